@@ -1,0 +1,118 @@
+"""A backbone in memory: model, tokenizer, and the parts that every method needs to find in any architecture."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from lensbench.backbones.registry import Backbone
+from lensbench.backbones.resolve import Checkpoint
+from lensbench.errors import UnavailableError, UsageError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+__all__ = ["LoadedBackbone", "load_backbone", "pick_device", "pick_dtype"]
+
+
+@dataclass
+class LoadedBackbone:
+    """A backbone ready to be read, trained and scored."""
+
+    backbone: Backbone
+    checkpoint: Checkpoint
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+    @property
+    def blocks(self) -> torch.nn.ModuleList:
+        """The decoder blocks, first to last."""
+        return _decoder(self.model).layers
+
+    @property
+    def final_norm(self) -> torch.nn.Module:
+        return _decoder(self.model).norm
+
+    @property
+    def decoder(self) -> torch.nn.Module:
+        """Embeddings, blocks and final norm, without the vocabulary projection."""
+        return _decoder(self.model)
+
+    @property
+    def blocks_prefix(self) -> str:
+        """Name of the block list inside the model's parameters, such as `model.layers`."""
+        return next(name for name, module in self.model.named_modules() if module is self.blocks)
+
+    @property
+    def hidden_size(self) -> int:
+        return int(self.model.get_input_embeddings().weight.shape[1])
+
+    def tokenizer_digest(self) -> str:
+        """16 hex digits over vocabulary, merges and chat template."""
+        digest = hashlib.sha256()
+        fast = getattr(self.tokenizer, "backend_tokenizer", None)
+        digest.update((fast.to_str() if fast is not None else repr(sorted(self.tokenizer.get_vocab().items()))).encode())
+        digest.update(str(self.tokenizer.chat_template).encode())
+        return digest.hexdigest()[:16]
+
+
+def _decoder(model: Any) -> Any:
+    decoder = model.base_model
+    for candidate in (decoder, getattr(decoder, "language_model", None), getattr(decoder, "decoder", None)):
+        if isinstance(getattr(candidate, "layers", None), torch.nn.ModuleList) and hasattr(candidate, "norm"):
+            return candidate
+    raise UsageError(
+        f"the architecture {type(model).__name__} keeps its blocks where lensbench does not look (layers and norm of the decoder)",
+        "Llama, Qwen, Mistral, Phi-3 and Gemma families are understood.",
+    )
+
+
+def pick_device(device: str) -> str:
+    """"auto" is CUDA where there is one, else the CPU."""
+    if device != "auto":
+        return device
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def pick_dtype(dtype: str, device: str) -> torch.dtype:
+    """"auto" is bf16 on an accelerator and fp32 on the CPU."""
+    if dtype == "auto":
+        return torch.float32 if device == "cpu" else torch.bfloat16
+    known = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+    if dtype not in known:
+        raise UsageError(f"unknown dtype '{dtype}'", f"Known: auto, {', '.join(known)}.")
+    return known[dtype]
+
+
+def load_backbone(backbone: Backbone, checkpoint: Checkpoint, *, device: str, dtype: str, trust: bool = False) -> LoadedBackbone:
+    """Load model and tokenizer from a folder of safetensors.
+
+    Args:
+        trust: Whether the folder's own Python code may run.
+
+    Raises:
+        UnavailableError: the folder is not a causal language model that transformers can read.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    device = pick_device(device)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(checkpoint.path, trust_remote_code=trust)
+        model = AutoModelForCausalLM.from_pretrained(
+            checkpoint.path, dtype=pick_dtype(dtype, device), use_safetensors=True, trust_remote_code=trust
+        )
+    except (OSError, ValueError) as error:
+        raise UnavailableError(f"could not load {checkpoint.name}: {error}") from None
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    model.to(device)
+    model.eval()
+    return LoadedBackbone(backbone, checkpoint, model, tokenizer)
+

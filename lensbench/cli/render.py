@@ -1,0 +1,64 @@
+"""Tables on the terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+__all__ = ["print_json", "print_results", "print_table"]
+
+_WIDE = 200
+"""Columns assumed where stdout is no terminal: a piped table should not be folded."""
+
+
+def console() -> Console:
+    found = Console()
+    return found if found.is_terminal else Console(width=_WIDE)
+
+
+def print_json(content: Any) -> None:
+    click.echo(json.dumps(content, indent=2, ensure_ascii=False))
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
+    from rich.box import SIMPLE_HEAD
+
+    table = Table(*header, title=title, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    for row in rows:
+        table.add_row(*(str(value) for value in row))
+    console().print(table, markup=False)
+
+
+def print_results(results: dict[str, Any]) -> None:
+    """The table of a run, with the notes that belong to it."""
+    from rich.box import SIMPLE_HEAD
+    from rich.text import Text
+
+    from lensbench.reporting.table import notes, table_lines
+
+    out = console()
+    marks = {"better": "▲ better", "worse": "▼ worse", "not distinguishable": "≈ not distinguishable"}
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name, justify in (
+        ("task", "left"), ("lang", "left"), ("metric", "left"), ("variant", "left"), ("value %", "right"), ("95%", "left"),
+        ("diff to base", "right"), ("95%", "left"), ("n", "right"), ("failures", "right"), ("", "left"),
+    ):  # fmt: skip
+        table.add_column(name, justify=justify, no_wrap=name in ("lang", "value %", "n"))  # type: ignore[arg-type]
+    before = None
+    for line in table_lines(results):
+        key = (line.task, line.language, line.metric)
+        if before is not None and key != before:
+            table.add_section() if key[0] != before[0] else None
+        task, language, metric = ("", "", "") if key == before else (f"{line.task}", line.language, line.metric)
+        table.add_row(
+            *(Text(v) for v in (task, language, metric, line.variant, line.value, line.interval, line.delta, line.delta_interval, line.n, line.failures, marks.get(line.verdict, "")))
+        )
+        before = key
+    out.print(table)
+    for note in notes(results):
+        out.print(Text(note, style="bold yellow" if note.startswith("!") else "dim"))

@@ -1,0 +1,113 @@
+"""`lensbench run`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lensbench.errors import UsageError
+
+
+@click.command(epilog="Exit codes: 0 done, 1 the run failed, 2 the command was wrong, 130 stopped; the same command goes on.")
+@click.option("-m", "--method", metavar="NAME", help="Method to fit; without it only the untouched backbone is scored.")
+@click.option("-b", "--backbone", required=True, metavar="NAME|HUB|PATH", help="Short name, hub id or model folder.")
+@click.option("-l", "--languages", default="zh", show_default=True, metavar="CODES", help="Target languages; English is always there.")
+@click.option("-t", "--tasks", metavar="NAMES", help="Tasks, by comma; default: the paper's four and open questions.")
+@click.option("-p", "--profile", default="lens-paper", show_default=True, help="How items are asked and scored.")
+@click.option("--data", metavar="DIR|embedded", help="Data folder (else $LENSBENCH_DATA, else the hub), or the embedded set.")
+@click.option("--include-path", "include", multiple=True, type=click.Path(path_type=Path), help="Further task folder; may be repeated.")
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="YAML with the method's configuration.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="One configuration value; may be repeated.")
+@click.option("--limit", type=int, help="At most this many items per task and language.")
+@click.option("--num-fewshot", type=int, help="Examples before each item, in place of the task's own number.")
+@click.option("--batch-size", type=click.IntRange(min=1), default=16, show_default=True, help="Sequences per forward pass.")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1 ...")
+@click.option("--dtype", default="auto", show_default=True, help="float32, bfloat16 or float16; auto: fp32 on CPU, bf16 on CUDA.")
+@click.option("--seed", type=int, default=42, show_default=True, help="Of sampling and training.")
+@click.option("--revision", metavar="COMMIT", help="Hub revision of the backbone.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="RUN", help="Run folder; default: runs/ and a name made from the options.")
+@click.option("--resume", is_flag=True, help="Only go on with a run that is there; a run that was killed also goes on without this.")
+@click.option("--dry-run", is_flag=True, help="Show the plan and stop before anything is loaded.")
+@click.option("--trust", is_flag=True, help="Let !function in task YAML and code in a model folder run.")
+@click.option("--json", "as_json", is_flag=True, help="Print results.json instead of the table.")
+def command(**options: Any) -> None:
+    """Fit a method, score the untouched backbone and the enhanced model on the same items, print one table.
+
+    \b
+    Examples:
+      lensbench run --method lens --backbone smollm2-135m --languages zh --data embedded
+      lensbench run --method lens --backbone llama3-8b                   the paper's bilingual set-up, from the hub
+      lensbench run --method lens --backbone llama3-8b --languages zh,ja,ko,ar,bn,sw
+      lensbench run --backbone ./my-model --tasks xcopa,xstory_cloze --profile lm-eval --limit 50 --out RUN
+    """
+    from lensbench.languages import parse_languages
+    from lensbench.pipeline.plan import RunRequest, make_plan
+
+    tasks = options["tasks"]
+    if tasks is not None and not tasks.strip():
+        raise UsageError("--tasks names no task", "Example: --tasks xcopa,xstory_cloze")
+    request = RunRequest(
+        backbone=options["backbone"],
+        method=options["method"],
+        languages=parse_languages(options["languages"]),
+        tasks=tuple(t.strip() for t in tasks.split(",") if t.strip()) if tasks else None,
+        **{
+            key: options[key]
+            for key in ("profile", "data", "include", "config_file", "overrides", "limit", "num_fewshot", "batch_size",
+                        "device", "dtype", "seed", "trust", "revision")
+        },
+    )  # fmt: skip
+    plan = make_plan(request)
+    out = options["out"] or default_out(plan)
+    if options["dry_run"]:
+        show_plan(plan, out, as_json=options["as_json"])
+        return
+    from lensbench.cli.progress import TerminalProgress
+    from lensbench.cli.render import print_json, print_results
+    from lensbench.pipeline.run import run
+    from lensbench.quiet import quiet_libraries
+
+    quiet_libraries()
+    run(plan, out, TerminalProgress(), resume_only=options["resume"])
+    from lensbench.store import RunFolder
+
+    results = RunFolder.existing(out).read_json("results.json")
+    if options["as_json"]:
+        print_json(results)
+        return
+    print_results(results)
+    click.echo(f"\nreport: {out / 'report.md'}")
+
+
+def default_out(plan: Any) -> Path:
+    """`runs/<method>-<backbone>-<languages>-<hash>`: the same options name the same folder, so the same command goes on."""
+    spec = plan.spec
+    backbone = spec.backbone.rstrip("/").split("/")[-1]
+    return Path("runs") / "-".join([spec.method or "base", backbone, "_".join(spec.languages) or "en", spec.digest])
+
+
+def show_plan(plan: Any, out: Path, *, as_json: bool) -> None:
+    from lensbench.cli.render import print_json, print_table
+
+    if as_json:
+        print_json({"out": str(out), "spec": plan.spec.model_dump(mode="json"), "gaps": list(plan.gaps)})
+        return
+    spec = plan.spec
+    click.echo(f"method    {spec.method or '(none: only the backbone)'}")
+    click.echo(f"backbone  {plan.backbone.title}")
+    click.echo(f"languages {', '.join(spec.all_languages)}")
+    click.echo(f"data      {plan.source.describe()}")
+    click.echo(f"run       {out}{' (exists: it goes on)' if (out / 'run.json').is_file() else ''}")
+    rows = [
+        (p.task.name, p.task.language.code, p.task.profile.profile, p.rows or "its own data set", p.task.split, p.task.protocol_hash())
+        for p in plan.tasks
+    ]
+    print_table(("task", "lang", "profile", "rows", "split", "protocol"), rows)
+    for gap in plan.gaps:
+        click.echo(f"not available: {gap}")
+    if spec.method_config:
+        click.echo(f"configuration of {spec.method}:")
+        for key, value in spec.method_config.items():
+            click.echo(f"  {key}: {value}")

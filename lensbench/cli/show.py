@@ -1,0 +1,35 @@
+"""`lensbench show`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print results.json.")
+def command(run: Path, as_json: bool) -> None:
+    """Show the table of a run, recomputed from its item records; also of one that is unfinished.
+
+    \b
+    Examples:
+      lensbench show runs/lens-smollm2-135m-zh-1a2b3c4d5e
+      lensbench show RUN --json
+    """
+    from lensbench.cli.render import print_json, print_results
+    from lensbench.pipeline.summarise import summarise
+    from lensbench.store import RunFolder
+
+    folder = RunFolder.existing(run)
+    about = folder.read_json("variants.json")
+    results = {**about, "cells": [cell.as_dict() for cell in summarise(folder)]}
+    if as_json:
+        print_json(results)
+        return
+    spec = folder.spec()
+    click.echo(f"{spec.method or 'base only'} on {spec.backbone}, {', '.join(spec.all_languages)}; profile {spec.profile}")
+    if not (run / "results.json").is_file():
+        click.echo("unfinished: the table goes as far as the run got; give its command again to go on")
+    print_results(results)

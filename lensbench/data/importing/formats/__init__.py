@@ -1,0 +1,49 @@
+"""The formats that can be imported. A new one is a module here that defines a `Format`, and a place in this list.
+
+The first format that recognises a file gets it, so the narrow ones come before those that look at little.
+"""
+
+from lensbench.data.importing.formats.alpaca import ALPACA_DEMO
+from lensbench.data.importing.formats.aya import AYA
+from lensbench.data.importing.formats.bactrian import BACTRIAN
+from lensbench.data.importing.formats.cluewsc import CLUEWSC
+from lensbench.data.importing.formats.cmmlu import CMMLU
+from lensbench.data.importing.formats.copa import COPA
+from lensbench.data.importing.formats.exams import EXAMS
+from lensbench.data.importing.formats.jmmlu import JMMLU
+from lensbench.data.importing.formats.lens_manipulation import LENS_MANIPULATION
+from lensbench.data.importing.formats.lens_probing import LENS_PROBING
+from lensbench.data.importing.formats.mgsm import MGSM
+from lensbench.data.importing.formats.mmlu_arabic import MMLU_ARABIC
+from lensbench.data.importing.formats.mmlu_english import MMLU_ENGLISH
+from lensbench.data.importing.formats.multiq import MULTIQ
+from lensbench.data.importing.formats.not_yet import NOT_YET
+from lensbench.data.importing.formats.ntrex import NTREX
+from lensbench.data.importing.formats.story_cloze import STORY_CLOZE
+from lensbench.data.importing.formats.xcopa import XCOPA
+from lensbench.data.importing.formats.xwinograd import XWINOGRAD
+from lensbench.data.importing.model import Format
+
+__all__ = ["FORMATS"]
+
+FORMATS: tuple[Format, ...] = (
+    NOT_YET,
+    COPA,
+    XCOPA,
+    XWINOGRAD,
+    CLUEWSC,
+    STORY_CLOZE,
+    MMLU_ENGLISH,
+    CMMLU,
+    MMLU_ARABIC,
+    JMMLU,
+    EXAMS,
+    MULTIQ,
+    NTREX,
+    MGSM,
+    LENS_PROBING,
+    LENS_MANIPULATION,
+    AYA,
+    ALPACA_DEMO,
+    BACTRIAN,
+)

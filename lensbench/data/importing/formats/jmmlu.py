@@ -1,0 +1,24 @@
+"""JMMLU: CSV without a header, with a byte-order mark, test questions only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from lensbench.data.importing.formats.mmlu import group_of, headerless, pooled
+from lensbench.data.importing.model import Context, Format, Original, Skip, Split
+
+__all__ = ["JMMLU"]
+
+STAND_IN = "JMMLU: MMLU translated into Japanese with some Japanese subjects, not M-MMLU (which has no Japanese)"
+_KANA = "[\u3041-\u30fa]"
+
+
+def _recognise(original: Original) -> str | Skip | None:
+    return group_of(original, default="test") if headerless(original, ("jmmlu",), _KANA) else None
+
+
+def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]:
+    return pooled(originals, "ja", "CC BY-SA 4.0", default="test", stand_in=STAND_IN)
+
+
+JMMLU = Format("jmmlu", _recognise, _convert)

@@ -1,0 +1,48 @@
+"""The probing sample of the LENS authors: texts of the Aya Dataset, a key per language and no field names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from lensbench.data.importing.model import Context, Format, Original, Split
+from lensbench.data.importing.reading import column, json_lines
+from lensbench.errors import DataError
+from lensbench.languages import languages
+
+__all__ = ["LENS_PROBING"]
+
+LICENCE = "Apache-2.0 (Aya Dataset); the sample itself states none"
+JOINED = "prompt and answer are run together without a separator in `inputs`, so `targets` is empty"
+
+
+def _recognise(original: Original) -> str | None:
+    record = original.first_object
+    known = all(key in languages() and isinstance(value, str) for key, value in record.items())
+    return original.name if len(record) > 1 and known else None
+
+
+def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]:
+    for original in originals:
+        codes = list(original.first_object)
+        texts: dict[str, list[str]] = {code: [] for code in codes}
+        for number, record in json_lines(original):
+            where = f"{original}, line {number}"
+            surplus = [code for code in record if code not in texts]
+            if surplus:
+                hint = f"Found there: {', '.join(codes)}."
+                raise DataError(f"{where}: column '{surplus[0]}' is not in the first line", hint)
+            for code in codes:
+                text = column(record, code, str, where)
+                if not text.strip():
+                    raise DataError(f"{where}, column '{code}': empty text")
+                texts[code].append(text)
+        for code in codes:
+            language = languages()[code]
+            fixed = {"targets": "", "language": language.name, "language_code": language.code_in("aya") or code}
+            rows = [{"inputs": text} | fixed for text in texts[code]]
+            repeated = len(rows) - len(set(texts[code]))
+            notes = (JOINED, *((f"{repeated} of {len(rows)} texts repeat an earlier one; kept",) if repeated else ()))
+            yield Split("aya", language, "train", rows, (original,), LICENCE, notes=notes)
+
+
+LENS_PROBING = Format("lens_probing", _recognise, _convert)

@@ -1,0 +1,65 @@
+"""XCOPA's JSON lines: `data/<code>/{val,test}.<code>.jsonl`. The fields are the hub's own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from lensbench.data.importing.formats.copa import COPA, TEST, part_of, read_copa
+from lensbench.data.importing.model import Context, Format, Original, Skip, Split
+from lensbench.data.importing.reading import json_lines, known_language, named_columns
+from lensbench.errors import DataError
+from lensbench.languages import language_of
+
+__all__ = ["XCOPA"]
+
+_NAME = re.compile(r"(val|test)\.([a-z]{2})\.jsonl")
+_SPLIT = {"val": "validation", "test": "test"}
+_COLUMNS = ("premise", "choice1", "choice2", "question", "label", "idx", "changed")
+
+
+def _recognise(original: Original) -> str | Skip | None:
+    match = _NAME.fullmatch(original.path.name)
+    if match is None:
+        return None
+    if "data-gmt" in original.path.absolute().parts:
+        return Skip("XCOPA machine-translated into English (the hub's translation-xx configs), not XCOPA itself")
+    if language_of("xcopa", match[2]) is None:
+        return Skip(f"language '{match[2]}' is not in the language table")
+    return original.name
+
+
+def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]:
+    for original in originals:
+        part, code, _ = original.path.name.split(".")
+        rows = []
+        for number, record in json_lines(original):
+            named_columns(list(record), _COLUMNS[:-1], f"{original}, line {number}")
+            rows.append({name: record[name] for name in _COLUMNS if name in record})
+        notes = _compared(rows, original, context) if part == "test" else ()
+        yield Split("xcopa", known_language("xcopa", code), _SPLIT[part], rows, (original,), "CC BY 4.0", notes=notes)
+
+
+def _compared(rows: list[dict[str, Any]], original: Original, context: Context) -> tuple[str, ...]:
+    """How often `question` and `label` differ from the English item that each row translates. No row is changed.
+
+    The English file is the one to trust: in Thai every row of the release says "effect". It matters because
+    prompts word the question from this field.
+    """
+    english = [copa for copa in context.originals.get(COPA.name, ()) if part_of(copa) == TEST]
+    if not english:
+        return ("question not compared with English COPA: copa-test.xml is not in this import",)
+    items = {item["idx"]: item for item in read_copa(english[0])}
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row["idx"], int) or row["idx"] not in items:
+            raise DataError(f"{original}, row {number}, column 'idx': {row['idx']!r} is no item of English COPA's test")
+    notes = []
+    for column in ("question", "label"):
+        differ = sum(row[column] != items[row["idx"]][column] for row in rows)
+        if differ or column == "question":
+            notes.append(f"{column} differs from English COPA in {differ} of {len(rows)} rows")
+    return tuple(notes)
+
+
+XCOPA = Format("xcopa", _recognise, _convert)

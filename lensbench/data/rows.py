@@ -1,0 +1,173 @@
+"""What the rows of a data set look like: columns, label codes, splits, licence, and where the hub keeps them.
+
+One YAML file per data set under `tasks/rows/`. Rows are checked against it wherever they come from, so that a wrong label
+code is an error with file, row and column instead of a wrong score.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lensbench.content import content_dir
+from lensbench.errors import DataError, UsageError, unknown_name
+from lensbench.languages import Language, get_language
+from lensbench.yamlio import explain_validation, read_yaml
+
+__all__ = ["Column", "RowsSpec", "canonical_json", "check_rows", "load_rows_spec", "row_hash", "rows_specs"]
+
+ColumnType = Literal["str", "text", "int", "bool", "list"]
+_PYTHON_TYPES: dict[str, tuple[type, ...]] = {
+    "str": (str,),
+    "text": (str,),
+    "int": (int,),
+    "bool": (bool,),
+    "list": (list, tuple),
+}
+
+
+class Column(BaseModel):
+    """One column: its type, and the values a label may take. `text` is a `str` that must not be empty."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    type: ColumnType = "str"
+    values: tuple[Any, ...] | None = None
+    optional: bool = False
+    length: int | None = None
+    """For lists: the number of elements every row must have."""
+
+
+class RowsSpec(BaseModel):
+    """A data set as its hub publishes it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rows: str
+    """Name; also the folder in a local data folder and the key of `codes` in the language table."""
+    hub: str | None = None
+    """Hub id, or None when no hub has it."""
+    revision: str = "main"
+    """Branch, tag or commit; a run resolves it to a commit, records that, and resumes with it."""
+    single_config: bool = False
+    """The hub keeps one table for all languages; rows are picked by `language_column`."""
+    language_column: str | None = None
+    columns: dict[str, Column]
+    splits: dict[str, int | None]
+    """Split -> rows the hub has per language where that is one number, else null."""
+    codes: str | None = None
+    """Key of the language table's `codes` when it is not the name."""
+    hub_languages: tuple[str, ...] | None = None
+    """Canonical codes the hub has, when fewer than the language table lists."""
+    licence: str
+    provenance: Literal["human", "human-translated", "machine-translated", "mixed", "model-written"]
+    citation: str
+    note: str | None = None
+    adapts: str | None = None
+    """Name of the rows whose shape these take after `rename` and `recode`."""
+    rename: dict[str, str] = Field(default_factory=dict)
+    recode: dict[str, dict[str | int, Any]] = Field(default_factory=dict)
+
+    def config_of(self, language: Language) -> str | None:
+        """The data set's own code of a language, also its folder name; None when the table has none."""
+        return language.code_in(self.codes or self.rows)
+
+    def on_hub(self, language: Language) -> bool:
+        """Whether the hub has rows in this language."""
+        if self.hub is None:
+            return False
+        if self.hub_languages is not None:
+            return language.code in self.hub_languages
+        return self.config_of(language) is not None
+
+    def adapt(self, row: dict[str, Any]) -> dict[str, Any]:
+        """A row in the shape of the data set it `adapts`."""
+        recoded = {name: self.recode.get(name, {}).get(value, value) if name in self.recode else value for name, value in row.items()}
+        return {self.rename.get(name, name): value for name, value in recoded.items()}
+
+
+@functools.cache
+def rows_specs(folder: Path | None = None) -> dict[str, RowsSpec]:
+    """All row definitions of a folder, by name."""
+    specs = {}
+    for path in sorted((folder or content_dir("tasks") / "rows").glob("*.yaml")):
+        spec = parse_rows_spec(path)
+        specs[spec.rows] = spec
+    return specs
+
+
+def parse_rows_spec(path: Path) -> RowsSpec:
+    """Read one definition.
+
+    Raises:
+        UsageError: unknown key (with the nearest), wrong type, or an unknown language, with file and line.
+    """
+    document = read_yaml(path)
+    try:
+        spec = RowsSpec.model_validate(document.data)
+    except ValidationError as error:
+        raise UsageError(explain_validation(error, RowsSpec, document)) from None
+    for code in spec.hub_languages or ():
+        get_language(code)
+    return spec
+
+
+def load_rows_spec(name: str, extra: Path | None = None) -> RowsSpec:
+    """The definition of a data set by name, from `extra` (a task's own folder) first."""
+    if extra is not None and (extra / "rows" / f"{name}.yaml").is_file():
+        return parse_rows_spec(extra / "rows" / f"{name}.yaml")
+    specs = rows_specs()
+    if name not in specs:
+        raise unknown_name("rows", name, specs)
+    return specs[name]
+
+
+def check_rows(rows: list[dict[str, Any]], spec: RowsSpec, where: str) -> None:
+    """Check every row against its definition.
+
+    Args:
+        where: What to call the file in a message.
+
+    Raises:
+        DataError: a missing column, a wrong type, a label code outside `values`, an empty `text`; names the row and column.
+    """
+    for number, row in enumerate(rows, start=1):
+        for name, column in spec.columns.items():
+            if name not in row or row[name] is None:
+                if column.optional:
+                    continue
+                raise DataError(
+                    f"{where}, row {number}: column '{name}' is missing", f"Found columns: {', '.join(map(str, row))}."
+                )
+            value = row[name]
+            wrong_bool = isinstance(value, bool) and column.type == "int"
+            if not isinstance(value, _PYTHON_TYPES[column.type]) or wrong_bool:
+                raise DataError(
+                    f"{where}, row {number}, column '{name}': expected {column.type}, found {type(value).__name__} {value!r}"
+                )
+            if column.values is not None and value not in column.values:
+                raise DataError(
+                    f"{where}, row {number}, column '{name}': label {value!r} is none of {list(column.values)}",
+                    "The hub codes answers this way; `lensbench data import` converts the original release files.",
+                )
+            if column.type == "text" and not value.strip():
+                raise DataError(f"{where}, row {number}, column '{name}': empty text")
+            if column.length is not None and len(value) != column.length:
+                raise DataError(
+                    f"{where}, row {number}, column '{name}': expected {column.length} elements, found {len(value)}"
+                )
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and no spaces: equal values give equal strings."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def row_hash(row: Any) -> str:
+    """16 hex digits that stand for the content of a row (SHA-256 of its canonical JSON, cut)."""
+    return hashlib.sha256(canonical_json(row).encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""Asking a model: rendering prompts, scoring continuations, generating answers."""

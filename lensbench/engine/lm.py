@@ -1,0 +1,161 @@
+"""The reference engine: an lm-eval `LM` over a loaded backbone.
+
+One sequence per distinct (context, continuation without its last token), right-padded batches, log-softmax in fp32 over the
+continuation's positions. Slow and obvious; every faster path is tested equal to it, and it is tested equal to lm-eval's `hf`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from lm_eval import utils as lm_eval_utils
+from lm_eval.api.instance import Instance
+from lm_eval.api.model import TemplateLM
+from lm_eval.models.utils import has_bos_prefix, resolve_max_length
+
+from lensbench.backbones.load import LoadedBackbone
+from lensbench.engine.chat import render_chat
+from lensbench.engine.generate import generate_answers
+
+__all__ = ["LensLM", "TokenRequest"]
+
+TokenRequest = tuple[tuple[str, str], list[int], list[int]]
+"""(context and continuation as text, context ids, continuation ids), as lm-eval passes them."""
+
+
+class LensLM(TemplateLM):
+    """A backbone, with whatever variant is applied to it at the moment, as lm-eval sees a model.
+
+    Args:
+        loaded: Model and tokenizer.
+        batch_size: Sequences per forward pass.
+    """
+
+    def __init__(self, loaded: LoadedBackbone, *, batch_size: int = 16) -> None:
+        super().__init__()
+        self.loaded = loaded
+        self.tokenizer: Any = loaded.tokenizer
+        self.batch_size = batch_size
+        self._device = loaded.device
+
+    @property
+    def eot_token_id(self) -> int:
+        return int(self.tokenizer.eos_token_id)
+
+    @property
+    def prefix_token_id(self) -> int:
+        bos = self.tokenizer.bos_token_id
+        return int(bos) if bos is not None else self.eot_token_id
+
+    @property
+    def max_length(self) -> int:
+        """Longest input in tokens."""
+        return int(resolve_max_length(self.loaded.model.config, self.tokenizer))
+
+    @property
+    def tokenizer_name(self) -> str:
+        return str(self.tokenizer.name_or_path).replace("/", "__")
+
+    def tok_encode(self, string: str, add_special_tokens: bool | None = None, **kwargs: Any) -> list[int]:
+        """Ids as the tokenizer makes them by default, without a second BOS where the text already begins with one."""
+        if add_special_tokens is None and has_bos_prefix(string, self.tokenizer.decode(self.prefix_token_id)):
+            add_special_tokens = False
+        extra = {} if add_special_tokens is None else {"add_special_tokens": add_special_tokens}
+        return list(self.tokenizer.encode(string, **extra))
+
+    def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
+        return render_chat(
+            self.tokenizer, chat_history, self.loaded.backbone.system_text, add_generation_prompt=add_generation_prompt
+        )
+
+    def chat_template(self, chat_template: bool | str = False) -> str | None:
+        return str(self.tokenizer.chat_template)
+
+    def token_request(self, context: str, continuation: str, *, first_token: bool = False) -> TokenRequest:
+        """Encode one request.
+
+        Args:
+            first_token: Score only the continuation's first token, encoded by itself and put right behind the whole context
+                (the `lens-paper` profile; lm-eval would move the template's trailing newline into the continuation).
+        """
+        if first_token:
+            return (context, continuation), self.tok_encode(context), self.tok_encode(continuation, add_special_tokens=False)[:1]
+        if context == "":
+            ids = self.tok_encode(continuation, add_special_tokens=False)
+            if self.prefix_token_id != ids[0]:
+                return (context, continuation), [self.prefix_token_id], ids
+            return (context, continuation), ids[:1], ids[1:]
+        return (context, continuation), *self._encode_pair(context, continuation)
+
+    @torch.inference_mode()
+    def score_tokens(self, requests: Sequence[TokenRequest]) -> list[tuple[float, bool]]:
+        """Log-likelihood (nats) of each continuation given its context, and whether it is the greedy one.
+
+        Requests that differ only in the last token share a forward pass. An input longer than the model's window loses its
+        beginning, as in lm-eval.
+        """
+        inputs = [tuple((context + continuation)[-(self.max_length + 1) :][:-1]) for _, context, continuation in requests]
+        by_input: dict[tuple[int, ...], list[int]] = {}
+        for index, ids in enumerate(inputs):
+            by_input.setdefault(ids, []).append(index)
+        answers: list[tuple[float, bool]] = [(float("nan"), False)] * len(requests)
+        ordered = sorted(by_input, key=lambda ids: (-len(ids), ids))
+        for start in range(0, len(ordered), self.batch_size):
+            batch = ordered[start : start + self.batch_size]
+            width = len(batch[0])
+            padded = torch.zeros(len(batch), width, dtype=torch.long)
+            for row, ids in enumerate(batch):
+                padded[row, : len(ids)] = torch.tensor(ids)
+            # Right padding under a causal mask: no real token sees a pad, so no attention mask is needed.
+            logits = self.loaded.model(input_ids=padded.to(self._device), use_cache=False).logits
+            for row, ids in enumerate(batch):
+                for index in by_input[ids]:
+                    target = torch.tensor(requests[index][2], device=logits.device)
+                    at = logits[row, len(ids) - len(target) : len(ids)].float()
+                    chosen = at.log_softmax(-1).gather(1, target[:, None]).sum()
+                    answers[index] = (float(chosen), bool((at.argmax(-1) == target).all()))
+        return answers
+
+    def _loglikelihood_tokens(self, requests: list[TokenRequest], **kwargs: Any) -> list[tuple[float, bool]]:
+        return self.score_tokens(requests)
+
+    def loglikelihood_rolling(self, requests: list[Instance], disable_tqdm: bool = False) -> list[float]:
+        """Log-likelihood of whole texts in windows of the model's length (lm-eval's own windowing)."""
+        totals = []
+        for request in requests:
+            windows = map(
+                lm_eval_utils.make_disjoint_window,
+                lm_eval_utils.get_rolling_token_windows(
+                    token_list=self.tok_encode(request.args[0]),
+                    prefix_token=self.prefix_token_id,
+                    max_seq_len=self.max_length,
+                    context_len=1,
+                ),
+            )
+            totals.append(sum(ll for ll, _ in self.score_tokens([(("", ""), *window) for window in windows])))
+        return totals
+
+    def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
+        """Greedy answers, cut at the first stop string."""
+        texts = []
+        for chunk in _chunks(requests, self.batch_size):
+            prompts = [self.tok_encode(request.args[0]) for request in chunk]
+            longest = max(int(request.args[1].get("max_gen_toks", 256)) for request in chunk)
+            for request, answer in zip(chunk, generate_answers(self.loaded, prompts, longest), strict=True):
+                stops = request.args[1].get("until") or []
+                texts.append(_cut(answer.text, [stops] if isinstance(stops, str) else stops))
+        return texts
+
+
+def _cut(text: str, stops: Sequence[str]) -> str:
+    for stop in stops:
+        if stop:
+            text = text.split(stop)[0]
+    return text
+
+
+def _chunks(requests: Sequence[Instance], size: int) -> Iterator[Sequence[Instance]]:
+    for start in range(0, len(requests), size):
+        yield requests[start : start + size]

@@ -1,0 +1,68 @@
+"""The exceptions of lensbench.
+
+::
+
+    LensbenchError            anything a user can act on; printed without a traceback
+    ├── UsageError            the command or a file the user wrote is wrong: exit code 2
+    │   └── DataError         a row, column or label of a data file is wrong
+    ├── UnavailableError      a model, data set or package could not be had: exit code 1
+    └── RunError              the run itself failed: exit code 1
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["DataError", "LensbenchError", "RunError", "UnavailableError", "UsageError", "nearest", "unknown_name"]
+
+
+class LensbenchError(Exception):
+    """Root of every error that is shown to the user as a message.
+
+    Args:
+        message: What was wrong and what was found.
+        hint: What to do about it; printed on its own line.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message if self.hint is None else f"{self.message}\n  {self.hint}"
+
+
+class UsageError(LensbenchError):
+    exit_code = 2
+
+
+class DataError(UsageError):
+    """A data file does not hold what it should; the message names file, line and column."""
+
+
+class UnavailableError(LensbenchError):
+    """Something that lives elsewhere (hub, package, file) could not be had."""
+
+
+class RunError(LensbenchError):
+    """A stage of a run failed; what was finished before stays in the run folder."""
+
+
+def nearest(name: str, valid: Iterable[str]) -> str | None:
+    """The valid name closest to a mistyped one, or None when nothing is close."""
+    names = list(valid)
+    folded = {n.lower().replace("_", "-"): n for n in names}
+    match = difflib.get_close_matches(name.lower().replace("_", "-"), list(folded), n=1, cutoff=0.5)
+    return folded[match[0]] if match else None
+
+
+def unknown_name(kind: str, name: str, valid: Iterable[str]) -> UsageError:
+    """The error for a name that is not known, with the nearest valid one and the whole list."""
+    names = sorted(valid)
+    close = nearest(name, names)
+    guess = f"Did you mean '{close}'? " if close else ""
+    return UsageError(f"unknown {kind} '{name}'", f"{guess}Known: {', '.join(names)}.")

@@ -1,0 +1,110 @@
+"""What every method gives and every enhancement can do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from pydantic import BaseModel
+
+from lensbench.data.corpora import Corpora
+from lensbench.data.sources import DataSource
+
+if TYPE_CHECKING:
+    from lensbench.backbones.load import LoadedBackbone
+
+__all__ = ["Cost", "Enhancement", "Method", "Progress", "SilentProgress"]
+
+ConfigT = TypeVar("ConfigT", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What fitting took."""
+
+    wall_seconds: float
+    gpu_seconds: float | None
+    peak_bytes: int | None
+    """Memory the fit added at its highest, backbone weights included; None where the system cannot tell."""
+    floor_bytes: int
+    """Frozen weights plus weights, gradients and optimiser states of what is trained: the least such a fit can hold."""
+    trainable_parameters: int
+    total_parameters: int
+    training_items: int
+    training_tokens: int
+    steps: int
+
+    @property
+    def trainable_share(self) -> float:
+        return self.trainable_parameters / self.total_parameters
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "trainable_share": self.trainable_share}
+
+
+class Progress(Protocol):
+    """Where a long stage reports to."""
+
+    def stage(self, title: str, total: int) -> AbstractContextManager[Any]:
+        """A context whose value is called as `advance(n, note)` while the stage goes on."""
+        ...
+
+    def say(self, text: str) -> None: ...
+
+
+@dataclass
+class SilentProgress:
+    """Progress for tests and scripts: keeps the notes, prints nothing."""
+
+    notes: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def stage(self, title: str, total: int) -> Iterator[Any]:
+        def advance(n: int = 1, note: str = "") -> None:
+            if note:
+                self.notes.append(note)
+
+        yield advance
+
+    def say(self, text: str) -> None:
+        self.notes.append(text)
+
+
+class Enhancement(Protocol):
+    """What a method leaves behind."""
+
+    @property
+    def first_changed_layer(self) -> int:
+        """0-based index of the first block whose output may differ from the backbone's."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """Of everything that can change an answer."""
+        ...
+
+    def applied(self, loaded: LoadedBackbone, language: str) -> AbstractContextManager[None]:
+        """The backbone as this variant while the context lasts."""
+        ...
+
+    def save(self, folder: Path) -> None: ...
+
+
+class Method(Protocol):
+    """A way to enhance a backbone."""
+
+    name: str
+    config_model: type[BaseModel]
+
+    def corpora(
+        self, source: DataSource, languages: tuple[str, ...], config: Any, revisions: Mapping[str, str] | None = None
+    ) -> Corpora:
+        """Load what the method learns from; checked before any model is loaded."""
+        ...
+
+    def fit(self, loaded: LoadedBackbone, corpora: Corpora, config: Any, progress: Progress) -> Enhancement: ...
+
+    def load(self, folder: Path, backbone_digest: str) -> Enhancement: ...

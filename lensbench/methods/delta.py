@@ -1,0 +1,141 @@
+"""An enhancement that is a set of changed tensors: the new values of some of the backbone's parameters."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from lensbench.backbones.load import LoadedBackbone
+from lensbench.errors import RunError
+
+__all__ = ["Delta"]
+
+_TENSORS = "delta.safetensors"
+_EXTRAS = "subspaces.safetensors"
+_CARD = "card.json"
+
+
+@dataclass
+class Delta:
+    """Changed tensors by parameter name, with the card that says where they came from."""
+
+    method: str
+    backbone: str
+    backbone_digest: str
+    first_changed_layer: int
+    tensors: dict[str, torch.Tensor]
+    card: dict[str, Any] = field(default_factory=dict)
+    """Config, cost and measurements of the fit, as stored beside the tensors."""
+    extras: dict[str, torch.Tensor] = field(default_factory=dict)
+    """Tensors that explain the fit but are not part of the model (LENS: subspaces and directions)."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over names, dtypes, shapes and bytes of the changed tensors."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.tensors.items()):
+            digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)}".encode())
+            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+        return digest.hexdigest()
+
+    @contextmanager
+    def applied(self, loaded: LoadedBackbone, language: str) -> Iterator[None]:
+        """The backbone with the changed tensors in place; the originals come back afterwards, whatever happened.
+
+        The language does not matter to a delta.
+        """
+        parameters = dict(loaded.model.named_parameters())
+        originals = {name: parameters[name].data for name in self.tensors}
+        try:
+            for name, tensor in self.tensors.items():
+                parameters[name].data = tensor.to(device=originals[name].device, dtype=originals[name].dtype)
+            yield
+        finally:
+            for name, tensor in originals.items():
+                parameters[name].data = tensor
+
+    def save(self, folder: Path) -> None:
+        """Write tensors, then the card: a folder with a card is a complete enhancement."""
+        folder.mkdir(parents=True, exist_ok=True)
+        _save_tensors(self.tensors, folder / _TENSORS)
+        if self.extras:
+            _save_tensors(self.extras, folder / _EXTRAS)
+        card = {
+            "method": self.method,
+            "backbone": self.backbone,
+            "backbone_digest": self.backbone_digest,
+            "first_changed_layer": self.first_changed_layer,
+            "digest": self.digest,
+            **self.card,
+        }
+        (folder / "README.md").write_text(_model_card(card), encoding="utf-8")
+        partial = folder / (_CARD + ".partial")
+        partial.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        os.replace(partial, folder / _CARD)
+
+    @classmethod
+    def load(cls, folder: Path, backbone_digest: str) -> Delta:
+        """Read an enhancement back.
+
+        Raises:
+            RunError: unreadable or truncated, changed since it was saved, or made for another backbone.
+        """
+        try:
+            card = json.loads((folder / _CARD).read_text(encoding="utf-8"))
+            tensors = load_file(folder / _TENSORS)
+            extras = load_file(folder / _EXTRAS) if (folder / _EXTRAS).is_file() else {}
+        except (OSError, ValueError, SafetensorError) as error:
+            raise RunError(f"{folder} is not a readable enhancement: {error}", "Remove it and run again to fit anew.") from None
+        if card["backbone_digest"] != backbone_digest:
+            raise RunError(
+                f"{folder} was fitted on another backbone: {card['backbone']} ({card['backbone_digest'][:16]}…), "
+                f"this one is {backbone_digest[:16]}…"
+            )
+        known = {"method", "backbone", "backbone_digest", "first_changed_layer", "digest"}
+        delta = cls(
+            card["method"], card["backbone"], card["backbone_digest"], card["first_changed_layer"], tensors,
+            {k: v for k, v in card.items() if k not in known}, extras,
+        )  # fmt: skip
+        if delta.digest != card["digest"]:
+            raise RunError(f"{folder / _TENSORS} is not what was saved: its digest differs from the card's")
+        return delta
+
+
+def _save_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
+    partial = path.with_name(path.name + ".partial")
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial)
+    os.replace(partial, path)
+
+
+def _model_card(card: dict[str, Any]) -> str:
+    cost = card.get("cost", {})
+    lines = [
+        f"# {card['method']} on {card['backbone']}",
+        "",
+        f"Changed tensors of `{card['backbone']}` (weights {card['backbone_digest']}), from block "
+        f"{card['first_changed_layer']} (0-based) up. Made with lensbench; load it with `lensbench`, or copy the tensors of "
+        "`delta.safetensors` over the backbone's parameters of the same names.",
+        "",
+        f"- languages: {', '.join(card.get('languages', []))}",
+        f"- trained parameters: {cost.get('trainable_parameters', 0):,} ({cost.get('trainable_share', 0):.2%})",
+        f"- fitting took {cost.get('wall_seconds', 0):.0f} s",
+        f"- data: {'; '.join(card.get('data', []))}",
+        "",
+        "Configuration:",
+        "",
+        "```json",
+        json.dumps(card.get("config", {}), indent=2, ensure_ascii=False),
+        "```",
+        "",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,178 @@
+"""Training: pull, push and retain on the last blocks (section 3.2 of the paper)."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lensbench.backbones.load import LoadedBackbone
+from lensbench.data.corpora import ParallelPrompt
+from lensbench.errors import RunError
+from lensbench.methods.base import Progress
+from lensbench.methods.lens.config import LensConfig
+from lensbench.methods.lens.decompose import Subspaces
+from lensbench.methods.lens.losses import alignment_loss, no_loss, push_loss, retention_loss
+from lensbench.methods.lens.prompts import pad, train_ids
+from lensbench.methods.lens.states import ForkedBlocks
+
+__all__ = ["Diverged", "Losses", "StepLog", "lens_losses", "train"]
+
+
+class Diverged(RunError):
+    """A loss or gradient was not finite; the parameters are those of the last good step."""
+
+    def __init__(self, step: int, what: str) -> None:
+        super().__init__(
+            f"training diverged: {what} is not finite at step {step}; stopped with the parameters of step {step - 1}",
+            "A smaller learning_rate or push_strength usually helps.",
+        )
+        self.step = step
+        self.delta: Any = None
+        """The last good state, as an enhancement; set by the method before the error leaves it."""
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The three losses of one micro-batch, before their weights."""
+
+    alignment: Tensor
+    push: Tensor
+    retention: Tensor
+
+    def total(self, config: LensConfig) -> Tensor:
+        return (
+            config.alignment_weight * self.alignment
+            + config.push_weight * self.push
+            + config.retain_weight * self.retention
+        )
+
+
+@dataclass(frozen=True)
+class StepLog:
+    """One optimiser step, as stored."""
+
+    step: int
+    alignment: float
+    push: float
+    retention: float
+    total: float
+    grad_norm: float
+    learning_rate: float
+
+
+def train(
+    loaded: LoadedBackbone,
+    blocks: ForkedBlocks,
+    subspaces: Mapping[int, Subspaces],
+    prompts: Sequence[ParallelPrompt],
+    languages: Sequence[str],
+    config: LensConfig,
+    progress: Progress,
+) -> tuple[list[StepLog], int]:
+    """Train the forked blocks.
+
+    Args:
+        subspaces: By layer; what the losses read.
+        prompts: One item is one prompt in all languages.
+        languages: The central language first.
+
+    Returns:
+        The log of every step, and the number of prompt tokens seen.
+
+    Raises:
+        Diverged: a loss or the gradient norm is not finite; no step is taken with it.
+    """
+    from transformers import get_cosine_schedule_with_warmup
+
+    encoded = {code: train_ids(loaded, [prompt.text[code] for prompt in prompts], config) for code in languages}
+    steps_per_epoch = -(-len(prompts) // config.batch_size)
+    total_steps = steps_per_epoch * config.epochs
+    optimiser = torch.optim.AdamW(
+        blocks.parameters(), lr=config.learning_rate, betas=(0.9, 0.999), eps=1e-8, weight_decay=config.weight_decay
+    )
+    schedule = get_cosine_schedule_with_warmup(optimiser, -int(-config.warmup_ratio * total_steps // 1), total_steps)
+    constants = {layer: _Constants.of(found, loaded.device) for layer, found in subspaces.items()}
+    order = random.Random(config.seed)
+    log: list[StepLog] = []
+    tokens = 0
+    with progress.stage(f"training {len(blocks.trained)} blocks", total_steps) as advance:
+        for _epoch in range(config.epochs):
+            shuffled = order.sample(range(len(prompts)), len(prompts))
+            for start in range(0, len(shuffled), config.batch_size):
+                chosen = shuffled[start : start + config.batch_size]
+                sums = [0.0, 0.0, 0.0, 0.0]
+                for begin in range(0, len(chosen), config.micro_batch):
+                    micro = chosen[begin : begin + config.micro_batch]
+                    rows = {code: [encoded[code][index] for index in micro] for code in languages}
+                    tokens += sum(len(row) for side in rows.values() for row in side)
+                    losses = lens_losses(loaded, blocks, constants, rows, config)
+                    total = losses.total(config)
+                    if not torch.isfinite(total):
+                        raise Diverged(len(log) + 1, "the loss")
+                    share = len(micro) / len(chosen)
+                    (total * share).backward()
+                    parts = (losses.alignment, losses.push, losses.retention, total)
+                    sums = [s + float(part.detach()) * share for s, part in zip(sums, parts, strict=True)]
+                norm = float(torch.nn.utils.clip_grad_norm_(blocks.parameters(), config.max_grad_norm))
+                if norm != norm or norm in (float("inf"), float("-inf")):
+                    raise Diverged(len(log) + 1, "the gradient norm")
+                rate = float(schedule.get_last_lr()[0])
+                optimiser.step()
+                schedule.step()
+                optimiser.zero_grad(set_to_none=True)
+                log.append(StepLog(len(log) + 1, *sums, norm, rate))
+                advance(1, f"pull {sums[0]:.4f}  push {sums[1]:.4f}  retain {sums[2]:.4f}")
+    return log, tokens
+
+
+@dataclass(frozen=True)
+class _Constants:
+    """Subspaces in float32 on the device of the model."""
+
+    agnostic: Tensor
+    specific: Tensor
+    directions: Tensor
+
+    @classmethod
+    def of(cls, found: Subspaces, device: torch.device) -> _Constants:
+        return cls(*(t.to(device, torch.float32) for t in (found.agnostic, found.specific, found.directions)))
+
+
+def lens_losses(
+    loaded: LoadedBackbone,
+    blocks: ForkedBlocks,
+    constants: Mapping[int, _Constants],
+    rows: Mapping[str, Sequence[Sequence[int]]],
+    config: LensConfig,
+) -> Losses:
+    """The losses of one micro-batch, summed over target languages and over the layers that are read.
+
+    Args:
+        rows: Language code -> token ids of the same prompts; the central language first.
+    """
+    central, *targets = rows
+    pad_token = int(loaded.tokenizer.pad_token_id)
+    batch = pad(rows[central], pad_token, loaded.device)
+    central_states, central_reference = blocks.states(batch)
+    alignment = push = retention = no_loss(loaded.device)
+    for layer in constants:
+        retention = retention + retention_loss(
+            central_states[layer], central_reference[layer], batch.mask, config.retain_pool, config.reduction
+        )
+    for number, code in enumerate(targets):
+        states, reference = blocks.states(pad(rows[code], pad_token, loaded.device))
+        for layer, constant in constants.items():
+            own = central_states[layer][:, -1]
+            alignment = alignment + alignment_loss(
+                own.detach() if config.detach_central else own, states[layer][:, -1], constant.agnostic, config.reduction
+            )
+            push = push + push_loss(
+                states[layer][:, -1], reference[layer][:, -1], constant.specific, constant.directions[number],
+                config.strength_of(code), config.reduction,
+            )  # fmt: skip
+    return Losses(alignment, push, retention)

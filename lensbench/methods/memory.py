@@ -1,0 +1,51 @@
+"""Measuring the memory a piece of work needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+__all__ = ["PeakMemory", "measure_peak"]
+
+_STATUS = Path("/proc/self/status")
+_RESET = Path("/proc/self/clear_refs")
+
+
+@dataclass
+class PeakMemory:
+    """Filled in when the measured block ends."""
+
+    start_bytes: int | None = None
+    peak_bytes: int | None = None
+    """Highest resident memory of the process (CPU) or highest allocation (CUDA) inside the block; None if unknown."""
+
+
+@contextmanager
+def measure_peak(device: torch.device) -> Iterator[PeakMemory]:
+    """The peak inside a `with` block: the kernel's own high-water mark on Linux, the allocator's on CUDA."""
+    found = PeakMemory()
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        found.start_bytes = torch.cuda.memory_allocated(device)
+        yield found
+        found.peak_bytes = torch.cuda.max_memory_allocated(device)
+        return
+    try:
+        _RESET.write_text("5")  # resets VmHWM, see proc(5)
+    except OSError:
+        yield found
+        return
+    found.start_bytes = _status_bytes("VmRSS")
+    yield found
+    found.peak_bytes = _status_bytes("VmHWM")
+
+
+def _status_bytes(field: str) -> int | None:
+    for line in _STATUS.read_text().splitlines():
+        if line.startswith(field + ":"):
+            return int(line.split()[1]) * 1024
+    return None

@@ -1,0 +1,88 @@
+"""Loading rows and rendering items for every planned task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lensbench.data.rows import load_rows_spec
+from lensbench.data.sources import Origin, Rows
+from lensbench.errors import DataError
+from lensbench.pipeline.plan import Plan, PlannedTask
+from lensbench.tasks.build import Item, build_items, build_task
+
+__all__ = ["AskedTask", "LoadedRows", "load_rows", "render_items"]
+
+
+@dataclass(frozen=True)
+class LoadedRows:
+    """The rows of one planned task."""
+
+    planned: PlannedTask
+    rows: Rows | None
+    fewshot: Rows | None
+
+
+@dataclass(frozen=True)
+class AskedTask:
+    """One planned task with its lm-eval object and its items."""
+
+    planned: PlannedTask
+    built: Any
+    items: tuple[Item, ...]
+    origin: Origin | None
+
+    @property
+    def name(self) -> str:
+        return f"{self.planned.task.name} {self.planned.task.language.code}"
+
+
+def load_rows(plan: Plan, pinned: Mapping[str, str]) -> list[LoadedRows]:
+    """The rows of every planned task, checked, before any model is loaded.
+
+    Args:
+        pinned: Hub commit by `rows:NAME`, from when the run began.
+
+    Raises:
+        DataError: a row is wrong, or examples are asked for and there are none.
+        UnavailableError: rows could not be had.
+    """
+    loaded = []
+    for planned in plan.tasks:
+        task = planned.task
+        if planned.rows is None:
+            loaded.append(LoadedRows(planned, None, None))
+            continue
+        spec = load_rows_spec(planned.rows, task.entry.folder)
+        revision = pinned.get(f"rows:{planned.rows}")
+        rows = plan.source.load(spec, task.language, task.split, revision)
+        fewshot = None
+        if task.config.get("num_fewshot"):
+            split = task.config.get("fewshot_split")
+            for candidate in (split, "val", "dev", "train"):
+                if candidate and plan.source.has(spec, task.language, candidate):
+                    fewshot = plan.source.load(spec, task.language, candidate, revision)
+                    break
+            if fewshot is None:
+                raise DataError(
+                    f"--num-fewshot {task.config['num_fewshot']}: {plan.source.describe()} has no examples for "
+                    f"'{task.name}' in '{task.language.code}' (split {split})"
+                )
+            if len(fewshot) < task.config["num_fewshot"]:
+                raise DataError(
+                    f"--num-fewshot {task.config['num_fewshot']}: only {len(fewshot)} examples for '{task.name}' in "
+                    f"'{task.language.code}'"
+                )
+        loaded.append(LoadedRows(planned, rows, fewshot))
+    return loaded
+
+
+def render_items(plan: Plan, loaded: list[LoadedRows], render_chat: Callable[..., str]) -> list[AskedTask]:
+    """lm-eval objects and rendered items."""
+    asked = []
+    for entry in loaded:
+        built = build_task(entry.planned.task, entry.rows, entry.fewshot)
+        items = build_items(entry.planned.task, built, render_chat, plan.spec.limit)
+        asked.append(AskedTask(entry.planned, built, tuple(items), entry.rows.origin if entry.rows else None))
+    return asked

@@ -1,0 +1,185 @@
+"""One run from plan to results; every stage goes on where an earlier start left it."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from lensbench import __version__
+from lensbench.backbones.load import LoadedBackbone, load_backbone
+from lensbench.backbones.resolve import Checkpoint, find_checkpoint
+from lensbench.engine.lm import LensLM
+from lensbench.errors import RunError
+from lensbench.fidelity import load_identifier
+from lensbench.methods import load_method
+from lensbench.methods.base import Enhancement, Progress
+from lensbench.pipeline.answer import answer_stage, identify_stage
+from lensbench.pipeline.load_items import AskedTask, load_rows, render_items
+from lensbench.pipeline.plan import Plan
+from lensbench.pipeline.score import score_stage
+from lensbench.pipeline.summarise import Cell, summarise
+from lensbench.pipeline.variants import BASE, Variant
+from lensbench.reporting import write_report
+from lensbench.store import RunFolder
+from lensbench.store.lm_eval_files import write_lm_eval_files
+from lensbench.store.provenance import gather_provenance
+
+__all__ = ["run"]
+
+ANSWER_BATCH = 20
+"""Open questions per generation batch: several of a set, so that a stopped run has kept most of it."""
+
+
+def run(plan: Plan, out: Path, progress: Progress, *, resume_only: bool = False) -> list[Cell]:
+    """Fit, score, answer, identify, summarise; leave everything in `out`.
+
+    Raises:
+        UsageError: the folder holds a run with another spec.
+        LensbenchError: see the stages; what was finished before stays.
+    """
+    folder = RunFolder(out)
+    if not out.exists() and resume_only:
+        folder.begin(plan.spec, {}, resume_only=True)
+    with folder.lock():
+        resumed = folder.begin(plan.spec, {}, resume_only=resume_only)
+        if resumed:
+            progress.say(f"going on with the run in {out}")
+        pinned = folder.pinned()
+        rows = load_rows(plan, pinned)
+        origins = {e.planned.rows: e.rows.origin for e in rows if e.rows is not None}
+        folder.pin({f"rows:{n}": o.revision for n, o in origins.items() if n and o.kind == "hub" and o.revision})
+        checkpoint = find_checkpoint(plan.backbone, revision=plan.revision or pinned.get("backbone_revision"), say=progress.say)
+        _pin_checkpoint(folder, checkpoint)
+
+        started = time.perf_counter()
+        loaded = load_backbone(
+            plan.backbone, checkpoint, device=plan.spec.device, dtype=plan.spec.dtype, trust=plan.trust
+        )
+        progress.say(f"loaded {plan.backbone.backbone} ({checkpoint.kind}: {checkpoint.name}) in {time.perf_counter() - started:.1f} s")
+        lm = LensLM(loaded, batch_size=plan.spec.batch_size)
+        tasks = render_items(plan, rows, lm.apply_chat_template)
+        for asked in tasks:
+            if plan.spec.limit is not None and len(asked.items) < plan.spec.limit:
+                progress.say(f"{asked.name}: {plan.spec.limit} items were asked for, there are {len(asked.items)}")
+        variants = [Variant(BASE)]
+        if plan.spec.method is not None:
+            variants.append(Variant(plan.spec.method, _fit(plan, folder, loaded, progress)))
+        about = _describe(plan, folder, loaded, variants, tasks)
+        _note_provenance(folder, about)
+        with folder.log("items") as log:
+            log.append(item.as_record() for asked in tasks for item in asked.items)
+        closed = [a for a in tasks if a.planned.task.profile.scoring != "fidelity"]
+        opened = [a for a in tasks if a.planned.task.profile.scoring == "fidelity"]
+        with folder.log("score") as log:
+            score_stage(lm, variants, closed, log, progress)
+        if opened:
+            with folder.log("answers") as log:
+                answer_stage(lm, variants, opened, log, progress, batch_size=ANSWER_BATCH)
+            with folder.log("identified") as log:
+                identify_stage(folder, load_identifier(), log)
+        cells = summarise(folder)
+        folder.write_json("results.json", {"lensbench": __version__, **_results_head(about), "cells": [c.as_dict() for c in cells]})
+        write_lm_eval_files(folder, about, cells)
+        write_report(folder)
+    return cells
+
+
+def _pin_checkpoint(folder: RunFolder, checkpoint: Checkpoint) -> None:
+    """Write down which weights the run began with; other weights under the same name are not its backbone."""
+    before = folder.pinned().get("backbone_digest")
+    if before is not None and before != checkpoint.digest:
+        raise RunError(
+            f"the run in {folder.path} was begun with other weights: {before} there, {checkpoint.digest} here",
+            "Give another --out, or bring the old weights back.",
+        )
+    pins = {"backbone_digest": checkpoint.digest}
+    if checkpoint.kind == "hub" and checkpoint.revision:
+        pins["backbone_revision"] = checkpoint.revision
+    folder.pin(pins)
+
+
+def _fit(plan: Plan, folder: RunFolder, loaded: LoadedBackbone, progress: Progress) -> Enhancement:
+    """The run's enhancement: loaded when an earlier start finished it, else fitted and saved."""
+    assert plan.spec.method is not None
+    method = load_method(plan.spec.method)
+    home = folder.enhancement(plan.spec.method)
+    if (home / "card.json").is_file():
+        return method.load(home, loaded.checkpoint.digest)
+    pinned = folder.pinned()
+    revisions = {key.removeprefix("rows:"): value for key, value in pinned.items() if key.startswith("rows:")}
+    corpora = method.corpora(plan.source, plan.spec.all_languages, plan.config, revisions)
+    folder.pin(
+        {f"rows:{key.partition('/')[0]}": o.revision for key, o in corpora.origins.items() if o.kind == "hub" and o.revision}
+    )
+    try:
+        enhancement = method.fit(loaded, corpora, plan.config, progress)
+    except RunError as error:
+        last_good = getattr(error, "delta", None)
+        if last_good is not None:
+            kept = folder.enhancement(f"{plan.spec.method}.diverged-at-step-{getattr(error, 'step', 0)}")
+            last_good.save(kept)
+            progress.say(f"the last good state is in {kept}")
+        raise
+    enhancement.save(home)
+    cost = json.loads((home / "card.json").read_text(encoding="utf-8")).get("cost", {})
+    progress.say(_cost_line(plan.spec.method, cost))
+    return enhancement
+
+
+def _cost_line(method: str, cost: dict[str, Any]) -> str:
+    peak, floor = cost.get("peak_bytes"), cost.get("floor_bytes")
+    memory = "peak memory unknown"
+    if peak and floor:
+        memory = f"peak memory {peak / 2**20:,.0f} MiB = {peak / floor:.2f} x floor ({floor / 2**20:,.0f} MiB)"
+    return (
+        f"{method}: {cost.get('steps')} steps in {cost.get('wall_seconds', 0):.0f} s, "
+        f"{cost.get('trainable_share', 0):.2%} of the parameters trained, {memory}"
+    )
+
+
+def _describe(
+    plan: Plan, folder: RunFolder, loaded: LoadedBackbone, variants: list[Variant], tasks: list[AskedTask]
+) -> dict[str, Any]:
+    """What the summary needs to know of models and rows, written once as `variants.json`."""
+    about = {
+        "lensbench": __version__,
+        "backbone": plan.backbone.backbone,
+        "backbone_origin": loaded.checkpoint.as_dict(),
+        "backbone_digest": loaded.checkpoint.digest,
+        "dtype": str(next(loaded.model.parameters()).dtype).removeprefix("torch."),
+        "device": str(loaded.device),
+        "tokenizer_digest": loaded.tokenizer_digest(),
+        "variants": {v.name: {"digest": v.digest, "method": None if v.name == BASE else v.name} for v in variants},
+        "tasks": {
+            f"{a.planned.task.name}/{a.planned.task.language.code}": {
+                "title": a.planned.task.title,
+                "version": a.planned.task.version,
+                "profile": a.planned.task.profile.profile,
+                "protocol": a.planned.task.protocol_hash(),
+                "rows": f"{a.origin.kind}:{a.planned.rows}:{a.origin.digest[:12]}" if a.origin else "lm-eval's own",
+                "substitute": a.planned.substitute,
+                "origin": a.origin.as_dict() if a.origin else None,
+                "items": len(a.items),
+            }
+            for a in tasks
+        },
+        "gaps": list(plan.gaps),
+    }
+    folder.write_json("variants.json", about)
+    return about
+
+
+def _results_head(about: dict[str, Any]) -> dict[str, Any]:
+    return {key: about[key] for key in ("backbone", "backbone_origin", "dtype", "device", "variants", "tasks", "gaps")}
+
+
+def _note_provenance(folder: RunFolder, about: dict[str, Any]) -> None:
+    starts = folder.read_json("provenance.json")["starts"] if (folder.path / "provenance.json").is_file() else []
+    starts.append({**gather_provenance(), "device": about["device"], "dtype": about["dtype"]})
+    folder.write_json(
+        "provenance.json",
+        {"starts": starts, "backbone": about["backbone_origin"], "tokenizer": about["tokenizer_digest"],
+         "rows": {name: task["origin"] for name, task in about["tasks"].items()}},
+    )  # fmt: skip

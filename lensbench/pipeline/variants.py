@@ -1,0 +1,44 @@
+"""The variants of a run: the untouched backbone and what the method made of it."""
+
+from __future__ import annotations
+
+import contextlib
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from lensbench.backbones.load import LoadedBackbone
+from lensbench.data.rows import row_hash
+from lensbench.methods.base import Enhancement
+from lensbench.tasks.build import Item
+
+__all__ = ["BASE", "Variant", "answer_key"]
+
+BASE = "base"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A backbone with zero or one enhancement: the thing that is scored."""
+
+    name: str
+    enhancement: Enhancement | None = None
+
+    def applied(self, loaded: LoadedBackbone, language: str) -> AbstractContextManager[None]:
+        if self.enhancement is None:
+            return contextlib.nullcontext()
+        return self.enhancement.applied(loaded, language)
+
+    @property
+    def digest(self) -> str:
+        return self.enhancement.digest if self.enhancement else BASE
+
+
+def answer_key(loaded: LoadedBackbone, variant_digest: str, item: Item, scoring: str, settings: object) -> str:
+    """Hash of everything that can change an answer; a key that does not match is a miss, never somebody else's answer.
+
+    Args:
+        variant_digest: Of the enhancement.
+        settings: Generation settings, or None.
+    """
+    dtype = str(next(loaded.model.parameters()).dtype)
+    return row_hash([loaded.checkpoint.digest, variant_digest, loaded.tokenizer_digest(), dtype, item.id, scoring, settings])

@@ -1,0 +1,124 @@
+"""`report.md`: the table, answers side by side, what it cost and what it was made with. Rebuilt from the run folder alone."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from typing import Any
+
+from lensbench.reporting.table import notes, table_lines
+from lensbench.store import RunFolder, write_atomically
+
+__all__ = ["write_report"]
+
+_SAMPLES = 4
+"""Open questions shown per language."""
+
+
+def write_report(folder: RunFolder) -> None:
+    """Write `report.md` from the results and records of a run."""
+    results = folder.read_json("results.json")
+    spec = folder.spec()
+    variants = list(results["variants"])
+    parts = [
+        f"# {spec.method or 'base only'} on {results['backbone']}: {', '.join(spec.all_languages)}",
+        "",
+        _headline(results),
+        "",
+        *_table(results),
+        "",
+        *[f"- {_escape(note)}" for note in notes(results)],
+        "",
+        *_cost(folder, variants),
+        *_answers(folder, variants),
+        "## Cells, with signatures",
+        "",
+        *[f"- `{cell['signature']}`" for cell in results["cells"]],
+        "",
+        "## Made with",
+        "",
+        "```json",
+        json.dumps(folder.read_json("provenance.json")["starts"][-1], indent=1, ensure_ascii=False),
+        "```",
+        "",
+    ]
+    write_atomically(folder.path / "report.md", "\n".join(parts))
+
+
+def _headline(results: dict[str, Any]) -> str:
+    judged: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for line in table_lines(results):
+        if line.verdict:
+            judged[line.language][line.verdict].append(f"{line.task} {line.delta}")
+    if not judged:
+        return "Only the untouched backbone was scored."
+    sentences = []
+    for language, verdicts in judged.items():
+        clauses = [f"{verdict} on {', '.join(tasks)}" for verdict, tasks in sorted(verdicts.items())]
+        sentences.append(f"**{language}**: {'; '.join(clauses)}.")
+    return " ".join(sentences)
+
+
+def _table(results: dict[str, Any]) -> list[str]:
+    header = ["task", "language", "profile", "metric", "variant", "value %", "95%", "difference", "95%", "n", "failures", "verdict"]
+    rows = [
+        [x.task, x.language, x.profile, x.metric, x.variant, x.value, x.interval, x.delta, x.delta_interval, x.n, x.failures, x.verdict]
+        for x in table_lines(results)
+    ]
+    return ["| " + " | ".join(row) + " |" for row in (header, ["---"] * len(header), *rows)]
+
+
+def _cost(folder: RunFolder, variants: list[str]) -> list[str]:
+    lines = []
+    for variant in variants:
+        card = folder.enhancement(variant) / "card.json"
+        if not card.is_file():
+            continue
+        cost = json.loads(card.read_text(encoding="utf-8"))["cost"]
+        peak = f"{cost['peak_bytes'] / 2**20:,.0f} MiB" if cost["peak_bytes"] else "unknown"
+        lines.append(
+            f"- {variant}: {cost['wall_seconds']:.0f} s, {cost['trainable_parameters']:,} trained parameters "
+            f"({cost['trainable_share']:.2%}), {cost['training_items']} items, {cost['training_tokens']:,} tokens, "
+            f"{cost['steps']} steps, peak memory {peak} (floor {cost['floor_bytes'] / 2**20:,.0f} MiB)"
+        )
+    return ["## What it cost", "", *lines, ""] if lines else []
+
+
+def _answers(folder: RunFolder, variants: list[str]) -> list[str]:
+    """Answers of all variants to the first questions of every language; identified language beside each."""
+    labels = {r["answer"]: r["label"] for r in folder.records("identified")}
+    by_item: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+    for record in folder.records("answers"):
+        by_item[record["item"]][record["variant"]] = record
+    if not by_item:
+        return []
+    parts = [
+        "## Answers",
+        "",
+        "Greedy, cut where the task says. Read them: the right language is not yet a good answer.",
+        "",
+    ]
+    shown: dict[str, int] = defaultdict(int)
+    for item in folder.records("items"):
+        if item["key"] not in by_item or shown[item["language"]] >= _SAMPLES:
+            continue
+        shown[item["language"]] += 1
+        doc = item["doc"]
+        question = doc.get("prompt") or (doc.get("turns") or [""])[0]
+        parts += [f"**{item['language']}, question {item['doc_id'] + 1}**", "", *_quote(question), ""]
+        for variant in variants:
+            answer = by_item[item["key"]].get(variant)
+            if answer:
+                label = labels.get(answer["key"]) or "empty"
+                cut = ", cut" if answer["finish"] == "length" else ""
+                parts += [f"{variant} (identified: {label}, {answer['tokens']} tokens{cut})", "", *_quote(answer["text"]), ""]
+    return parts
+
+
+def _quote(text: str) -> list[str]:
+    """Model text as an indented code block: nothing in it is interpreted."""
+    return ["    " + "".join(c if c.isprintable() else " " for c in line) for line in text.splitlines() or [""]]
+
+
+def _escape(text: str) -> str:
+    return text.replace("<", "&lt;")

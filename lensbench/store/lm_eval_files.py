@@ -1,0 +1,105 @@
+"""The scores of a run in lm-evaluation-harness's own results and samples files, one set per variant, for its viewers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from lensbench.store.run_folder import RunFolder, write_atomically
+
+__all__ = ["write_lm_eval_files"]
+
+
+def write_lm_eval_files(folder: RunFolder, about: dict[str, Any], cells: Sequence[Any]) -> None:
+    """Write `lm_eval/<variant>/results.json` and `samples_<task>.jsonl` (lm_eval/result_schema.py).
+
+    Only log-likelihood tasks are written: answers to open questions have no lm-eval metric.
+    """
+    provenance = folder.read_json("provenance.json")["starts"][-1]
+    items = {record["key"]: record for record in folder.records("items")}
+    for variant in about["variants"]:
+        home = folder.path / "lm_eval" / variant
+        samples = _samples(folder, variant, items)
+        for name, rows in samples.items():
+            lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+            write_atomically(home / f"samples_{name}.jsonl", lines)
+        results: dict[str, dict[str, Any]] = {}
+        for cell in cells:
+            name = f"{cell.task}_{cell.language}"
+            if cell.variant != variant or name not in samples or cell.value is None:
+                continue
+            n = cell.n - cell.failures
+            stderr = (cell.value * (1 - cell.value) / (n - 1)) ** 0.5 if n > 1 else "N/A"
+            entry = results.setdefault(name, {"name": name, "alias": name, "sample_len": cell.n})
+            entry[f"{cell.metric},none"] = cell.value
+            entry[f"{cell.metric}_stderr,none"] = stderr
+        content = {
+            "results": results,
+            "group_subtasks": {name: [] for name in results},
+            "configs": {name: {"task": name, "metadata": about["tasks"][_task_key(name, about)]} for name in results},
+            "versions": {name: about["tasks"][_task_key(name, about)]["version"] for name in results},
+            "n-shot": {name: folder.spec().num_fewshot or 0 for name in results},
+            "higher_is_better": {name: {"acc": True} for name in results},
+            "n-samples": {
+                name: {"original": (about["tasks"][_task_key(name, about)]["origin"] or {}).get("rows", entry["sample_len"]),
+                       "effective": entry["sample_len"]}
+                for name, entry in results.items()
+            },
+            "config": {"model": "lensbench", "model_args": {"backbone": about["backbone"], "variant": variant},
+                       "model_dtype": about["dtype"], "device": about["device"], "limit": folder.spec().limit},
+            "git_hash": (provenance["git"] or {}).get("commit"),
+            "date": provenance["time"],
+            "transformers_version": provenance["packages"].get("transformers"),
+            "lm_eval_version": provenance["packages"].get("lm_eval"),
+            "model_source": "lensbench",
+            "model_name": f"{about['backbone']}+{variant}",
+            "model_name_sanitized": f"{about['backbone']}+{variant}".replace("/", "__"),
+        }  # fmt: skip
+        write_atomically(home / "results.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def _task_key(name: str, about: dict[str, Any]) -> str:
+    task, _, language = name.rpartition("_")
+    key = f"{task}/{language}"
+    assert key in about["tasks"]
+    return key
+
+
+def _samples(folder: RunFolder, variant: str, items: dict[str, dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    samples: dict[str, list[dict[str, Any]]] = {}
+    for record in folder.records("score"):
+        if record["variant"] != variant or record["item"] not in items:
+            continue
+        item = items[record["item"]]
+        responses = [
+            [str(ll), str(greedy)] for ll, greedy in zip(record["loglikelihoods"], record["greedy"], strict=True)
+        ]
+        prompts = [request[0] + request[1] for request in item["requests"]]
+        samples.setdefault(f"{item['task']}_{item['language']}", []).append(
+            {
+                "doc_id": item["doc_id"],
+                "doc": item["doc"],
+                "target": item["gold"],
+                "arguments": {
+                    f"gen_args_{i}": {"arg_0": context, "arg_1": continuation}
+                    for i, (context, continuation) in enumerate(item["requests"])
+                },
+                "resps": [[response] for response in responses],
+                "filtered_resps": responses,
+                "filter": "none",
+                "metrics": list(record["metrics"]),
+                "doc_hash": _sha256(json.dumps(item["doc"], ensure_ascii=False)),
+                "prompt_hash": _sha256(prompts[0]),
+                "target_hash": _sha256(item["gold"]),
+                **record["metrics"],
+            }
+        )
+    for rows in samples.values():
+        rows.sort(key=lambda row: row["doc_id"])
+    return samples
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

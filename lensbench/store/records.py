@@ -1,0 +1,122 @@
+"""Append-only item records: JSONL, one line per item and variant, flushed as soon as it is there.
+
+A process that dies leaves at most one unfinished line at the end; it is cut off when the file is next opened, and counted.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from lensbench.errors import RunError
+
+__all__ = ["RecordLog", "read_records"]
+
+
+class RecordLog:
+    """One file of records, open for appending. Every record carries a `key`; a key is written once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.repaired_bytes = _cut_unfinished_line(path)
+        self._keys = {record["key"] for record in read_records(path)}
+        self._stream = path.open("ab")
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._keys
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def append(self, records: Iterable[dict[str, Any]]) -> None:
+        """Write records and flush them.
+
+        Raises:
+            RunError: the disk is full, or the file cannot be written; what was written before stays valid.
+        """
+        fresh = [record for record in records if record["key"] not in self._keys]
+        lines = b"".join(
+            json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass") + b"\n"
+            for record in fresh
+        )
+        try:
+            self._stream.write(lines)
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+        except OSError as error:
+            raise write_failed(self.path, error) from None
+        self._keys.update(record["key"] for record in fresh)
+
+    def close(self) -> None:
+        try:
+            self._stream.close()
+        except OSError as error:
+            raise write_failed(self.path, error) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is None:
+            self.close()
+            return
+        try:
+            self._stream.close()
+        except OSError:
+            # The block is already failing, most likely for the same reason; its error is the one to show.
+            return
+
+
+def read_records(path: Path) -> Iterator[dict[str, Any]]:
+    """The records of a file, without an unfinished last line.
+
+    Raises:
+        RunError: a finished line is not a record; names the line.
+    """
+    if not path.is_file():
+        return
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.endswith(b"\n"):
+                return
+            try:
+                record = json.loads(line.decode("utf-8", "surrogatepass"))
+                record["key"]
+            except (ValueError, KeyError, TypeError) as error:
+                raise RunError(
+                    f"{path}, line {number}: not an item record ({error})", "Delete that line; its item is then asked again."
+                ) from None
+            yield record
+
+
+def write_failed(path: Path, error: OSError) -> RunError:
+    """The message for a failed write; the same for every file of a run folder."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return RunError(f"{path}: the disk is full", "Free some space and give the same command again: it goes on from here.")
+    return RunError(f"{path}: could not be written ({error.strerror})")
+
+
+def _cut_unfinished_line(path: Path) -> int:
+    """Cut what follows the last newline; returns the bytes cut."""
+    if not path.is_file():
+        return 0
+    with path.open("r+b") as stream:
+        size = stream.seek(0, os.SEEK_END)
+        position = size
+        while position > 0:
+            step = min(65536, position)
+            stream.seek(position - step)
+            newline = stream.read(step).rfind(b"\n")
+            if newline >= 0:
+                position = position - step + newline + 1
+                break
+            position -= step
+        if position < size:
+            stream.truncate(position)
+        return size - position

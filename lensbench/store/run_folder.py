@@ -1,0 +1,148 @@
+"""A run's folder on disk.
+
+::
+
+    RUN/
+      run.json             the resolved spec, and the hub commits it was begun with
+      provenance.json      one entry per start: git, packages, hardware, model and data digests
+      enhancements/lens/   delta.safetensors, subspaces.safetensors, card.json, README.md
+      items/score.jsonl    one line per item and variant: log-likelihoods
+      items/answers.jsonl  one line per open question and variant: the answer
+      items/identified.jsonl   one line per answer: its language
+      results.json         cells; recomputed from the items at any time
+      lm_eval/             the same scores in lm-eval's own results and samples files
+      report.md            the table, sample answers and provenance for a reader
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lensbench.errors import RunError, UsageError
+from lensbench.spec import RunSpec, differences
+from lensbench.store.records import RecordLog, read_records, write_failed
+
+__all__ = ["RunFolder", "write_atomically"]
+
+_SPEC = "run.json"
+_LOCK = ".lock"
+
+
+class RunFolder:
+    """The folder of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def existing(cls, path: Path) -> RunFolder:
+        """A folder that holds a run.
+
+        Raises:
+            UsageError: there is none at this path.
+        """
+        if not (path / _SPEC).is_file():
+            raise UsageError(f"no run at {path}", "A run folder holds a run.json.")
+        return cls(path)
+
+    def begin(self, spec: RunSpec, pinned: dict[str, str], *, resume_only: bool = False) -> bool:
+        """Claim the folder for a spec; returns whether a run was there already.
+
+        Raises:
+            UsageError: the folder holds a run with another spec (the difference is shown), something that is not a run, or,
+                with `resume_only`, no run.
+        """
+        wanted = json.loads(spec.model_dump_json())
+        if (self.path / _SPEC).is_file():
+            found = self.read_json(_SPEC)["spec"]
+            lines = differences(found, wanted)
+            if lines:
+                raise UsageError(
+                    f"{self.path} holds a run with another spec:\n" + "\n".join(f"    {line}" for line in lines),
+                    "Give another --out, or the same options as then.",
+                )
+            return True
+        if resume_only:
+            raise UsageError(f"--resume: no run at {self.path}", "Leave --resume out to begin one.")
+        if self.path.is_dir() and any(p.name != _LOCK for p in self.path.iterdir()):
+            raise UsageError(f"{self.path} is not empty and holds no run", "Give another --out.")
+        self.write_json(_SPEC, {"spec": wanted, "pinned": pinned})
+        return False
+
+    def spec(self) -> RunSpec:
+        return RunSpec.model_validate(self.read_json(_SPEC)["spec"])
+
+    def pinned(self) -> dict[str, str]:
+        """Hub commits by name, as resolved when the run began."""
+        return dict(self.read_json(_SPEC)["pinned"])
+
+    def pin(self, pinned: dict[str, str]) -> None:
+        content = self.read_json(_SPEC)
+        if content["pinned"] != {**content["pinned"], **pinned}:
+            content["pinned"].update(pinned)
+            self.write_json(_SPEC, content)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep a second process out.
+
+        Raises:
+            RunError: another process is working on this run.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            stream = (self.path / _LOCK).open("w")
+        except OSError as error:
+            raise write_failed(self.path, error) from None
+        with stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise RunError(f"another process is working on {self.path}", "Wait for it, or stop it.") from None
+            yield
+
+    def log(self, stage: str) -> RecordLog:
+        return RecordLog(self.path / "items" / f"{stage}.jsonl")
+
+    def records(self, stage: str) -> Iterator[dict[str, Any]]:
+        return read_records(self.path / "items" / f"{stage}.jsonl")
+
+    def enhancement(self, variant: str) -> Path:
+        return self.path / "enhancements" / variant
+
+    def read_json(self, name: str) -> Any:
+        path = self.path / name
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise UsageError(f"{path}: no such file", "The run has not got that far; give its command again.") from None
+        except ValueError as error:
+            raise RunError(f"{path}: not readable as JSON ({error})") from None
+
+    def write_json(self, name: str, content: Any) -> None:
+        write_atomically(self.path / name, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write beside, then rename: a reader never sees half a file.
+
+    Raises:
+        RunError: the disk is full, or the file cannot be written; the old file is still there.
+    """
+    partial = path.with_name(path.name + ".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("w", encoding="utf-8", errors="surrogatepass") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise write_failed(path, error) from None

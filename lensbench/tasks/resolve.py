@@ -1,0 +1,145 @@
+"""From a task file to one language of it: the lm-eval configuration that is really asked, and its hash."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lensbench.data.rows import RowsSpec, canonical_json, load_rows_spec
+from lensbench.data.sources import DataSource
+from lensbench.errors import UnavailableError, UsageError
+from lensbench.languages import Language, get_language
+from lensbench.tasks.registry import TaskEntry
+from lensbench.tasks.schema import LM_EVAL_FIELDS, Profile
+
+__all__ = ["TaskInLanguage", "resolve"]
+
+_TEMPLATES = ("doc_to_text", "doc_to_choice", "doc_to_target", "gen_prefix")
+
+
+@dataclass(frozen=True)
+class TaskInLanguage:
+    """One language of a task under its profile, before any row is read."""
+
+    entry: TaskEntry
+    language: Language
+    profile: Profile
+    config: dict[str, Any]
+    """lm-eval's TaskConfig fields, templates with their words filled in."""
+    upstream: Path | None
+
+    @property
+    def name(self) -> str:
+        return self.entry.name
+
+    @property
+    def title(self) -> str:
+        return self.entry.file.title or self.name
+
+    @property
+    def split(self) -> str:
+        """The split that is scored: lm-eval takes the test split, else the validation split."""
+        split = self.config.get("test_split") or self.config.get("validation_split")
+        if split is None:
+            raise UsageError(f"{self.entry.path}: task '{self.name}' names neither test_split nor validation_split")
+        return str(split)
+
+    @property
+    def version(self) -> str:
+        return str((self.config.get("metadata") or {}).get("version", "0"))
+
+    def rows_specs(self) -> list[RowsSpec]:
+        return [load_rows_spec(name, self.entry.folder) for name in self.entry.file.rows]
+
+    def find_rows(self, source: DataSource) -> RowsSpec | None:
+        """The first row definition that the source has in this language; None when it has none."""
+        return next((spec for spec in self.rows_specs() if source.has(spec, self.language, self.split)), None)
+
+    def protocol_hash(self) -> str:
+        """12 hex digits over everything that decides how items are asked and scored.
+
+        For an upstream definition this covers the bytes of its folder's code and YAML and the version of lm_eval, because
+        the question is theirs.
+        """
+        digest = hashlib.sha256(canonical_json(self.profile.model_dump(mode="json", exclude={"title", "about"})).encode())
+        digest.update(canonical_json({k: v for k, v in self.config.items() if not callable(v)}, ).encode())
+        if self.upstream is not None:
+            digest.update(importlib.metadata.version("lm_eval").encode())
+            for path in sorted(self.upstream.parent.iterdir()):
+                if path.suffix in (".py", ".yaml") or path.name.endswith("_yaml"):
+                    digest.update(path.read_bytes())
+        return digest.hexdigest()[:12]
+
+
+def resolve(entry: TaskEntry, code: str, profile: Profile, *, num_fewshot: int | None = None) -> TaskInLanguage:
+    """One language of a task.
+
+    Args:
+        num_fewshot: Overrides the task's own number.
+
+    Raises:
+        UsageError: the task does not have this language; lists those it has.
+    """
+    if code not in entry.file.languages:
+        raise UsageError(
+            f"task '{entry.name}' has no language '{code}'",
+            f"It has: {', '.join(sorted(entry.file.languages))}. A language is one line in {entry.path.name}.",
+        )
+    language = get_language(code)
+    own = entry.file.languages[code]
+    upstream = _upstream_path(own.upstream) if own.upstream else None
+    config: dict[str, Any] = {}
+    if upstream is None:
+        config.update({k: v for k in LM_EVAL_FIELDS if (v := getattr(entry.file, k)) is not None})
+    else:
+        config.update(_read_upstream(upstream))
+        # The file still says where rows and splits are; the question itself stays upstream's.
+        for key in ("test_split", "validation_split", "training_split", "fewshot_split", "metadata"):
+            if (value := getattr(entry.file, key)) is not None:
+                config[key] = value
+    config.update({k: v for k in LM_EVAL_FIELDS if (v := getattr(own, k)) is not None})
+    words = {"language": language.name, **entry.file.vars, **own.vars}
+    if upstream is None and (entry.file.rows or words.keys() - {"language"}):
+        config = _fill_words(config, words)
+    if num_fewshot is not None:
+        config["num_fewshot"] = num_fewshot
+    config["task"] = f"{entry.name}_{code}" if entry.file.rows else entry.name
+    if entry.file.rows:
+        config["dataset_path"] = entry.file.rows[0]
+        config["dataset_name"] = code
+    return TaskInLanguage(entry, language, profile, config, upstream)
+
+
+def _fill_words(config: dict[str, Any], words: dict[str, Any]) -> dict[str, Any]:
+    """Put the words in front of every template as `{% set %}`: plain Jinja, so an export runs in lm-eval unchanged."""
+    prefix = "".join(f"{{% set {name} = {json.dumps(value, ensure_ascii=False)} %}}" for name, value in words.items())
+    filled = dict(config)
+    for key in _TEMPLATES:
+        value = filled.get(key)
+        if isinstance(value, str) and ("{{" in value or "{%" in value):
+            filled[key] = prefix + value
+    return filled
+
+
+def _upstream_path(name: str) -> Path:
+    found = importlib.util.find_spec("lm_eval")
+    if found is None or not found.submodule_search_locations:
+        raise UnavailableError("the package 'lm_eval' is missing", "pip install 'lensbench[engines]'")
+    path = Path(found.submodule_search_locations[0]) / "tasks" / name
+    if not path.is_file():
+        version = importlib.metadata.version("lm_eval")
+        raise UnavailableError(f"the installed lm_eval {version} has no task definition {name}", "lensbench needs lm-eval 0.4.13.")
+    return path
+
+
+def _read_upstream(path: Path) -> dict[str, Any]:
+    """lm_eval's own definition, with its functions: code of an installed package, not of a data file."""
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    config = load_yaml(path)
+    return {key: value for key, value in config.items() if key in LM_EVAL_FIELDS and not key.startswith("dataset_")}

@@ -1,0 +1,106 @@
+"""What a task YAML and a profile YAML may say.
+
+A task file is one benchmark under one profile, with all its languages. Its field names are lm-eval's; `profile`, `rows`,
+`languages`, `vars` and `upstream` are lensbench's.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+__all__ = ["LM_EVAL_FIELDS", "LanguageEntry", "Profile", "Sample", "TaskFile"]
+
+
+class Sample(BaseModel):
+    """A sample without replacement, as Python's `random.seed(seed)` and `random.sample` draw it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    n: int = Field(gt=0)
+    seed: int
+
+
+class Profile(BaseModel):
+    """A named protocol for asking and scoring. Scores of unlike profiles never share a column."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    profile: str
+    title: str
+    about: str
+    source: str | None = None
+    chat: bool
+    """Whether questions go through the backbone's chat template, with its system text."""
+    scoring: Literal["first_token", "loglikelihood", "fidelity"]
+    """`first_token`: arg-max over the first token of each option. `loglikelihood`: of the whole continuation.
+    `fidelity`: answers are generated and their language is identified."""
+    sample: Sample | None = None
+    """Items drawn when the set is larger; None takes all."""
+
+
+class _LmEvalKeys(BaseModel):
+    """The keys lm-eval knows and that are data; those that name code are handled by `--trust`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    output_type: Literal["multiple_choice", "loglikelihood", "generate_until"] | None = None
+    training_split: str | None = None
+    validation_split: str | None = None
+    test_split: str | None = None
+    fewshot_split: str | None = None
+    fewshot_config: dict[str, Any] | None = None
+    num_fewshot: int | None = None
+    doc_to_text: Any = None
+    doc_to_choice: Any = None
+    doc_to_target: Any = None
+    process_docs: Any = None
+    process_results: Any = None
+    description: str | None = None
+    target_delimiter: str | None = None
+    fewshot_delimiter: str | None = None
+    gen_prefix: str | None = None
+    metric_list: list[dict[str, Any]] | None = None
+    generation_kwargs: dict[str, Any] | None = None
+    filter_list: list[dict[str, Any]] | None = None
+    repeats: int | None = None
+    should_decontaminate: bool | None = None
+    doc_to_decontamination_query: str | None = None
+    dataset_path: str | None = None
+    dataset_name: str | None = None
+    dataset_kwargs: dict[str, Any] | None = None
+    metadata: dict[str, Any] | None = None
+
+
+LM_EVAL_FIELDS = tuple(_LmEvalKeys.model_fields)
+
+
+class LanguageEntry(_LmEvalKeys):
+    """One language of a task: nothing at all, or what differs from the rest of the file."""
+
+    upstream: str | None = None
+    """Path of a task definition inside the installed `lm_eval/tasks`; its keys come before the file's own."""
+    vars: dict[str, Any] = Field(default_factory=dict)
+    """Words the templates use, on top of the file's `vars`."""
+
+
+class TaskFile(_LmEvalKeys):
+    """One task YAML."""
+
+    task: str
+    profile: str = "lm-eval"
+    title: str | None = None
+    tag: str | list[str] | None = None
+    task_alias: str | None = None
+    rows: list[str] = Field(default_factory=list)
+    """Row definitions in order of preference; the first that the data source has in a language serves it. Empty: the
+    task names its own `dataset_path`, as lm-eval's own YAML does."""
+    vars: dict[str, Any] = Field(default_factory=dict)
+    languages: dict[str, LanguageEntry] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _rows_or_path(self) -> TaskFile:
+        if not self.rows and not self.dataset_path:
+            raise ValueError("needs 'rows' (a row definition) or 'dataset_path' (a data set as lm-eval names it)")
+        return self
