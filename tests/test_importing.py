@@ -48,9 +48,7 @@ def rows_of(tmp_path: Path, path: str) -> list[dict]:
     return read(tmp_path / "out" / path)
 
 
-def xcopa_row(
-    idx: int, question: str = "cause", label: int = 0, texts: tuple[str, str, str] = ("前提", "一", "二")
-) -> dict:
+def xcopa_row(idx: int, question: str = "cause", label: int = 0, texts: tuple[str, str, str] = ("前提", "一", "二")) -> dict:
     row = dict(zip(("premise", "choice1", "choice2"), texts, strict=True))
     return row | {"question": question, "label": label, "idx": idx, "changed": False}
 
@@ -141,10 +139,7 @@ def winograd_line(
 ):
     right = not first if second is None else second
     candidates = [["Ann", [0, 1], ["Ann"], first], ["Bea", [2, 3], ["Bea"], right]]
-    return (
-        "\t".join([code, "original", "?", sentence, json.dumps(tokens), json.dumps(pronoun), json.dumps(candidates)])
-        + "\n"
-    )
+    return "\t".join([code, "original", "?", sentence, json.dumps(tokens), json.dumps(pronoun), json.dumps(candidates)]) + "\n"
 
 
 THEM = ["Ann", "saw", "Bea", "there", ",", "so", "she", "left", "her", "."]
@@ -203,9 +198,7 @@ def test_xwinograd_uses_its_own_language_codes(tmp_path):
     assert len(rows) == 1
 
 
-@given(
-    st.lists(st.tuples(st.text("ab.\u3042", min_size=1, max_size=4), st.sampled_from(["", " ", "\u3000"])), max_size=12)
-)
+@given(st.lists(st.tuples(st.text("ab.\u3042", min_size=1, max_size=4), st.sampled_from(["", " ", "\u3000"])), max_size=12))
 def test_token_spans_give_every_token_back(parts):
     sentence = "".join(token + space for token, space in parts)
     spans = token_spans(sentence, [token for token, _ in parts])
@@ -264,9 +257,7 @@ def test_cluewsc_wrong_label(tmp_path):
 # StoryCloze
 
 STORY_HEADER = "InputStoryid InputSentence1 InputSentence2 InputSentence3 InputSentence4 "
-STORY_HEADER = (STORY_HEADER + "RandomFifthSentenceQuiz1 RandomFifthSentenceQuiz2 AnswerRightEnding\r\n").replace(
-    " ", "\t"
-)
+STORY_HEADER = (STORY_HEADER + "RandomFifthSentenceQuiz1 RandomFifthSentenceQuiz2 AnswerRightEnding\r\n").replace(" ", "\t")
 STORY_FILE = "in/spring2016.val.en.tsv.split_20_80_eval.tsv"
 
 
@@ -471,8 +462,7 @@ def test_lens_manipulation_sample_is_parallel_by_id(tmp_path):
     ]
     assert [row["id"] for row in read(tmp_path / "out/bactrian_x/en/train.parquet")] == ["lens-pull-1", "lens-pull-2"]
     assert (
-        "1 of 2 prompts began or ended in white space, which was stripped"
-        in entry(report, "bactrian_x/zh/train.parquet").notes
+        "1 of 2 prompts began or ended in white space, which was stripped" in entry(report, "bactrian_x/zh/train.parquet").notes
     )
 
 
@@ -506,9 +496,7 @@ def test_multiq_takes_our_code_of_a_language(tmp_path):
     body = "id,language,prompt,domain\ng1,zh,问一,food\ng1,zh-CN,问一,food\ng1,ts,Q,food\n"
     write(tmp_path / "in/MultiQ.csv", body)
     report = import_folder(tmp_path / "in", tmp_path / "out")
-    assert read(tmp_path / "out/multiq/zh/train.parquet") == [
-        {"id": "g1", "language": "zh", "prompt": "问一", "domain": "food"}
-    ]
+    assert read(tmp_path / "out/multiq/zh/train.parquet") == [{"id": "g1", "language": "zh", "prompt": "问一", "domain": "food"}]
     assert report.notes[0].startswith("MultiQ.csv: 2 rows left out, in 2 codes")
 
 
@@ -617,9 +605,7 @@ def test_manifest_holds_hashes_and_is_merged(tmp_path):
     assert {"rows", "language", "split", "n", "licence", "stand_in", "notes"} <= english.keys()
 
 
-@pytest.mark.parametrize(
-    "content", ["{", "[]", '{"lensbench_data": 2, "files": []}', '{"lensbench_data": 1, "files": [{}]}']
-)
+@pytest.mark.parametrize("content", ["{", "[]", '{"lensbench_data": 2, "files": []}', '{"lensbench_data": 1, "files": [{}]}'])
 def test_a_strange_manifest_is_left_alone(tmp_path, content):
     write(tmp_path / "in/mgsm_en.tsv", "How many?\t1\n")
     write(tmp_path / "out/manifest.json", content)

@@ -7,7 +7,6 @@ SHA-256 of the GGUF file and appears under its name only when complete.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -55,7 +54,7 @@ def _publish(partial: Path, folder: Path) -> None:
     if folder.exists() and not (folder / _CARD).is_file():
         shutil.rmtree(folder)
     try:
-        os.replace(partial, folder)
+        partial.replace(folder)
     except OSError:
         if not (folder / _CARD).is_file():
             raise

@@ -11,6 +11,7 @@ import torch
 from lensbench.backbones.registry import Backbone
 from lensbench.backbones.resolve import Checkpoint
 from lensbench.errors import UnavailableError, UsageError
+from lensbench.memory import resident_bytes
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -26,6 +27,8 @@ class LoadedBackbone:
     checkpoint: Checkpoint
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
+    resident_before: int | None = None
+    """Resident memory of the process before the model was loaded: Python and its libraries."""
 
     @property
     def device(self) -> torch.device:
@@ -69,20 +72,20 @@ def _decoder(model: Any) -> Any:
         if isinstance(getattr(candidate, "layers", None), torch.nn.ModuleList) and hasattr(candidate, "norm"):
             return candidate
     raise UsageError(
-        f"the architecture {type(model).__name__} keeps its blocks where lensbench does not look (layers and norm of the decoder)",
+        f"the architecture {type(model).__name__} keeps its blocks where lensbench does not look",
         "Llama, Qwen, Mistral, Phi-3 and Gemma families are understood.",
     )
 
 
 def pick_device(device: str) -> str:
-    """"auto" is CUDA where there is one, else the CPU."""
+    """ "auto" is CUDA where there is one, else the CPU."""
     if device != "auto":
         return device
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def pick_dtype(dtype: str, device: str) -> torch.dtype:
-    """"auto" is bf16 on an accelerator and fp32 on the CPU."""
+    """ "auto" is bf16 on an accelerator and fp32 on the CPU."""
     if dtype == "auto":
         return torch.float32 if device == "cpu" else torch.bfloat16
     known = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -103,6 +106,7 @@ def load_backbone(backbone: Backbone, checkpoint: Checkpoint, *, device: str, dt
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     device = pick_device(device)
+    before = resident_bytes()
     try:
         tokenizer = AutoTokenizer.from_pretrained(checkpoint.path, trust_remote_code=trust)
         model = AutoModelForCausalLM.from_pretrained(
@@ -114,5 +118,4 @@ def load_backbone(backbone: Backbone, checkpoint: Checkpoint, *, device: str, dt
         tokenizer.pad_token = tokenizer.eos_token
     model.to(device)
     model.eval()
-    return LoadedBackbone(backbone, checkpoint, model, tokenizer)
-
+    return LoadedBackbone(backbone, checkpoint, model, tokenizer, before)

@@ -38,7 +38,10 @@ def import_(source: Path, target: Path, as_json: bool) -> None:
         return
     print_table(
         ("rows", "lang", "split", "n", "notes"),
-        [(f.rows, f.language, f.split, f.n, "; ".join((*((f"stand-in: {f.stand_in}",) if f.stand_in else ()), *f.notes))) for f in report.files],
+        [
+            (f.rows, f.language, f.split, str(f.n), "; ".join((*((f"stand-in: {f.stand_in}",) if f.stand_in else ()), *f.notes)))
+            for f in report.files
+        ],
     )
     for skipped in report.skipped[:20]:
         click.echo(f"skipped {skipped.path}: {skipped.reason}")

@@ -29,7 +29,12 @@ class TerminalProgress:
 
             yield count
             tail = f"  {last[0]}" if last[0] else ""
-            self.console.print(f"  {title}: {total} in {time.perf_counter() - started:.1f} s{tail}", markup=False, highlight=False, soft_wrap=True)
+            self.console.print(
+                f"  {title}: {total} in {time.perf_counter() - started:.1f} s{tail}",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
             return
         columns = (
             TextColumn("  {task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn(),
@@ -39,7 +44,9 @@ class TerminalProgress:
             task = bar.add_task(title, total=total, note="")
 
             def advance(n: int = 1, note: str = "") -> None:
-                bar.update(task, advance=n, **({"note": note} if note else {}))
+                bar.advance(task, n)
+                if note:
+                    bar.update(task, note=note)
 
             yield advance
 

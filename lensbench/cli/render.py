@@ -56,7 +56,22 @@ def print_results(results: dict[str, Any]) -> None:
             table.add_section() if key[0] != before[0] else None
         task, language, metric = ("", "", "") if key == before else (f"{line.task}", line.language, line.metric)
         table.add_row(
-            *(Text(v) for v in (task, language, metric, line.variant, line.value, line.interval, line.delta, line.delta_interval, line.n, line.failures, marks.get(line.verdict, "")))
+            *(
+                Text(v)
+                for v in (
+                    task,
+                    language,
+                    metric,
+                    line.variant,
+                    line.value,
+                    line.interval,
+                    line.delta,
+                    line.delta_interval,
+                    line.n,
+                    line.failures,
+                    marks.get(line.verdict, ""),
+                )
+            )
         )
         before = key
     out.print(table)

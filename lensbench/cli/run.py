@@ -13,11 +13,15 @@ from lensbench.errors import UsageError
 @click.command(epilog="Exit codes: 0 done, 1 the run failed, 2 the command was wrong, 130 stopped; the same command goes on.")
 @click.option("-m", "--method", metavar="NAME", help="Method to fit; without it only the untouched backbone is scored.")
 @click.option("-b", "--backbone", required=True, metavar="NAME|HUB|PATH", help="Short name, hub id or model folder.")
-@click.option("-l", "--languages", default="zh", show_default=True, metavar="CODES", help="Target languages; English is always there.")
+@click.option(
+    "-l", "--languages", default="zh", show_default=True, metavar="CODES", help="Target languages; English is always there."
+)
 @click.option("-t", "--tasks", metavar="NAMES", help="Tasks, by comma; default: the paper's four and open questions.")
 @click.option("-p", "--profile", default="lens-paper", show_default=True, help="How items are asked and scored.")
 @click.option("--data", metavar="DIR|embedded", help="Data folder (else $LENSBENCH_DATA, else the hub), or the embedded set.")
-@click.option("--include-path", "include", multiple=True, type=click.Path(path_type=Path), help="Further task folder; may be repeated.")
+@click.option(
+    "--include-path", "include", multiple=True, type=click.Path(path_type=Path), help="Further task folder; may be repeated."
+)
 @click.option("--config", "config_file", type=click.Path(path_type=Path), help="YAML with the method's configuration.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="One configuration value; may be repeated.")
 @click.option("--limit", type=int, help="At most this many items per task and language.")
@@ -27,8 +31,12 @@ from lensbench.errors import UsageError
 @click.option("--dtype", default="auto", show_default=True, help="float32, bfloat16 or float16; auto: fp32 on CPU, bf16 on CUDA.")
 @click.option("--seed", type=int, default=42, show_default=True, help="Of sampling and training.")
 @click.option("--revision", metavar="COMMIT", help="Hub revision of the backbone.")
-@click.option("--out", type=click.Path(path_type=Path), metavar="RUN", help="Run folder; default: runs/ and a name made from the options.")
-@click.option("--resume", is_flag=True, help="Only go on with a run that is there; a run that was killed also goes on without this.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="RUN", help="Run folder; default: runs/ and a name made from the options."
+)
+@click.option(
+    "--resume", is_flag=True, help="Only go on with a run that is there; a run that was killed also goes on without this."
+)
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop before anything is loaded.")
 @click.option("--trust", is_flag=True, help="Let !function in task YAML and code in a model folder run.")
 @click.option("--json", "as_json", is_flag=True, help="Print results.json instead of the table.")
@@ -101,7 +109,14 @@ def show_plan(plan: Any, out: Path, *, as_json: bool) -> None:
     click.echo(f"data      {plan.source.describe()}")
     click.echo(f"run       {out}{' (exists: it goes on)' if (out / 'run.json').is_file() else ''}")
     rows = [
-        (p.task.name, p.task.language.code, p.task.profile.profile, p.rows or "its own data set", p.task.split, p.task.protocol_hash())
+        (
+            p.task.name,
+            p.task.language.code,
+            p.task.profile.profile,
+            p.rows or "its own data set",
+            p.task.split,
+            p.task.protocol_hash(),
+        )
         for p in plan.tasks
     ]
     print_table(("task", "lang", "profile", "rows", "split", "protocol"), rows)

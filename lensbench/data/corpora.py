@@ -78,13 +78,15 @@ def load_corpora(
         origins[f"{PARALLEL_ROWS}/{code}"] = loaded.origin
         sides[code] = {row["id"]: _prompt(row) for row in loaded.rows}
     common = [i for i in sides[languages[0]] if all(sides[code].get(i) for code in languages)]
-    chosen = _sample(common, n_parallel, seed, f"prompts parallel in {', '.join(languages)}", origins[f"{PARALLEL_ROWS}/{languages[0]}"])
+    chosen = _sample(
+        common, n_parallel, seed, f"prompts parallel in {', '.join(languages)}", origins[f"{PARALLEL_ROWS}/{languages[0]}"]
+    )
     parallel = [ParallelPrompt(i, {code: sides[code][i] for code in languages}) for i in chosen]
     return Corpora(tuple(languages), probing, parallel, origins)
 
 
 def _prompt(row: Mapping[str, Any]) -> str:
-    """Instruction, and the input on its own line when there is one; both stripped (methods sheet 1.1)."""
+    """Instruction, and the input on its own line when there is one; both stripped (docs/lens.md)."""
     return "\n".join(part for part in (row["instruction"].strip(), row["input"].strip()) if part)
 
 

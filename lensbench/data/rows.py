@@ -87,7 +87,9 @@ class RowsSpec(BaseModel):
 
     def adapt(self, row: dict[str, Any]) -> dict[str, Any]:
         """A row in the shape of the data set it `adapts`."""
-        recoded = {name: self.recode.get(name, {}).get(value, value) if name in self.recode else value for name, value in row.items()}
+        recoded = {
+            name: self.recode.get(name, {}).get(value, value) if name in self.recode else value for name, value in row.items()
+        }
         return {self.rename.get(name, name): value for name, value in recoded.items()}
 
 
@@ -144,9 +146,9 @@ def check_rows(rows: list[dict[str, Any]], spec: RowsSpec, where: str) -> None:
                 raise DataError(
                     f"{where}, row {number}: column '{name}' is missing", f"Found columns: {', '.join(map(str, row))}."
                 )
-            value = row[name]
+            value: Any = row[name]
             wrong_bool = isinstance(value, bool) and column.type == "int"
-            if not isinstance(value, _PYTHON_TYPES[column.type]) or wrong_bool:
+            if wrong_bool or not _is(value, column.type):
                 raise DataError(
                     f"{where}, row {number}, column '{name}': expected {column.type}, found {type(value).__name__} {value!r}"
                 )
@@ -158,9 +160,11 @@ def check_rows(rows: list[dict[str, Any]], spec: RowsSpec, where: str) -> None:
             if column.type == "text" and not value.strip():
                 raise DataError(f"{where}, row {number}, column '{name}': empty text")
             if column.length is not None and len(value) != column.length:
-                raise DataError(
-                    f"{where}, row {number}, column '{name}': expected {column.length} elements, found {len(value)}"
-                )
+                raise DataError(f"{where}, row {number}, column '{name}': expected {column.length} elements, found {len(value)}")
+
+
+def _is(value: Any, kind: ColumnType) -> bool:
+    return isinstance(value, _PYTHON_TYPES[kind])
 
 
 def canonical_json(value: Any) -> str:

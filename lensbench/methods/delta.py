@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -81,7 +80,7 @@ class Delta:
         (folder / "README.md").write_text(_model_card(card), encoding="utf-8")
         partial = folder / (_CARD + ".partial")
         partial.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(partial, folder / _CARD)
+        partial.replace(folder / _CARD)
 
     @classmethod
     def load(cls, folder: Path, backbone_digest: str) -> Delta:
@@ -114,7 +113,7 @@ class Delta:
 def _save_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
     partial = path.with_name(path.name + ".partial")
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial)
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def _model_card(card: dict[str, Any]) -> str:

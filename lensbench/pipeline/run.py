@@ -11,7 +11,7 @@ from lensbench import __version__
 from lensbench.backbones.load import LoadedBackbone, load_backbone
 from lensbench.backbones.resolve import Checkpoint, find_checkpoint
 from lensbench.engine.lm import LensLM
-from lensbench.errors import RunError
+from lensbench.errors import RunError, UsageError
 from lensbench.fidelity import load_identifier
 from lensbench.methods import load_method
 from lensbench.methods.base import Enhancement, Progress
@@ -40,24 +40,28 @@ def run(plan: Plan, out: Path, progress: Progress, *, resume_only: bool = False)
         LensbenchError: see the stages; what was finished before stays.
     """
     folder = RunFolder(out)
-    if not out.exists() and resume_only:
-        folder.begin(plan.spec, {}, resume_only=True)
+    known = (out / "run.json").is_file()
+    if resume_only and not known:
+        raise UsageError(f"--resume: no run at {out}", "Leave --resume out to begin one.")
     with folder.lock():
-        resumed = folder.begin(plan.spec, {}, resume_only=resume_only)
-        if resumed:
+        if known:
+            folder.begin(plan.spec)
             progress.say(f"going on with the run in {out}")
-        pinned = folder.pinned()
+        # A folder is claimed only once rows and weights are at hand: a start that fails before leaves no half-made run.
+        pinned = folder.pinned() if known else {}
         rows = load_rows(plan, pinned)
+        checkpoint = find_checkpoint(plan.backbone, revision=plan.revision or pinned.get("backbone_revision"), say=progress.say)
+        if not known:
+            folder.begin(plan.spec)
         origins = {e.planned.rows: e.rows.origin for e in rows if e.rows is not None}
         folder.pin({f"rows:{n}": o.revision for n, o in origins.items() if n and o.kind == "hub" and o.revision})
-        checkpoint = find_checkpoint(plan.backbone, revision=plan.revision or pinned.get("backbone_revision"), say=progress.say)
         _pin_checkpoint(folder, checkpoint)
 
         started = time.perf_counter()
-        loaded = load_backbone(
-            plan.backbone, checkpoint, device=plan.spec.device, dtype=plan.spec.dtype, trust=plan.trust
+        loaded = load_backbone(plan.backbone, checkpoint, device=plan.spec.device, dtype=plan.spec.dtype, trust=plan.trust)
+        progress.say(
+            f"loaded {plan.backbone.backbone} ({checkpoint.kind}: {checkpoint.name}) in {time.perf_counter() - started:.1f} s"
         )
-        progress.say(f"loaded {plan.backbone.backbone} ({checkpoint.kind}: {checkpoint.name}) in {time.perf_counter() - started:.1f} s")
         lm = LensLM(loaded, batch_size=plan.spec.batch_size)
         tasks = render_items(plan, rows, lm.apply_chat_template)
         for asked in tasks:
@@ -80,7 +84,9 @@ def run(plan: Plan, out: Path, progress: Progress, *, resume_only: bool = False)
             with folder.log("identified") as log:
                 identify_stage(folder, load_identifier(), log)
         cells = summarise(folder)
-        folder.write_json("results.json", {"lensbench": __version__, **_results_head(about), "cells": [c.as_dict() for c in cells]})
+        folder.write_json(
+            "results.json", {"lensbench": __version__, **_results_head(about), "cells": [c.as_dict() for c in cells]}
+        )
         write_lm_eval_files(folder, about, cells)
         write_report(folder)
     return cells

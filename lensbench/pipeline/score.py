@@ -65,7 +65,13 @@ def _chunks(items: list[Item], encoded: dict[str, list[TokenRequest]], batch_siz
 
 
 def _record(
-    built: Any, item: Item, variant: Variant, key: str, encoded: list[TokenRequest], results: list[tuple[float, bool]], scoring: str
+    built: Any,
+    item: Item,
+    variant: Variant,
+    key: str,
+    encoded: list[TokenRequest],
+    results: list[tuple[float, bool]],
+    scoring: str,
 ) -> dict[str, Any]:
     """One line of the score log. A state other than "ok" carries no metric."""
     state = "ok"
@@ -78,7 +84,9 @@ def _record(
     metrics: dict[str, float] = {}
     if state == "ok":
         found = built.process_results(item.doc, results)
-        metrics = {name: float(value) for name, value in found.items() if isinstance(value, int | float) or hasattr(value, "item")}
+        metrics = {
+            name: float(value) for name, value in found.items() if isinstance(value, int | float) or hasattr(value, "item")
+        }
     return {
         "key": key,
         "item": item.id,

@@ -60,9 +60,35 @@ def _headline(results: dict[str, Any]) -> str:
 
 
 def _table(results: dict[str, Any]) -> list[str]:
-    header = ["task", "language", "profile", "metric", "variant", "value %", "95%", "difference", "95%", "n", "failures", "verdict"]
+    header = [
+        "task",
+        "language",
+        "profile",
+        "metric",
+        "variant",
+        "value %",
+        "95%",
+        "difference",
+        "95%",
+        "n",
+        "failures",
+        "verdict",
+    ]
     rows = [
-        [x.task, x.language, x.profile, x.metric, x.variant, x.value, x.interval, x.delta, x.delta_interval, x.n, x.failures, x.verdict]
+        [
+            x.task,
+            x.language,
+            x.profile,
+            x.metric,
+            x.variant,
+            x.value,
+            x.interval,
+            x.delta,
+            x.delta_interval,
+            x.n,
+            x.failures,
+            x.verdict,
+        ]
         for x in table_lines(results)
     ]
     return ["| " + " | ".join(row) + " |" for row in (header, ["---"] * len(header), *rows)]

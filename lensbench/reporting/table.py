@@ -41,10 +41,19 @@ def table_lines(results: dict[str, Any]) -> list[Line]:
             failures += f" ({cell['states']['empty']} empty)"
         lines.append(
             Line(
-                title, cell["language"], cell["profile"], METRICS.get(cell["metric"], cell["metric"]), cell["variant"],
-                _percent(cell["value"]), _range(cell["low"], cell["high"]), _points(cell["delta"]),
-                _range(cell["delta_low"], cell["delta_high"], sign=True), n, failures, _verdict(cell),
-            )  # fmt: skip
+                title,
+                cell["language"],
+                cell["profile"],
+                METRICS.get(cell["metric"], cell["metric"]),
+                cell["variant"],
+                _percent(cell["value"]),
+                _range(cell["low"], cell["high"]),
+                _points(cell["delta"]),
+                _range(cell["delta_low"], cell["delta_high"], sign=True),
+                n,
+                failures,
+                _verdict(cell),
+            )
         )
     return lines
 
@@ -68,8 +77,8 @@ def notes(results: dict[str, Any]) -> list[str]:
     )
     if any(cell["metric"] == "lf_turn1" for cell in results["cells"]):
         found.append(
-            "Answers in the asked language: share of first-turn answers whose top label by fastText lid.176 is the asked language "
-            "(not GlotLID); it says nothing about whether an answer is good."
+            "Answers in the asked language: share of first-turn answers whose top label by fastText lid.176 (not GlotLID) is the "
+            "asked language; it says nothing about whether an answer is good."
         )
     return found
 

@@ -73,9 +73,7 @@ def _samples(folder: RunFolder, variant: str, items: dict[str, dict[str, Any]]) 
         if record["variant"] != variant or record["item"] not in items:
             continue
         item = items[record["item"]]
-        responses = [
-            [str(ll), str(greedy)] for ll, greedy in zip(record["loglikelihoods"], record["greedy"], strict=True)
-        ]
+        responses = [[str(ll), str(greedy)] for ll, greedy in zip(record["loglikelihoods"], record["greedy"], strict=True)]
         prompts = [request[0] + request[1] for request in item["requests"]]
         samples.setdefault(f"{item['task']}_{item['language']}", []).append(
             {

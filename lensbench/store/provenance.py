@@ -13,7 +13,18 @@ from typing import Any
 
 __all__ = ["gather_provenance"]
 
-_PACKAGES = ("lensbench", "torch", "transformers", "tokenizers", "lm_eval", "datasets", "numpy", "pyarrow", "safetensors", "fasttext-predict")
+_PACKAGES = (
+    "lensbench",
+    "torch",
+    "transformers",
+    "tokenizers",
+    "lm_eval",
+    "datasets",
+    "numpy",
+    "pyarrow",
+    "safetensors",
+    "fasttext-predict",
+)
 
 
 def gather_provenance() -> dict[str, Any]:

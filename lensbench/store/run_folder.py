@@ -51,29 +51,24 @@ class RunFolder:
             raise UsageError(f"no run at {path}", "A run folder holds a run.json.")
         return cls(path)
 
-    def begin(self, spec: RunSpec, pinned: dict[str, str], *, resume_only: bool = False) -> bool:
-        """Claim the folder for a spec; returns whether a run was there already.
+    def begin(self, spec: RunSpec) -> None:
+        """Claim the folder for a spec, or check that it holds a run with the same one.
 
         Raises:
-            UsageError: the folder holds a run with another spec (the difference is shown), something that is not a run, or,
-                with `resume_only`, no run.
+            UsageError: the folder holds a run with another spec (the difference is shown), or something that is not a run.
         """
         wanted = json.loads(spec.model_dump_json())
         if (self.path / _SPEC).is_file():
-            found = self.read_json(_SPEC)["spec"]
-            lines = differences(found, wanted)
+            lines = differences(self.read_json(_SPEC)["spec"], wanted)
             if lines:
                 raise UsageError(
                     f"{self.path} holds a run with another spec:\n" + "\n".join(f"    {line}" for line in lines),
                     "Give another --out, or the same options as then.",
                 )
-            return True
-        if resume_only:
-            raise UsageError(f"--resume: no run at {self.path}", "Leave --resume out to begin one.")
+            return
         if self.path.is_dir() and any(p.name != _LOCK for p in self.path.iterdir()):
             raise UsageError(f"{self.path} is not empty and holds no run", "Give another --out.")
-        self.write_json(_SPEC, {"spec": wanted, "pinned": pinned})
-        return False
+        self.write_json(_SPEC, {"spec": wanted, "pinned": {}})
 
     def spec(self) -> RunSpec:
         return RunSpec.model_validate(self.read_json(_SPEC)["spec"])
@@ -142,7 +137,7 @@ def write_atomically(path: Path, text: str) -> None:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
-        os.replace(partial, path)
+        partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise write_failed(path, error) from None

@@ -77,7 +77,7 @@ def build_task(task: TaskInLanguage, rows: Rows | None, fewshot: Rows | None = N
         built = ConfigurableTask(config=config)
     except Exception as error:
         raise UsageError(
-            f"{task.entry.path}: lm-eval cannot build task '{task.name}' in '{task.language.code}': {type(error).__name__}: {error}"
+            f"{task.entry.path}: lm-eval cannot build '{task.name}' in '{task.language.code}': {type(error).__name__}: {error}"
         ) from error
     built.set_fewshot_seed(_FEWSHOT_SEED)
     return built
@@ -115,13 +115,11 @@ def build_items(task: TaskInLanguage, built: Any, render_chat: RenderChat, limit
             gold = _gold(built, doc)
         except Exception as error:
             raise DataError(
-                f"task '{task.name}' in '{task.language.code}': row {doc_id + 1} cannot be rendered: {type(error).__name__}: {error}"
+                f"'{task.name}' in '{task.language.code}': row {doc_id + 1} cannot be rendered: {type(error).__name__}: {error}"
             ) from error
         row = row_hash(doc)
         identity = row_hash([task.name, task.language.code, protocol, doc_id, row, requests])
-        items.append(
-            Item(identity, task.name, task.language.code, task.profile.profile, doc_id, row, dict(doc), requests, gold)
-        )
+        items.append(Item(identity, task.name, task.language.code, task.profile.profile, doc_id, row, dict(doc), requests, gold))
     return items
 
 

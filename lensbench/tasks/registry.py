@@ -125,8 +125,9 @@ def parse_task(path: Path, *, trust: bool = False) -> TaskEntry:
 
 def _guess_language(file: TaskFile) -> str | None:
     """lm-eval keeps the language in the config name or in a suffix of the task name."""
-    for candidate in (file.dataset_name, file.task.rsplit("_", 1)[-1]):
-        if candidate in languages():
+    candidates: list[str | None] = [file.dataset_name, file.task.rsplit("_", 1)[-1]]
+    for candidate in candidates:
+        if candidate is not None and candidate in languages():
             return candidate
         for dataset in ("xwinograd", "mmmlu", "ntrex", "aya"):
             if candidate and (language := language_of(dataset, candidate)):

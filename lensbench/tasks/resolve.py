@@ -67,7 +67,11 @@ class TaskInLanguage:
         the question is theirs.
         """
         digest = hashlib.sha256(canonical_json(self.profile.model_dump(mode="json", exclude={"title", "about"})).encode())
-        digest.update(canonical_json({k: v for k, v in self.config.items() if not callable(v)}, ).encode())
+        digest.update(
+            canonical_json(
+                {k: v for k, v in self.config.items() if not callable(v)},
+            ).encode()
+        )
         if self.upstream is not None:
             digest.update(importlib.metadata.version("lm_eval").encode())
             for path in sorted(self.upstream.parent.iterdir()):
@@ -133,7 +137,9 @@ def _upstream_path(name: str) -> Path:
     path = Path(found.submodule_search_locations[0]) / "tasks" / name
     if not path.is_file():
         version = importlib.metadata.version("lm_eval")
-        raise UnavailableError(f"the installed lm_eval {version} has no task definition {name}", "lensbench needs lm-eval 0.4.13.")
+        raise UnavailableError(
+            f"the installed lm_eval {version} has no task definition {name}", "lensbench needs lm-eval 0.4.13."
+        )
     return path
 
 

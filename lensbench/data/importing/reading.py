@@ -140,9 +140,7 @@ def named_columns(found: Sequence[str], wanted: Collection[str], where: str) -> 
     missing = [name for name in wanted if name not in found]
     if missing:
         plural = "columns" if len(missing) > 1 else "column"
-        raise DataError(
-            f"{where}: missing {plural} {', '.join(repr(name) for name in missing)}", f"Found: {', '.join(found)}."
-        )
+        raise DataError(f"{where}: missing {plural} {', '.join(repr(name) for name in missing)}", f"Found: {', '.join(found)}.")
 
 
 def column(record: dict[str, Any], name: str, kind: type[T], where: str) -> T:

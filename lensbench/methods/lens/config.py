@@ -58,8 +58,8 @@ class LensConfig(BaseModel):
     learning_rate: float = Field(default=1e-5, gt=0)
     epochs: int = Field(default=1, ge=1)
     batch_size: int = Field(default=8, ge=1)
-    micro_batch: int = Field(default=8, ge=1)
-    """Items per forward pass; gradients add up to `batch_size`."""
+    micro_batch: int = Field(default=1, ge=1)
+    """Items per forward pass; gradients add up to `batch_size`. More is faster on an accelerator and needs more memory."""
     warmup_ratio: float = Field(default=0.05, ge=0, le=1)
     weight_decay: float = Field(default=0.1, ge=0)
     max_grad_norm: float = Field(default=1.0, gt=0)
@@ -118,8 +118,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "retain_pool": "all_positions",
         "train_truncation": "row",
         "probe_system": "helpful",
-        "micro_batch": 1,
     },
 }
-"""Section 14 of the methods sheet. The released code's other training half (machine-translated harmful requests) is not shipped and
-not part of `official`: a known deviation."""
+"""The released code's other training half (machine-translated harmful requests) is not shipped and not part of `official`: a
+known deviation."""

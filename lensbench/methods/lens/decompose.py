@@ -22,7 +22,7 @@ _DEGENERATE = 1e-6
 class Subspaces:
     """What Algorithm 1 finds in one layer, in float64."""
 
-    agnostic: Float[Tensor, "hidden"]
+    agnostic: Float[Tensor, hidden]
     """[M_a / |M_a|] Unit vector; every language mean has the same coordinate along it."""
     specific: Float[Tensor, "hidden rank"]
     """[M_s] Orthonormal columns, orthogonal to `agnostic`."""
@@ -64,7 +64,7 @@ def decompose(means: Float[Tensor, "languages hidden"] | Any, rank: int | None =
     # Line 1: the paper prints 1/d, both code bases divide by the number of languages.
     centre = matrix.mean(axis=1, keepdims=True)
     left, values, right = np.linalg.svd(matrix - centre, full_matrices=False)
-    _check_spread(values, rank, np.linalg.norm(matrix))
+    _check_spread(values, rank, float(np.linalg.norm(matrix)))
     low_rank = centre + (left[:, :rank] * values[:rank]) @ right[:rank]  # line 2: M'
 
     # Line 3: m_a = v / |v|^2 with v = (M'^+)^T 1. M' has rank r + 1 by construction; smaller singular values are rounding.
@@ -79,7 +79,7 @@ def decompose(means: Float[Tensor, "languages hidden"] | Any, rank: int | None =
 
     # Line 4: the specific subspace is what is left once the common part is gone.
     specific, spread, _ = np.linalg.svd(low_rank - common[:, None], full_matrices=False)
-    _check_spread(spread, rank, np.linalg.norm(low_rank))
+    _check_spread(spread, rank, float(np.linalg.norm(low_rank)))
     specific = specific[:, :rank]
     directions = (specific @ (specific.T @ (matrix[:, 1:] - matrix[:, :1]))).T
     norm = float(np.linalg.norm(common))

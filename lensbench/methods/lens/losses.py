@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -16,7 +15,7 @@ Reduction = Literal["mean", "norm"]
 def alignment_loss(
     central: Float[Tensor, "batch hidden"],
     target: Float[Tensor, "batch hidden"],
-    agnostic: Float[Tensor, "hidden"],
+    agnostic: Float[Tensor, hidden],
     reduction: Reduction = "mean",
 ) -> Float[Tensor, ""]:
     """L1: squared norm of the agnostic projection of the difference of both languages' states (eq. 4).
@@ -31,7 +30,7 @@ def push_loss(
     target: Float[Tensor, "batch hidden"],
     reference: Float[Tensor, "batch hidden"],
     specific: Float[Tensor, "hidden rank"],
-    direction: Float[Tensor, "hidden"],
+    direction: Float[Tensor, hidden],
     strength: float,
     reduction: Reduction = "mean",
 ) -> Float[Tensor, ""]:
@@ -68,11 +67,6 @@ def retention_loss(
     return _reduce(pooled.square().sum(-1), states.shape[-1], reduction)
 
 
-def _reduce(squared_norms: Float[Tensor, "batch"], hidden: int, reduction: Reduction) -> Float[Tensor, ""]:
+def _reduce(squared_norms: Float[Tensor, batch], hidden: int, reduction: Reduction) -> Float[Tensor, ""]:
     mean = squared_norms.mean()
     return mean / hidden if reduction == "mean" else mean
-
-
-def no_loss(device: torch.device) -> Float[Tensor, ""]:
-    """A zero for a loss whose weight is nil."""
-    return torch.zeros((), device=device)

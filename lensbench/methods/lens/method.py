@@ -13,6 +13,7 @@ from lensbench.backbones.load import LoadedBackbone
 from lensbench.data.corpora import Corpora, load_corpora
 from lensbench.data.sources import DataSource
 from lensbench.errors import UsageError
+from lensbench.memory import measure_peak
 from lensbench.methods.base import Cost, Progress
 from lensbench.methods.delta import Delta
 from lensbench.methods.lens.config import LensConfig
@@ -20,7 +21,6 @@ from lensbench.methods.lens.decompose import Subspaces
 from lensbench.methods.lens.probe import probe
 from lensbench.methods.lens.states import ForkedBlocks
 from lensbench.methods.lens.train import Diverged, train
-from lensbench.methods.memory import measure_peak
 
 __all__ = ["METHOD", "Lens"]
 
@@ -81,7 +81,7 @@ class Lens:
         cost = Cost(
             wall_seconds=seconds,
             gpu_seconds=seconds if loaded.device.type == "cuda" else None,
-            peak_bytes=memory.peak_bytes,
+            peak_bytes=_added(memory.peak_bytes, loaded),
             floor_bytes=floor,
             trainable_parameters=trainable,
             total_parameters=total,
@@ -108,6 +108,13 @@ class Lens:
 
     def load(self, folder: Path, backbone_digest: str) -> Delta:
         return Delta.load(folder, backbone_digest)
+
+
+def _added(peak: int | None, loaded: LoadedBackbone) -> int | None:
+    """The peak without what Python and its libraries held before the model was loaded; CUDA counts tensors only."""
+    if peak is None or loaded.device.type == "cuda":
+        return peak
+    return None if loaded.resident_before is None else peak - loaded.resident_before
 
 
 def _floor_bytes(loaded: LoadedBackbone, blocks: ForkedBlocks) -> int:

@@ -17,7 +17,7 @@ from lensbench.methods.lens.states import read_states
 
 __all__ = ["language_means", "probe"]
 
-_BATCH = 32
+_BATCH = 8
 
 
 def language_means(

@@ -49,7 +49,7 @@ def pad(rows: Sequence[Sequence[int]], pad_token: int, device: torch.device, sid
 
 
 def probe_ids(loaded: LoadedBackbone, texts: Sequence[str], config: LensConfig) -> list[list[int]]:
-    """Token ids of the probing prompts (methods sheet 1.2)."""
+    """Token ids of the probing prompts (docs/lens.md)."""
     if config.readout == "official":
         rows = [_encode(loaded, text, config.probe_system, extra_bos=config.extra_bos) for text in texts]
         return [row[: config.probe_tokens] for row in rows]
@@ -58,14 +58,16 @@ def probe_ids(loaded: LoadedBackbone, texts: Sequence[str], config: LensConfig) 
 
 
 def train_ids(loaded: LoadedBackbone, texts: Sequence[str], config: LensConfig) -> list[list[int]]:
-    """Token ids of the parallel prompts of one language (methods sheet 1.2)."""
+    """Token ids of the parallel prompts of one language (docs/lens.md)."""
     if config.train_truncation == "row":
         return [_encode(loaded, text, config.train_system)[: config.train_tokens] for text in texts]
     cut = [truncate_content(loaded.tokenizer, text, config.train_tokens) for text in texts]
     return [_encode(loaded, text, config.train_system) for text in cut]
 
 
-def _encode(loaded: LoadedBackbone, text: str, system: Literal["shared", "helpful", "empty"], *, extra_bos: bool = False) -> list[int]:
+def _encode(
+    loaded: LoadedBackbone, text: str, system: Literal["shared", "helpful", "empty"], *, extra_bos: bool = False
+) -> list[int]:
     system_text = {"shared": loaded.backbone.system_text, "helpful": _HELPFUL, "empty": ""}[system]
     rendered = render_chat(loaded.tokenizer, [{"role": "user", "content": text}], system_text)
     if extra_bos:

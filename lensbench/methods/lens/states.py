@@ -39,9 +39,7 @@ def read_states(loaded: LoadedBackbone, batch: Batch, layers: tuple[int, ...]) -
 
 
 def _run_decoder(loaded: LoadedBackbone, batch: Batch) -> Float[Tensor, "batch seq hidden"]:
-    output = loaded.decoder(
-        input_ids=batch.ids, attention_mask=batch.mask.long(), position_ids=batch.positions, use_cache=False
-    )
+    output = loaded.decoder(input_ids=batch.ids, attention_mask=batch.mask.long(), position_ids=batch.positions, use_cache=False)
     states: Tensor = output.last_hidden_state
     return states
 

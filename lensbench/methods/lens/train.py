@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
@@ -16,11 +17,11 @@ from lensbench.errors import RunError
 from lensbench.methods.base import Progress
 from lensbench.methods.lens.config import LensConfig
 from lensbench.methods.lens.decompose import Subspaces
-from lensbench.methods.lens.losses import alignment_loss, no_loss, push_loss, retention_loss
+from lensbench.methods.lens.losses import alignment_loss, push_loss, retention_loss
 from lensbench.methods.lens.prompts import pad, train_ids
 from lensbench.methods.lens.states import ForkedBlocks
 
-__all__ = ["Diverged", "Losses", "StepLog", "lens_losses", "train"]
+__all__ = ["Constants", "Diverged", "Losses", "StepLog", "accumulate", "train"]
 
 
 class Diverged(RunError):
@@ -38,18 +39,14 @@ class Diverged(RunError):
 
 @dataclass(frozen=True)
 class Losses:
-    """The three losses of one micro-batch, before their weights."""
+    """The three losses before their weights, summed over target languages and over the layers that are read."""
 
-    alignment: Tensor
-    push: Tensor
-    retention: Tensor
+    alignment: float
+    push: float
+    retention: float
 
-    def total(self, config: LensConfig) -> Tensor:
-        return (
-            config.alignment_weight * self.alignment
-            + config.push_weight * self.push
-            + config.retain_weight * self.retention
-        )
+    def total(self, config: LensConfig) -> float:
+        return config.alignment_weight * self.alignment + config.push_weight * self.push + config.retain_weight * self.retention
 
 
 @dataclass(frozen=True)
@@ -92,11 +89,12 @@ def train(
     encoded = {code: train_ids(loaded, [prompt.text[code] for prompt in prompts], config) for code in languages}
     steps_per_epoch = -(-len(prompts) // config.batch_size)
     total_steps = steps_per_epoch * config.epochs
+    # The default implementation makes temporaries as large as all trained parameters; the fused one makes none.
     optimiser = torch.optim.AdamW(
-        blocks.parameters(), lr=config.learning_rate, betas=(0.9, 0.999), eps=1e-8, weight_decay=config.weight_decay
+        blocks.parameters(), lr=config.learning_rate, betas=(0.9, 0.999), eps=1e-8, weight_decay=config.weight_decay, fused=True
     )
     schedule = get_cosine_schedule_with_warmup(optimiser, -int(-config.warmup_ratio * total_steps // 1), total_steps)
-    constants = {layer: _Constants.of(found, loaded.device) for layer, found in subspaces.items()}
+    constants = {layer: Constants.of(found, loaded.device) for layer, found in subspaces.items()}
     order = random.Random(config.seed)
     log: list[StepLog] = []
     tokens = 0
@@ -105,33 +103,31 @@ def train(
             shuffled = order.sample(range(len(prompts)), len(prompts))
             for start in range(0, len(shuffled), config.batch_size):
                 chosen = shuffled[start : start + config.batch_size]
-                sums = [0.0, 0.0, 0.0, 0.0]
+                parts = []
                 for begin in range(0, len(chosen), config.micro_batch):
                     micro = chosen[begin : begin + config.micro_batch]
                     rows = {code: [encoded[code][index] for index in micro] for code in languages}
                     tokens += sum(len(row) for side in rows.values() for row in side)
-                    losses = lens_losses(loaded, blocks, constants, rows, config)
-                    total = losses.total(config)
-                    if not torch.isfinite(total):
-                        raise Diverged(len(log) + 1, "the loss")
                     share = len(micro) / len(chosen)
-                    (total * share).backward()
-                    parts = (losses.alignment, losses.push, losses.retention, total)
-                    sums = [s + float(part.detach()) * share for s, part in zip(sums, parts, strict=True)]
+                    losses = accumulate(loaded, blocks, constants, rows, config, share)
+                    if not math.isfinite(losses.total(config)):
+                        raise Diverged(len(log) + 1, "the loss")
+                    parts.append((share, losses))
                 norm = float(torch.nn.utils.clip_grad_norm_(blocks.parameters(), config.max_grad_norm))
-                if norm != norm or norm in (float("inf"), float("-inf")):
+                if not math.isfinite(norm):
                     raise Diverged(len(log) + 1, "the gradient norm")
                 rate = float(schedule.get_last_lr()[0])
                 optimiser.step()
                 schedule.step()
                 optimiser.zero_grad(set_to_none=True)
-                log.append(StepLog(len(log) + 1, *sums, norm, rate))
-                advance(1, f"pull {sums[0]:.4f}  push {sums[1]:.4f}  retain {sums[2]:.4f}")
+                mean = Losses(*(sum(s * getattr(p, f.name) for s, p in parts) for f in fields(Losses)))
+                log.append(StepLog(len(log) + 1, mean.alignment, mean.push, mean.retention, mean.total(config), norm, rate))
+                advance(1, f"pull {mean.alignment:.4f}  push {mean.push:.4f}  retain {mean.retention:.4f}")
     return log, tokens
 
 
 @dataclass(frozen=True)
-class _Constants:
+class Constants:
     """Subspaces in float32 on the device of the model."""
 
     agnostic: Tensor
@@ -139,40 +135,56 @@ class _Constants:
     directions: Tensor
 
     @classmethod
-    def of(cls, found: Subspaces, device: torch.device) -> _Constants:
+    def of(cls, found: Subspaces, device: torch.device) -> Constants:
         return cls(*(t.to(device, torch.float32) for t in (found.agnostic, found.specific, found.directions)))
 
 
-def lens_losses(
+def accumulate(
     loaded: LoadedBackbone,
     blocks: ForkedBlocks,
-    constants: Mapping[int, _Constants],
+    constants: Mapping[int, Constants],
     rows: Mapping[str, Sequence[Sequence[int]]],
     config: LensConfig,
+    share: float = 1.0,
 ) -> Losses:
-    """The losses of one micro-batch, summed over target languages and over the layers that are read.
+    """Add the gradients of one micro-batch, and say what its losses were.
+
+    Each target's graph is freed before the next language is read, so memory does not grow with the languages: the alignment loss
+    meets the central states as a leaf, whose gradient is then carried through the central language's own graph.
 
     Args:
         rows: Language code -> token ids of the same prompts; the central language first.
+        share: What the micro-batch counts in its batch.
     """
     central, *targets = rows
     pad_token = int(loaded.tokenizer.pad_token_id)
     batch = pad(rows[central], pad_token, loaded.device)
     central_states, central_reference = blocks.states(batch)
-    alignment = push = retention = no_loss(loaded.device)
-    for layer in constants:
-        retention = retention + retention_loss(
-            central_states[layer], central_reference[layer], batch.mask, config.retain_pool, config.reduction
-        )
+    leaves = {layer: central_states[layer][:, -1].detach().requires_grad_() for layer in constants}
+    alignment = push = retention = 0.0
     for number, code in enumerate(targets):
         states, reference = blocks.states(pad(rows[code], pad_token, loaded.device))
+        total = torch.zeros((), device=loaded.device)
         for layer, constant in constants.items():
-            own = central_states[layer][:, -1]
-            alignment = alignment + alignment_loss(
-                own.detach() if config.detach_central else own, states[layer][:, -1], constant.agnostic, config.reduction
-            )
-            push = push + push_loss(
+            aligned = alignment_loss(leaves[layer], states[layer][:, -1], constant.agnostic, config.reduction)
+            pushed = push_loss(
                 states[layer][:, -1], reference[layer][:, -1], constant.specific, constant.directions[number],
                 config.strength_of(code), config.reduction,
             )  # fmt: skip
+            total = total + config.alignment_weight * aligned + config.push_weight * pushed
+            alignment += float(aligned.detach())
+            push += float(pushed.detach())
+        (total * share).backward()
+    total = torch.zeros((), device=loaded.device)
+    for layer in constants:
+        retained = retention_loss(
+            central_states[layer], central_reference[layer], batch.mask, config.retain_pool, config.reduction
+        )
+        retention += float(retained.detach())
+        total = total + share * config.retain_weight * retained
+        leaf = leaves[layer].grad
+        if leaf is not None and not config.detach_central:
+            # Its derivative with respect to the central states is exactly the gradient the leaf has gathered.
+            total = total + (central_states[layer][:, -1] * leaf).sum()
+    total.backward()
     return Losses(alignment, push, retention)

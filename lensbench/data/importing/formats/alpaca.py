@@ -36,9 +36,7 @@ def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]
             record = as_object(record, where)
             row = {name: column(record, name, str, where) for name in ("instruction", "input", "output")}
             rows.append(row | {"id": f"alpaca-{code}-{number}"})
-        yield Split(
-            "bactrian_x", languages()[code], "alpaca_demo", rows, (original,), "CC BY-NC 4.0", STAND_IN, (NOTE,)
-        )
+        yield Split("bactrian_x", languages()[code], "alpaca_demo", rows, (original,), "CC BY-NC 4.0", STAND_IN, (NOTE,))
 
 
 ALPACA_DEMO = Format("alpaca_demo", _recognise, _convert)

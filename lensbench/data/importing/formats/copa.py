@@ -98,9 +98,7 @@ def _recognise(original: Original) -> str | Skip | None:
 def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]:
     for original in originals:
         part = part_of(original) or TEST
-        yield Split(
-            "xcopa", get_language("en"), _SPLIT[part], read_copa(original), (original,), LICENCE, notes=_NOTES[part]
-        )
+        yield Split("xcopa", get_language("en"), _SPLIT[part], read_copa(original), (original,), LICENCE, notes=_NOTES[part])
 
 
 COPA = Format("copa", _recognise, _convert)

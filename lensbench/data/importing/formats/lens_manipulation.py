@@ -27,9 +27,10 @@ def _recognise(original: Original) -> str | None:
 
 def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]:
     for original in originals:
-        instances = column(as_object(json_document(original), str(original)), "Instances", list, str(original))
-        if not instances:
+        found = column(as_object(json_document(original), str(original)), "Instances", list, str(original))
+        if not found:
             raise DataError(f"{original}, column 'Instances': empty")
+        instances = found[:_ALPACA]
         first = as_object(instances[0], f"{original}, instance 1")
         codes = [key.removeprefix("input_") for key in first if key.startswith("input_")]
         unknown = [code for code in codes if code not in languages()]
@@ -49,8 +50,8 @@ def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]
             notes = [JOINED]
             if stripped:
                 notes.append(f"{stripped} of {len(rows)} prompts began or ended in white space, which was stripped")
-            if len(rows) > _ALPACA:
-                notes.append(f"instances from {_ALPACA + 1} on are harmful requests, not Bactrian-X prompts")
+            if len(found) > _ALPACA:
+                notes.append(f"{len(found) - _ALPACA} instances from {_ALPACA + 1} on are harmful requests and were left out")
             yield Split("bactrian_x", languages()[code], "train", rows, (original,), LICENCE, notes=tuple(notes))
 
 

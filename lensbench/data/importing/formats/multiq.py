@@ -43,9 +43,7 @@ def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]
             yield Split("multiq", taken[code], "train", rows[code], (original,), "CC BY 4.0")
         if others:
             left_out = f"{others.total()} rows left out, in {len(others)} codes the language table does not have"
-            context.note(
-                f"{original.name}: {left_out}; of MultiQ's two codes for one language (zh and zh-CN) one is taken"
-            )
+            context.note(f"{original.name}: {left_out}; of MultiQ's two codes for one language (zh and zh-CN) one is taken")
 
 
 MULTIQ = Format("multiq", _recognise, _convert)

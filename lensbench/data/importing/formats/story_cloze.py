@@ -53,9 +53,7 @@ def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]
             rows.append(row | {"answer_right_ending": label(cells[_LABEL], {"1": 1, "2": 2}, where, _LABEL)})
             quoted += '"' in line
         notes = (f"{quoted} rows have double quotes, which are part of the text",) if quoted else ()
-        yield Split(
-            "xstory_cloze", known_language("xstory_cloze", code), split, rows, (original,), LICENCE, notes=notes
-        )
+        yield Split("xstory_cloze", known_language("xstory_cloze", code), split, rows, (original,), LICENCE, notes=notes)
 
 
 STORY_CLOZE = Format("story_cloze", _recognise, _convert)

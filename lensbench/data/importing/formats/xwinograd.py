@@ -105,9 +105,7 @@ def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]
             counts["彼は彼"] += pronoun[0] == "彼は彼"
         for code in sorted(languages):
             notes = _notes(found[code])
-            yield Split(
-                "xwinograd", languages[code], "test", rows.get(code, []), (original,), "Apache-2.0", notes=notes
-            )
+            yield Split("xwinograd", languages[code], "test", rows.get(code, []), (original,), "Apache-2.0", notes=notes)
         if unknown:
             context.note(f"{original.name}: {_listed(unknown)} left out, not in the language table")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-__all__ = ["PeakMemory", "measure_peak"]
+__all__ = ["PeakMemory", "measure_peak", "resident_bytes"]
 
 _STATUS = Path("/proc/self/status")
 _RESET = Path("/proc/self/clear_refs")
@@ -19,7 +19,6 @@ _RESET = Path("/proc/self/clear_refs")
 class PeakMemory:
     """Filled in when the measured block ends."""
 
-    start_bytes: int | None = None
     peak_bytes: int | None = None
     """Highest resident memory of the process (CPU) or highest allocation (CUDA) inside the block; None if unknown."""
 
@@ -30,7 +29,6 @@ def measure_peak(device: torch.device) -> Iterator[PeakMemory]:
     found = PeakMemory()
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-        found.start_bytes = torch.cuda.memory_allocated(device)
         yield found
         found.peak_bytes = torch.cuda.max_memory_allocated(device)
         return
@@ -39,9 +37,13 @@ def measure_peak(device: torch.device) -> Iterator[PeakMemory]:
     except OSError:
         yield found
         return
-    found.start_bytes = _status_bytes("VmRSS")
     yield found
     found.peak_bytes = _status_bytes("VmHWM")
+
+
+def resident_bytes() -> int | None:
+    """Resident memory of this process now; None where the system does not tell."""
+    return _status_bytes("VmRSS") if _STATUS.is_file() else None
 
 
 def _status_bytes(field: str) -> int | None:

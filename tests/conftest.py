@@ -1,0 +1,110 @@
+"""Fixtures: tiny random models with a byte tokenizer, the real data folder, and the command line as a subprocess."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+CHAT_TEMPLATE = (
+    "{{ bos_token }}{% for m in messages %}<{{ m['role'] }}>{{ m['content'] | trim }}<end>{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>\n{% endif %}"
+)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real release files. A user's machine does not have it; CI must."""
+    named = os.environ.get("LENSBENCH_REAL_DATA")
+    if named and Path(named).is_dir():
+        return Path(named)
+    if os.environ.get("LENSBENCH_REQUIRE_REAL_DATA"):
+        pytest.fail("LENSBENCH_REQUIRE_REAL_DATA is set and LENSBENCH_REAL_DATA names no folder")
+    pytest.skip("LENSBENCH_REAL_DATA names no folder of real release files")
+
+
+@pytest.fixture(scope="session")
+def imported(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The real release files as a data folder."""
+    from lensbench.data.importing import import_folder
+
+    target = tmp_path_factory.mktemp("imported")
+    import_folder(real_data, target)
+    return target
+
+
+def save_tiny_model(folder: Path, *, layers: int = 4, hidden: int = 32, seed: int = 0, kind: str = "llama") -> Path:
+    """A random model with a byte tokenizer and a chat template, as `from_pretrained` reads it."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
+
+    specials = ["<s>", "</s>", "<pad>"]
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocab = {token: index for index, token in enumerate([*specials, *alphabet])}
+    raw = Tokenizer(models.BPE(vocab=vocab, merges=[]))
+    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    raw.decoder = decoders.ByteLevel()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, bos_token="<s>", eos_token="</s>", pad_token="<pad>")
+    tokenizer.chat_template = CHAT_TEMPLATE
+    torch.manual_seed(seed)
+    config = AutoConfig.for_model(
+        kind,
+        vocab_size=len(vocab),
+        hidden_size=hidden,
+        intermediate_size=2 * hidden,
+        num_hidden_layers=layers,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=hidden // 4,
+        max_position_embeddings=1024,
+        bos_token_id=0,
+        eos_token_id=1,
+        pad_token_id=2,
+        tie_word_embeddings=False,
+    )
+    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    # Random weights this small give almost equal logits everywhere; larger ones make answers differ.
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim > 1:
+                parameter.mul_(4.0)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_model(tmp_path_factory.mktemp("models") / "tiny-llama")
+
+
+@pytest.fixture
+def tiny(tiny_model_dir: Path):
+    """A tiny backbone in memory, fresh for every test."""
+    from lensbench.backbones import get_backbone
+    from lensbench.backbones.load import load_backbone
+    from lensbench.backbones.resolve import find_checkpoint
+
+    backbone = get_backbone(str(tiny_model_dir))
+    return load_backbone(backbone, find_checkpoint(backbone), device="cpu", dtype="float32")
+
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def cli() -> Cli:
+    """Run `lensbench ARGS` in a process of its own; returns its exit code, stdout and stderr."""
+
+    def call(*args: str | Path, cwd: Path | None = None, timeout: float = 300, env: dict[str, str] | None = None):
+        command = [sys.executable, "-m", "lensbench", *map(str, args)]
+        environment = {**os.environ, "HF_HUB_OFFLINE": "1", **(env or {})}
+        environment.pop("LENSBENCH_DATA", None)
+        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=timeout, env=environment)
+
+    return call
