@@ -53,11 +53,8 @@ def _rows(kind: str, include: tuple[Path, ...]) -> list[dict[str, Any]]:
     if kind == "languages":
         from lensbench.languages import languages
 
-        return [
-            {"code": x.code, "name": x.name, "native": x.native, "script": x.script, "direction": x.direction, "glotlid": x.glotlid,
-             "codes": {k: list(v) if isinstance(v, tuple) else v for k, v in x.codes.items()}}
-            for x in languages().values()
-        ]  # fmt: skip
+        shown = ("code", "name", "native", "script", "direction", "glotlid", "codes")
+        return [language.model_dump(mode="json", include=set(shown)) for language in languages().values()]
     from lensbench.tasks import TaskRegistry
 
     registry = TaskRegistry(include)

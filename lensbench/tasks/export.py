@@ -1,0 +1,69 @@
+"""Writing tasks as lm-eval YAML that lm-eval itself runs: one file per language, over the hub's rows or a data folder's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lensbench.errors import UsageError
+from lensbench.store.run_folder import write_atomically
+from lensbench.tasks.resolve import TaskInLanguage
+
+__all__ = ["export_task"]
+
+
+def export_task(task: TaskInLanguage, folder: Path, data: Path | None = None) -> Path:
+    """Write one language of a task as lm-eval YAML.
+
+    Args:
+        data: A data folder whose file is named in place of the hub's data set.
+
+    Raises:
+        UsageError: the definition is lm-eval's own already, or the data folder has no rows.
+    """
+    name = f"lensbench_{task.name}_{task.language.code}"
+    if task.upstream is not None:
+        raise UsageError(
+            f"'{task.name}' in '{task.language.code}' is lm-eval's own task ({task.upstream.name}); there is nothing to export"
+        )
+    config: dict[str, Any] = {key: value for key, value in task.config.items() if not callable(value)}
+    config["task"] = name
+    config["metadata"] = {**(config.get("metadata") or {}), "profile": task.profile.profile, "protocol": task.protocol_hash()}
+    specs = task.rows_specs()
+    if data is not None:
+        file = next((f for spec in specs if (f := _file(data, spec.rows, task, spec.config_of(task.language)))), None)
+        if file is None:
+            raise UsageError(f"{data} has no rows for '{task.name}' in '{task.language.code}' (split {task.split})")
+        config["dataset_path"] = "parquet" if file.suffix == ".parquet" else "json"
+        config["dataset_kwargs"] = {"data_files": {task.split: str(file.resolve())}}
+        config.pop("dataset_name", None)
+        for key in ("training_split", "validation_split", "test_split", "fewshot_split"):
+            if config.get(key) not in (None, task.split):
+                config.pop(key)
+    elif specs:
+        spec = next((s for s in specs if s.on_hub(task.language) and s.adapts is None), None)
+        if spec is None:
+            raise UsageError(
+                f"the hub has no rows for '{task.name}' in '{task.language.code}'", "Export over a data folder: --data DIR"
+            )
+        config["dataset_path"] = spec.hub
+        config["dataset_name"] = spec.config_of(task.language)
+        if spec.revision != "main":
+            config["dataset_kwargs"] = {"revision": spec.revision}
+    path = folder / f"{name}.yaml"
+    head = f"# Exported by lensbench: {task.title}, profile {task.profile.profile}.\n"
+    if task.profile.chat:
+        head += "# Run it with --apply_chat_template; lensbench scores the first token of each letter only.\n"
+    write_atomically(path, head + yaml.safe_dump(config, allow_unicode=True, sort_keys=False, width=1000))
+    return path
+
+
+def _file(data: Path, rows: str, task: TaskInLanguage, config: str | None) -> Path | None:
+    for code in (config, task.language.code):
+        for ending in ("parquet", "jsonl"):
+            path = data / rows / str(code) / f"{task.split}.{ending}"
+            if code and path.is_file():
+                return path
+    return None
