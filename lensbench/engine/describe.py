@@ -47,7 +47,8 @@ def describe_item(
     if index >= len(items):
         raise UsageError(f"there is no item {index + 1}: '{task.name}' in '{task.language.code}' has {len(items)}")
     item = items[index]
-    yield f"{task.title}, {task.language.name}, profile {task.profile.profile} (protocol {task.protocol_hash()}), item {index + 1} of the profile's order, row {item.doc_id + 1}"
+    yield f"{task.title}, {task.language.name}, profile {task.profile.profile} (protocol {task.protocol_hash()})"
+    yield f"item {index + 1} in the profile's order, row {item.doc_id + 1} of the {task.split} split"
     if rows is not None:
         yield f"rows from {rows.origin.kind} {rows.origin.name}" + (f" ({rows.origin.warning})" if rows.origin.warning else "")
     lm = _TokenizerOnly(tokenizer)
