@@ -1,0 +1,74 @@
+"""Backbones: names, presets, and the order in which their files are looked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lensbench.backbones import backbones, get_backbone
+from lensbench.backbones.resolve import find_checkpoint
+from lensbench.errors import UnavailableError, UsageError
+from lensbench.methods.lens.config import LensConfig
+
+PAPER = {  # Tables 2 and 3 of arXiv 2410.04407: bilingual start and strength; multilingual start and strengths
+    "llama3-8b": (31, 1.0, 29, [1, 0.6, 1, 0.5, 0.2, 0.2]),
+    "llama3.1-8b": (30, 0.05, 30, [0.01, 0.01, 0.03, 0.01, 0.01, 0.01]),
+    "phi3.5-mini": (27, 0.3, 29, [0.2] * 6),
+}
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_presets_are_the_papers(name: str) -> None:
+    start, strength, start_all, strengths = PAPER[name]
+    two = LensConfig.model_validate(get_backbone(name).preset("lens", 1))
+    assert (two.start_layer, two.strength_of("zh")) == (start, strength)
+    seven = LensConfig.model_validate(get_backbone(name).preset("lens", 6))
+    assert seven.start_layer == start_all
+    assert [seven.strength_of(c) for c in ("zh", "ja", "ko", "ar", "bn", "sw")] == strengths
+    assert (two.learning_rate, two.epochs, two.batch_size, two.warmup_ratio) == (1e-5, 1, 8, 0.05)
+    # 31 in the paper's table is block 30 counted from 0: two of 32 blocks.
+    if name == "llama3-8b":
+        assert two.start_index(32) == 30
+
+
+def test_a_folder_is_a_backbone(tiny_model_dir: Path) -> None:
+    backbone = get_backbone(str(tiny_model_dir))
+    checkpoint = find_checkpoint(backbone)
+    assert checkpoint.kind == "local" and len(checkpoint.digest) == 64
+
+
+def test_a_local_shelf_comes_first(tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LENSBENCH_MODELS", str(tiny_model_dir.parent))
+    smol = get_backbone("smollm2-135m")
+    (tiny_model_dir.parent / "smollm2-135m").symlink_to(tiny_model_dir)
+    try:
+        assert find_checkpoint(smol).kind == "local"
+    finally:
+        (tiny_model_dir.parent / "smollm2-135m").unlink()
+
+
+def test_digest_changes_with_the_weights(tmp_path: Path) -> None:
+    from conftest import save_tiny_model
+
+    one = find_checkpoint(get_backbone(str(save_tiny_model(tmp_path / "a", seed=1)))).digest
+    same = find_checkpoint(get_backbone(str(save_tiny_model(tmp_path / "b", seed=1)))).digest
+    other = find_checkpoint(get_backbone(str(save_tiny_model(tmp_path / "c", seed=2)))).digest
+    assert one == same != other
+
+
+def test_unknown_names() -> None:
+    with pytest.raises(UsageError, match=r"unknown backbone 'llama3-8'\n.*Did you mean 'llama3-8b'"):
+        get_backbone("llama3-8")
+    with pytest.raises(UsageError, match="no model folder"):
+        get_backbone("./nowhere/model")
+    assert set(backbones()) == {"smollm2-135m", "llama3-8b", "llama3.1-8b", "phi3.5-mini"}
+
+
+def test_a_folder_without_a_model(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no config\.json"):
+        get_backbone(str(tmp_path))
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "pytorch_model.bin").write_bytes(b"pickled")
+    with pytest.raises(UnavailableError, match=r"no \.safetensors"):
+        find_checkpoint(get_backbone(str(tmp_path)))
