@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -57,6 +58,7 @@ class LoadedBackbone:
     def hidden_size(self) -> int:
         return int(self.model.get_input_embeddings().weight.shape[1])
 
+    @functools.cached_property
     def tokenizer_digest(self) -> str:
         """16 hex digits over vocabulary, merges and chat template."""
         digest = hashlib.sha256()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from safetensors.torch import load_file, save_file
 
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.errors import RunError
+from lensbench.store import write_atomically
+from lensbench.store.records import write_failed
 
 __all__ = ["Delta"]
 
@@ -64,8 +68,15 @@ class Delta:
                 parameters[name].data = tensor
 
     def save(self, folder: Path) -> None:
-        """Write tensors, then the card: a folder with a card is a complete enhancement."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Write tensors, then the card: a folder with a card is a complete enhancement.
+
+        Raises:
+            RunError: the disk is full, or a file cannot be written.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise write_failed(folder, error) from None
         _save_tensors(self.tensors, folder / _TENSORS)
         if self.extras:
             _save_tensors(self.extras, folder / _EXTRAS)
@@ -77,10 +88,8 @@ class Delta:
             "digest": self.digest,
             **self.card,
         }
-        (folder / "README.md").write_text(_model_card(card), encoding="utf-8")
-        partial = folder / (_CARD + ".partial")
-        partial.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        partial.replace(folder / _CARD)
+        write_atomically(folder / "README.md", _model_card(card))
+        write_atomically(folder / _CARD, json.dumps(card, indent=2, ensure_ascii=False) + "\n")
 
     @classmethod
     def load(cls, folder: Path, backbone_digest: str) -> Delta:
@@ -112,8 +121,21 @@ class Delta:
 
 def _save_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
     partial = path.with_name(path.name + ".partial")
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial)
-    partial.replace(path)
+    try:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial)
+        partial.replace(path)
+    except (OSError, SafetensorError) as error:
+        with suppress(OSError):
+            partial.unlink()
+        raise write_failed(path, _as_os_error(error)) from None
+
+
+def _as_os_error(error: Exception) -> OSError:
+    """safetensors tells the system's error number in its text only."""
+    if isinstance(error, OSError):
+        return error
+    number = re.search(r"os error (\d+)", str(error))
+    return OSError(int(number[1]), os.strerror(int(number[1]))) if number else OSError(0, str(error))
 
 
 def _model_card(card: dict[str, Any]) -> str:

@@ -20,21 +20,27 @@ __all__ = ["answer_stage", "identify_stage"]
 def answer_stage(
     lm: LensLM, variants: Sequence[Variant], tasks: Sequence[AskedTask], log: RecordLog, progress: Progress, *, batch_size: int
 ) -> None:
-    """Answer what is not in the log yet; batches are by prompt length so that little is padded."""
+    """Answer what is not in the log yet; batches are by prompt length so that little is padded.
+
+    As in scoring, batches are made from all items, so that an answer does not depend on where a run was stopped.
+    """
     digests = {variant.name: variant.digest for variant in variants}
     for asked in tasks:
         language = asked.planned.task.language.code
         settings = asked.planned.task.config.get("generation_kwargs") or {}
         for variant in variants:
             keys = {i.id: answer_key(lm.loaded, digests[variant.name], i, "greedy", settings) for i in asked.items}
-            todo = [item for item in asked.items if keys[item.id] not in log]
+            todo = {item.id for item in asked.items if keys[item.id] not in log}
             if not todo:
                 continue
-            prompts = {item.id: encode_prompt(lm.tokenizer, item.requests[0][0]) for item in todo}
-            todo.sort(key=lambda item: (-len(prompts[item.id]), item.doc_id))
+            prompts = {item.id: encode_prompt(lm.tokenizer, item.requests[0][0]) for item in asked.items}
+            ordered = sorted(asked.items, key=lambda item: (-len(prompts[item.id]), item.doc_id))
             with progress.stage(f"{asked.name} · {variant.name}", len(todo)) as advance, variant.applied(lm.loaded, language):
-                for start in range(0, len(todo), batch_size):
-                    chunk = todo[start : start + batch_size]
+                for start in range(0, len(ordered), batch_size):
+                    chunk = ordered[start : start + batch_size]
+                    missing = sum(item.id in todo for item in chunk)
+                    if not missing:
+                        continue
                     answers = generate_answers(
                         lm.loaded, [prompts[item.id] for item in chunk], int(settings.get("max_gen_toks", 256))
                     )
@@ -54,7 +60,7 @@ def answer_stage(
                         }
                         for item, answer in zip(chunk, answers, strict=True)
                     )
-                    advance(len(chunk))
+                    advance(missing)
 
 
 def identify_stage(folder: RunFolder, identifier: Identifier, log: RecordLog) -> None:

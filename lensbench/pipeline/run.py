@@ -16,7 +16,7 @@ from lensbench.fidelity import load_identifier
 from lensbench.methods import load_method
 from lensbench.methods.base import Enhancement, Progress
 from lensbench.pipeline.answer import answer_stage, identify_stage
-from lensbench.pipeline.load_items import AskedTask, load_rows, render_items
+from lensbench.pipeline.load_items import AskedTask, LoadedRows, load_rows, render_items
 from lensbench.pipeline.plan import Plan
 from lensbench.pipeline.score import score_stage
 from lensbench.pipeline.summarise import Cell, summarise
@@ -55,6 +55,7 @@ def run(plan: Plan, out: Path, progress: Progress, *, resume_only: bool = False)
             folder.begin(plan.spec)
         origins = {e.planned.rows: e.rows.origin for e in rows if e.rows is not None}
         folder.pin({f"rows:{n}": o.revision for n, o in origins.items() if n and o.kind == "hub" and o.revision})
+        _pin_rows(folder, rows)
         _pin_checkpoint(folder, checkpoint)
 
         started = time.perf_counter()
@@ -90,6 +91,21 @@ def run(plan: Plan, out: Path, progress: Progress, *, resume_only: bool = False)
         write_lm_eval_files(folder, about, cells)
         write_report(folder)
     return cells
+
+
+def _pin_rows(folder: RunFolder, rows: list[LoadedRows]) -> None:
+    """Write down which rows the run began with; a data folder that was changed since holds other questions."""
+    digests = {
+        f"digest:{e.planned.rows}/{e.planned.task.language.code}": e.rows.origin.digest for e in rows if e.rows is not None
+    }
+    before = folder.pinned()
+    changed = [key.removeprefix("digest:") for key, digest in digests.items() if before.get(key, digest) != digest]
+    if changed:
+        raise RunError(
+            f"rows have changed since the run in {folder.path} was begun: {', '.join(changed)}",
+            "Give another --out, or bring the old rows back.",
+        )
+    folder.pin(digests)
 
 
 def _pin_checkpoint(folder: RunFolder, checkpoint: Checkpoint) -> None:
@@ -156,7 +172,7 @@ def _describe(
         "backbone_digest": loaded.checkpoint.digest,
         "dtype": str(next(loaded.model.parameters()).dtype).removeprefix("torch."),
         "device": str(loaded.device),
-        "tokenizer_digest": loaded.tokenizer_digest(),
+        "tokenizer_digest": loaded.tokenizer_digest,
         "variants": {v.name: {"digest": v.digest, "method": None if v.name == BASE else v.name} for v in variants},
         "tasks": {
             f"{a.planned.task.name}/{a.planned.task.language.code}": {

@@ -19,6 +19,9 @@ __all__ = ["score_stage"]
 def score_stage(lm: LensLM, variants: Sequence[Variant], tasks: Sequence[AskedTask], log: RecordLog, progress: Progress) -> None:
     """Score what is not in the log yet.
 
+    Batches are made from all items, also those in the log: what an item is batched with decides its padding, and so its last
+    bits. A batch of which only a part is in the log is scored again, and its missing records are added.
+
     All variants are handed in together: an engine that shares layers between them has the same signature.
     """
     digests = {variant.name: variant.digest for variant in variants}
@@ -27,14 +30,19 @@ def score_stage(lm: LensLM, variants: Sequence[Variant], tasks: Sequence[AskedTa
         language = asked.planned.task.language.code
         for variant in variants:
             keys = {i.id: answer_key(lm.loaded, digests[variant.name], i, scoring, None) for i in asked.items}
-            todo = [item for item in asked.items if keys[item.id] not in log]
+            todo = {item.id for item in asked.items if keys[item.id] not in log}
             if not todo:
                 continue
             with progress.stage(f"{asked.name} · {variant.name}", len(todo)) as advance, variant.applied(lm.loaded, language):
-                encoded = {item.id: _encode(lm, item, scoring) for item in todo}
+                encoded = {item.id: _encode(lm, item, scoring) for item in asked.items}
                 # Longest first: an out-of-memory comes at once, and the time left is over- rather than underestimated.
-                todo.sort(key=lambda item: (-max(len(c) + len(t) for _, c, t in encoded[item.id]), item.doc_id))
-                for chunk in _chunks(todo, encoded, lm.batch_size):
+                ordered = sorted(
+                    asked.items, key=lambda item: (-max(len(c) + len(t) for _, c, t in encoded[item.id]), item.doc_id)
+                )
+                for chunk in _chunks(ordered, encoded, lm.batch_size):
+                    missing = sum(item.id in todo for item in chunk)
+                    if not missing:
+                        continue
                     flat = [request for item in chunk for request in encoded[item.id]]
                     answers = iter(lm.score_tokens(flat))
                     records = []
@@ -42,7 +50,7 @@ def score_stage(lm: LensLM, variants: Sequence[Variant], tasks: Sequence[AskedTa
                         results = [next(answers) for _ in encoded[item.id]]
                         records.append(_record(asked.built, item, variant, keys[item.id], encoded[item.id], results, scoring))
                     log.append(records)
-                    advance(len(chunk))
+                    advance(missing)
 
 
 def _encode(lm: LensLM, item: Item, scoring: str) -> list[TokenRequest]:

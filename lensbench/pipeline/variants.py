@@ -41,4 +41,4 @@ def answer_key(loaded: LoadedBackbone, variant_digest: str, item: Item, scoring:
         settings: Generation settings, or None.
     """
     dtype = str(next(loaded.model.parameters()).dtype)
-    return row_hash([loaded.checkpoint.digest, variant_digest, loaded.tokenizer_digest(), dtype, item.id, scoring, settings])
+    return row_hash([loaded.checkpoint.digest, variant_digest, loaded.tokenizer_digest, dtype, item.id, scoring, settings])

@@ -40,10 +40,13 @@ class RecordLog:
         Raises:
             RunError: the disk is full, or the file cannot be written; what was written before stays valid.
         """
-        fresh = [record for record in records if record["key"] not in self._keys]
+        fresh: dict[str, dict[str, Any]] = {}
+        for record in records:
+            if record["key"] not in self._keys:
+                fresh.setdefault(record["key"], record)
         lines = b"".join(
             json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass") + b"\n"
-            for record in fresh
+            for record in fresh.values()
         )
         try:
             self._stream.write(lines)
@@ -51,7 +54,7 @@ class RecordLog:
             os.fsync(self._stream.fileno())
         except OSError as error:
             raise write_failed(self.path, error) from None
-        self._keys.update(record["key"] for record in fresh)
+        self._keys.update(fresh)
 
     def close(self) -> None:
         try:
@@ -87,7 +90,8 @@ def read_records(path: Path) -> Iterator[dict[str, Any]]:
                 return
             try:
                 record = json.loads(line.decode("utf-8", "surrogatepass"))
-                record["key"]
+                if not isinstance(record["key"], str):
+                    raise TypeError(f"its key is {record['key']!r}")
             except (ValueError, KeyError, TypeError) as error:
                 raise RunError(
                     f"{path}, line {number}: not an item record ({error})", "Delete that line; its item is then asked again."

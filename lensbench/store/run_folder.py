@@ -20,7 +20,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +114,7 @@ class RunFolder:
     def read_json(self, name: str) -> Any:
         path = self.path / name
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            return json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"))
         except FileNotFoundError:
             raise UsageError(f"{path}: no such file", "The run has not got that far; give its command again.") from None
         except ValueError as error:
@@ -139,5 +139,6 @@ def write_atomically(path: Path, text: str) -> None:
             os.fsync(stream.fileno())
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
         raise write_failed(path, error) from None
