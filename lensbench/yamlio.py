@@ -6,6 +6,7 @@ no other tag is known, so nothing in a YAML file can construct an object.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -65,8 +66,10 @@ def read_yaml(path: Path) -> Document:
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: not UTF-8 at byte {error.start}") from None
     try:
-        loader = _Loader(text)
-        loader.name = str(path)
+        # Both of PyYAML's parsers take the name for their messages from the stream.
+        stream = io.StringIO(text)
+        stream.name = str(path)
+        loader = _Loader(stream)
         try:
             node = loader.get_single_node()
             data = loader.construct_document(node) if node is not None else {}

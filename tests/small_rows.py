@@ -1,4 +1,4 @@
-"""A data folder small enough to be written by a test: every data set a LENS run with a lens-paper score and open questions needs."""
+"""A data folder small enough to be written by a test: all that a LENS run with scores and open questions needs."""
 
 from __future__ import annotations
 

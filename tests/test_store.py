@@ -1,4 +1,4 @@
-"""The run folder: records that survive a torn last line, a spec that cannot be swapped, a lock, files that are whole or absent."""
+"""The run folder: records that survive a torn last line, a spec that cannot be swapped, a lock, files whole or absent."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_a_key_is_written_once(tmp_path: Path) -> None:
 def test_a_corrupt_finished_line_is_named(tmp_path: Path, line: bytes) -> None:
     path = tmp_path / "score.jsonl"
     path.write_bytes(b'{"key":"a"}\n' + line + b'\n{"key":"b"}\n')
-    with pytest.raises(RunError, match="score.jsonl, line 2: not an item record") as caught:
+    with pytest.raises(RunError, match=r"score\.jsonl, line 2: not an item record") as caught:
         RecordLog(path)
     assert caught.value.exit_code == 1
     assert "Delete that line" in str(caught.value)

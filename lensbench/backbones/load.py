@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors import SafetensorError
 
 from lensbench.backbones.registry import Backbone
 from lensbench.backbones.resolve import Checkpoint
@@ -80,10 +81,20 @@ def _decoder(model: Any) -> Any:
 
 
 def pick_device(device: str) -> str:
-    """ "auto" is CUDA where there is one, else the CPU."""
-    if device != "auto":
-        return device
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    """ "auto" is CUDA where there is one, else the CPU.
+
+    Raises:
+        UsageError: no such device on this machine.
+    """
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise UsageError(
+            f"--device {device} cannot be used here: {str(error).splitlines()[0]}", "Known: auto, cpu, cuda, cuda:0, cuda:1 ..."
+        ) from None
+    return device
 
 
 def pick_dtype(dtype: str, device: str) -> torch.dtype:
@@ -114,7 +125,7 @@ def load_backbone(backbone: Backbone, checkpoint: Checkpoint, *, device: str, dt
         model = AutoModelForCausalLM.from_pretrained(
             checkpoint.path, dtype=pick_dtype(dtype, device), use_safetensors=True, trust_remote_code=trust
         )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise UnavailableError(f"could not load {checkpoint.name}: {error}") from None
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token

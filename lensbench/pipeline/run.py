@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from lensbench import __version__
-from lensbench.backbones.load import LoadedBackbone, load_backbone
+from lensbench.backbones.load import LoadedBackbone, load_backbone, pick_device, pick_dtype
 from lensbench.backbones.resolve import Checkpoint, find_checkpoint
+from lensbench.data.corpora import Corpora
 from lensbench.engine.lm import LensLM
 from lensbench.errors import RunError, UsageError
 from lensbench.fidelity import load_identifier
@@ -39,6 +40,8 @@ def run(plan: Plan, out: Path, progress: Progress, *, resume_only: bool = False)
         UsageError: the folder holds a run with another spec.
         LensbenchError: see the stages; what was finished before stays.
     """
+    device = pick_device(plan.spec.device)
+    pick_dtype(plan.spec.dtype, device)
     folder = RunFolder(out)
     known = (out / "run.json").is_file()
     if resume_only and not known:
@@ -47,19 +50,21 @@ def run(plan: Plan, out: Path, progress: Progress, *, resume_only: bool = False)
         if known:
             folder.begin(plan.spec)
             progress.say(f"going on with the run in {out}")
-        # A folder is claimed only once rows and weights are at hand: a start that fails before leaves no half-made run.
+        # A folder is claimed only once rows, corpora and weights are at hand: a start that fails before leaves no half-made run.
         pinned = folder.pinned() if known else {}
         rows = load_rows(plan, pinned)
+        origins = {e.planned.rows: e.rows.origin for e in rows if e.rows is not None}
+        pinned.update({f"rows:{n}": o.revision for n, o in origins.items() if n and o.kind == "hub" and o.revision})
+        corpora = _load_corpora(plan, folder, pinned)
         checkpoint = find_checkpoint(plan.backbone, revision=plan.revision or pinned.get("backbone_revision"), say=progress.say)
         if not known:
             folder.begin(plan.spec)
-        origins = {e.planned.rows: e.rows.origin for e in rows if e.rows is not None}
-        folder.pin({f"rows:{n}": o.revision for n, o in origins.items() if n and o.kind == "hub" and o.revision})
+        folder.pin(pinned)
         _pin_rows(folder, rows)
         _pin_checkpoint(folder, checkpoint)
 
         started = time.perf_counter()
-        loaded = load_backbone(plan.backbone, checkpoint, device=plan.spec.device, dtype=plan.spec.dtype, trust=plan.trust)
+        loaded = load_backbone(plan.backbone, checkpoint, device=device, dtype=plan.spec.dtype, trust=plan.trust)
         progress.say(
             f"loaded {plan.backbone.backbone} ({checkpoint.kind}: {checkpoint.name}) in {time.perf_counter() - started:.1f} s"
         )
@@ -70,7 +75,7 @@ def run(plan: Plan, out: Path, progress: Progress, *, resume_only: bool = False)
                 progress.say(f"{asked.name}: {plan.spec.limit} items were asked for, there are {len(asked.items)}")
         variants = [Variant(BASE)]
         if plan.spec.method is not None:
-            variants.append(Variant(plan.spec.method, _fit(plan, folder, loaded, progress)))
+            variants.append(Variant(plan.spec.method, _fit(plan, folder, loaded, corpora, progress)))
         about = _describe(plan, folder, loaded, variants, tasks)
         _note_provenance(folder, about)
         with folder.log("items") as log:
@@ -122,19 +127,25 @@ def _pin_checkpoint(folder: RunFolder, checkpoint: Checkpoint) -> None:
     folder.pin(pins)
 
 
-def _fit(plan: Plan, folder: RunFolder, loaded: LoadedBackbone, progress: Progress) -> Enhancement:
+def _load_corpora(plan: Plan, folder: RunFolder, pinned: dict[str, str]) -> Corpora | None:
+    """What the method learns from, and its hub commits into `pinned`; None when there is nothing left to fit."""
+    if plan.spec.method is None or (folder.enhancement(plan.spec.method) / "card.json").is_file():
+        return None
+    revisions = {key.removeprefix("rows:"): value for key, value in pinned.items() if key.startswith("rows:")}
+    corpora = load_method(plan.spec.method).corpora(plan.source, plan.spec.all_languages, plan.config, revisions)
+    pinned.update(
+        {f"rows:{key.partition('/')[0]}": o.revision for key, o in corpora.origins.items() if o.kind == "hub" and o.revision}
+    )
+    return corpora
+
+
+def _fit(plan: Plan, folder: RunFolder, loaded: LoadedBackbone, corpora: Corpora | None, progress: Progress) -> Enhancement:
     """The run's enhancement: loaded when an earlier start finished it, else fitted and saved."""
     assert plan.spec.method is not None
     method = load_method(plan.spec.method)
     home = folder.enhancement(plan.spec.method)
-    if (home / "card.json").is_file():
+    if corpora is None:
         return method.load(home, loaded.checkpoint.digest)
-    pinned = folder.pinned()
-    revisions = {key.removeprefix("rows:"): value for key, value in pinned.items() if key.startswith("rows:")}
-    corpora = method.corpora(plan.source, plan.spec.all_languages, plan.config, revisions)
-    folder.pin(
-        {f"rows:{key.partition('/')[0]}": o.revision for key, o in corpora.origins.items() if o.kind == "hub" and o.revision}
-    )
     try:
         enhancement = method.fit(loaded, corpora, plan.config, progress)
     except RunError as error:
