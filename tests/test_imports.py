@@ -61,12 +61,12 @@ def test_no_file_is_too_long() -> None:
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["ls", "tasks"], ["ls", "methods", "--json"]])
 def test_light_commands_import_nothing_heavy(arguments: list[str]) -> None:
     code = (
-        "import sys; sys.argv = ['lensbench', *%r]\n"
+        "import sys; sys.argv = ['lensbench', *ARGUMENTS]\n"
         "from lensbench.cli import main\n"
         "try: main()\nexcept SystemExit as e: assert not e.code, e.code\n"
         "heavy = {'torch', 'transformers', 'datasets', 'lm_eval', 'pyarrow', 'pandas', 'fasttext'} & set(sys.modules)\n"
         "sys.exit(f'imported {sorted(heavy)}' if heavy else 0)\n"
-    ) % (arguments,)
+    ).replace("ARGUMENTS", repr(arguments))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
 

@@ -103,7 +103,10 @@ def describe(
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Name files of this data folder instead of the hub.",
 )
-def export(tasks: tuple[str, ...], folder: Path, profile: str, languages: str | None, data: Path | None) -> None:
+@click.option("--include-path", "include", multiple=True, type=click.Path(path_type=Path), help="Further task folder.")
+def export(
+    tasks: tuple[str, ...], folder: Path, profile: str, languages: str | None, data: Path | None, include: tuple[Path, ...]
+) -> None:
     """Write tasks as lm-eval YAML, one file per language.
 
     \b
@@ -114,7 +117,7 @@ def export(tasks: tuple[str, ...], folder: Path, profile: str, languages: str | 
     from lensbench.tasks import TaskRegistry, resolve
     from lensbench.tasks.export import export_task
 
-    registry = TaskRegistry()
+    registry = TaskRegistry(include)
     wanted = [c.strip() for c in languages.split(",")] if languages else None
     written, refused = [], []
     for name in tasks or [n for n in registry.names() if n not in ("open_questions", "multiq")]:

@@ -6,19 +6,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
-
-from pydantic import BaseModel
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lensbench.data.corpora import Corpora
 from lensbench.data.sources import DataSource
+from lensbench.methods.config import MethodConfig
 
 if TYPE_CHECKING:
     from lensbench.backbones.load import LoadedBackbone
 
 __all__ = ["Cost", "Enhancement", "Method", "Progress", "SilentProgress"]
-
-ConfigT = TypeVar("ConfigT", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -97,7 +94,7 @@ class Method(Protocol):
     """A way to enhance a backbone."""
 
     name: str
-    config_model: type[BaseModel]
+    config_model: type[MethodConfig]
 
     def corpora(
         self, source: DataSource, languages: tuple[str, ...], config: Any, revisions: Mapping[str, str] | None = None

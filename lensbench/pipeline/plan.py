@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from lensbench import __version__
 from lensbench.backbones import Backbone, get_backbone
@@ -15,6 +16,7 @@ from lensbench.data.sources import EMBEDDED, DataSource, open_data
 from lensbench.errors import UsageError
 from lensbench.languages import CENTRAL, get_language
 from lensbench.methods import get_method
+from lensbench.methods.config import MethodConfig
 from lensbench.spec import RunSpec, TaskChoice
 from lensbench.tasks import TaskInLanguage, TaskRegistry, resolve
 from lensbench.yamlio import explain_validation, read_yaml
@@ -72,7 +74,7 @@ class Plan:
     tasks: tuple[PlannedTask, ...]
     gaps: tuple[str, ...]
     """Tasks a language does not have, in words; nothing is asked for them."""
-    config: BaseModel | None
+    config: MethodConfig | None
     trust: bool = False
     revision: str | None = None
     notes: tuple[str, ...] = field(default=())
@@ -89,10 +91,11 @@ def make_plan(request: RunRequest) -> Plan:
     if request.limit is not None and request.limit < 1:
         raise UsageError(f"--limit must be at least 1, found {request.limit}")
     config = _method_config(request, backbone, languages) if request.method else None
-    source = open_data(request.data)
+    data = request.data or os.environ.get("LENSBENCH_DATA")
+    source = open_data(data)
     registry = TaskRegistry(request.include, trust=request.trust)
     registry.profile(request.profile)
-    names = request.tasks or (*DEFAULT_TASKS, "open_questions" if request.data == EMBEDDED else "multiq")
+    names = request.tasks or (*DEFAULT_TASKS, "open_questions" if data == EMBEDDED else "multiq")
     planned: list[PlannedTask] = []
     gaps: list[str] = []
     for name in dict.fromkeys(names):
@@ -121,7 +124,7 @@ def make_plan(request: RunRequest) -> Plan:
                        protocol=p.task.protocol_hash(), rows=p.rows)
             for p in planned
         ),
-        data=_data_name(request.data, source),
+        data=_data_name(data),
         include=tuple(str(path) for path in request.include),
         limit=request.limit,
         num_fewshot=request.num_fewshot,
@@ -156,15 +159,13 @@ def _plan_task(
     return found, missing
 
 
-def _data_name(data: str | None, source: DataSource) -> str:
-    from lensbench.data.sources import Hub
-
-    if data == EMBEDDED:
-        return EMBEDDED
-    return "hub" if isinstance(source, Hub) else str(Path(data).resolve()) if data else source.describe()
+def _data_name(data: str | None) -> str:
+    if data is None:
+        return "hub"
+    return EMBEDDED if data == EMBEDDED else str(Path(data).resolve())
 
 
-def _method_config(request: RunRequest, backbone: Backbone, languages: Sequence[str]) -> BaseModel:
+def _method_config(request: RunRequest, backbone: Backbone, languages: Sequence[str]) -> MethodConfig:
     """Defaults, then the backbone's preset, then the method's preset, then --config, then --set; later ones win."""
     assert request.method is not None
     model, presets = config_model(get_method(request.method).name)
@@ -175,14 +176,19 @@ def _method_config(request: RunRequest, backbone: Backbone, languages: Sequence[
     values = backbone.preset(request.method, len(languages))
     values.update(presets.get(str(given.get("preset", "default")), {}))
     values.setdefault("seed", request.seed)
-    values.update(given)
+    for key, value in given.items():
+        # One strength given for one language leaves the preset's other languages as they are.
+        both = isinstance(value, dict) and isinstance(values.get(key), dict)
+        values[key] = {**values[key], **value} if both else value
     try:
-        return model.model_validate(values)
+        config = model.model_validate(values)
     except ValidationError as error:
         raise UsageError(f"method '{request.method}': " + explain_validation(error, model, document)) from None
+    config.check(languages)
+    return config
 
 
-def config_model(method: str) -> tuple[type[BaseModel], dict[str, dict[str, Any]]]:
+def config_model(method: str) -> tuple[type[MethodConfig], dict[str, dict[str, Any]]]:
     """A method's configuration model and its presets, without importing what the method computes with."""
     from lensbench.methods.lens.config import PRESETS, LensConfig
 

@@ -3,19 +3,19 @@ evidently an artefact (padding, truncation, second BOS, fp16 means), then the pa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from lensbench.errors import UsageError
+from lensbench.methods.config import MethodConfig
 
 __all__ = ["PRESETS", "LensConfig"]
 
 
-class LensConfig(BaseModel):
+class LensConfig(MethodConfig):
     """Configuration of LENS; symbols of the paper in brackets."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     preset: Literal["default", "paper", "official"] = "default"
     """What the values below started from: lensbench's reading, the paper's words, or the released code with its artefacts."""
@@ -77,6 +77,17 @@ class LensConfig(BaseModel):
         elif value < 1:
             raise ValueError("blocks are counted from 1")
         return value
+
+    def check(self, targets: Sequence[str]) -> None:
+        """At least one target, a push strength for each, and a rank that so many languages have."""
+        if not targets:
+            raise UsageError("LENS needs a target language beside the central one", "Example: --languages zh")
+        for code in targets:
+            self.strength_of(code)
+        if self.rank is not None and self.rank > len(targets):
+            raise UsageError(
+                f"rank {self.rank} is out of range: with {len(targets) + 1} languages it must be from 1 to {len(targets)}"
+            )
 
     def start_index(self, n_layers: int) -> int:
         """0-based index of the first trained block.

@@ -12,7 +12,6 @@ import torch
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.data.corpora import Corpora, load_corpora
 from lensbench.data.sources import DataSource
-from lensbench.errors import UsageError
 from lensbench.memory import measure_peak
 from lensbench.methods.base import Cost, Progress
 from lensbench.methods.delta import Delta
@@ -39,14 +38,7 @@ class Lens:
         revisions: Mapping[str, str] | None = None,
     ) -> Corpora:
         """Probing texts and parallel prompts in all languages, the central one first."""
-        if len(languages) < 2:
-            raise UsageError("LENS needs a target language beside the central one", "Example: --languages zh")
-        for code in languages[1:]:
-            config.strength_of(code)
-        if config.rank is not None and config.rank > len(languages) - 1:
-            raise UsageError(
-                f"rank {config.rank} is out of range: with {len(languages)} languages it must be from 1 to {len(languages) - 1}"
-            )
+        config.check(languages[1:])
         return load_corpora(
             source, languages, n_probe=config.n_probe, n_parallel=config.n_parallel, seed=config.seed,
             probe_text=config.probe_text, revisions=revisions,

@@ -1,0 +1,22 @@
+"""What every method's configuration can do. Light: it is read for a dry run, before anything that computes is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict
+
+__all__ = ["MethodConfig"]
+
+
+class MethodConfig(BaseModel):
+    """Base of a method's configuration model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def check(self, targets: Sequence[str]) -> None:
+        """Check what depends on the target languages; called before anything is loaded.
+
+        Raises:
+            UsageError: a value is missing or out of range for these languages.
+        """
