@@ -13,7 +13,7 @@ from lensbench.languages import get_language
 CODES = ("en", "zh", "ja", "ko", "ar", "bn", "sw")
 SETS = {
     "xcopa": ("test", 24), "xwinograd": ("test", 24), "xstory_cloze": ("eval", 24), "m_mmlu": ("test", 24),
-    "open_questions": ("test", 8), "bactrian_x": ("train", 64), "aya": ("train", 64),
+    "multiq": ("train", 40), "open_questions": ("test", 8), "bactrian_x": ("train", 64), "aya": ("train", 64),
 }  # fmt: skip
 ANSWERS = {
     "xcopa": ("label", {0, 1}), "xwinograd": ("answer", {"1", "2"}), "xstory_cloze": ("answer_right_ending", {1, 2}),
@@ -22,8 +22,9 @@ ANSWERS = {
 TEXTS = {
     "xcopa": ("premise", "choice1", "choice2"),
     "xwinograd": ("sentence",),
-    "xstory_cloze": tuple(f"input_sentence_{i}" for i in range(1, 5)) + ("sentence_quiz1", "sentence_quiz2"),
+    "xstory_cloze": (*(f"input_sentence_{i}" for i in range(1, 5)), "sentence_quiz1", "sentence_quiz2"),
     "m_mmlu": ("instruction",),
+    "multiq": ("prompt",),
     "open_questions": ("turns",),
     "bactrian_x": ("instruction",),
     "aya": ("inputs", "targets"),
@@ -69,9 +70,16 @@ def test_script(name: str, code: str) -> None:
     assert right / len(letters) > 0.93
 
 
-@pytest.mark.parametrize("name", ["xcopa", "xstory_cloze", "m_mmlu", "open_questions", "bactrian_x"])
+@pytest.mark.parametrize("name", ["xcopa", "xstory_cloze", "m_mmlu", "multiq", "open_questions", "bactrian_x"])
 def test_parallel_items_have_the_same_ids_and_answers(name: str) -> None:
-    key = {"xcopa": "idx", "xstory_cloze": "story_id", "m_mmlu": "id", "open_questions": "question_id", "bactrian_x": "id"}[name]
+    key = {
+        "xcopa": "idx",
+        "xstory_cloze": "story_id",
+        "m_mmlu": "id",
+        "open_questions": "question_id",
+        "bactrian_x": "id",
+        "multiq": "id",
+    }[name]
     answer = ANSWERS.get(name, ("",))[0]
     english = {row[key]: row.get(answer) for row in rows(name, "en")}
     for code in CODES[1:]:
@@ -91,6 +99,7 @@ def test_winograd_items_are_fit_for_scoring(code: str) -> None:
 @pytest.mark.parametrize("code", CODES)
 def test_prompts_for_training_are_not_the_questions_asked(code: str) -> None:
     asked = {turn for row in rows("open_questions", code) for turn in row["turns"]}
+    asked |= {row["prompt"] for row in rows("multiq", code)}
     assert not asked & {row["instruction"] for row in rows("bactrian_x", code)}
 
 

@@ -23,7 +23,8 @@ from lensbench.yamlio import explain_validation, read_yaml
 
 __all__ = ["Plan", "PlannedTask", "RunRequest", "make_plan"]
 
-DEFAULT_TASKS = ("xcopa", "xwinograd", "xstory_cloze", "m_mmlu")
+DEFAULT_TASKS = ("xcopa", "xwinograd", "xstory_cloze", "m_mmlu", "multiq")
+"""The paper's four understanding tasks, and short open questions whose answers' language is identified."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,8 @@ def make_plan(request: RunRequest) -> Plan:
     source = open_data(data)
     registry = TaskRegistry(request.include, trust=request.trust)
     registry.profile(request.profile)
-    names = request.tasks or (*DEFAULT_TASKS, "open_questions" if data == EMBEDDED else "multiq")
+    # The embedded set has longer questions too.
+    names = request.tasks or (*DEFAULT_TASKS, *(("open_questions",) if data == EMBEDDED else ()))
     planned: list[PlannedTask] = []
     gaps: list[str] = []
     for name in dict.fromkeys(names):
