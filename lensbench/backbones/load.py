@@ -30,7 +30,7 @@ class LoadedBackbone:
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     resident_before: int | None = None
-    """Resident memory of the process before the model was loaded: Python and its libraries."""
+    """Resident memory of the process before the weights were loaded: Python, its libraries and the tokenizer."""
 
     @property
     def device(self) -> torch.device:
@@ -119,9 +119,9 @@ def load_backbone(backbone: Backbone, checkpoint: Checkpoint, *, device: str, dt
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     device = pick_device(device)
-    before = resident_bytes()
     try:
         tokenizer = AutoTokenizer.from_pretrained(checkpoint.path, trust_remote_code=trust)
+        before = resident_bytes()
         model = AutoModelForCausalLM.from_pretrained(
             checkpoint.path, dtype=pick_dtype(dtype, device), use_safetensors=True, trust_remote_code=trust
         )

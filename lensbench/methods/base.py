@@ -25,7 +25,8 @@ class Cost:
     wall_seconds: float
     gpu_seconds: float | None
     peak_bytes: int | None
-    """Memory the fit added at its highest, backbone weights included; None where the system cannot tell."""
+    """Memory at its highest, weights included, without what Python, its libraries and the tokenizer held before the weights were
+    loaded; None where the system cannot tell."""
     floor_bytes: int
     """Frozen weights plus weights, gradients and optimiser states of what is trained: the least such a fit can hold."""
     trainable_parameters: int
