@@ -50,6 +50,8 @@ class Cell:
     """Items by state: ok, empty, not_finite, letters_collide."""
     planned: int
     """Items the run is to ask; more than `n` while it is unfinished."""
+    picks: tuple[int, ...]
+    """How often each choice had the highest log-likelihood, in the order of the choices; empty for open questions."""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -86,6 +88,7 @@ def _cell(
     base: Mapping[str, dict[str, Any]], signature: str, planned: int,
 ) -> Cell:  # fmt: skip
     states = Counter(record["state"] for record in records.values())
+    picked = Counter(_pick(record) for record in records.values() if record["state"] == "ok" and "loglikelihoods" in record)
     scores = {item: r["metrics"][metric] for item, r in records.items() if metric in r["metrics"]}
     interval = wilson(np.array(list(scores.values()))) if scores else None
     delta = None
@@ -107,7 +110,12 @@ def _cell(
         signature=signature,
         states=dict(states),
         planned=planned,
+        picks=tuple(picked[choice] for choice in range(max(picked) + 1)) if picked else (),
     )  # fmt: skip
+
+
+def _pick(record: Mapping[str, Any]) -> int:
+    return int(np.argmax(record["loglikelihoods"]))
 
 
 def _signature(

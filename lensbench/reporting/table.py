@@ -7,6 +7,10 @@ from typing import Any
 
 __all__ = ["Line", "notes", "table_lines"]
 
+_SAME = 0.9
+_FEW = 10
+"""Fewer items than this say nothing about a habit."""
+
 METRICS = {"acc": "accuracy", "lf_turn1": "answers in the asked language"}
 
 
@@ -71,6 +75,7 @@ def notes(results: dict[str, Any]) -> list[str]:
         if o["expected_rows"] and o["rows"] != o["expected_rows"]
     ]
     found += [f"not available: {gap}" for gap in results["gaps"]]
+    found += _one_sided(results)
     found.append(
         "[low, high] are 95% intervals: Wilson for a value, paired bootstrap over items for a difference. "
         "A difference whose interval holds 0 is not distinguishable from chance at this number of items."
@@ -81,6 +86,20 @@ def notes(results: dict[str, Any]) -> list[str]:
             "asked language; it says nothing about whether an answer is good."
         )
     return found
+
+
+def _one_sided(results: dict[str, Any]) -> list[str]:
+    """Cells in which a variant gives nearly always the same option, whatever the question: their accuracy measures that option."""
+    found: dict[str, list[str]] = {}
+    for cell in results["cells"]:
+        asked = sum(cell["picks"])
+        if asked >= _FEW and max(cell["picks"]) >= _SAME * asked:
+            option = "ABCDEFGHIJ"[list(cell["picks"]).index(max(cell["picks"]))]
+            found.setdefault(f"{cell['variant']} picks {option}", []).append(f"{cell['task']}/{cell['language']}")
+    if not found:
+        return []
+    places = "; ".join(f"{what} ({', '.join(where)})" for what, where in found.items())
+    return [f"! one option in at least {_SAME:.0%} of the items, so accuracy is little more than how often it is right: {places}"]
 
 
 def _percent(value: float | None) -> str:
