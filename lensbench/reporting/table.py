@@ -89,7 +89,7 @@ def notes(results: dict[str, Any]) -> list[str]:
 
 
 def _one_sided(results: dict[str, Any]) -> list[str]:
-    """Cells in which a variant gives nearly always the same option, whatever the question: their accuracy measures that option."""
+    """Cells in which a variant gives nearly always the same option: their accuracy measures that option."""
     found: dict[str, list[str]] = {}
     for cell in results["cells"]:
         asked = sum(cell["picks"])
