@@ -7,7 +7,10 @@ SHA-256 of the GGUF file and appears under its name only when complete.
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -41,7 +44,7 @@ def converted(gguf: Path, wheel: Wheel, cache: Path, say: Callable[[str], None])
         cache.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=folder.name + ".", dir=cache))
         try:
-            _convert(gguf, partial)
+            _convert_apart(gguf, partial)
             (partial / _CARD).write_text(json.dumps({"gguf_sha256": digest, "package": f"{wheel.package}=={wheel.version}"}))
             _publish(partial, folder)
         finally:
@@ -60,15 +63,25 @@ def _publish(partial: Path, folder: Path) -> None:
             raise
 
 
+def _convert_apart(gguf: Path, folder: Path) -> None:
+    """Convert in a process of its own: what it needs of memory is given back, and does not blur what a fit needs.
+
+    Raises:
+        UnavailableError: the conversion failed; its last line is given.
+    """
+    command = [sys.executable, "-m", "lensbench.backbones.gguf", str(gguf), str(folder)]
+    done = subprocess.run(command, env={**os.environ, "TQDM_DISABLE": "1"}, capture_output=True, text=True)
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise UnavailableError(f"{gguf.name} could not be converted: {last}", "pip install 'lensbench[engines]'")
+
+
 def _convert(gguf: Path, folder: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
-        quantised = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
-    except ImportError as error:
-        raise UnavailableError(f"reading GGUF needs a package that is missing: {error}", "pip install gguf") from None
+    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    quantised = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
     # A model that came from GGUF is marked as quantised and refuses to be saved; its tensors are plain fp32.
     config = quantised.config
     if hasattr(config, "quantization_config"):
@@ -78,3 +91,7 @@ def _convert(gguf: Path, folder: Path) -> None:
     plain.tie_weights()
     plain.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+
+
+if __name__ == "__main__":
+    _convert(Path(sys.argv[1]), Path(sys.argv[2]))
