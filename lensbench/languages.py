@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from lensbench.errors import UsageError, unknown_name
+from lensbench.errors import UsageError, nearest, unknown_name
 from lensbench.yamlio import explain_validation, read_yaml
 
 __all__ = ["CENTRAL", "Language", "get_language", "language_of", "languages", "parse_languages"]
@@ -81,6 +81,10 @@ def get_language(code: str) -> Language:
             aliases |= set(other) if isinstance(other, tuple) else {other.lower()}
         if code.lower() in aliases:
             raise UsageError(f"unknown language '{code}'", f"{language.name} is '{language.code}' here.")
+    by_name = {language.name: language.code for language in table.values()}
+    close = nearest(code, by_name) if len(code) > 3 else None
+    if close is not None:
+        raise UsageError(f"unknown language '{code}'", f"Did you mean {close}, '{by_name[close]}'?")
     raise unknown_name("language", code, table)
 
 

@@ -72,7 +72,8 @@ def test_every_data_set_of_the_table_has_rows_or_is_an_import() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "right"), [("jp", "'ja'"), ("swh", "'sw'"), ("Chinese", "'zh'"), ("cmn_Hani", "'zh'"), ("zg", "zh")]
+    ("wrong", "right"),
+    [("jp", "'ja'"), ("swh", "'sw'"), ("Chinese", "'zh'"), ("cmn_Hani", "'zh'"), ("Chinse", "zh"), ("zg", "zh")],
 )
 def test_a_wrong_code_names_the_right_one(wrong: str, right: str) -> None:
     with pytest.raises(UsageError) as caught:
