@@ -35,7 +35,9 @@ def smollm(checkpoint: Checkpoint) -> LoadedBackbone:
 def fitted(smollm: LoadedBackbone, imported: Path) -> tuple[Delta, dict[str, torch.Tensor]]:
     """LENS on the authors' own samples (some of them, seven languages), and the backbone's tensors from before."""
     before = {name: parameter.detach().clone() for name, parameter in smollm.model.named_parameters()}
-    config = LensConfig(start_layer="last:2", learning_rate=2e-4, push_strength=0.5, n_probe=24, n_parallel=8, probe_tokens=32)
+    config = LensConfig(
+        start_layer="last:2", learning_rate=2e-4, push_strength=0.5, n_probe=12, n_parallel=8, probe_tokens=32, batch_size=4
+    )
     codes = ("en", "zh", "ja", "ko", "ar", "bn", "sw")
     data = METHOD.corpora(open_data(str(imported)), codes, config)
     return METHOD.fit(smollm, data, config, SilentProgress()), before
@@ -73,7 +75,8 @@ def test_frozen_tensors_are_byte_identical(fitted: tuple[Delta, dict[str, torch.
 @pytest.mark.real
 def test_the_push_moves_the_targets(fitted: tuple[Delta, dict[str, torch.Tensor]]) -> None:
     log = fitted[0].card["log"]
-    assert len(log) == 1 and log[0]["push"] > 0 and log[0]["retention"] == pytest.approx(0, abs=1e-9)
+    # The first step warms up from a rate of nil, so the second still sees the untouched model: nothing to retain yet.
+    assert len(log) == 2 and log[0]["push"] > 0 and log[0]["retention"] == pytest.approx(0, abs=1e-9)
     cost = fitted[0].card["cost"]
     assert cost["trainable_share"] == pytest.approx(2 * 3_540_096 / 134_515_008)
 
@@ -82,7 +85,8 @@ def test_the_push_moves_the_targets(fitted: tuple[Delta, dict[str, torch.Tensor]
 def test_a_run_on_real_rows_resumes_and_lm_eval_reads_it(checkpoint: Checkpoint, imported: Path, tmp_path: Path, cli) -> None:
     command = (
         "run", "--method", "lens", "--backbone", "smollm2-135m", "--languages", "zh", "--data", imported, "--limit", "6",
-        "--tasks", "xcopa,xwinograd,m_mmlu,multiq", "--set", "n_probe=8", "--set", "n_parallel=4", "--set", "epochs=1",
+        "--tasks", "xcopa,xwinograd,m_mmlu,multiq", "--set", "n_probe=8", "--set", "n_parallel=4",
+        "--set", "epochs=1", "--set", "batch_size=2",
         "--set", "start_layer=last:1", "--out", tmp_path / "run",
     )  # fmt: skip
     first = cli(*command)

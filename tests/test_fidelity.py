@@ -25,7 +25,7 @@ def lid() -> Identifier:
         ("ko", "이 강은 오래된 방앗간을 지나 바다로 흘러갑니다."),
         ("ar", "يمر النهر بجانب الطاحونة القديمة ثم يصب في البحر."),
         ("bn", "নদীটি পুরোনো কলের পাশ দিয়ে বয়ে সাগরে মেশে।"),
-        ("sw", "Watoto wanakwenda shuleni kila siku asubuhi na kurudi nyumbani jioni."),
+        ("sw", "Mwalimu aliwaambia wanafunzi wasome vitabu vyao kwa makini kabla ya mtihani."),
     ],
 )
 def test_identifies(lid: Identifier, code: str, text: str) -> None:

@@ -266,3 +266,8 @@ def test_start_layer_outside_the_model(start: int | str) -> None:
 def test_missing_push_strength_is_named() -> None:
     with pytest.raises(UsageError, match="'sw'"):
         small(push_strength={"zh": 1.0}).strength_of("sw")
+
+
+def test_a_warm_up_that_takes_every_step_is_refused(tiny: LoadedBackbone) -> None:
+    with pytest.raises(UsageError, match="nothing would be trained"):
+        METHOD.fit(tiny, corpora("en", "zh"), small(batch_size=4), SilentProgress())

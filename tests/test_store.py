@@ -148,6 +148,8 @@ def test_the_same_spec_goes_on_and_keeps_the_pins(tmp_path: Path) -> None:
 def test_another_spec_is_refused_with_the_difference(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run")
     folder.begin(spec())
+    with folder.log("items") as log:
+        log.append([{"key": "a"}])
     before = (folder.path / "run.json").read_bytes()
     task = TaskChoice(task="xwinograd", language="zh", profile="lens-paper", protocol="ab", rows="xwinograd")
     other = spec(seed=7, method_config={"rank": 1, "push_strength": {"zh": 0.9}}, tasks=(task,))
@@ -256,3 +258,16 @@ def test_json_with_lone_surrogates_can_be_written_and_read(tmp_path: Path) -> No
     folder.write_json("variants.json", {"text": "\ud83d"})
     assert folder.read_json("variants.json") == {"text": "\ud83d"}
     assert json.loads((tmp_path / "variants.json").read_bytes().decode("utf-8", "surrogatepass")) == {"text": "\ud83d"}
+
+
+def test_a_run_that_finished_nothing_gives_way(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    one, two = spec(limit=1), spec(limit=2)
+    folder.begin(one)
+    folder.pin({"backbone_digest": "x"})
+    folder.begin(two)
+    assert folder.spec() == two and folder.pinned() == {}
+    with folder.log("items") as log:
+        log.append([{"key": "a"}])
+    with pytest.raises(UsageError, match="limit: 2 there, 1 here"):
+        folder.begin(one)

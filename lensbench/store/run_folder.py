@@ -54,13 +54,17 @@ class RunFolder:
     def begin(self, spec: RunSpec) -> None:
         """Claim the folder for a spec, or check that it holds a run with the same one.
 
+        A run that has finished nothing yet gives way to another spec.
+
         Raises:
             UsageError: the folder holds a run with another spec (the difference is shown), or something that is not a run.
         """
         wanted = json.loads(spec.model_dump_json())
         if (self.path / _SPEC).is_file():
             lines = differences(self.read_json(_SPEC)["spec"], wanted)
-            if lines:
+            if lines and not self.has_work():
+                self.write_json(_SPEC, {"spec": wanted, "pinned": {}})
+            elif lines:
                 raise UsageError(
                     f"{self.path} holds a run with another spec:\n" + "\n".join(f"    {line}" for line in lines),
                     "Give another --out, or the same options as then.",
@@ -69,6 +73,10 @@ class RunFolder:
         if self.path.is_dir() and any(p.name != _LOCK for p in self.path.iterdir()):
             raise UsageError(f"{self.path} is not empty and holds no run", "Give another --out.")
         self.write_json(_SPEC, {"spec": wanted, "pinned": {}})
+
+    def has_work(self) -> bool:
+        """Whether anything was finished here; a start that failed before leaves nothing worth guarding."""
+        return any(p.is_file() for name in ("enhancements", "items") for p in (self.path / name).rglob("*"))
 
     def spec(self) -> RunSpec:
         return RunSpec.model_validate(self.read_json(_SPEC)["spec"])

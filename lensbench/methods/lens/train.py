@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.data.corpora import ParallelPrompt
-from lensbench.errors import RunError
+from lensbench.errors import RunError, UsageError
 from lensbench.methods.base import Progress
 from lensbench.methods.lens.config import LensConfig
 from lensbench.methods.lens.decompose import Subspaces
@@ -83,6 +83,7 @@ def train(
 
     Raises:
         Diverged: a loss or the gradient norm is not finite; no step is taken with it.
+        UsageError: the warm-up would take every step.
     """
     from transformers import get_cosine_schedule_with_warmup
 
@@ -93,7 +94,13 @@ def train(
     optimiser = torch.optim.AdamW(
         blocks.parameters(), lr=config.learning_rate, betas=(0.9, 0.999), eps=1e-8, weight_decay=config.weight_decay, fused=True
     )
-    schedule = get_cosine_schedule_with_warmup(optimiser, -int(-config.warmup_ratio * total_steps // 1), total_steps)
+    warmup_steps = math.ceil(config.warmup_ratio * total_steps)
+    if warmup_steps >= total_steps:
+        raise UsageError(
+            f"{total_steps} steps in all, of which the warm-up takes {warmup_steps}: nothing would be trained",
+            "More prompts or epochs, a smaller batch_size, or warmup_ratio=0.",
+        )
+    schedule = get_cosine_schedule_with_warmup(optimiser, warmup_steps, total_steps)
     constants = {layer: Constants.of(found, loaded.device) for layer, found in subspaces.items()}
     order = random.Random(config.seed)
     log: list[StepLog] = []
