@@ -130,7 +130,7 @@ def _cached_snapshot(hub: str, revision: str) -> Checkpoint | None:
 
     try:
         path = Path(snapshot_download(hub, revision=revision, allow_patterns=_FILES, local_files_only=True))
-    except Exception:
+    except (OSError, ValueError):
         return None
     if not any(path.glob("*.safetensors")):
         return None
