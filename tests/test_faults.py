@@ -60,8 +60,15 @@ class Start:
     def __init__(self, command: list[str], env: dict[str, str], out: Path, limit: Callable[[], None] | None) -> None:
         self.out = out
         self._log = out.parent / f"{out.name}.{time.monotonic_ns()}.stderr"
+
+        def prepare() -> None:
+            # A test runner in the background of a script ignores Ctrl-C, and its children would inherit that.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            if limit is not None:
+                limit()
+
         with self._log.open("w") as stderr:
-            self.process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=stderr, preexec_fn=limit)
+            self.process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=stderr, preexec_fn=prepare)
 
     @property
     def stderr(self) -> str:
