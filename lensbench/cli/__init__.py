@@ -17,6 +17,9 @@ __all__ = ["cli", "main"]
 
 _COMMANDS = {
     "run": ("lensbench.cli.run", "Fit a method, score base and enhanced model, print the table."),
+    "judge": ("lensbench.cli.judge", "Grade the answers of a run with a language model as judge."),
+    "fidelity": ("lensbench.cli.fidelity", "Identify the language of the answers of a run."),
+    "calibrate": ("lensbench.cli.calibrate", "Check a judge: agreement, length, language."),
     "show": ("lensbench.cli.show", "Show the table of a run."),
     "ls": ("lensbench.cli.ls", "List methods, backbones, tasks, languages or profiles."),
     "tasks": ("lensbench.cli.tasks", "Validate, describe or export tasks."),

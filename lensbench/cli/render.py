@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["print_json", "print_results", "print_table"]
+__all__ = ["print_fidelity", "print_json", "print_results", "print_table"]
 
 _WIDE = 200
 """Columns assumed where stdout is no terminal: a piped table should not be folded."""
@@ -34,7 +34,7 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str
     console().print(table, markup=False)
 
 
-def print_results(results: dict[str, Any]) -> None:
+def print_results(results: dict[str, Any], *, everything: bool = False) -> None:
     """The table of a run, with the notes that belong to it."""
     from rich.box import SIMPLE_HEAD
     from rich.text import Text
@@ -45,12 +45,12 @@ def print_results(results: dict[str, Any]) -> None:
     marks = {"better": "▲ better", "worse": "▼ worse", "not distinguishable": "≈ not distinguishable"}
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for name, justify in (
-        ("task", "left"), ("lang", "left"), ("metric", "left"), ("variant", "left"), ("value %", "right"), ("95%", "left"),
+        ("task", "left"), ("lang", "left"), ("metric", "left"), ("variant", "left"), ("value", "right"), ("95%", "left"),
         ("diff to base", "right"), ("95%", "left"), ("n", "right"), ("failures", "right"), ("", "left"),
     ):  # fmt: skip
-        table.add_column(name, justify=justify, no_wrap=name in ("lang", "value %", "n"))  # type: ignore[arg-type]
+        table.add_column(name, justify=justify, no_wrap=name in ("lang", "value", "n"))  # type: ignore[arg-type]
     before = None
-    for line in table_lines(results):
+    for line in table_lines(results, everything=everything):
         key = (line.task, line.language, line.metric)
         if before is not None and key != before:
             table.add_section() if key[0] != before[0] else None
@@ -77,3 +77,16 @@ def print_results(results: dict[str, Any]) -> None:
     out.print(table)
     for note in notes(results):
         out.print(Text(note, style="bold yellow" if note.startswith("!") else "dim"))
+
+
+def print_fidelity(shown: dict[str, Any]) -> None:
+    """Every unit of fidelity, and where the answers went, for one identifier."""
+    from lensbench.reporting.fidelity import fidelity_table
+    from lensbench.reporting.matrix import matrix_table
+
+    click.echo(f"% of questions (answers) in the asked language, by {shown['identifier']}")
+    print_table(*fidelity_table(shown["cells"]))
+    for matrix in shown["matrices"]:
+        title, header, rows = matrix_table(matrix)
+        click.echo(title)
+        print_table(header, rows)

@@ -26,11 +26,19 @@ from lensbench.errors import UsageError
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="One configuration value; may be repeated.")
 @click.option("--limit", type=int, help="At most this many items per task and language.")
 @click.option("--num-fewshot", type=int, help="Examples before each item, in place of the task's own number.")
+@click.option("--max-new-tokens", type=click.IntRange(min=1), help="Cut answers there, not where the profile does.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=16, show_default=True, help="Sequences per forward pass.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1 ...")
 @click.option("--dtype", default="auto", show_default=True, help="float32, bfloat16 or float16; auto: fp32 on CPU, bf16 on CUDA.")
 @click.option("--seed", type=int, default=42, show_default=True, help="Of sampling and training.")
 @click.option("--revision", metavar="COMMIT", help="Hub revision of the backbone.")
+@click.option(
+    "--identifier", default="auto", show_default=True, metavar="NAME|PATH", help="Of answers' languages: glotlid, lid176, a file."
+)
+@click.option("-j", "--judge", "judge", metavar="NAME|YAML", help="Grade the answers too; else `lensbench judge` does it later.")
+@click.option("--judge-model", metavar="NAME", help="In place of the judge's model.")
+@click.option("--base-url", metavar="URL", help="The judge's OpenAI-compatible server.")
+@click.option("--max-usd", type=float, help="The most that judging may cost.")
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="RUN", help="Run folder; default: runs/ and a name made from the options."
 )
@@ -48,6 +56,7 @@ def command(**options: Any) -> None:
       lensbench run --method lens --backbone smollm2-135m --languages zh --data embedded
       lensbench run --method lens --backbone llama3-8b                   the paper's bilingual set-up, from the hub
       lensbench run --method lens --backbone llama3-8b --languages zh,ja,ko,ar,bn,sw
+      lensbench run --method lens --backbone llama3-8b --tasks mt_bench --judge gpt-4o --max-usd 5
       lensbench run --backbone ./my-model --tasks xcopa,xstory_cloze --profile lm-eval --limit 50 --out RUN
     """
     from lensbench.languages import parse_languages
@@ -63,11 +72,19 @@ def command(**options: Any) -> None:
         tasks=tuple(t.strip() for t in tasks.split(",") if t.strip()) if tasks else None,
         **{
             key: options[key]
-            for key in ("profile", "data", "include", "config_file", "overrides", "limit", "num_fewshot", "batch_size",
+            for key in ("profile", "data", "include", "config_file", "overrides", "limit", "num_fewshot", "max_new_tokens", "batch_size",
                         "device", "dtype", "seed", "trust", "revision")
         },
     )  # fmt: skip
     plan = make_plan(request)
+    judging = None
+    if options["judge"]:
+        from lensbench.cli.judge import judge_request
+
+        if not any(p.task.profile.scoring == "judged" for p in plan.tasks):
+            raise UsageError("--judge: none of the tasks is judged", "Ask one of profile mt-bench: --tasks mt_bench")
+        wanted = {"name": options["judge"], "model": options["judge_model"]}
+        judging = judge_request({**wanted, "base_url": options["base_url"], "max_usd": options["max_usd"]})
     out = options["out"] or default_out(plan)
     if options["dry_run"]:
         show_plan(plan, out, as_json=options["as_json"])
@@ -78,7 +95,7 @@ def command(**options: Any) -> None:
     from lensbench.quiet import quiet_libraries
 
     quiet_libraries()
-    run(plan, out, TerminalProgress(), resume_only=options["resume"])
+    run(plan, out, TerminalProgress(), resume_only=options["resume"], judging=judging, identifier=options["identifier"])
     from lensbench.store import RunFolder
 
     results = RunFolder.existing(out).read_json("results.json")

@@ -9,8 +9,9 @@ import click
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
+@click.option("--all", "everything", is_flag=True, help="Also further units of fidelity and ratings by category.")
 @click.option("--json", "as_json", is_flag=True, help="Print results.json.")
-def command(run: Path, as_json: bool) -> None:
+def command(run: Path, everything: bool, as_json: bool) -> None:
     """Show the table of a run, recomputed from its item records; also of one that is unfinished.
 
     \b
@@ -19,12 +20,11 @@ def command(run: Path, as_json: bool) -> None:
       lensbench show RUN --json
     """
     from lensbench.cli.render import print_json, print_results
-    from lensbench.pipeline.summarise import summarise
+    from lensbench.pipeline.results import collect_results
     from lensbench.store import RunFolder
 
     folder = RunFolder.existing(run)
-    about = folder.read_json("variants.json")
-    results = {**about, "cells": [cell.as_dict() for cell in summarise(folder)]}
+    results = collect_results(folder)
     if as_json:
         print_json(results)
         return
@@ -32,4 +32,4 @@ def command(run: Path, as_json: bool) -> None:
     click.echo(f"{spec.method or 'base only'} on {spec.backbone}, {', '.join(spec.all_languages)}; profile {spec.profile}")
     if not (run / "results.json").is_file():
         click.echo("unfinished: the table goes as far as the run got; give its command again to go on")
-    print_results(results)
+    print_results(results, everything=everything)

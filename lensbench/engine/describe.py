@@ -56,7 +56,7 @@ def describe_item(
     target: list[int]
     shown = None
     for number, (context, continuation) in enumerate(item.requests):
-        if task.profile.scoring == "fidelity":
+        if task.profile.generates:
             ids, target = encode_prompt(tokenizer, context), []
         else:
             _, ids, target = lm.token_request(context, continuation, first_token=task.profile.scoring == "first_token")

@@ -1,4 +1,4 @@
-"""Greedy answers in left-padded batches."""
+"""Greedy answers one at a time by transformers' own `generate`: the reference for the faster path in `decode.py`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 from lensbench.backbones.load import LoadedBackbone
 
-__all__ = ["GeneratedAnswer", "generate_answers"]
+__all__ = ["GeneratedAnswer", "end_tokens", "finished", "generate_reference"]
 
 
 @dataclass(frozen=True)
@@ -23,29 +23,23 @@ class GeneratedAnswer:
     finish: str
     """"stop" at the end of turn, "length" when the answer was cut."""
     seconds: float
-    """The batch's wall seconds, divided by its size."""
+    """Its share of the wall seconds of the steps it was part of."""
 
 
 @torch.inference_mode()
-def generate_answers(loaded: LoadedBackbone, prompts: Sequence[Sequence[int]], max_new_tokens: int) -> list[GeneratedAnswer]:
-    """Greedy answers to one batch of prompts.
+def generate_reference(loaded: LoadedBackbone, prompt: Sequence[int], max_new_tokens: int) -> GeneratedAnswer:
+    """The greedy answer to one prompt.
 
     Args:
-        prompts: Token ids per prompt; they may differ in length.
-        max_new_tokens: Answers are cut there.
+        prompt: Token ids.
+        max_new_tokens: The answer is cut there.
     """
     started = time.perf_counter()
-    tokenizer, device = loaded.tokenizer, loaded.device
-    width = max(len(ids) for ids in prompts)
-    input_ids = torch.full((len(prompts), width), int(tokenizer.pad_token_id), dtype=torch.long)
-    mask = torch.zeros_like(input_ids)
-    for row, ids in enumerate(prompts):
-        input_ids[row, width - len(ids) :] = torch.tensor(list(ids))
-        mask[row, width - len(ids) :] = 1
-    ends = _end_tokens(loaded)
+    input_ids = torch.tensor([list(prompt)], device=loaded.device)
+    ends = end_tokens(loaded)
     output = loaded.model.generate(
-        input_ids=input_ids.to(device),
-        attention_mask=mask.to(device),
+        input_ids=input_ids,
+        attention_mask=torch.ones_like(input_ids),
         max_new_tokens=max_new_tokens,
         do_sample=False,
         num_beams=1,
@@ -55,19 +49,20 @@ def generate_answers(loaded: LoadedBackbone, prompts: Sequence[Sequence[int]], m
         top_k=None,
         repetition_penalty=1.0,
         eos_token_id=sorted(ends),
-        pad_token_id=int(tokenizer.pad_token_id),
+        pad_token_id=int(loaded.tokenizer.pad_token_id),
     )
-    seconds = (time.perf_counter() - started) / len(prompts)
-    answers = []
-    for row in output[:, width:].tolist():
-        end = next((i for i, token in enumerate(row) if token in ends), None)
-        ids = row if end is None else row[:end]
-        text = tokenizer.decode(ids, skip_special_tokens=True)
-        answers.append(GeneratedAnswer(text, len(ids), "length" if end is None else "stop", seconds))
-    return answers
+    return finished(loaded, output[0, len(prompt) :].tolist(), ends, time.perf_counter() - started)
 
 
-def _end_tokens(loaded: LoadedBackbone) -> set[int]:
+def finished(loaded: LoadedBackbone, tokens: Sequence[int], ends: set[int], seconds: float) -> GeneratedAnswer:
+    """An answer from its new tokens, the end of turn included when it was reached."""
+    end = next((i for i, token in enumerate(tokens) if token in ends), None)
+    ids = list(tokens) if end is None else list(tokens[:end])
+    text = loaded.tokenizer.decode(ids, skip_special_tokens=True)
+    return GeneratedAnswer(text, len(ids), "length" if end is None else "stop", seconds)
+
+
+def end_tokens(loaded: LoadedBackbone) -> set[int]:
     """End-of-turn tokens: the tokenizer's, and those of the generation config (Llama-3 has two)."""
     configured = loaded.model.generation_config.eos_token_id
     ends = {int(loaded.tokenizer.eos_token_id)} if loaded.tokenizer.eos_token_id is not None else set()

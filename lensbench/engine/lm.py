@@ -6,7 +6,7 @@ continuation's positions. Slow and obvious; every faster path is tested equal to
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -17,7 +17,7 @@ from lm_eval.models.utils import has_bos_prefix, resolve_max_length
 
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.engine.chat import render_chat
-from lensbench.engine.generate import generate_answers
+from lensbench.engine.decode import AnswerRequest, generate_answers
 
 __all__ = ["LensLM", "TokenRequest"]
 
@@ -139,13 +139,11 @@ class LensLM(TemplateLM):
 
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
         """Greedy answers, cut at the first stop string."""
+        wanted = [AnswerRequest(tuple(self.tok_encode(r.args[0])), int(r.args[1].get("max_gen_toks", 256))) for r in requests]
         texts = []
-        for chunk in _chunks(requests, self.batch_size):
-            prompts = [self.tok_encode(request.args[0]) for request in chunk]
-            longest = max(int(request.args[1].get("max_gen_toks", 256)) for request in chunk)
-            for request, answer in zip(chunk, generate_answers(self.loaded, prompts, longest), strict=True):
-                stops = request.args[1].get("until") or []
-                texts.append(_cut(answer.text, [stops] if isinstance(stops, str) else stops))
+        for request, answer in zip(requests, generate_answers(self.loaded, wanted, batch_size=self.batch_size), strict=True):
+            stops = request.args[1].get("until") or []
+            texts.append(_cut(answer.text, [stops] if isinstance(stops, str) else stops))
         return texts
 
 
@@ -154,8 +152,3 @@ def _cut(text: str, stops: Sequence[str]) -> str:
         if stop:
             text = text.split(stop)[0]
     return text
-
-
-def _chunks(requests: Sequence[Instance], size: int) -> Iterator[Sequence[Instance]]:
-    for start in range(0, len(requests), size):
-        yield requests[start : start + size]

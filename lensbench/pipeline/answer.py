@@ -1,92 +1,137 @@
-"""The answering stage (open questions, greedy) and the identification of the answers' languages."""
+"""The answering stage: conversations, turn by turn, for all variants."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from lensbench.data.rows import row_hash
 from lensbench.engine.chat import encode_prompt
-from lensbench.engine.generate import generate_answers
+from lensbench.engine.decode import AnswerRequest, generate_answers
+from lensbench.engine.generate import GeneratedAnswer
 from lensbench.engine.lm import LensLM
-from lensbench.fidelity import Identifier
-from lensbench.languages import get_language
 from lensbench.methods.base import Progress
 from lensbench.pipeline.load_items import AskedTask
 from lensbench.pipeline.variants import Variant, answer_key
 from lensbench.store import RecordLog, RunFolder
+from lensbench.tasks.build import Item
 
-__all__ = ["answer_stage", "identify_stage"]
+__all__ = ["answer_stage"]
+
+_NO_ROOM = GeneratedAnswer("", 0, "no_room", 0.0)
+"""For a prompt that fills the model's window: nothing was generated, and the state says so."""
 
 
 def answer_stage(
-    lm: LensLM, variants: Sequence[Variant], tasks: Sequence[AskedTask], log: RecordLog, progress: Progress, *, batch_size: int
+    lm: LensLM,
+    variants: Sequence[Variant],
+    tasks: Sequence[AskedTask],
+    folder: RunFolder,
+    log: RecordLog,
+    progress: Progress,
+    *,
+    seed: int,
 ) -> None:
-    """Answer what is not in the log yet; batches are by prompt length so that little is padded.
+    """Answer what is not in the log yet.
 
-    As in scoring, batches are made from all items, so that an answer does not depend on where a run was stopped.
+    Turn 2 follows the variant's own answer to turn 1, so its key holds that answer. Every answer is in the log as soon as it has
+    ended; one that was under way when the run stopped is generated again.
+
+    Args:
+        seed: Every item draws from a generator of its own, seeded by this, the item and the turn; variants share it.
     """
-    digests = {variant.name: variant.digest for variant in variants}
+    known = {record["key"]: record for record in folder.records("answers")}
     for asked in tasks:
-        language = asked.planned.task.language.code
-        settings = asked.planned.task.config.get("generation_kwargs") or {}
         for variant in variants:
-            keys = {i.id: answer_key(lm.loaded, digests[variant.name], i, "greedy", settings) for i in asked.items}
-            todo = {item.id for item in asked.items if keys[item.id] not in log}
-            if not todo:
-                continue
-            prompts = {item.id: encode_prompt(lm.tokenizer, item.requests[0][0]) for item in asked.items}
-            ordered = sorted(asked.items, key=lambda item: (-len(prompts[item.id]), item.doc_id))
-            with progress.stage(f"{asked.name} · {variant.name}", len(todo)) as advance, variant.applied(lm.loaded, language):
-                for start in range(0, len(ordered), batch_size):
-                    chunk = ordered[start : start + batch_size]
-                    missing = sum(item.id in todo for item in chunk)
-                    if not missing:
-                        continue
-                    answers = generate_answers(
-                        lm.loaded, [prompts[item.id] for item in chunk], int(settings.get("max_gen_toks", 256))
-                    )
-                    log.append(
-                        {
-                            "key": keys[item.id],
-                            "item": item.id,
-                            "variant": variant.name,
-                            "task": item.task,
-                            "language": item.language,
-                            "profile": item.profile,
-                            "state": "ok" if answer.text.strip() else "empty",
-                            "text": answer.text,
-                            "tokens": answer.tokens,
-                            "finish": answer.finish,
-                            "seconds": round(answer.seconds, 4),
-                        }
-                        for item, answer in zip(chunk, answers, strict=True)
-                    )
-                    advance(missing)
+            keys: dict[str, str] = {}
+            for turn in range(1, _turns(asked) + 1):
+                items = [item for item in asked.items if len(item.turns) >= turn]
+                for item in items:
+                    keys[item.id] = _key(lm, variant, asked, item, turn, seed, known.get(keys.get(item.id, "")))
+                todo = [item for item in items if keys[item.id] not in log]
+                if todo:
+                    _answer_turn(lm, variant, asked, todo, turn, keys, known, log, progress, seed)
 
 
-def identify_stage(folder: RunFolder, identifier: Identifier, log: RecordLog) -> None:
-    """Identify the language of every answer; reads and writes records only, so it can be repeated without a model."""
-    fresh = []
-    for answer in folder.records("answers"):
-        key = f"{answer['key']}:{identifier.signature}"
-        if key in log:
-            continue
-        found = identifier.identify(answer["text"])
-        language = get_language(answer["language"])
-        fresh.append(
-            {
-                "key": key,
-                "answer": answer["key"],
-                "item": answer["item"],
-                "variant": answer["variant"],
-                "task": answer["task"],
-                "language": answer["language"],
-                "profile": answer["profile"],
-                # An empty answer is in no language: unfaithful by definition, and counted apart.
-                "state": "empty" if found.label is None else "ok",
-                "label": found.label,
-                "probability": found.probability,
-                "identifier": identifier.signature,
-                "metrics": {"lf_turn1": float(found.label is not None and identifier.matches(found.label, language))},
-            }
+def _turns(asked: AskedTask) -> int:
+    return max((len(item.turns) for item in asked.items), default=0)
+
+
+def _key(lm: LensLM, variant: Variant, asked: AskedTask, item: Item, turn: int, seed: int, before: dict[str, Any] | None) -> str:
+    """Turn 1: everything that can change the answer; later turns: that of the turn before, and what was answered there."""
+    if before is not None:
+        return row_hash([before["key"], before["text"], turn])
+    generation = asked.planned.task.generation
+    temperature = generation.temperature_for(item.doc)
+    settings = [generation.max_new_tokens, temperature, *([seed] if temperature else [])]
+    return answer_key(lm.loaded, variant.digest, item, "generate", settings)
+
+
+def _answer_turn(
+    lm: LensLM, variant: Variant, asked: AskedTask, todo: Sequence[Item], turn: int, keys: Mapping[str, str],
+    known: dict[str, dict[str, Any]], log: RecordLog, progress: Progress, seed: int,
+) -> None:  # fmt: skip
+    generation = asked.planned.task.generation
+    earlier = {(r["item"], r["turn"]): r["text"] for r in known.values() if r["variant"] == variant.name}
+    requests = []
+    for item in todo:
+        prompt = encode_prompt(lm.tokenizer, _prompt(lm, item, [earlier[item.id, t] for t in range(1, turn)]))
+        room = lm.max_length - len(prompt)
+        requests.append(
+            AnswerRequest(
+                tuple(prompt), min(generation.max_new_tokens, room), generation.temperature_for(item.doc),
+                item_seed(seed, item.id, turn),
+            )
+        )  # fmt: skip
+    title = f"{asked.name} · {variant.name}" + (f" · turn {turn}" if _turns(asked) > 1 else "")
+    with progress.stage(title, len(todo)) as advance, variant.applied(lm.loaded, asked.planned.task.language.code):
+
+        def keep(index: int, answer: GeneratedAnswer) -> None:
+            record = _record(asked, todo[index], variant, turn, keys[todo[index].id], requests[index], answer)
+            log.append([record])
+            known[record["key"]] = record
+            advance(1)
+
+        fitting = [index for index, request in enumerate(requests) if request.max_new_tokens > 0]
+        for index in set(range(len(todo))) - set(fitting):
+            keep(index, _NO_ROOM)
+        generate_answers(
+            lm.loaded, [requests[i] for i in fitting], batch_size=lm.batch_size, on_answer=lambda i, a: keep(fitting[i], a)
         )
-    log.append(fresh)
+
+
+def _prompt(lm: LensLM, item: Item, answers: Sequence[str]) -> str:
+    if not answers:
+        return item.requests[0][0]
+    messages = []
+    for said, answer in zip(item.turns, answers, strict=False):
+        messages += [{"role": "user", "content": said}, {"role": "assistant", "content": answer}]
+    return lm.apply_chat_template([*messages, {"role": "user", "content": item.turns[len(answers)]}])
+
+
+def item_seed(seed: int, item: str, turn: int) -> int:
+    """The seed of one answer's generator: the same whatever the batch, the order and the variant."""
+    return int.from_bytes(hashlib.sha256(f"{seed}:{item}:{turn}".encode()).digest()[:8], "big") >> 1
+
+
+def _record(
+    asked: AskedTask, item: Item, variant: Variant, turn: int, key: str, request: AnswerRequest, answer: GeneratedAnswer
+) -> dict[str, Any]:
+    state = "no_room" if answer.finish == "no_room" else "ok" if answer.text.strip() else "empty"
+    return {
+        "key": key,
+        "item": item.id,
+        "variant": variant.name,
+        "task": item.task,
+        "language": item.language,
+        "profile": item.profile,
+        "turn": turn,
+        "state": state,
+        "text": answer.text,
+        "tokens": answer.tokens,
+        "prompt_tokens": len(request.prompt),
+        "temperature": request.temperature,
+        "finish": answer.finish,
+        "seconds": round(answer.seconds, 4),
+    }

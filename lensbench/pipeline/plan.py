@@ -42,6 +42,7 @@ class RunRequest:
     overrides: tuple[str, ...] = ()
     limit: int | None = None
     num_fewshot: int | None = None
+    max_new_tokens: int | None = None
     batch_size: int = 16
     device: str = "auto"
     dtype: str = "auto"
@@ -108,6 +109,9 @@ def make_plan(request: RunRequest) -> Plan:
             )
         if request.tasks and languages and not any(p.task.language.code in languages for p in found):
             raise UsageError(f"task '{name}' has none of the target languages {', '.join(languages)}", "\n  ".join(missing))
+        twice = {(p.task.name, p.task.language.code) for p in planned} & {(p.task.name, p.task.language.code) for p in found}
+        if twice:
+            raise UsageError(f"task '{name.partition('@')[0]}' is asked for under two profiles", "One run asks it under one.")
         planned += found
         gaps += missing
     covered = {p.task.language.code for p in planned}
@@ -130,6 +134,7 @@ def make_plan(request: RunRequest) -> Plan:
         include=tuple(str(path) for path in request.include),
         limit=request.limit,
         num_fewshot=request.num_fewshot,
+        max_new_tokens=request.max_new_tokens,
         batch_size=request.batch_size,
         device=request.device,
         dtype=request.dtype,
@@ -141,21 +146,30 @@ def make_plan(request: RunRequest) -> Plan:
 def _plan_task(
     registry: TaskRegistry, name: str, request: RunRequest, languages: tuple[str, ...], source: DataSource
 ) -> tuple[list[PlannedTask], list[str]]:
-    entry = registry.find(name, request.profile)
+    name, _, wanted = name.partition("@")
+    if wanted:
+        registry.profile(wanted)
+    entry = registry.find(name, wanted or request.profile)
+    if wanted and entry.file.profile != wanted:
+        raise UsageError(f"task '{name}' has no profile '{wanted}'", f"It has: {entry.file.profile}.")
     profile = registry.profile(entry.file.profile)
     found, missing = [], []
     for code in (CENTRAL, *languages):
         if code not in entry.file.languages:
             missing.append(f"{name} has no '{code}' (it has {', '.join(sorted(entry.file.languages))})")
             continue
-        fewshot = request.num_fewshot if profile.scoring != "fidelity" else None
-        task = resolve(entry, code, profile, num_fewshot=fewshot)
+        fewshot = request.num_fewshot if not profile.generates else None
+        task = resolve(entry, code, profile, num_fewshot=fewshot, max_new_tokens=request.max_new_tokens)
         if not entry.file.rows:
             found.append(PlannedTask(task, None))
             continue
         spec = task.find_rows(source)
         if spec is None:
-            missing.append(f"{name} in '{code}': {source.describe()} has no rows (wanted: {', '.join(entry.file.rows)})")
+            hint = task.rows_specs()[0].note
+            missing.append(
+                f"{name} in '{code}': {source.describe()} has no rows (wanted: {', '.join(entry.file.rows)})"
+                + (f". {hint}" if hint else "")
+            )
             continue
         found.append(PlannedTask(task, spec.rows))
     return found, missing

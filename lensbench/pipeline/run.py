@@ -13,28 +13,37 @@ from lensbench.backbones.resolve import Checkpoint, find_checkpoint
 from lensbench.data.corpora import Corpora
 from lensbench.engine.lm import LensLM
 from lensbench.errors import RunError, UsageError
-from lensbench.fidelity import load_identifier
 from lensbench.methods import load_method
 from lensbench.methods.base import Enhancement, Progress
-from lensbench.pipeline.answer import answer_stage, identify_stage
+from lensbench.pipeline.answer import answer_stage
+from lensbench.pipeline.identify import AUTO, identify_stage, pick_identifier
+from lensbench.pipeline.judge import JudgeRequest, judge_stage
 from lensbench.pipeline.load_items import AskedTask, LoadedRows, load_rows, render_items
 from lensbench.pipeline.plan import Plan
+from lensbench.pipeline.results import write_results
 from lensbench.pipeline.score import score_stage
-from lensbench.pipeline.summarise import Cell, summarise
+from lensbench.pipeline.summarise import Cell
 from lensbench.pipeline.variants import BASE, Variant
-from lensbench.reporting import write_report
 from lensbench.store import RunFolder
-from lensbench.store.lm_eval_files import write_lm_eval_files
 from lensbench.store.provenance import gather_provenance
 
 __all__ = ["run"]
 
-ANSWER_BATCH = 20
-"""Open questions per generation batch: several of a set, so that a stopped run has kept most of it."""
 
+def run(
+    plan: Plan,
+    out: Path,
+    progress: Progress,
+    *,
+    resume_only: bool = False,
+    judging: JudgeRequest | None = None,
+    identifier: str = AUTO,
+) -> list[Cell]:
+    """Fit, score, answer, identify, judge, summarise; leave everything in `out`.
 
-def run(plan: Plan, out: Path, progress: Progress, *, resume_only: bool = False) -> list[Cell]:
-    """Fit, score, answer, identify, summarise; leave everything in `out`.
+    Args:
+        judging: How to judge the answers; None leaves them to `lensbench judge`.
+        identifier: Of the answers' languages: a name, a path, or `auto`.
 
     Raises:
         UsageError: the folder holds a run with another spec.
@@ -80,21 +89,18 @@ def run(plan: Plan, out: Path, progress: Progress, *, resume_only: bool = False)
         _note_provenance(folder, about)
         with folder.log("items") as log:
             log.append(item.as_record() for asked in tasks for item in asked.items)
-        closed = [a for a in tasks if a.planned.task.profile.scoring != "fidelity"]
-        opened = [a for a in tasks if a.planned.task.profile.scoring == "fidelity"]
+        closed = [a for a in tasks if not a.planned.task.profile.generates]
+        opened = [a for a in tasks if a.planned.task.profile.generates]
         with folder.log("score") as log:
             score_stage(lm, variants, closed, log, progress)
         if opened:
             with folder.log("answers") as log:
-                answer_stage(lm, variants, opened, log, progress, batch_size=ANSWER_BATCH)
+                answer_stage(lm, variants, opened, folder, log, progress, seed=plan.spec.seed)
             with folder.log("identified") as log:
-                identify_stage(folder, load_identifier(), log)
-        cells = summarise(folder)
-        folder.write_json(
-            "results.json", {"lensbench": __version__, **_results_head(about), "cells": [c.as_dict() for c in cells]}
-        )
-        write_lm_eval_files(folder, about, cells)
-        write_report(folder)
+                identify_stage(folder, pick_identifier(identifier, progress.say), log)
+        if judging is not None:
+            judge_stage(folder, judging, progress)
+        cells = write_results(folder)
     return cells
 
 
@@ -195,6 +201,8 @@ def _describe(
                 "substitute": a.planned.substitute,
                 "origin": a.origin.as_dict() if a.origin else None,
                 "items": len(a.items),
+                "max_new_tokens": plan.spec.max_new_tokens if a.planned.task.profile.generates else None,
+                "judged": a.planned.task.profile.scoring == "judged",
             }
             for a in tasks
         },
@@ -202,10 +210,6 @@ def _describe(
     }
     folder.write_json("variants.json", about)
     return about
-
-
-def _results_head(about: dict[str, Any]) -> dict[str, Any]:
-    return {key: about[key] for key in ("backbone", "backbone_origin", "dtype", "device", "variants", "tasks", "gaps")}
 
 
 def _note_provenance(folder: RunFolder, about: dict[str, Any]) -> None:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
+from lensbench.pipeline.observe import Column, Kind, observe
 from lensbench.pipeline.variants import BASE
-from lensbench.stats import paired_difference, wilson
+from lensbench.stats import Interval, clustered_mean, paired_difference, wilson
 from lensbench.store import RunFolder
 
 __all__ = ["Cell", "summarise"]
 
 _DRAWS = 10_000
 _SEED = 12345
-_FAILED = ("not_finite", "letters_collide")
-"""States that leave an item without a score. An empty answer does have one: it is unfaithful."""
 
 
 @dataclass(frozen=True)
@@ -30,26 +28,30 @@ class Cell:
     profile: str
     variant: str
     metric: str
+    unit: str
+    """"share" (0 to 1) or "rating" (on the judge's scale)."""
+    source: str
+    """Signature of the identifier or judge; "" for log-likelihoods. Unlike sources never share a column."""
     value: float | None
-    """Mean over the items that have a score; None when none has."""
+    """Mean over what has a score; None when nothing has."""
     n: int
-    """Items asked and answered."""
+    """Items asked and answered; for ratings, gradings made or failed."""
     failures: int
-    """Items without a score."""
+    """Of those, without a score."""
     low: float | None
     high: float | None
-    """95% Wilson interval of `value`."""
+    """95% interval of `value`: Wilson where every item is 0 or 1, else a bootstrap over items."""
     delta: float | None
-    """Mean difference to `base` over the items both have a score for; None for `base` itself."""
+    """Mean difference to `base` over what both have a score for; None for `base` itself."""
     delta_low: float | None
     delta_high: float | None
-    """95% paired bootstrap interval of `delta`."""
+    """95% paired bootstrap interval of `delta`, over items."""
     signature: str
     """Everything needed to say what this number is, in one line."""
     states: dict[str, int]
-    """Items by state: ok, empty, not_finite, letters_collide."""
+    """Items, or gradings, by state."""
     planned: int
-    """Items the run is to ask; more than `n` while it is unfinished."""
+    """What the run is to have; more than `n` while it is unfinished."""
     picks: tuple[int, ...]
     """How often each choice had the highest log-likelihood, in the order of the choices; empty for open questions."""
 
@@ -59,81 +61,85 @@ class Cell:
 
 def summarise(folder: RunFolder) -> list[Cell]:
     """All cells of a run, from its records only."""
-    groups: dict[tuple[str, str, str, str, str], dict[str, dict[str, Any]]] = defaultdict(dict)
-    metric_names: dict[tuple[str, str, str], list[str]] = defaultdict(list)
-    for stage in ("score", "identified"):
-        for record in folder.records(stage):
-            kind = (record["task"], record["language"], record["profile"])
-            groups[(*kind, record["variant"], record.get("identifier", ""))][record["item"]] = record
-            for name in record["metrics"]:
-                if name not in metric_names[kind]:
-                    metric_names[kind].append(name)
     about = folder.read_json("variants.json")
-    planned = Counter((r["task"], r["language"], r["profile"]) for r in folder.records("items"))
-    cells = []
-    for (task, language, profile, variant, identifier), records in groups.items():
-        kind = (task, language, profile)
-        base = groups.get((*kind, BASE, identifier), {})
-        for metric in metric_names[kind] or ["acc"]:
-            signature = _signature(about, *kind, variant, metric, identifier, len(records))
-            cells.append(_cell(kind, variant, metric, records, base, signature, planned[kind]))
-    order = {kind: index for index, kind in enumerate(planned)}
+    columns = {(c.kind, c.variant, c.source, c.metric): c for c in observe(folder)}
+    cells = [_cell(column, columns.get((column.kind, BASE, column.source, column.metric)), about) for column in columns.values()]
+    kinds = {kind: index for index, kind in enumerate(dict.fromkeys(_kinds(folder)))}
+    metrics = {metric: index for index, metric in enumerate(dict.fromkeys(c.metric for c in columns.values()))}
     variants = list(about["variants"])
-    cells.sort(key=lambda c: (order.get((c.task, c.language, c.profile), len(order)), c.metric, variants.index(c.variant)))
+    cells.sort(
+        key=lambda c: (
+            kinds.get((c.task, c.language, c.profile), len(kinds)), metrics[c.metric], c.source, variants.index(c.variant),
+        )
+    )  # fmt: skip
     return cells
 
 
-def _cell(
-    kind: tuple[str, str, str], variant: str, metric: str, records: Mapping[str, dict[str, Any]],
-    base: Mapping[str, dict[str, Any]], signature: str, planned: int,
-) -> Cell:  # fmt: skip
-    states = Counter(record["state"] for record in records.values())
-    picked = Counter(_pick(record) for record in records.values() if record["state"] == "ok" and "loglikelihoods" in record)
-    scores = {item: r["metrics"][metric] for item, r in records.items() if metric in r["metrics"]}
-    interval = wilson(np.array(list(scores.values()))) if scores else None
-    delta = None
-    if variant != BASE:
-        both = [i for i in scores if metric in base.get(i, {"metrics": {}})["metrics"]]
-        if both:
-            theirs = np.array([base[i]["metrics"][metric] for i in both])
-            delta = paired_difference(np.array([scores[i] for i in both]), theirs, draws=_DRAWS, seed=_SEED)
+def _kinds(folder: RunFolder) -> list[Kind]:
+    return [(r["task"], r["language"], r["profile"]) for r in folder.records("items")]
+
+
+def _cell(column: Column, base: Column | None, about: dict[str, Any]) -> Cell:
+    interval = _interval(column)
+    delta = _delta(column, base) if base is not None and column.variant != BASE else None
+    picked = column.picks
+    n = column.states.total()
     return Cell(
-        *kind, variant, metric,
+        *column.kind, column.variant, column.metric, column.unit, column.source,
         value=interval.value if interval else None,
-        n=len(records),
-        failures=sum(states[state] for state in _FAILED),
+        n=n,
+        failures=column.failures,
         low=interval.low if interval else None,
         high=interval.high if interval else None,
         delta=delta.value if delta else None,
         delta_low=delta.low if delta else None,
         delta_high=delta.high if delta else None,
-        signature=signature,
-        states=dict(states),
-        planned=planned,
+        signature=_signature(about, column, n),
+        states=dict(column.states),
+        planned=column.planned,
         picks=tuple(picked[choice] for choice in range(max(picked) + 1)) if picked else (),
     )  # fmt: skip
 
 
-def _pick(record: Mapping[str, Any]) -> int:
-    return int(np.argmax(record["loglikelihoods"]))
+def _interval(column: Column) -> Interval | None:
+    if not column.values:
+        return None
+    values = np.array(list(column.values.values()))
+    clusters = _clusters(column.values)
+    if column.unit == "share" and np.isin(values, (0.0, 1.0)).all() and len(set(clusters)) == len(values):
+        return wilson(values)
+    return clustered_mean(values, clusters, draws=_DRAWS, seed=_SEED)
 
 
-def _signature(
-    about: dict[str, Any], task: str, language: str, profile: str, variant: str, metric: str, identifier: str, n: int
-) -> str:
+def _delta(column: Column, base: Column) -> Interval | None:
+    both = {place: value for place, value in column.values.items() if place in base.values}
+    if not both:
+        return None
+    theirs = np.array([base.values[place] for place in both])
+    return paired_difference(np.array(list(both.values())), theirs, clusters=_clusters(both), draws=_DRAWS, seed=_SEED)
+
+
+def _clusters(values: Mapping[tuple[str, int], float]) -> Any:
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(item, len(numbers)) for item, _ in values])
+
+
+def _signature(about: dict[str, Any], column: Column, n: int) -> str:
+    task, language, profile = column.kind
     asked = about["tasks"][f"{task}/{language}"]
-    digest = about["variants"][variant]["digest"]
+    digest = about["variants"][column.variant]["digest"]
+    kind = "judge" if column.unit == "rating" else "lid"
     parts = [
         f"{task}:{language}",
         f"v{asked['version']}",
         f"p:{profile}:{asked['protocol']}",
         f"rows:{asked['rows']}",
         f"n:{n}",
-        f"m:{metric}",
+        f"m:{column.metric}",
         f"w:{about['backbone_digest'][:24]}",
         f"e:{digest[:12]}",
         f"dtype:{about['dtype']}",
-        *([f"lid:{identifier}"] if identifier else []),
+        *([f"{kind}:{column.source}"] if column.source else []),
         f"bs:{_DRAWS}",
         f"s:{_SEED}",
         f"lensbench:{about['lensbench']}",

@@ -6,13 +6,12 @@ import json
 from collections import defaultdict
 from typing import Any
 
+from lensbench.reporting.answers import answer_lines
+from lensbench.reporting.matrix import matrix_table
 from lensbench.reporting.table import notes, table_lines
 from lensbench.store import RunFolder, write_atomically
 
 __all__ = ["write_report"]
-
-_SAMPLES = 4
-"""Open questions shown per language."""
 
 
 def write_report(folder: RunFolder) -> None:
@@ -30,7 +29,8 @@ def write_report(folder: RunFolder) -> None:
         *[f"- {_escape(note)}" for note in notes(results)],
         "",
         *_cost(folder, variants),
-        *_answers(folder, variants),
+        *_matrices(results),
+        *answer_lines(folder, variants),
         "## Cells, with signatures",
         "",
         *[f"- `{cell['signature']}`" for cell in results["cells"]],
@@ -66,7 +66,7 @@ def _table(results: dict[str, Any]) -> list[str]:
         "profile",
         "metric",
         "variant",
-        "value %",
+        "value",
         "95%",
         "difference",
         "95%",
@@ -110,40 +110,18 @@ def _cost(folder: RunFolder, variants: list[str]) -> list[str]:
     return ["## What it cost", "", *lines, ""] if lines else []
 
 
-def _answers(folder: RunFolder, variants: list[str]) -> list[str]:
-    """Answers of all variants to the first questions of every language; identified language beside each."""
-    labels = {r["answer"]: r["label"] for r in folder.records("identified")}
-    by_item: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
-    for record in folder.records("answers"):
-        by_item[record["item"]][record["variant"]] = record
-    if not by_item:
-        return []
-    parts = [
-        "## Answers",
-        "",
-        "Greedy, cut where the task says. Read them: the right language is not yet a good answer.",
-        "",
-    ]
-    shown: dict[str, int] = defaultdict(int)
-    for item in folder.records("items"):
-        if item["key"] not in by_item or shown[item["language"]] >= _SAMPLES:
-            continue
-        shown[item["language"]] += 1
-        doc = item["doc"]
-        question = doc.get("prompt") or (doc.get("turns") or [""])[0]
-        parts += [f"**{item['language']}, question {item['doc_id'] + 1}**", "", *_quote(question), ""]
-        for variant in variants:
-            answer = by_item[item["key"]].get(variant)
-            if answer:
-                label = labels.get(answer["key"]) or "empty"
-                cut = ", cut" if answer["finish"] == "length" else ""
-                parts += [f"{variant} (identified: {label}, {answer['tokens']} tokens{cut})", "", *_quote(answer["text"]), ""]
+def _matrices(results: dict[str, Any]) -> list[str]:
+    """Where the answers went; changes to the base in points beside the enhanced variants."""
+    found = [m for m in results.get("matrices", ()) if m["level"] == "answer"]
+    base = {(m["task"], m["identifier"], m["turn"]): m for m in found if m["variant"] == "base"}
+    parts = ["## Where the answers went", ""] if found else []
+    for matrix in found:
+        before = base.get((matrix["task"], matrix["identifier"], matrix["turn"])) if matrix["variant"] != "base" else None
+        title, header, rows = matrix_table(matrix, before)
+        parts += [f"{title}; by {matrix['identifier']}", ""]
+        parts += ["| " + " | ".join(map(_escape, row)) + " |" for row in (header, ["---"] * len(header), *rows)]
+        parts.append("")
     return parts
-
-
-def _quote(text: str) -> list[str]:
-    """Model text as an indented code block: nothing in it is interpreted."""
-    return ["    " + "".join(c if c.isprintable() else " " for c in line) for line in text.splitlines() or [""]]
 
 
 def _escape(text: str) -> str:

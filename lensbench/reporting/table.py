@@ -5,13 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Line", "notes", "table_lines"]
+__all__ = ["Line", "metric_name", "notes", "table_lines"]
 
 _SAME = 0.9
 _FEW = 10
 """Fewer items than this say nothing about a habit."""
 
-METRICS = {"acc": "accuracy", "lf_turn1": "answers in the asked language"}
+METRICS = {
+    "acc": "accuracy",
+    "lf_turn1": "answers in the asked language",
+    "lf_response": "answers in the asked language, both turns",
+    "lf_question_concat": "conversations in the asked language",
+    "rating": "judge's rating, 1 to 10",
+    "rating_turn1": "judge's rating, turn 1",
+    "rating_turn2": "judge's rating, turn 2",
+}
+"""What the one table shows; all other metrics (further units of fidelity, ratings by category) stand in results.json."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +42,14 @@ class Line:
     """"better", "worse", "not distinguishable" or "" for the base."""
 
 
-def table_lines(results: dict[str, Any]) -> list[Line]:
-    """The table of a `results.json`."""
+def table_lines(results: dict[str, Any], *, everything: bool = False) -> list[Line]:
+    """The table of a `results.json`.
+
+    Args:
+        everything: Every cell, not only those of the metrics named above.
+    """
     lines = []
-    for cell in results["cells"]:
+    for cell in results["cells"] if everything else _headline(results["cells"]):
         about = results["tasks"][f"{cell['task']}/{cell['language']}"]
         title = about["title"] + (f" ({about['substitute']})" if about["substitute"] else "")
         n = str(cell["n"]) if cell["n"] == cell["planned"] else f"{cell['n']} of {cell['planned']}"
@@ -48,12 +61,12 @@ def table_lines(results: dict[str, Any]) -> list[Line]:
                 title,
                 cell["language"],
                 cell["profile"],
-                METRICS.get(cell["metric"], cell["metric"]),
+                metric_name(cell),
                 cell["variant"],
-                _percent(cell["value"]),
-                _range(cell["low"], cell["high"]),
-                _points(cell["delta"]),
-                _range(cell["delta_low"], cell["delta_high"], sign=True),
+                "no score" if cell["value"] is None else _number(cell, "value"),
+                _range(cell, "low", "high"),
+                "" if cell["delta"] is None else _number(cell, "delta", sign=True),
+                _range(cell, "delta_low", "delta_high", sign=True),
                 n,
                 failures,
                 _verdict(cell),
@@ -75,16 +88,39 @@ def notes(results: dict[str, Any]) -> list[str]:
         if o["expected_rows"] and o["rows"] != o["expected_rows"]
     ]
     found += [f"not available: {gap}" for gap in results["gaps"]]
+    found += [
+        f"! {key}: answers were cut after {about['max_new_tokens']} new tokens, which is not the profile's own length"
+        for key, about in results["tasks"].items()
+        if about.get("max_new_tokens")
+    ]
     found += _one_sided(results)
+    found += _unscored(results)
     found.append(
-        "[low, high] are 95% intervals: Wilson for a value, paired bootstrap over items for a difference. "
-        "A difference whose interval holds 0 is not distinguishable from chance at this number of items."
+        "[low, high] are 95% intervals: Wilson for a share of items, a bootstrap over items for ratings and for paired "
+        "differences. A difference whose interval holds 0 is not distinguishable from chance at this number of items."
     )
-    if any(cell["metric"] == "lf_turn1" for cell in results["cells"]):
+    identifiers = sorted({c["source"].split(":")[0] for c in results["cells"] if c["metric"].startswith("lf_")})
+    if identifiers:
+        glotlid = "" if identifiers == ["glotlid"] else " (not GlotLID, so not comparable with the paper)"
         found.append(
-            "Answers in the asked language: share of first-turn answers whose top label by fastText lid.176 (not GlotLID) is the "
-            "asked language; it says nothing about whether an answer is good."
+            f"Answers in the asked language: top label by {', '.join(identifiers)}{glotlid}, strict, empty answers counted as "
+            "unfaithful; it says nothing about whether an answer is good."
         )
+    judges = sorted({c["source"] for c in results["cells"] if c["unit"] == "rating"})
+    found += [f"Ratings are of judge {judge}; unlike judges are not comparable." for judge in judges]
+    return found
+
+
+def _unscored(results: dict[str, Any]) -> list[str]:
+    """How many gradings have no rating, and why."""
+    found = []
+    for cell in results["cells"]:
+        if cell["metric"] == "rating" and cell["failures"]:
+            reasons = ", ".join(f"{n} {state.replace('_', ' ')}" for state, n in sorted(cell["states"].items()) if state != "ok")
+            found.append(
+                f"! {cell['task']}/{cell['language']} {cell['variant']}: {cell['failures']} of {cell['n']} gradings have no "
+                f"rating and are in no mean ({reasons})"
+            )
     return found
 
 
@@ -102,19 +138,32 @@ def _one_sided(results: dict[str, Any]) -> list[str]:
     return [f"! one option in at least {_SAME:.0%} of the items, so accuracy is little more than how often it is right: {places}"]
 
 
-def _percent(value: float | None) -> str:
-    return "no score" if value is None else f"{100 * value:.1f}"
+def metric_name(cell: dict[str, Any]) -> str:
+    """The metric in words, with the identifier or judge it comes from."""
+    name = METRICS.get(cell["metric"], cell["metric"])
+    return f"{name} · {cell['source'].split(':')[0]}" if cell["source"] else name
 
 
-def _points(value: float | None) -> str:
-    return "" if value is None else f"{100 * value:+.1f}"
+def _headline(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    two_turns = {(c["task"], c["language"]) for c in cells if c["metric"] == "lf_response"}
+    return [
+        c
+        for c in cells
+        if c["metric"] in METRICS or not c["source"]
+        if not (c["metric"] == "lf_turn1" and (c["task"], c["language"]) in two_turns)
+    ]
 
 
-def _range(low: float | None, high: float | None, *, sign: bool = False) -> str:
-    if low is None or high is None:
+def _number(cell: dict[str, Any], field: str, *, sign: bool = False) -> str:
+    """Shares in percent with one digit, ratings with two."""
+    plus = "+" if sign else ""
+    return f"{cell[field]:{plus}.2f}" if cell["unit"] == "rating" else f"{100 * cell[field]:{plus}.1f}"
+
+
+def _range(cell: dict[str, Any], low: str, high: str, *, sign: bool = False) -> str:
+    if cell[low] is None or cell[high] is None:
         return ""
-    form = "+.1f" if sign else ".1f"
-    return f"[{100 * low:{form}}, {100 * high:{form}}]"
+    return f"[{_number(cell, low, sign=sign)}, {_number(cell, high, sign=sign)}]"
 
 
 def _verdict(cell: dict[str, Any]) -> str:

@@ -40,11 +40,14 @@ class Item:
     """(context, continuation) per choice; for open questions one (prompt, "")."""
     gold: str
     """The right choice as text, or an index where that is what the task gives; "" where there is none."""
+    turns: tuple[str, ...] = ()
+    """What the user says, turn by turn, before the chat template; empty for multiple choice."""
 
     def as_record(self) -> dict[str, Any]:
         return {
             "key": self.id, "task": self.task, "language": self.language, "profile": self.profile,
             "doc_id": self.doc_id, "row": self.row, "doc": self.doc, "requests": self.requests, "gold": self.gold,
+            **({"turns": self.turns} if self.turns else {}),
         }  # fmt: skip
 
 
@@ -113,13 +116,16 @@ def build_items(task: TaskInLanguage, built: Any, render_chat: RenderChat, limit
         try:
             requests = _requests(task, built, doc, render_chat)
             gold = _gold(built, doc)
+            turns = _turns(task, built, doc)
         except Exception as error:
             raise DataError(
                 f"'{task.name}' in '{task.language.code}': row {doc_id + 1} cannot be rendered: {type(error).__name__}: {error}"
             ) from error
         row = row_hash(doc)
-        identity = row_hash([task.name, task.language.code, protocol, doc_id, row, requests])
-        items.append(Item(identity, task.name, task.language.code, task.profile.profile, doc_id, row, dict(doc), requests, gold))
+        identity = row_hash([task.name, task.language.code, protocol, doc_id, row, requests, *turns[1:]])
+        items.append(
+            Item(identity, task.name, task.language.code, task.profile.profile, doc_id, row, dict(doc), requests, gold, turns)
+        )
     return items
 
 
@@ -138,6 +144,13 @@ def _requests(task: TaskInLanguage, built: Any, doc: dict[str, Any], render_chat
     if not isinstance(instances, list):
         return ((instances.args[0], ""),)
     return tuple((i.args[0], i.args[1]) for i in instances)
+
+
+def _turns(task: TaskInLanguage, built: Any, doc: dict[str, Any]) -> tuple[str, ...]:
+    if not task.profile.generates:
+        return ()
+    column = task.entry.file.turns
+    return tuple(doc[column]) if column else (str(built.doc_to_text(doc)),)
 
 
 def _gold(built: Any, doc: dict[str, Any]) -> str:

@@ -52,10 +52,21 @@ def export_task(task: TaskInLanguage, folder: Path, data: Path | None = None) ->
         config["dataset_name"] = spec.config_of(task.language)
         if spec.revision != "main":
             config["dataset_kwargs"] = {"revision": spec.revision}
+    if task.profile.generation is not None:
+        generation = task.profile.generation
+        config["generation_kwargs"] = {
+            "max_gen_toks": generation.max_new_tokens,
+            "do_sample": generation.temperature > 0,
+            "temperature": generation.temperature,
+            "until": [],
+        }
     path = folder / f"{name}.yaml"
     head = f"# Exported by lensbench: {task.title}, profile {task.profile.profile}.\n"
     if task.profile.chat:
-        head += "# Run it with --apply_chat_template; lensbench scores the first token of each letter only.\n"
+        letters = "" if task.profile.generates else "; lensbench scores the first token of each letter only"
+        head += f"# Run it with --apply_chat_template{letters}.\n"
+    if task.entry.file.turns:
+        head += "# The first turn only: lm-eval asks no follow-up question, and has one temperature for all categories.\n"
     write_atomically(path, head + yaml.safe_dump(config, allow_unicode=True, sort_keys=False, width=1000))
     return path
 

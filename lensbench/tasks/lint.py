@@ -83,7 +83,7 @@ def _lint_entry(entry: TaskEntry, source: DataSource, *, trust: bool) -> Iterato
         except LensbenchError as error:
             yield Finding(path, "error", f"{code}: {error}")
             continue
-        if profile.scoring != "fidelity" and len(items[0].requests) < 2:
+        if not profile.generates and len(items[0].requests) < 2:
             yield Finding(path, "error", f"{code}: the sample item has {len(items[0].requests)} choice; two are needed")
             continue
         yield Finding(path, "ok", code)

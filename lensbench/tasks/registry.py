@@ -17,6 +17,10 @@ from lensbench.yamlio import Document, explain_validation, read_yaml
 __all__ = ["TaskEntry", "TaskRegistry", "parse_task"]
 
 
+_OPEN = "open"
+"""Profile of questions without a gold answer, whatever profile the other tasks of a run have."""
+
+
 @dataclass(frozen=True)
 class TaskEntry:
     """A task file and where it was found."""
@@ -73,7 +77,7 @@ class TaskRegistry:
         return self.profiles[name]
 
     def find(self, name: str, profile: str) -> TaskEntry:
-        """The task of a name in a profile; a task with just one profile is found whatever profile is asked for.
+        """The task of a name in a profile; one that is not in it is asked under its only profile, or under `open`.
 
         Raises:
             UsageError: no such task (with the nearest name), or not in this profile.
@@ -83,9 +87,11 @@ class TaskRegistry:
         others = [p for n, p in self._tasks if n == name]
         if not others:
             raise unknown_name("task", name, self.names())
-        if len(others) == 1:
-            return self._tasks[name, others[0]]
-        raise UsageError(f"task '{name}' has no profile '{profile}'", f"It has: {', '.join(sorted(others))}.")
+        if len(others) == 1 or _OPEN in others:
+            return self._tasks[name, others[0] if len(others) == 1 else _OPEN]
+        raise UsageError(
+            f"task '{name}' has no profile '{profile}'", f"It has: {', '.join(sorted(others))}. Write {name}@{others[0]}."
+        )
 
 
 def parse_profile(path: Path) -> Profile:

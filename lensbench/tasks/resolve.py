@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -15,7 +16,7 @@ from lensbench.data.sources import DataSource
 from lensbench.errors import UnavailableError, UsageError
 from lensbench.languages import Language, get_language
 from lensbench.tasks.registry import TaskEntry
-from lensbench.tasks.schema import LM_EVAL_FIELDS, Profile
+from lensbench.tasks.schema import LM_EVAL_FIELDS, Generation, Profile
 
 __all__ = ["TaskInLanguage", "resolve"]
 
@@ -53,6 +54,24 @@ class TaskInLanguage:
     def version(self) -> str:
         return str((self.config.get("metadata") or {}).get("version", "0"))
 
+    @property
+    def generation(self) -> Generation:
+        """How answers are generated: the profile's way, or else the task's `generation_kwargs`.
+
+        Raises:
+            UsageError: neither says how many tokens an answer may have.
+        """
+        if self.profile.generation is not None:
+            return self.profile.generation
+        settings = self.config.get("generation_kwargs") or {}
+        if "max_gen_toks" not in settings:
+            raise UsageError(
+                f"{self.entry.path}: task '{self.name}' does not say how long an answer may be",
+                "Give generation_kwargs: {max_gen_toks: ...}, or a profile with `generation`.",
+            )
+        temperature = settings.get("temperature", 0.0) if settings.get("do_sample") else 0.0
+        return Generation(max_new_tokens=settings["max_gen_toks"], temperature=temperature)
+
     def rows_specs(self) -> list[RowsSpec]:
         return [load_rows_spec(name, self.entry.folder) for name in self.entry.file.rows]
 
@@ -66,12 +85,11 @@ class TaskInLanguage:
         For an upstream definition this covers the bytes of its folder's code and YAML and the version of lm_eval, because
         the question is theirs.
         """
-        digest = hashlib.sha256(canonical_json(self.profile.model_dump(mode="json", exclude={"title", "about"})).encode())
-        digest.update(
-            canonical_json(
-                {k: v for k, v in self.config.items() if not callable(v)},
-            ).encode()
+        digest = hashlib.sha256(
+            canonical_json(self.profile.model_dump(mode="json", exclude={"title", "about"}, exclude_defaults=True)).encode()
         )
+        asked = {k: v for k, v in self.config.items() if not callable(v)}
+        digest.update(canonical_json({**asked, "turns": self.entry.file.turns} if self.entry.file.turns else asked).encode())
         if self.upstream is not None:
             digest.update(importlib.metadata.version("lm_eval").encode())
             for path in sorted(self.upstream.parent.iterdir()):
@@ -80,11 +98,14 @@ class TaskInLanguage:
         return digest.hexdigest()[:12]
 
 
-def resolve(entry: TaskEntry, code: str, profile: Profile, *, num_fewshot: int | None = None) -> TaskInLanguage:
+def resolve(
+    entry: TaskEntry, code: str, profile: Profile, *, num_fewshot: int | None = None, max_new_tokens: int | None = None
+) -> TaskInLanguage:
     """One language of a task.
 
     Args:
         num_fewshot: Overrides the task's own number.
+        max_new_tokens: Cuts generated answers earlier (or later) than the profile or task does; another protocol, so another hash.
 
     Raises:
         UsageError: the task does not have this language; lists those it has.
@@ -116,7 +137,11 @@ def resolve(entry: TaskEntry, code: str, profile: Profile, *, num_fewshot: int |
     if entry.file.rows:
         config["dataset_path"] = entry.file.rows[0]
         config["dataset_name"] = code
-    return TaskInLanguage(entry, language, profile, config, upstream)
+    task = TaskInLanguage(entry, language, profile, config, upstream)
+    if max_new_tokens is None or not profile.generates:
+        return task
+    generation = task.generation.model_copy(update={"max_new_tokens": max_new_tokens})
+    return dataclasses.replace(task, profile=profile.model_copy(update={"generation": generation}))
 
 
 def _fill_words(config: dict[str, Any], words: dict[str, Any]) -> dict[str, Any]:

@@ -1,16 +1,17 @@
 """What a task YAML and a profile YAML may say.
 
 A task file is one benchmark under one profile, with all its languages. Its field names are lm-eval's; `profile`, `rows`,
-`languages`, `vars` and `upstream` are lensbench's.
+`languages`, `turns`, `vars` and `upstream` are lensbench's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["LM_EVAL_FIELDS", "LanguageEntry", "Profile", "Sample", "TaskFile"]
+__all__ = ["LM_EVAL_FIELDS", "Generation", "LanguageEntry", "Profile", "Sample", "TaskFile"]
 
 
 class Sample(BaseModel):
@@ -20,6 +21,24 @@ class Sample(BaseModel):
 
     n: int = Field(gt=0)
     seed: int
+
+
+class Generation(BaseModel):
+    """How answers are generated."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_new_tokens: int = Field(gt=0)
+    temperature: float = Field(default=0.0, ge=0)
+    """0 is greedy."""
+    temperature_by: str | None = None
+    """Column of the row that decides the temperature, such as `category`."""
+    temperatures: dict[str, float] = Field(default_factory=dict)
+    """Value of that column -> temperature; a value that is not listed gets `temperature`."""
+
+    def temperature_for(self, doc: Mapping[str, Any]) -> float:
+        value = doc.get(self.temperature_by) if self.temperature_by else None
+        return self.temperatures.get(str(value), self.temperature)
 
 
 class Profile(BaseModel):
@@ -33,11 +52,18 @@ class Profile(BaseModel):
     source: str | None = None
     chat: bool
     """Whether questions go through the backbone's chat template, with its system text."""
-    scoring: Literal["first_token", "loglikelihood", "fidelity"]
+    scoring: Literal["first_token", "loglikelihood", "fidelity", "judged"]
     """`first_token`: arg-max over the first token of each option. `loglikelihood`: of the whole continuation.
-    `fidelity`: answers are generated and their language is identified."""
+    `fidelity`: answers are generated and their language is identified. `judged`: and a judge grades them."""
+    generation: Generation | None = None
+    """For generated answers; None takes the task's own `generation_kwargs`."""
     sample: Sample | None = None
     """Items drawn when the set is larger; None takes all."""
+
+    @property
+    def generates(self) -> bool:
+        """Whether answers are text that the variant writes."""
+        return self.scoring in ("fidelity", "judged")
 
 
 class _LmEvalKeys(BaseModel):
@@ -96,6 +122,8 @@ class TaskFile(_LmEvalKeys):
     rows: list[str] = Field(default_factory=list)
     """Row definitions in order of preference; the first that the data source has in a language serves it. Empty: the
     task names its own `dataset_path`, as lm-eval's own YAML does."""
+    turns: str | None = None
+    """Column with the user's turns, for conversations: after each answer the next one is asked. None asks `doc_to_text` only."""
     vars: dict[str, Any] = Field(default_factory=dict)
     languages: dict[str, LanguageEntry] = Field(default_factory=dict)
 

@@ -1,0 +1,46 @@
+"""`lensbench fidelity`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "-i", "--identifier", default="auto", show_default=True, metavar="NAME|PATH",
+    help="glotlid, lid176, or any fastText file; auto: GlotLID where it can be had, else lid.176.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Cells and matrices as JSON.")
+def command(run: Path, identifier: str, as_json: bool) -> None:
+    """Identify the language of the answers of a run: share in the asked language, and where the others went.
+
+    \b
+    Examples:
+      lensbench fidelity RUN
+      lensbench fidelity RUN --identifier ~/models/glotlid/model_v3.bin
+    """
+    from lensbench.cli.render import print_fidelity, print_json
+    from lensbench.pipeline.identify import identify_stage, pick_identifier
+    from lensbench.pipeline.results import collect_results, write_results
+    from lensbench.store import RunFolder
+
+    folder = RunFolder.existing(run)
+    found = pick_identifier(identifier, lambda text: click.echo(text, err=True))
+    with folder.lock():
+        with folder.log("identified") as log:
+            fresh = identify_stage(folder, found, log)
+        write_results(folder)
+    click.echo(f"{found.signature}: {fresh} conversations identified now", err=True)
+    results = collect_results(folder)
+    shown = {
+        "identifier": found.signature,
+        "cells": [c for c in results["cells"] if c["source"] == found.signature],
+        "matrices": [m for m in results["matrices"] if m["identifier"] == found.signature],
+    }
+    if as_json:
+        print_json(shown)
+    else:
+        print_fidelity(shown)

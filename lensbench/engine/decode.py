@@ -1,0 +1,203 @@
+"""Answers in one moving batch: whoever is done leaves it at once, and whoever waits takes the free place.
+
+A batch that waits for its longest answer spends most of its steps on padding. Here the cache loses a row when its answer ends,
+and prompts that wait are read in and put beside the rows that go on. Greedy answers equal those of `generate_reference` up to
+numerical ties; sampled ones take one uniform number a step from a generator of their own, so that neither the batch size nor
+the order of the questions decides what is drawn.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from transformers.cache_utils import DynamicCache, DynamicLayer
+
+from lensbench.backbones.load import LoadedBackbone
+from lensbench.engine.generate import GeneratedAnswer, end_tokens, finished
+
+__all__ = ["AnswerRequest", "generate_answers"]
+
+_REFILL = 4
+"""A quarter of the places must be free before waiting prompts are read in: reading one prompt stops all others."""
+
+
+@dataclass(frozen=True)
+class AnswerRequest:
+    """One answer to generate."""
+
+    prompt: tuple[int, ...]
+    max_new_tokens: int
+    temperature: float = 0.0
+    """0 is greedy."""
+    seed: int = 0
+    """Of this answer's own generator."""
+
+
+@dataclass
+class _Row:
+    index: int
+    request: AnswerRequest
+    tokens: list[int] = field(default_factory=list)
+    seconds: float = 0.0
+    generator: torch.Generator | None = None
+
+
+@torch.inference_mode()
+def generate_answers(
+    loaded: LoadedBackbone,
+    requests: Sequence[AnswerRequest],
+    *,
+    batch_size: int = 16,
+    on_answer: Callable[[int, GeneratedAnswer], None] | None = None,
+) -> list[GeneratedAnswer]:
+    """Answers to all requests, in their order.
+
+    Args:
+        batch_size: Answers that are generated at a time.
+        on_answer: Called with the index of a request and its answer as soon as the answer has ended.
+    """
+    ends = end_tokens(loaded)
+    answers: dict[int, GeneratedAnswer] = {}
+    # Longest prompts first: prompts that are read in together are of like length, and an out-of-memory comes at once.
+    waiting = deque(sorted(range(len(requests)), key=lambda i: (-len(requests[i].prompt), i)))
+
+    def done(row: _Row) -> None:
+        answers[row.index] = finished(loaded, row.tokens, ends, row.seconds)
+        if on_answer is not None:
+            on_answer(row.index, answers[row.index])
+
+    batch: _Batch | None = None
+    while waiting or batch is not None:
+        free = batch_size - (len(batch.rows) if batch else 0)
+        if waiting and (batch is None or (free * _REFILL >= batch_size and batch.can_grow)):
+            chosen = _of_like_length(waiting, requests, free)
+            entering = _Batch.read_in(loaded, [_Row(i, requests[i], generator=_generator(requests[i])) for i in chosen])
+            batch = entering if batch is None else batch.joined(entering)
+        else:
+            assert batch is not None
+            batch.step()
+        batch = batch.without(ends, done)
+    return [answers[index] for index in range(len(requests))]
+
+
+def _of_like_length(waiting: deque[int], requests: Sequence[AnswerRequest], free: int) -> list[int]:
+    """The next prompts to read in together: none is padded by more than a third of its batch's width."""
+    longest = len(requests[waiting[0]].prompt)
+    chosen = [waiting.popleft()]
+    while waiting and len(chosen) < free and 3 * len(requests[waiting[0]].prompt) >= 2 * longest:
+        chosen.append(waiting.popleft())
+    return chosen
+
+
+def _generator(request: AnswerRequest) -> torch.Generator | None:
+    return torch.Generator().manual_seed(request.seed) if request.temperature > 0 else None
+
+
+class _Batch:
+    """Rows that are answered together, left-padded to one width.
+
+    Attributes:
+        rows: The answers under way; every row has at least one token.
+        mask: `[rows, width]`, 1 where the cache holds a token of the row.
+    """
+
+    def __init__(self, model: Any, cache: Any, mask: torch.Tensor, rows: list[_Row]) -> None:
+        self._model, self._cache, self._mask, self.rows = model, cache, mask, rows
+
+    @classmethod
+    def read_in(cls, loaded: LoadedBackbone, rows: list[_Row]) -> _Batch:
+        """Read the prompts and choose the first token of every answer."""
+        started = time.perf_counter()
+        width = max(len(row.request.prompt) for row in rows)
+        ids = torch.full((len(rows), width), int(loaded.tokenizer.pad_token_id), dtype=torch.long)
+        mask = torch.zeros_like(ids)
+        for place, row in enumerate(rows):
+            ids[place, width - len(row.request.prompt) :] = torch.tensor(row.request.prompt)
+            mask[place, width - len(row.request.prompt) :] = 1
+        batch = cls(loaded.model, DynamicCache(config=loaded.model.config), mask.to(loaded.device), rows)
+        batch._forward(ids.to(loaded.device), started)
+        return batch
+
+    @property
+    def can_grow(self) -> bool:
+        """Rows can be put side by side only where every layer keeps all keys; a sliding window drops them."""
+        return all(type(layer) is DynamicLayer for layer in self._cache.layers)
+
+    def step(self) -> None:
+        """One more token for every row."""
+        started = time.perf_counter()
+        last = torch.tensor([[row.tokens[-1]] for row in self.rows], device=self._mask.device)
+        self._mask = torch.nn.functional.pad(self._mask, (0, 1), value=1)
+        self._forward(last, started)
+
+    def _forward(self, ids: torch.Tensor, started: float) -> None:
+        positions = (self._mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :]
+        output = self._model(
+            input_ids=ids, attention_mask=self._mask, position_ids=positions, past_key_values=self._cache,
+            use_cache=True, logits_to_keep=1,
+        )  # fmt: skip
+        for row, token in zip(self.rows, _choose(output.logits[:, -1], self.rows), strict=True):
+            row.tokens.append(token)
+        share = (time.perf_counter() - started) / len(self.rows)
+        for row in self.rows:
+            row.seconds += share
+
+    def without(self, ends: set[int], done: Callable[[_Row], None]) -> _Batch | None:
+        """The rows that go on; None when none does. Ended ones are handed to `done`."""
+        kept = []
+        for place, row in enumerate(self.rows):
+            if row.tokens[-1] in ends or len(row.tokens) >= row.request.max_new_tokens:
+                done(row)
+            else:
+                kept.append(place)
+        if len(kept) == len(self.rows):
+            return self
+        if not kept:
+            return None
+        chosen = torch.tensor(kept, device=self._mask.device)
+        self._cache.batch_select_indices(chosen)
+        self._mask, self.rows = self._mask[chosen], [self.rows[place] for place in kept]
+        # With the longest row gone, columns may be left in which no row has a token.
+        unused = int(self._mask.argmax(-1).min())
+        if unused and self.can_grow:
+            self._mask = self._mask[:, unused:]
+            for layer in self._cache.layers:
+                layer.keys, layer.values = layer.keys[:, :, unused:], layer.values[:, :, unused:]
+        return self
+
+    def joined(self, other: _Batch) -> _Batch:
+        """Both batches as one, padded on the left to the wider one."""
+        width = max(self._mask.shape[1], other._mask.shape[1])
+
+        def widen(tensor: torch.Tensor, dim_from_last: int) -> torch.Tensor:
+            missing = width - tensor.shape[-dim_from_last]
+            return torch.nn.functional.pad(tensor, (0, 0) * (dim_from_last - 1) + (missing, 0))
+
+        for mine, theirs in zip(self._cache.layers, other._cache.layers, strict=True):
+            mine.keys = torch.cat([widen(mine.keys, 2), widen(theirs.keys, 2)])
+            mine.values = torch.cat([widen(mine.values, 2), widen(theirs.values, 2)])
+        self._mask = torch.cat([widen(self._mask, 1), widen(other._mask, 1)])
+        self.rows += other.rows
+        return self
+
+
+def _choose(logits: torch.Tensor, rows: Sequence[_Row]) -> list[int]:
+    """The next token of every row.
+
+    Args:
+        logits: `[rows, vocabulary]`.
+    """
+    greedy = logits.argmax(-1).tolist()
+    for place, row in enumerate(rows):
+        if row.generator is None:
+            continue
+        # In fp64: the running sum over a large vocabulary would lose the tail in fp32.
+        shares = (logits[place].double() / row.request.temperature).softmax(-1).cumsum(-1)
+        drawn = torch.rand(1, generator=row.generator, dtype=torch.float64).to(logits.device) * shares[-1]
+        greedy[place] = min(int(torch.searchsorted(shares, drawn, right=True)), logits.shape[-1] - 1)
+    return greedy

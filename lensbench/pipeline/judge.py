@@ -1,0 +1,183 @@
+"""The judging stage: reads answers, writes verdicts. It needs no model, and can be stopped and resumed alone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lensbench.backbones.resolve import cache_dir
+from lensbench.errors import RunError, UsageError
+from lensbench.judging.batch import BatchClient
+from lensbench.judging.cache import Reply, ReplyCache, read_replay
+from lensbench.judging.estimate import Estimate, estimate
+from lensbench.judging.grade import Graded, Grader, pending
+from lensbench.judging.gradings import Grading, gradings
+from lensbench.judging.registry import Judge
+from lensbench.judging.spend import Budget, Usage, cost_usd
+from lensbench.judging.tokens import ceiling, token_counter
+from lensbench.methods.base import Progress
+from lensbench.store import RunFolder
+
+__all__ = ["JudgeRequest", "estimate_judging", "judge_stage"]
+
+
+@dataclass(frozen=True)
+class JudgeRequest:
+    """How a run is to be judged."""
+
+    judge: Judge
+    tasks: tuple[str, ...] | None = None
+    """Names; None takes every task whose profile is judged."""
+    repeats: int = 1
+    max_usd: float | None = None
+    batch: bool = False
+    replay: Path | None = None
+    """Stored verdicts; nobody is asked."""
+    use_cache: bool = True
+    poll_seconds: float = 30.0
+
+
+def estimate_judging(folder: RunFolder, request: JudgeRequest) -> Estimate:
+    """What judging would take.
+
+    Raises:
+        UsageError: the run has no answers to grade.
+    """
+    log = _verdicts(folder)
+    replies = _known(log)
+    units = pending(request.judge, _units(folder, request), log)
+    earlier = [Reply(**r["reply"]) for r in log.values() if r["judge"] == request.judge.signature]
+    counter = token_counter(request.judge.file.tokenizer)
+    return estimate(request.judge, units, counter, replies=replies, cache=_cache(request), earlier=earlier, batch=request.batch)
+
+
+def judge_stage(folder: RunFolder, request: JudgeRequest, progress: Progress) -> Graded:
+    """Grade what has no final verdict yet.
+
+    Raises:
+        UsageError: nothing to grade, or --max-usd without prices.
+        UnavailableError: no key, or the judge cannot be asked; verdicts so far are kept.
+        RunError: a batch failed.
+    """
+    judge = request.judge
+    log = _verdicts(folder)
+    replies = _known(log)
+    if request.replay is not None:
+        replies |= read_replay(request.replay)
+    units = pending(judge, _units(folder, request), log)
+    budget = Budget(judge.file.prices, request.max_usd)
+    if not units:
+        progress.say(f"judge {judge.name}: every answer has its verdict")
+        return Graded(usd=0.0 if judge.file.prices else None)
+    progress.say(f"judge {judge.name}: {judge.model}, {len(units)} answers to grade")
+    count = token_counter(judge.file.tokenizer).count if judge.file.limits.tokens_per_minute else (lambda messages: 0)
+    with folder.log("verdicts") as verdicts, folder.log("ungraded") as failures:
+        if request.batch and request.replay is None:
+            _through_batches(folder, request, units, replies, budget, progress)
+        with progress.stage(f"judge · {judge.name}", len(units)) as advance:
+            grader = Grader(
+                judge, budget, verdicts, failures, replies=replies, cache=_cache(request),
+                offline=request.replay is not None, advance=advance, count=count,
+            )  # fmt: skip
+            graded = asyncio.run(grader.run(units))
+    _write_down(folder, judge, graded)
+    return graded
+
+
+def _through_batches(
+    folder: RunFolder, request: JudgeRequest, units: Sequence[tuple[Grading, int]], replies: dict[str, Reply], budget: Budget,
+    progress: Progress,
+) -> None:  # fmt: skip
+    """Get the replies that are not known by the batch API; what a batch fails to bring is asked for one by one afterwards."""
+    judge, cache = request.judge, _cache(request)
+    client = BatchClient(judge, folder, poll_seconds=request.poll_seconds)
+
+    def collect(batch: str) -> None:
+        with progress.stage(f"batch {batch}", 1) as advance:
+            seen = [0]
+
+            def look(done: int, total: int) -> None:
+                advance(0, f"{done} of {total}")
+                seen[0] = done
+
+            result = client.wait(batch, look)
+            advance(1, f"{len(result.replies)} replies, {len(result.failures)} failures")
+        for key, reply in result.replies.items():
+            replies[key] = reply
+            if cache is not None:
+                cache.put(key, reply)
+            usage = Usage.read(reply.usage)
+            if usage is not None and judge.file.prices is not None:
+                budget.settle(0.0, cost_usd(usage, judge.file.prices, batch=True))
+
+    for batch in client.open_batches():
+        progress.say(f"going on with batch {batch}")
+        collect(batch)
+    bodies: dict[str, dict[str, Any]] = {}
+    worst = 0.0
+    for unit, attempt in units:
+        body = judge.body(list(unit.messages))
+        key = judge.request_hash(body, unit.repeat, attempt)
+        if key in replies or key in bodies or (cache is not None and cache.get(key) is not None):
+            continue
+        bodies[key] = body
+        factor = judge.file.prices.batch_factor if judge.file.prices else 1.0
+        worst += budget.most(ceiling(list(unit.messages)), judge.file.max_tokens) * factor
+    if not bodies:
+        return
+    if not budget.fits(worst):
+        raise RunError(
+            f"a batch of {len(bodies)} requests could cost up to ${worst:.2f}, more than --max-usd {request.max_usd} leaves",
+            "A batch cannot be stopped half way. Raise --max-usd, or judge without --batch: requests then stop at the cap.",
+        )
+    collect(client.submit(bodies))
+
+
+def _units(folder: RunFolder, request: JudgeRequest) -> list[Grading]:
+    about = folder.read_json("variants.json")["tasks"]
+    answered = {record["task"] for record in folder.records("answers")}
+    judged = {key.split("/")[0] for key, task in about.items() if task.get("judged")}
+    names = request.tasks if request.tasks is not None else tuple(judged & answered)
+    for name in names:
+        if name not in answered:
+            raise UsageError(
+                f"the run has no answers to '{name}'", f"It has answers to: {', '.join(sorted(answered)) or 'nothing'}."
+            )
+    units = list(gradings(folder, request.judge, tasks=names, repeats=request.repeats))
+    if not units:
+        hint = f"Name them: --tasks {','.join(sorted(answered))}" if answered else "Run a task with profile mt-bench first."
+        raise UsageError(f"{folder.path} has no answers that its profiles say are to be judged", hint)
+    return units
+
+
+def _verdicts(folder: RunFolder) -> dict[str, dict[str, Any]]:
+    return {record["key"]: record for record in folder.records("verdicts")}
+
+
+def _known(log: dict[str, dict[str, Any]]) -> dict[str, Reply]:
+    return {record["request"]: Reply(**record["reply"]) for record in log.values()}
+
+
+def _cache(request: JudgeRequest) -> ReplyCache | None:
+    return ReplyCache(cache_dir() / "verdicts") if request.use_cache else None
+
+
+def _write_down(folder: RunFolder, judge: Judge, graded: Graded) -> None:
+    """What judging cost, start by start; never the key."""
+    earlier = folder.read_json("judging.json") if (folder.path / "judging.json").is_file() else []
+    entry = {
+        "judge": judge.signature,
+        "base_url": judge.file.endpoint.base_url or os.environ.get("OPENAI_BASE_URL"),
+        "prices": judge.file.prices.model_dump(mode="json") if judge.file.prices else None,
+        "requests": graded.requests,
+        "from_cache": graded.from_cache,
+        "states": dict(graded.states),
+        "stopped_by_cap": graded.stopped_by_cap,
+        "usd": graded.usd,
+        "unknown_cost": graded.unknown_cost,
+    }
+    folder.write_json("judging.json", [*earlier, entry])

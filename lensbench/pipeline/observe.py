@@ -1,0 +1,144 @@
+"""From item records to columns of numbers: what each variant scored on each item, by task, language and metric."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from lensbench.judging.verdict import UNSCORED
+from lensbench.store import RunFolder
+
+__all__ = ["Column", "Kind", "observe"]
+
+Kind = tuple[str, str, str]
+"""Task, language, profile."""
+
+_FAILED = ("not_finite", "letters_collide", *UNSCORED)
+"""States that leave an item without a score. An empty answer does have one: it is unfaithful."""
+
+
+@dataclass
+class Column:
+    """One metric of one variant on one task in one language.
+
+    Attributes:
+        source: Signature of the identifier or judge; "" for log-likelihoods. Unlike sources never share a column.
+        unit: "share" or "rating".
+        values: (item, turn) -> value; turn 0 where an item has one value.
+        states: Items, or graded answers, by state.
+        planned: How many the run is to have.
+        picks: Choice with the highest log-likelihood -> items.
+    """
+
+    kind: Kind
+    variant: str
+    source: str
+    metric: str
+    unit: str
+    planned: int
+    values: dict[tuple[str, int], float] = field(default_factory=dict)
+    states: Counter[str] = field(default_factory=Counter)
+    picks: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def failures(self) -> int:
+        return sum(self.states[state] for state in _FAILED)
+
+
+def observe(folder: RunFolder) -> Iterator[Column]:
+    """All columns of a run."""
+    items = list(folder.records("items"))
+    planned = Counter((r["task"], r["language"], r["profile"]) for r in items)
+    yield from _scored(folder, planned)
+    yield from _identified(folder, planned)
+    yield from _judged(folder, items)
+
+
+def _kind(record: dict[str, Any]) -> Kind:
+    return record["task"], record["language"], record["profile"]
+
+
+def _scored(folder: RunFolder, planned: Counter[Kind]) -> Iterator[Column]:
+    groups: dict[tuple[Kind, str], dict[str, dict[str, Any]]] = defaultdict(dict)
+    names: dict[Kind, dict[str, None]] = defaultdict(dict)
+    for record in folder.records("score"):
+        groups[_kind(record), record["variant"]][record["item"]] = record
+        names[_kind(record)].update(dict.fromkeys(record["metrics"]))
+    for (kind, variant), records in groups.items():
+        for metric in names[kind] or ["acc"]:
+            column = Column(kind, variant, "", metric, "share", planned[kind])
+            for item, record in records.items():
+                column.states[record["state"]] += 1
+                if metric in record["metrics"]:
+                    column.values[item, 0] = record["metrics"][metric]
+                if record["state"] == "ok":
+                    column.picks[int(np.argmax(record["loglikelihoods"]))] += 1
+            yield column
+
+
+def _identified(folder: RunFolder, planned: Counter[Kind]) -> Iterator[Column]:
+    groups: dict[tuple[Kind, str, str], dict[str, dict[str, Any]]] = defaultdict(dict)
+    names: dict[Kind, dict[str, None]] = defaultdict(dict)
+    for record in folder.records("identified"):
+        # A conversation is identified again when a further turn was answered; the last record is the whole one.
+        groups[_kind(record), record["variant"], record["identifier"]][record["item"]] = record
+        names[_kind(record)].update(dict.fromkeys(record["metrics"]))
+    for (kind, variant, identifier), records in groups.items():
+        for metric in names[kind]:
+            column = Column(kind, variant, identifier, metric, "share", planned[kind])
+            for item, record in records.items():
+                value = record["metrics"].get(metric)
+                column.states[record["state"] if value is not None else "nothing_left"] += 1
+                if value is not None:
+                    column.values[item, 0] = value
+            yield column
+
+
+def _judged(folder: RunFolder, items: list[dict[str, Any]]) -> Iterator[Column]:
+    """`rating` over all graded answers, `rating_turn1`, `rating_turn2`, and `rating_<category>`."""
+    units = _final_verdicts(folder)
+    asked: dict[Kind, Counter[str]] = defaultdict(Counter)
+    for item in items:
+        for turn in range(1, min(len(item.get("turns", ())), 2) + 1):
+            asked[_kind(item)].update(["rating", f"rating_turn{turn}"])
+            if item["doc"].get("category"):
+                asked[_kind(item)].update([f"rating_{item['doc']['category']}"])
+    columns: dict[tuple[Kind, str, str, str], Column] = {}
+    sums: dict[tuple[Kind, str, str, str], dict[tuple[str, int], list[float]]] = defaultdict(lambda: defaultdict(list))
+    for record in units:
+        kind, variant, judge = _kind(record), record["variant"], record["judge"]
+        metrics = ["rating"]
+        if asked[kind]["rating_turn2"]:
+            metrics.append(f"rating_turn{record['turn']}")
+        if record["category"]:
+            metrics.append(f"rating_{record['category']}")
+        for metric in metrics:
+            key = (kind, variant, judge, metric)
+            column = columns.setdefault(key, Column(kind, variant, judge, metric, "rating", asked[kind][metric]))
+            # Repetitions of one grading are one value, their mean; each counts by its state.
+            column.states[record["state"]] += 1
+            if record["state"] == "ok":
+                sums[key][record["item"], record["turn"]].append(record["rating"])
+    repeats: dict[str, int] = {}
+    for record in units:
+        repeats[record["judge"]] = max(repeats.get(record["judge"], 1), record["repeat"] + 1)
+    for key, column in columns.items():
+        column.planned *= repeats[column.source]
+        column.values = {place: float(np.mean(ratings)) for place, ratings in sums[key].items()}
+        yield column
+
+
+def _final_verdicts(folder: RunFolder) -> list[dict[str, Any]]:
+    """One record per answer, judge and repetition: the first verdict that could be read, else the last try, else the failure."""
+    final: dict[tuple[str, str, int], dict[str, Any]] = {}
+    for stage in ("ungraded", "verdicts"):
+        for record in folder.records(stage):
+            key = (record["answer"], record["judge"], record["repeat"])
+            before = final.get(key)
+            if before is None or before["state"] != "ok":
+                final[key] = record
+    return list(final.values())

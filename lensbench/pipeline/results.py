@@ -1,0 +1,41 @@
+"""Everything shown of a run, made again from its records: results.json, lm-eval's files, report.md."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lensbench import __version__
+from lensbench.pipeline.identify import answered_by_task
+from lensbench.pipeline.summarise import Cell, summarise
+from lensbench.reporting import write_report
+from lensbench.store import RunFolder
+from lensbench.store.lm_eval_files import write_lm_eval_files
+
+__all__ = ["collect_results", "write_results"]
+
+_HEAD = ("backbone", "backbone_origin", "dtype", "device", "variants", "tasks", "gaps")
+
+
+def collect_results(folder: RunFolder) -> dict[str, Any]:
+    """The content of `results.json`, from the records as they are now."""
+    return _content(folder, folder.read_json("variants.json"), summarise(folder))
+
+
+def write_results(folder: RunFolder) -> list[Cell]:
+    """Write all of it; needs no model."""
+    about = folder.read_json("variants.json")
+    cells = summarise(folder)
+    folder.write_json("results.json", _content(folder, about, cells))
+    write_lm_eval_files(folder, about, cells)
+    write_report(folder)
+    return cells
+
+
+def _content(folder: RunFolder, about: dict[str, Any], cells: list[Cell]) -> dict[str, Any]:
+    head = {key: about[key] for key in _HEAD if key in about}
+    return {
+        "lensbench": __version__,
+        **head,
+        "cells": [cell.as_dict() for cell in cells],
+        "matrices": answered_by_task(folder),
+    }

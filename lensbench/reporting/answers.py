@@ -1,0 +1,54 @@
+"""Answers of all variants side by side, turn by turn, with the language they are in and the rating they got."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from lensbench.store import RunFolder
+
+__all__ = ["answer_lines", "quote"]
+
+_SAMPLES = 4
+"""Questions shown per language."""
+
+
+def answer_lines(folder: RunFolder, variants: list[str]) -> list[str]:
+    """Markdown for the first questions of every language."""
+    by_item: dict[str, dict[tuple[int, str], dict[str, Any]]] = defaultdict(dict)
+    for record in folder.records("answers"):
+        by_item[record["item"]][record["turn"], record["variant"]] = record
+    if not by_item:
+        return []
+    labels = {turn["answer"]: turn["label"] for record in folder.records("identified") for turn in record["turns"]}
+    ratings: dict[str, list[str]] = defaultdict(list)
+    for record in folder.records("verdicts"):
+        if record["repeat"] == 0:
+            rating = f"{record['rating']:g}" if record["state"] == "ok" else record["state"].replace("_", " ")
+            ratings[record["answer"]].append(f"{record['judge'].split(':')[0]}: {rating}")
+    parts = ["## Answers", "", "Cut where the profile says. Read them: the right language is not yet a good answer.", ""]
+    shown: dict[str, int] = defaultdict(int)
+    for item in folder.records("items"):
+        if item["key"] not in by_item or shown[item["language"]] >= _SAMPLES:
+            continue
+        shown[item["language"]] += 1
+        for turn, said in enumerate(item["turns"], start=1):
+            place = f"{item['language']}, question {item['doc_id'] + 1}" + (f", turn {turn}" if len(item["turns"]) > 1 else "")
+            parts += [f"**{place}**", "", *quote(said), ""]
+            for variant in variants:
+                answer = by_item[item["key"]].get((turn, variant))
+                if answer:
+                    parts += [_about(variant, answer, labels, ratings), "", *quote(answer["text"]), ""]
+    return parts
+
+
+def _about(variant: str, answer: dict[str, Any], labels: dict[str, str | None], ratings: dict[str, list[str]]) -> str:
+    facts = [f"identified: {labels.get(answer['key']) or 'empty'}", f"{answer['tokens']} tokens"]
+    if answer["finish"] != "stop":
+        facts.append("cut" if answer["finish"] == "length" else answer["finish"].replace("_", " "))
+    return f"{variant} ({', '.join([*facts, *ratings[answer['key']]])})"
+
+
+def quote(text: str) -> list[str]:
+    """Model text as an indented code block: nothing in it is interpreted."""
+    return ["    " + "".join(c if c.isprintable() else " " for c in line) for line in text.splitlines() or [""]]
