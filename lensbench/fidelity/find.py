@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from lensbench.errors import UnavailableError, UsageError, unknown_name
+from lensbench.errors import UnavailableError, UsageError, nearest, unknown_name
 from lensbench.fidelity.identifier import Identifier
 
 __all__ = ["GLOTLID_REVISION", "GLOTLID_SHA256", "load_identifier"]
@@ -47,8 +47,12 @@ def load_identifier(name: str = "lid176", *, say: Callable[[str], None] = lambda
         raise unknown_name("identifier", name, _NAMES)
     path = Path(name).expanduser()
     if not path.is_file():
-        what = "is a folder, not a model file" if path.is_dir() else "does not exist"
-        raise UsageError(f"the identifier {name} {what}", f"Name a fastText file (.bin, .ftz), or one of: {', '.join(_NAMES)}.")
+        what = "is a folder, not a model file" if path.is_dir() else "is no file"
+        close = nearest(name, _NAMES)
+        guess = f"Did you mean '{close}'? " if close else ""
+        raise UsageError(
+            f"the identifier '{name}' {what}", f"{guess}Name a fastText file (.bin, .ftz), or one of: {', '.join(_NAMES)}."
+        )
     return _from_file(path)
 
 
@@ -84,15 +88,18 @@ def _from_hub(say: Callable[[str], None]) -> Path:
         "The identifier 'lid176' comes with a package, but its numbers are not GlotLID's."
     )
     try:
-        from huggingface_hub import hf_hub_download
+        from huggingface_hub import HfApi, hf_hub_download
     except ImportError:
         raise UnavailableError("the package 'huggingface_hub', which fetches GlotLID, is missing", hint) from None
     where = f"{GLOTLID_HUB}/{GLOTLID_FILE}@{GLOTLID_REVISION[:12]}"
     try:
         return Path(hf_hub_download(GLOTLID_HUB, GLOTLID_FILE, revision=GLOTLID_REVISION, local_files_only=True))
-    except Exception:
-        say(f"fetching {where} (1.7 GB) from the hub")
+    except (OSError, ValueError):
+        pass  # Not fetched yet.
     try:
+        # Without a network this fails at once, where the download would try again for 20 seconds.
+        HfApi().model_info(GLOTLID_HUB, revision=GLOTLID_REVISION, timeout=20)
+        say(f"fetching {where} (1.7 GB) from the hub")
         return Path(hf_hub_download(GLOTLID_HUB, GLOTLID_FILE, revision=GLOTLID_REVISION))
     except Exception as error:
         name = type(error).__name__

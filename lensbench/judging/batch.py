@@ -17,7 +17,7 @@ import openai
 
 from lensbench.errors import RunError, UnavailableError
 from lensbench.judging.cache import Reply
-from lensbench.judging.client import api_key, fatal_error
+from lensbench.judging.client import api_key, error_detail, fatal_error, readable_message
 from lensbench.judging.registry import Judge
 from lensbench.store import RunFolder
 
@@ -71,7 +71,9 @@ class BatchClient:
         )
         with self._explained():
             file = self._openai.files.create(file=("requests.jsonl", io.BytesIO(lines.encode())), purpose="batch")
-            batch = self._openai.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h")
+            # Sent once: a reply that is lost may stand for a batch that was made, and a second one would be paid again.
+            once = self._openai.with_options(max_retries=0)
+            batch = once.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h")
         entry = {"id": batch.id, "judge": self._judge.signature, "requests": len(bodies), "collected": False}
         self._folder.write_json(_LIST, [*self._list(), entry])
         return batch.id
@@ -101,8 +103,8 @@ class BatchClient:
                 with self._explained():
                     text = self._openai.files.content(file_id).text
                 _read(text, replies, failures)
-        self._mark_collected(batch_id)
         if not replies and not failures:
+            self.mark_collected(batch_id)
             reasons = "; ".join(str(e.message) for e in (batch.errors.data if batch.errors and batch.errors.data else []))
             raise RunError(
                 f"batch {batch_id} ended as '{batch.status}' and brought nothing{f': {reasons}' if reasons else ''}",
@@ -113,7 +115,8 @@ class BatchClient:
     def _list(self) -> list[dict[str, Any]]:
         return list(self._folder.read_json(_LIST)) if (self._folder.path / _LIST).is_file() else []
 
-    def _mark_collected(self, batch_id: str) -> None:
+    def mark_collected(self, batch_id: str) -> None:
+        """What a batch brought is written down; it need not be fetched again."""
         entries = [{**b, "collected": True} if b["id"] == batch_id else b for b in self._list()]
         self._folder.write_json(_LIST, entries)
 
@@ -132,14 +135,15 @@ class _Explained:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, openai.APIStatusError):
             raise fatal_error(self._judge, error) or UnavailableError(
-                f"the batch API refused ({error.status_code}: {error.message})", "Judge without --batch."
+                f"the batch API refused ({error.status_code}: {error_detail(self._judge, error)})", "Judge without --batch."
             ) from None
         if isinstance(error, openai.APIConnectionError):
             raise UnavailableError(f"the batch API cannot be reached ({error.__cause__ or error})") from None
 
 
 def _read(text: str, replies: dict[str, Reply], failures: dict[str, str]) -> None:
-    for line in text.splitlines():
+    # JSON may hold U+2028 and its like as they are; `splitlines` would cut there.
+    for line in text.split("\n"):
         if not line.strip():
             continue
         try:
@@ -149,7 +153,7 @@ def _read(text: str, replies: dict[str, Reply], failures: dict[str, str]) -> Non
             continue
         try:
             content = entry["response"]["body"]
-            message = content["choices"][0]["message"]
+            message = readable_message(content)
             replies[request] = Reply(
                 text=message.get("content") or "", model=content.get("model"), fingerprint=content.get("system_fingerprint"),
                 usage=content.get("usage"), finish=content["choices"][0].get("finish_reason"), refusal=message.get("refusal"),

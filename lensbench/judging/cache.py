@@ -7,6 +7,7 @@ the same reply: key and request are compared whole, never a part of them.
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,11 @@ class ReplyCache:
 
     def put(self, request: str, reply: Reply) -> None:
         content = {"request": request, "reply": reply.as_dict()}
-        write_atomically(self._path(request), json.dumps(content, ensure_ascii=False))
+        path = self._path(request)
+        # Two processes may write one entry at the same time; each needs a file of its own to rename.
+        own = path.with_name(f"{request}.{os.getpid()}")
+        write_atomically(own, json.dumps(content, ensure_ascii=False))
+        own.replace(path)
 
     def _path(self, request: str) -> Path:
         return self._folder / request[:2] / f"{request}.json"
@@ -83,5 +88,8 @@ def read_replay(path: Path) -> dict[str, Reply]:
                 if record["reply"] is not None:
                     replies[str(record["request"])] = Reply(**record["reply"])
             except (ValueError, KeyError, TypeError) as error:
+                if not line.endswith("\n"):
+                    # What a process that was killed leaves.
+                    break
                 raise UsageError(f"{path}, line {number}: not a stored verdict ({error})") from None
     return replies

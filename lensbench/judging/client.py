@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import tenacity
@@ -17,10 +18,17 @@ from lensbench.judging.pace import BudgetExhausted, Pace
 from lensbench.judging.registry import Judge
 from lensbench.judging.spend import Budget, Usage, cost_usd
 
-__all__ = ["BudgetExhausted", "JudgeClient", "Refused", "RequestFailed", "api_key", "fatal_error"]
+__all__ = [
+    "BudgetExhausted", "JudgeClient", "Refused", "RequestFailed", "api_key", "error_detail", "fatal_error",
+    "readable_message",
+]  # fmt: skip
 
 _NOT_BILLED = frozenset({400, 401, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503, 504})
 """Statuses with which a request certainly brought no reply that is billed."""
+
+
+_STRANGE = 5
+"""So many replies that are no chat completions, and none that is: the address is that of something else."""
 
 
 class Refused(Exception):
@@ -52,7 +60,9 @@ class JudgeClient:
 
     def __init__(self, judge: Judge, budget: Budget, pace: Pace) -> None:
         self._judge, self._budget, self._pace = judge, budget, pace
-        self._reached = False
+        self._reached = self._understood = self._halted = False
+        self._strange = 0
+        self._on_wire: set[asyncio.Task[Any] | None] = set()
         endpoint = judge.file.endpoint
         # One retry policy: ours, since each attempt passes the rate limits and the budget.
         self._openai = AsyncOpenAI(
@@ -61,6 +71,13 @@ class JudgeClient:
 
     async def close(self) -> None:
         await self._openai.close()
+
+    def halt(self, workers: Iterable[asyncio.Task[None]]) -> None:
+        """Send nothing more. Requests on their way are paid for, so they are waited for; workers that only wait are cancelled."""
+        self._halted = True
+        for worker in workers:
+            if worker not in self._on_wire and worker is not asyncio.current_task():
+                worker.cancel()
 
     async def ask(self, body: dict[str, Any], prompt_tokens: int, ceiling_tokens: int) -> Reply:
         """The reply to one request, after as many attempts as the judge allows.
@@ -91,7 +108,7 @@ class JudgeClient:
         started, attempts = time.perf_counter(), 0
         try:
             async for attempt in tenacity.AsyncRetrying(
-                stop=tenacity.stop_after_attempt(retry.attempts),
+                stop=lambda state: self._halted or state.attempt_number >= retry.attempts,
                 retry=tenacity.retry_if_exception_type(_Again),
                 wait=wait,
                 sleep=asyncio.sleep,
@@ -116,9 +133,12 @@ class JudgeClient:
 
     async def _attempt(self, body: dict[str, Any], prompt_tokens: int, ceiling_tokens: int) -> dict[str, Any]:
         max_tokens = int(body[self._judge.file.token_parameter])
+        if self._halted:
+            raise asyncio.CancelledError
         reserved = self._budget.most(ceiling_tokens, max_tokens)
         await self._pace.turn(prompt_tokens + max_tokens, lambda: self._budget.fits(reserved), self._budget)
         self._budget.reserve(reserved)
+        self._on_wire.add(asyncio.current_task())
         try:
             content = await self._send(body)
         except _Again as error:
@@ -130,6 +150,8 @@ class JudgeClient:
         except BaseException:
             self._budget.settle(reserved, 0.0)
             raise
+        finally:
+            self._on_wire.discard(asyncio.current_task())
         usage = Usage.read(content.get("usage"))
         if usage is None:
             self._budget.settle_unknown(reserved)
@@ -143,7 +165,8 @@ class JudgeClient:
             raw = await self._openai.chat.completions.with_raw_response.create(**body)
             self._reached = True
             content = json.loads(await _text(raw))
-            content["choices"][0]["message"].get("content")
+            readable_message(content)
+            self._understood = True
         except APITimeoutError:
             raise _Again("no reply in time", billed=True) from None
         except APIConnectionError as error:
@@ -160,12 +183,18 @@ class JudgeClient:
             fatal = fatal_error(self._judge, error)
             if fatal is not None:
                 raise fatal from None
-            detail = f"{error.status_code}: {_short(error.message)}"
+            detail = f"{error.status_code}: {error_detail(self._judge, error)}"
             if error.status_code in (408, 409, 429) or error.status_code >= 500:
                 again = _Again(detail, _retry_after(error), billed=error.status_code not in _NOT_BILLED)
                 raise again from None
             raise Refused(detail) from None
         except (ValueError, KeyError, IndexError, TypeError, AttributeError, APIResponseValidationError) as error:
+            self._strange += 1
+            if self._strange >= _STRANGE and not self._understood:
+                raise UnavailableError(
+                    f"{self._openai.base_url} replies, and not with chat completions ({type(error).__name__})",
+                    "Check --base-url (most servers want it to end in /v1). Answers are kept.",
+                ) from None
             raise _Again(f"the reply is not a chat completion ({type(error).__name__})", billed=True) from None
         assert isinstance(content, dict)
         return content
@@ -192,7 +221,7 @@ def api_key(judge: Judge) -> str:
 def fatal_error(judge: Judge, error: APIStatusError) -> UnavailableError | None:
     """What to tell the user when no other request would fare better; None for a failure of this request alone."""
     where = judge.file.endpoint.base_url or os.environ.get("OPENAI_BASE_URL") or "the provider"
-    detail = _short(error.message)
+    detail = error_detail(judge, error)
     if error.status_code in (401, 403):
         return UnavailableError(
             f"{where} does not accept the key in {judge.file.endpoint.key_env} ({error.status_code}: {detail})",
@@ -225,6 +254,26 @@ def _retry_after(error: APIStatusError) -> float | None:
     return None
 
 
-def _short(text: str) -> str:
-    line = " ".join(str(text).split())
+def error_detail(judge: Judge, error: APIStatusError) -> str:
+    """What the server says; the client keeps a message only where the provider's own shape of errors is used."""
+    said = error.message if error.message != f"Error code: {error.status_code}" else error.response.text
+    return _short(judge, said or error.response.reason_phrase)
+
+
+def readable_message(content: Any) -> dict[str, Any]:
+    """The message of a chat completion.
+
+    Raises:
+        KeyError, IndexError, TypeError, AttributeError: it is none.
+    """
+    message: dict[str, Any] = content["choices"][0]["message"]
+    if not isinstance(message.get("content"), str | None):
+        raise TypeError("its text is no text")
+    return message
+
+
+def _short(judge: Judge, text: str) -> str:
+    """A server's message on one line. Some repeat the key they were given; it is left out."""
+    key = os.environ.get(judge.file.endpoint.key_env, "").strip()
+    line = " ".join((str(text).replace(key, "(the key)") if key else str(text)).split())
     return line if len(line) <= 200 else line[:200] + " ..."

@@ -72,18 +72,19 @@ class Grader:
         cache: Shared with other runs; None neither reads nor writes it.
         offline: Ask nobody: a unit whose reply is not known is counted as `not_replayed`.
         advance: Called for every unit that is settled.
+        has_graded: The judge has graded before: when nothing succeeds now, that says nothing about its address.
     """
 
     def __init__(
         self, judge: Judge, budget: Budget, log: RecordLog, failures: RecordLog, *, replies: dict[str, Reply],
         cache: ReplyCache | None, offline: bool = False, advance: Callable[[int, str], None] = lambda n, note: None,
-        count: Callable[[Sequence[dict[str, str]]], int] = ceiling,
+        count: Callable[[Sequence[dict[str, str]]], int] = ceiling, has_graded: bool = False,
     ) -> None:  # fmt: skip
         self._judge, self._budget, self._log, self._failures = judge, budget, log, failures
         self._replies, self._cache, self._offline, self._advance, self._count = replies, cache, offline, advance, count
         self._asking: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._failed_in_a_row = 0
-        self._succeeded = False
+        self._succeeded = has_graded
         self.done = Graded()
 
     async def run(self, units: Sequence[tuple[Grading, int]]) -> Graded:
@@ -94,22 +95,30 @@ class Grader:
         """
         queue = deque(units)
         client = None if self._offline else JudgeClient(self._judge, self._budget, Pace(self._judge.file.limits))
+        errors: list[LensbenchError] = []
+        workers: list[asyncio.Task[None]] = []
 
         async def work() -> None:
             while queue:
-                await self._unit(client, *queue.popleft())
+                try:
+                    await self._unit(client, *queue.popleft())
+                except LensbenchError as error:
+                    errors.append(error)
+                    queue.clear()
+                    if client is not None:
+                        client.halt(workers)
 
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(self._judge.file.limits.concurrency, len(queue))):
-                    group.create_task(work())
-        except* LensbenchError as errors:
-            raise errors.exceptions[0] from None
+                    workers.append(group.create_task(work()))
         finally:
+            self.done.usd = self._budget.spent_usd if self._budget.prices else None
+            self.done.unknown_cost = self._budget.unknown
             if client is not None:
                 await client.close()
-        self.done.usd = self._budget.spent_usd if self._budget.prices else None
-        self.done.unknown_cost = self._budget.unknown
+        if errors:
+            raise errors[0]
         return self.done
 
     async def _unit(self, client: JudgeClient | None, unit: Grading, attempt: int) -> None:

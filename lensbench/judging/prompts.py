@@ -108,7 +108,7 @@ class _FastChat:
         self._path = path
         self._source = _read(path)
         found: dict[str, dict[str, Any]] = {}
-        for number, line in enumerate(self._source.splitlines(), start=1):
+        for number, line in enumerate(self._source.split("\n"), start=1):
             if not line.strip():
                 continue
             try:

@@ -25,9 +25,11 @@ class Usage:
         """From a reply's `usage`; None where it is missing or not in the known shape."""
         try:
             details = content.get("prompt_tokens_details") or {}
-            return cls(int(content["prompt_tokens"]), int(content["completion_tokens"]), int(details.get("cached_tokens") or 0))
-        except (AttributeError, KeyError, TypeError, ValueError):
+            found = cls(int(content["prompt_tokens"]), int(content["completion_tokens"]), int(details.get("cached_tokens") or 0))
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
             return None
+        # Counts that cannot be would make a request look cheaper than it was, or even give money back.
+        return found if found.completion_tokens >= 0 and 0 <= found.cached_tokens <= found.prompt_tokens else None
 
 
 def cost_usd(usage: Usage, prices: Prices, *, batch: bool = False) -> float:

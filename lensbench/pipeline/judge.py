@@ -76,25 +76,37 @@ def judge_stage(folder: RunFolder, request: JudgeRequest, progress: Progress) ->
     progress.say(f"judge {judge.name}: {judge.model}, {len(units)} answers to grade")
     count = token_counter(judge.file.tokenizer).count if judge.file.limits.tokens_per_minute else (lambda messages: 0)
     with folder.log("verdicts") as verdicts, folder.log("ungraded") as failures:
-        if request.batch and request.replay is None:
-            _through_batches(folder, request, units, replies, budget, progress)
+        batches = BatchClient(judge, folder, poll_seconds=request.poll_seconds) if request.batch and not request.replay else None
+        fetched = _through_batches(batches, request, units, replies, budget, progress) if batches else []
         with progress.stage(f"judge · {judge.name}", len(units)) as advance:
             grader = Grader(
                 judge, budget, verdicts, failures, replies=replies, cache=_cache(request),
                 offline=request.replay is not None, advance=advance, count=count,
+                has_graded=any(record["judge"] == judge.signature for record in log.values()),
             )  # fmt: skip
-            graded = asyncio.run(grader.run(units))
-    _write_down(folder, judge, graded)
-    return graded
+            try:
+                asyncio.run(grader.run(units))
+            finally:
+                # Also when it was stopped: the money is spent.
+                _write_down(folder, judge, grader.done)
+        if batches:
+            # Only now: until its verdicts are in the log, a batch can be fetched again.
+            for batch in fetched:
+                batches.mark_collected(batch)
+    return grader.done
 
 
 def _through_batches(
-    folder: RunFolder, request: JudgeRequest, units: Sequence[tuple[Grading, int]], replies: dict[str, Reply], budget: Budget,
+    client: BatchClient, request: JudgeRequest, units: Sequence[tuple[Grading, int]], replies: dict[str, Reply], budget: Budget,
     progress: Progress,
-) -> None:  # fmt: skip
-    """Get the replies that are not known by the batch API; what a batch fails to bring is asked for one by one afterwards."""
+) -> list[str]:  # fmt: skip
+    """Get the replies that are not known by the batch API; what a batch fails to bring is asked for one by one afterwards.
+
+    Returns:
+        The batches whose replies are now among the known ones.
+    """
     judge, cache = request.judge, _cache(request)
-    client = BatchClient(judge, folder, poll_seconds=request.poll_seconds)
+    fetched: list[str] = []
 
     def collect(batch: str) -> None:
         with progress.stage(f"batch {batch}", 1) as advance:
@@ -106,7 +118,10 @@ def _through_batches(
 
             result = client.wait(batch, look)
             advance(1, f"{len(result.replies)} replies, {len(result.failures)} failures")
+        fetched.append(batch)
         for key, reply in result.replies.items():
+            if key in replies:
+                continue
             replies[key] = reply
             if cache is not None:
                 cache.put(key, reply)
@@ -128,13 +143,14 @@ def _through_batches(
         factor = judge.file.prices.batch_factor if judge.file.prices else 1.0
         worst += budget.most(ceiling(list(unit.messages)), judge.file.max_tokens) * factor
     if not bodies:
-        return
+        return fetched
     if not budget.fits(worst):
         raise RunError(
             f"a batch of {len(bodies)} requests could cost up to ${worst:.2f}, more than --max-usd {request.max_usd} leaves",
             "A batch cannot be stopped half way. Raise --max-usd, or judge without --batch: requests then stop at the cap.",
         )
     collect(client.submit(bodies))
+    return fetched
 
 
 def _units(folder: RunFolder, request: JudgeRequest) -> list[Grading]:

@@ -12,7 +12,7 @@ import numpy as np
 from lensbench.judging.verdict import UNSCORED
 from lensbench.store import RunFolder
 
-__all__ = ["Column", "Kind", "observe"]
+__all__ = ["Column", "Kind", "final_verdicts", "observe"]
 
 Kind = tuple[str, str, str]
 """Task, language, profile."""
@@ -100,7 +100,7 @@ def _identified(folder: RunFolder, planned: Counter[Kind]) -> Iterator[Column]:
 
 def _judged(folder: RunFolder, items: list[dict[str, Any]]) -> Iterator[Column]:
     """`rating` over all graded answers, `rating_turn1`, `rating_turn2`, and `rating_<category>`."""
-    units = _final_verdicts(folder)
+    units = final_verdicts(folder)
     asked: dict[Kind, Counter[str]] = defaultdict(Counter)
     for item in items:
         for turn in range(1, min(len(item.get("turns", ())), 2) + 1):
@@ -132,7 +132,7 @@ def _judged(folder: RunFolder, items: list[dict[str, Any]]) -> Iterator[Column]:
         yield column
 
 
-def _final_verdicts(folder: RunFolder) -> list[dict[str, Any]]:
+def final_verdicts(folder: RunFolder) -> list[dict[str, Any]]:
     """One record per answer, judge and repetition: the first verdict that could be read, else the last try, else the failure."""
     final: dict[tuple[str, str, int], dict[str, Any]] = {}
     for stage in ("ungraded", "verdicts"):

@@ -105,7 +105,7 @@ def resolve(
 
     Args:
         num_fewshot: Overrides the task's own number.
-        max_new_tokens: Cuts generated answers earlier (or later) than the profile or task does; another protocol, so another hash.
+        max_new_tokens: Cuts generated answers there and not where profile or task do; another protocol, so another hash.
 
     Raises:
         UsageError: the task does not have this language; lists those it has.

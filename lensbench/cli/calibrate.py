@@ -1,0 +1,71 @@
+"""`lensbench calibrate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def command(run: Path, as_json: bool) -> None:
+    """Check the judges of a run: agreement of repeats and of judges, length, and the language of the answers.
+
+    \b
+    Examples:
+      lensbench judge RUN --judge gpt-4o --repeats 3
+      lensbench judge RUN --judge local --base-url http://127.0.0.1:8000/v1 --model NAME
+      lensbench calibrate RUN
+    """
+    from lensbench.cli.render import print_json, print_table
+    from lensbench.pipeline.calibrate import calibrate
+    from lensbench.store import RunFolder
+
+    found = calibrate(RunFolder.existing(run))
+    if as_json:
+        print_json(found.as_dict())
+        return
+    if found.agreement:
+        click.echo("Agreement (Krippendorff's alpha, interval data: 1 is agreement, 0 is chance)")
+        rows = [
+            (" / ".join(map(_short, a.raters)), _number(a.alpha), _number(a.deviation), ", ".join(f"{m:.2f}" for m in a.means),
+             str(a.answers))
+            for a in found.agreement
+        ]  # fmt: skip
+        print_table(("raters", "alpha", "sd of one answer", "means", "answers"), rows)
+    else:
+        click.echo("Agreement: one judge, one repetition; --repeats 3 or a second judge would show it.")
+    click.echo("Length: rating points for each 100 further tokens of an answer")
+    print_table(
+        ("judge", "lang", "slope", "95%", "answers"),
+        [(_short(s.judge), s.language, *_interval(s.slope, sign=True), str(s.answers)) for s in found.length],
+    )
+    click.echo("Language: mean rating of answers in the asked language and of others; difference to base where both are in it")
+    print_table(
+        ("judge", "task", "lang", "variant", "in it", "95%", "n", "others", "95%", "n", "diff to base", "95%", "n"),
+        [
+            (_short(c.judge), c.task, c.language, c.variant, *_interval(c.faithful), str(c.n_faithful),
+             *_interval(c.unfaithful), str(c.n_unfaithful), *_interval(c.delta, sign=True), str(c.n_pairs) if c.n_pairs else "")
+            for c in found.controlled
+        ],
+    )  # fmt: skip
+
+
+def _short(judge: str) -> str:
+    """`judge:model:digest` without the model, which may be a long path."""
+    name, _, rest = judge.partition(":")
+    return f"{name}:{rest.rpartition(':')[2]}"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
+
+
+def _interval(found: Any, *, sign: bool = False) -> tuple[str, str]:
+    if found is None:
+        return "", ""
+    plus = "+" if sign else ""
+    return f"{found.value:{plus}.2f}", f"[{found.low:{plus}.2f}, {found.high:{plus}.2f}]"
