@@ -134,7 +134,7 @@ class JudgeServer:
         self._http.server_close()
 
     def freeze(self) -> None:
-        """Answer nobody any more; replies already begun are whole when this returns."""
+        """Send no more chat completions; replies already begun are whole when this returns."""
         with self.lock:
             self._frozen = True
 
@@ -185,6 +185,12 @@ class JudgeServer:
             self.asked.append(asked)
             asked.fault = self.script(asked)
         return asked
+
+    def unanswered(self, asked: Asked) -> None:
+        """Who asked is gone; its fault is kept for the next time the body comes."""
+        with self.lock:
+            asked.fault = "unanswered"
+            self._arrivals[asked.digest] -= 1
 
     def completion(self, asked: Asked) -> dict[str, Any]:
         """The reply; `usage` counts one token a byte, the most a byte-level vocabulary can need."""
@@ -296,10 +302,10 @@ class _Handler(BaseHTTPRequestHandler):
         asked = judge.receive(body, self.headers.get("Authorization", "").removeprefix("Bearer "))
         fault = asked.fault
         if fault in _ERRORS:
-            self._error(fault, judge)
+            self._error(fault, judge, asked)
             return
         if fault == "html":
-            self._send(200, b"<!doctype html><html><body>Welcome to the gateway</body></html>", "text/html")
+            self._send(200, b"<!doctype html><html><body>Welcome to the gateway</body></html>", "text/html", asked=asked)
             return
         content = json.dumps(judge.completion(asked), ensure_ascii=False).encode()
         if fault in GENERATED_ALL_THE_SAME:
@@ -309,52 +315,54 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault == "cut-before":
             self._hang_up()
         elif fault == "cut-within":
-            self._send(200, content, "application/json", whole=False)
+            self._send(200, content, "application/json", cut=True, asked=asked)
         elif fault == "malformed":
-            self._send(200, content[:-40], "application/json")
+            self._send(200, content[:-40], "application/json", asked=asked)
         else:
-            self._send(200, content, "application/json", asked=asked)
+            self._send(200, content, "application/json", asked=asked, completes=True)
 
-    def _error(self, fault: str, judge: JudgeServer) -> None:
+    def _error(self, fault: str, judge: JudgeServer, asked: Asked | None = None) -> None:
         status, code, message = _ERRORS[fault]
         if judge.echo_key:
             message += f": {self.headers.get('Authorization', '').removeprefix('Bearer ')}"
         content = {"error": {"message": message, "type": "error", "param": None, "code": code}}
         extra = {"Retry-After": "0.3"} if fault == "429-after" else {}
-        self._send(status, json.dumps(content).encode(), "application/json", extra)
+        self._send(status, json.dumps(content).encode(), "application/json", extra, asked=asked)
 
     def _json(self, content: dict[str, Any]) -> None:
         self._send(200, json.dumps(content).encode(), "application/json")
 
     def _send(
-        self, status: int, content: bytes, kind: str, extra: dict[str, str] | None = None, *, whole: bool = True,
-        asked: Asked | None = None,
+        self, status: int, content: bytes, kind: str, extra: dict[str, str] | None = None, *, cut: bool = False,
+        asked: Asked | None = None, completes: bool = False,
     ) -> None:  # fmt: skip
         headers = {"Content-Type": kind, "Content-Length": str(len(content)), **(extra or {})}
         head = f"HTTP/1.1 {status} x\r\n" + "".join(f"{k}: {v}\r\n" for k, v in headers.items()) + "\r\n"
-        if not self._may_send():
+        if not self._may_send(asked is not None):
+            if asked is not None:
+                self.server.judge.unanswered(asked)
             return
         judge: JudgeServer = self.server.judge
         try:
-            if asked is not None:
+            if completes and asked is not None:
                 asked.billed = True
-            self.connection.sendall(head.encode() + (content if whole else content[: len(content) // 2]))
-            if asked is not None:
+            self.connection.sendall(head.encode() + content[: len(content) // 2 if cut else None])
+            if completes and asked is not None:
                 asked.completed = True
                 judge.count_completed()
         finally:
             judge.lock.release()
-        if not whole:
+        if cut:
             self._hang_up()
 
-    def _may_send(self) -> bool:
+    def _may_send(self, can_freeze: bool) -> bool:
         """Wait while the server is frozen; True leaves the lock held, so that nothing is sent after `freeze` returned."""
         judge: JudgeServer = self.server.judge
         counted = False
         while True:
             judge.lock.acquire()
             gone = self._gone(0) or judge.closing
-            if gone or not judge.frozen:
+            if gone or not judge.frozen or not can_freeze:
                 judge.held -= counted
                 if gone:
                     judge.lock.release()

@@ -118,7 +118,8 @@ def test_every_fault_and_five_kills(serve: Callable[..., tuple[JudgeServer, Judg
         kills += 1
         server.thaw()
         assert judging.answers() == answers
-    assert kills == 5 and fatal == len(FATAL)
+    # Two fatal replies may meet in one start, and a start that met one is killed while it waits for what it had sent.
+    assert kills == 5 and 1 <= fatal <= len(FATAL)
     met = server.faults
     assert {*TRANSIENT, *ODD, REFUSED, *FATAL, "ok"} <= set(met), met
     assert_paid_once(server, judging)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import krippendorff
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from lensbench.stats import paired_difference, wilson
+from lensbench.stats import (
+    clustered_mean,
+    clustered_slope,
+    krippendorff_alpha,
+    paired_difference,
+    wilson,
+    within_unit_deviation,
+)
 
 
 @given(st.integers(1, 2000), st.data())
@@ -59,3 +67,59 @@ def test_wilson_refuses_what_is_no_share(bad: list[float]) -> None:
 def test_unpaired_is_refused() -> None:
     with pytest.raises(ValueError, match="equally long"):
         paired_difference(np.array([1, 0]), np.array([1]))
+
+
+@given(st.integers(2, 4), st.integers(2, 30), st.data())
+@settings(max_examples=60, deadline=None)
+def test_alpha_equals_the_krippendorff_package(raters: int, units: int, data: st.DataObject) -> None:
+    rating = st.one_of(st.integers(1, 10).map(float), st.just(float("nan")))
+    table = np.array(data.draw(st.lists(st.lists(rating, min_size=units, max_size=units), min_size=raters, max_size=raters)))
+    found = krippendorff_alpha(table)
+    pairable = table[:, (~np.isnan(table)).sum(0) >= 2]
+    values = pairable[~np.isnan(pairable)]
+    if values.size < 2 or np.ptp(values) == 0:
+        assert found is None
+        return
+    expected = krippendorff.alpha(reliability_data=table, level_of_measurement="interval")
+    assert found == pytest.approx(expected, abs=1e-9)
+
+
+def test_deviation_of_repeats() -> None:
+    # Variances with n - 1: 0.5 and 2 for the pairs, weighted alike; the unit rated once says nothing.
+    table = np.array([[5, 8, 3], [6, 6, np.nan]])
+    assert within_unit_deviation(table) == pytest.approx(((0.5 + 2) / 2) ** 0.5)
+    assert within_unit_deviation(np.array([[1.0, np.nan]])) is None
+
+
+def test_a_clustered_mean_is_wider_when_clusters_agree() -> None:
+    rng = np.random.default_rng(5)
+    questions = rng.normal(6, 2, 80)
+    values = np.repeat(questions, 2)
+    clusters = np.repeat(np.arange(80), 2)
+    apart = clustered_mean(values, np.arange(160))
+    together = clustered_mean(values, clusters)
+    # Two equal turns carry the information of one question: the interval must be that of 80 values, not of 160.
+    expected = stats.bootstrap((questions,), np.mean, n_resamples=20_000, method="percentile", rng=rng).confidence_interval
+    assert together.low == pytest.approx(expected.low, abs=0.06) and together.high == pytest.approx(expected.high, abs=0.06)
+    assert together.high - together.low > 1.25 * (apart.high - apart.low)
+
+
+def test_unlike_clusters_weigh_by_their_values() -> None:
+    found = clustered_mean(np.array([1.0, 1, 1, 7]), np.array([0, 0, 0, 1]))
+    assert found.value == 2.5
+    assert (found.low, found.high) == (1.0, 7.0)
+
+
+def test_the_slope_equals_scipy_and_its_interval_covers() -> None:
+    rng = np.random.default_rng(6)
+    inside = 0
+    for trial in range(200):
+        clusters = np.repeat(np.arange(40), 3)
+        x = rng.normal(3, 1, 120)
+        y = 5 + 0.4 * x + rng.normal(0, 1, 40)[clusters] + rng.normal(0, 0.5, 120)
+        found = clustered_slope(x, y, clusters, draws=400, seed=trial)
+        assert found is not None
+        assert found.value == pytest.approx(stats.linregress(x, y).slope)
+        inside += found.low <= 0.4 <= found.high
+    assert 0.88 <= inside / 200 <= 0.99
+    assert clustered_slope(np.ones(5), np.arange(5), np.arange(5)) is None

@@ -85,3 +85,62 @@ def test_an_answer_in_no_language_is_unfaithful_and_counted(folder: RunFolder) -
     (cell,) = summarise(folder)
     assert (cell.value, cell.n, cell.failures, cell.states) == (0.5, 2, 0, {"ok": 1, "empty": 1})
     assert "lid:lid176:x" in cell.signature
+
+
+def verdict(item: str, turn: int, rating: float | None, *, variant: str = "base", repeat: int = 0, attempt: int = 0) -> dict:
+    return {
+        "key": f"{variant}{item}{turn}{repeat}{attempt}", "answer": f"{variant}{item}{turn}", "item": item, "variant": variant,
+        "task": "xcopa", "language": "zh", "profile": "p", "category": "math" if item == "0" else "writing", "turn": turn,
+        "repeat": repeat, "try": attempt, "judge": "j:m:1", "state": "unparsable" if rating is None else "ok", "rating": rating,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def graded(tmp_path: Path, folder: RunFolder) -> RunFolder:
+    (tmp_path / "items" / "items.jsonl").unlink()
+    with folder.log("items") as log:
+        log.append(
+            {"key": str(i), "task": "xcopa", "language": "zh", "profile": "p", "turns": ["a", "b"],
+             "doc": {"category": "math" if i == 0 else "writing"}} for i in range(3)
+        )  # fmt: skip
+    return folder
+
+
+def test_ratings_by_turn_and_category(graded: RunFolder) -> None:
+    with graded.log("verdicts") as log:
+        log.append([verdict("0", 1, 8), verdict("0", 2, 4), verdict("1", 1, 6), verdict("1", 2, None), verdict("2", 1, None)])
+        # A verdict that could not be read, read at the second try.
+        log.append([verdict("2", 1, 3, attempt=1)])
+    with graded.log("ungraded") as log:
+        log.append([{**verdict("2", 2, None), "state": "failed", "reason": "no reply in time"}])
+    found = {cell.metric: cell for cell in summarise(graded)}
+    # FastChat's mean: over all kept (question, turn) rows.
+    assert found["rating"].value == pytest.approx((8 + 4 + 6 + 3) / 4)
+    assert (found["rating"].n, found["rating"].failures, found["rating"].planned) == (6, 2, 6)
+    assert found["rating"].states == {"ok": 4, "unparsable": 1, "failed": 1}
+    assert found["rating_turn1"].value == pytest.approx((8 + 6 + 3) / 3)
+    assert found["rating_turn2"].value == 4 and found["rating_turn2"].failures == 2
+    assert found["rating_math"].value == 6 and found["rating_math"].planned == 2
+    assert "judge:j:m:1" in found["rating"].signature
+    results = {**graded.read_json("variants.json"), "cells": [cell.as_dict() for cell in found.values()]}
+    assert any("2 of 6 gradings have no rating" in note for note in notes(results))
+    line = next(line for line in table_lines(results) if line.metric.startswith("judge's rating, 1 to 10"))
+    assert (line.value, line.n, line.failures) == ("5.25", "6", "2")
+
+
+def test_repeats_are_one_value_and_pairs_are_by_turn(graded: RunFolder) -> None:
+    with graded.log("verdicts") as log:
+        log.append([verdict("0", 1, 4), verdict("0", 1, 6, repeat=1), verdict("0", 2, 2), verdict("0", 2, 2, repeat=1)])
+        log.append([verdict("0", 1, 9, variant="lens"), verdict("1", 1, 1, variant="lens")])
+    found = {(cell.variant, cell.metric): cell for cell in summarise(graded)}
+    assert found["base", "rating"].value == pytest.approx((5 + 2) / 2)
+    assert found["base", "rating"].planned == 12
+    # Only turn 1 of question 0 was graded for both.
+    assert found["lens", "rating"].delta == pytest.approx(9 - 5)
+
+
+def test_unlike_judges_never_share_a_column(graded: RunFolder) -> None:
+    with graded.log("verdicts") as log:
+        log.append([verdict("0", 1, 4), {**verdict("0", 1, 9), "key": "other", "judge": "k:m:2"}])
+    values = {cell.source: cell.value for cell in summarise(graded) if cell.metric == "rating"}
+    assert values == {"j:m:1": 4, "k:m:2": 9}

@@ -21,7 +21,7 @@ _COMMANDS = {
     "fidelity": ("lensbench.cli.fidelity", "Identify the language of the answers of a run."),
     "calibrate": ("lensbench.cli.calibrate", "Check a judge: agreement, length, language."),
     "show": ("lensbench.cli.show", "Show the table of a run."),
-    "ls": ("lensbench.cli.ls", "List methods, backbones, tasks, languages or profiles."),
+    "ls": ("lensbench.cli.ls", "List methods, backbones, tasks, languages, profiles or judges."),
     "tasks": ("lensbench.cli.tasks", "Validate, describe or export tasks."),
     "data": ("lensbench.cli.data", "Turn original release files into a data folder."),
     "doctor": ("lensbench.cli.doctor", "Check what this machine has and what is missing."),

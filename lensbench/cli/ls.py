@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-_KINDS = ("methods", "backbones", "tasks", "languages", "profiles")
+_KINDS = ("methods", "backbones", "tasks", "languages", "profiles", "judges")
 
 
 @click.command()
@@ -55,6 +55,8 @@ def _rows(kind: str, include: tuple[Path, ...]) -> list[dict[str, Any]]:
 
         shown = ("code", "name", "native", "script", "direction", "glotlid", "codes")
         return [language.model_dump(mode="json", include=set(shown)) for language in languages().values()]
+    if kind == "judges":
+        return _judges()
     from lensbench.tasks import TaskRegistry
 
     registry = TaskRegistry(include)
@@ -68,6 +70,17 @@ def _rows(kind: str, include: tuple[Path, ...]) -> list[dict[str, Any]]:
         {"name": e.name, "profile": e.file.profile, "title": e.file.title or e.name, "rows": e.file.rows,
          "languages": sorted(e.file.languages)}
         for e in registry.entries()
+    ]  # fmt: skip
+
+
+def _judges() -> list[dict[str, Any]]:
+    from lensbench.judging.registry import judges, read_judge
+
+    found = [(path, read_judge(path)) for path in judges().values()]
+    return [
+        {"name": j.judge, "title": j.title, "model": j.model or "--model", "server": j.endpoint.base_url or "the provider",
+         "prices": str(j.prices.date) if j.prices else None, "file": str(path)}
+        for path, j in found
     ]  # fmt: skip
 
 

@@ -60,7 +60,7 @@ def estimate(
             continue
         new[request] = counter.count(messages)
     lengths = [usage.completion_tokens for reply in earlier if (usage := Usage.read(reply.usage))]
-    per_verdict = sum(lengths) / len(lengths) if lengths else judge.file.expected_output_tokens
+    per_verdict = sum(lengths) / len(lengths) if lengths else min(judge.file.expected_output_tokens, judge.file.max_tokens)
     source = f"mean of {len(lengths)} verdicts of this judge" if lengths else "expected_output_tokens of the judge"
     prompt, completion = sum(new.values()), round(per_verdict * len(new))
     prices, limits = judge.file.prices, judge.file.limits

@@ -17,7 +17,7 @@ from lensbench.judging.prompts import PromptSet, load_prompts
 from lensbench.judging.schema import JudgeFile
 from lensbench.yamlio import explain_validation, read_yaml
 
-__all__ = ["Judge", "judges", "load_judge"]
+__all__ = ["Judge", "judges", "load_judge", "read_judge"]
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,19 @@ def judges() -> dict[str, Path]:
     return {path.stem: path for path in sorted(content_dir("judges").glob("*.yaml"))}
 
 
+def read_judge(path: Path) -> JudgeFile:
+    """One judge YAML as it stands.
+
+    Raises:
+        UsageError: a mistake in it, with file and line.
+    """
+    document = read_yaml(path)
+    try:
+        return JudgeFile.model_validate(document.data)
+    except ValidationError as error:
+        raise UsageError(explain_validation(error, JudgeFile, document)) from None
+
+
 def load_judge(name: str, *, model: str | None = None, base_url: str | None = None, tokenizer: str | None = None) -> Judge:
     """A judge by short name or path.
 
@@ -83,11 +96,7 @@ def load_judge(name: str, *, model: str | None = None, base_url: str | None = No
     path = Path(name) if name.endswith((".yaml", ".yml")) or "/" in name else known.get(name)
     if path is None:
         raise unknown_name("judge", name, known)
-    document = read_yaml(path)
-    try:
-        file = JudgeFile.model_validate(document.data)
-    except ValidationError as error:
-        raise UsageError(explain_validation(error, JudgeFile, document)) from None
+    file = read_judge(path)
     if base_url is not None:
         if not base_url.startswith(("http://", "https://")):
             raise UsageError(f"--base-url {base_url} is no web address", "Example: --base-url http://127.0.0.1:8000/v1")

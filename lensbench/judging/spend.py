@@ -56,6 +56,8 @@ class Budget:
     unknown: int = 0
     """Requests whose cost nobody knows (a lost reply, or one without usage): they count with the most they can have cost."""
     _reserved: float = field(default=0.0, repr=False)
+    _under_way: int = field(default=0, repr=False)
+    """Counted apart: sums of floats need not come back to 0, and a request would then be waited for that is long over."""
 
     def __post_init__(self) -> None:
         if self.max_usd is not None and self.prices is None:
@@ -73,10 +75,11 @@ class Budget:
     @property
     def waiting_could_help(self) -> bool:
         """Whether requests are under way that may turn out cheaper than reserved."""
-        return self._reserved > 0
+        return self._under_way > 0
 
     def reserve(self, usd: float) -> None:
         self._reserved += usd
+        self._under_way += 1
 
     def settle(self, reserved: float, actual: float) -> None:
         """A request is over.
@@ -84,7 +87,8 @@ class Budget:
         Args:
             actual: What it cost in USD; 0 when it certainly was not billed.
         """
-        self._reserved = max(0.0, self._reserved - reserved)
+        self._under_way = max(0, self._under_way - 1)
+        self._reserved = max(0.0, self._reserved - reserved) if self._under_way else 0.0
         self.spent_usd += actual
 
     def settle_unknown(self, reserved: float) -> None:

@@ -35,12 +35,12 @@ def pick_identifier(name: str, say: Callable[[str], None]) -> Identifier:
         LensbenchError: a named one cannot be had.
     """
     if name != AUTO:
-        return load_identifier(name)
+        return load_identifier(name, say=say)
     try:
-        return load_identifier("glotlid")
+        return load_identifier("glotlid", say=say)
     except LensbenchError as error:
         say(f"language of the answers: by lid.176, since GlotLID cannot be had ({error.message})")
-        return load_identifier("lid176")
+        return load_identifier("lid176", say=say)
 
 
 def identify_stage(folder: RunFolder, identifier: Identifier, log: RecordLog) -> int:

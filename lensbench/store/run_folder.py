@@ -7,8 +7,9 @@
       provenance.json      one entry per start: git, packages, hardware, model and data digests
       enhancements/lens/   delta.safetensors, subspaces.safetensors, card.json, README.md
       items/score.jsonl    one line per item and variant: log-likelihoods
-      items/answers.jsonl  one line per open question and variant: the answer
-      items/identified.jsonl   one line per answer: its language
+      items/answers.jsonl  one line per question, turn and variant: the answer
+      items/identified.jsonl   one line per conversation and identifier: the language of its answers
+      items/verdicts.jsonl     one line per grading: what the judge replied, and the rating read from it
       results.json         cells; recomputed from the items at any time
       lm_eval/             the same scores in lm-eval's own results and samples files
       report.md            the table, sample answers and provenance for a reader
