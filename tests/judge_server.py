@@ -236,7 +236,11 @@ class JudgeServer:
         for number, line in enumerate(batch.lines):
             entry: dict[str, Any] = {"id": f"line-{number}", "custom_id": line["custom_id"], "error": None}
             if self._batch_fails(number):
-                failed = {"status_code": 500, "request_id": "r", "body": {"error": {"message": "could not", "code": "server_error"}}}
+                failed = {
+                    "status_code": 500,
+                    "request_id": "r",
+                    "body": {"error": {"message": "could not", "code": "server_error"}},
+                }
                 bad.append({**entry, "response": failed if number % 2 else None, "error": {"code": "batch_expired"}})
                 continue
             digest = hashlib.sha256(json.dumps(line["body"], sort_keys=True).encode()).hexdigest()

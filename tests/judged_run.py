@@ -43,7 +43,13 @@ def build_run(path: Path, *, items: int = 4, languages: Sequence[str] = ("en", "
     targets = tuple(code for code in languages if code != "en")
     folder.begin(
         RunSpec(
-            lensbench="0", method="lens", backbone="tiny", languages=targets, profile=PROFILE, tasks=tuple(choice), data="embedded"
+            lensbench="0",
+            method="lens",
+            backbone="tiny",
+            languages=targets,
+            profile=PROFILE,
+            tasks=tuple(choice),
+            data="embedded",
         )
     )
     task = {

@@ -1,4 +1,4 @@
-"""Judging by the batch API: submitted once, waited for across kills, paid once; what a batch fails to bring is asked one by one."""
+"""Judging by the batch API: submitted once, waited for across kills, paid once; its failures are asked one by one."""
 
 from __future__ import annotations
 

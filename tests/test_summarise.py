@@ -123,7 +123,7 @@ def test_ratings_by_turn_and_category(graded: RunFolder) -> None:
     assert found["rating_math"].value == 6 and found["rating_math"].planned == 2
     assert "judge:j:m:1" in found["rating"].signature
     results = {**graded.read_json("variants.json"), "cells": [cell.as_dict() for cell in found.values()]}
-    assert any("2 of 6 gradings have no rating" in note for note in notes(results))
+    assert any("2 of 6 gradings by j have no rating" in note for note in notes(results))
     line = next(line for line in table_lines(results) if line.metric.startswith("judge's rating, 1 to 10"))
     assert (line.value, line.n, line.failures) == ("5.25", "6", "2")
 

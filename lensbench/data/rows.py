@@ -39,8 +39,13 @@ class Column(BaseModel):
     type: ColumnType = "str"
     values: tuple[Any, ...] | None = None
     optional: bool = False
+    """A row may leave it out. In a list column null and the empty list say the same."""
+    unique: bool = False
+    """No two rows of a file may have the same value."""
     length: int | None = None
     """For lists: the number of elements every row must have."""
+    of: Literal["str", "text"] | None = None
+    """For lists: what every element is."""
 
 
 class RowsSpec(BaseModel):
@@ -60,6 +65,8 @@ class RowsSpec(BaseModel):
     columns: dict[str, Column]
     splits: dict[str, int | None]
     """Split -> rows the hub has per language where that is one number, else null."""
+    hub_splits: dict[str, str] = Field(default_factory=dict)
+    """Split -> its name on the hub, where that is another."""
     codes: str | None = None
     """Key of the language table's `codes` when it is not the name."""
     hub_languages: tuple[str, ...] | None = None
@@ -136,31 +143,42 @@ def check_rows(rows: list[dict[str, Any]], spec: RowsSpec, where: str) -> None:
         where: What to call the file in a message.
 
     Raises:
-        DataError: a missing column, a wrong type, a label code outside `values`, an empty `text`; names the row and column.
+        DataError: a missing column, a wrong type, a label code outside `values`, an empty `text`, a wrong number of elements,
+            or a repeated value of a `unique` column; names the rows and the column.
     """
+    first_with: dict[tuple[str, str], int] = {}
     for number, row in enumerate(rows, start=1):
         for name, column in spec.columns.items():
-            if name not in row or row[name] is None:
+            value = row.get(name)
+            if value is None or (column.optional and column.type == "list" and value in ([], ())):
                 if column.optional:
                     continue
                 raise DataError(
                     f"{where}, row {number}: column '{name}' is missing", f"Found columns: {', '.join(map(str, row))}."
                 )
-            value: Any = row[name]
-            wrong_bool = isinstance(value, bool) and column.type == "int"
-            if wrong_bool or not _is(value, column.type):
-                raise DataError(
-                    f"{where}, row {number}, column '{name}': expected {column.type}, found {type(value).__name__} {value!r}"
-                )
-            if column.values is not None and value not in column.values:
-                raise DataError(
-                    f"{where}, row {number}, column '{name}': label {value!r} is none of {list(column.values)}",
-                    "The hub codes answers this way; `lensbench data import` converts the original release files.",
-                )
-            if column.type == "text" and not value.strip():
-                raise DataError(f"{where}, row {number}, column '{name}': empty text")
-            if column.length is not None and len(value) != column.length:
-                raise DataError(f"{where}, row {number}, column '{name}': expected {column.length} elements, found {len(value)}")
+            _check_value(value, column, f"{where}, row {number}, column '{name}'")
+            if column.unique:
+                earlier = first_with.setdefault((name, canonical_json(value)), number)
+                if earlier != number:
+                    raise DataError(f"{where}, rows {earlier} and {number}, column '{name}': both have {value!r}")
+
+
+def _check_value(value: Any, column: Column, where: str) -> None:
+    wrong_bool = isinstance(value, bool) and column.type == "int"
+    if wrong_bool or not _is(value, column.type):
+        raise DataError(f"{where}: expected {column.type}, found {type(value).__name__} {value!r}")
+    if column.values is not None and value not in column.values:
+        raise DataError(
+            f"{where}: label {value!r} is none of {list(column.values)}",
+            "The hub codes answers this way; `lensbench data import` converts the original release files.",
+        )
+    if column.type == "text" and not value.strip():
+        raise DataError(f"{where}: empty text")
+    if column.length is not None and len(value) != column.length:
+        raise DataError(f"{where}: expected {column.length} elements, found {len(value)}")
+    if column.of is not None:
+        for position, element in enumerate(value, start=1):
+            _check_value(element, Column(type=column.of), f"{where}, element {position}")
 
 
 def _is(value: Any, kind: ColumnType) -> bool:

@@ -126,7 +126,8 @@ class Hub:
 
     def load(self, spec: RowsSpec, language: Language, split: str, revision: str | None = None) -> Rows:
         config = spec.config_of(language)
-        wanted = f"{spec.hub} (config {config}, split {split})"
+        hub_split = spec.hub_splits.get(split, split)
+        wanted = f"{spec.hub} (config {config}, split {hub_split})"
         if not self.has(spec, language, split):
             raise UnavailableError(f"the hub has no {spec.rows} rows in {language.name}", spec.note)
         try:
@@ -135,7 +136,7 @@ class Hub:
 
             sha = revision or HfApi().dataset_info(spec.hub, revision=spec.revision, timeout=20).sha
             name = None if spec.single_config else config
-            table = datasets.load_dataset(spec.hub, name, split=split, revision=sha)
+            table = datasets.load_dataset(spec.hub, name, split=hub_split, revision=sha)
         except ImportError as error:
             raise UnavailableError(f"the package '{error.name}' is missing", "pip install 'lensbench[engines]'") from None
         except Exception as error:

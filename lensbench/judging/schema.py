@@ -62,6 +62,12 @@ class RatingScale(_Strict):
     tries: int = Field(default=2, ge=1, le=5)
     """How often an answer is graded at most until a verdict can be read; after that it stays unscored."""
 
+    @model_validator(mode="after")
+    def _rising(self) -> RatingScale:
+        if not self.low < self.high:
+            raise ValueError(f"low ({self.low:g}) must be below high ({self.high:g})")
+        return self
+
 
 class Limits(_Strict):
     """How fast requests go out."""

@@ -107,6 +107,7 @@ def _through_batches(
     """
     judge, cache = request.judge, _cache(request)
     fetched: list[str] = []
+    failed: set[str] = set()
 
     def collect(batch: str) -> None:
         with progress.stage(f"batch {batch}", 1) as advance:
@@ -119,6 +120,7 @@ def _through_batches(
             result = client.wait(batch, look)
             advance(1, f"{len(result.replies)} replies, {len(result.failures)} failures")
         fetched.append(batch)
+        failed.update(result.failures)
         for key, reply in result.replies.items():
             if key in replies:
                 continue
@@ -137,7 +139,7 @@ def _through_batches(
     for unit, attempt in units:
         body = judge.body(list(unit.messages))
         key = judge.request_hash(body, unit.repeat, attempt)
-        if key in replies or key in bodies or (cache is not None and cache.get(key) is not None):
+        if key in replies or key in bodies or key in failed or (cache is not None and cache.get(key) is not None):
             continue
         bodies[key] = body
         factor = judge.file.prices.batch_factor if judge.file.prices else 1.0

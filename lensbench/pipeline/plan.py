@@ -146,12 +146,8 @@ def make_plan(request: RunRequest) -> Plan:
 def _plan_task(
     registry: TaskRegistry, name: str, request: RunRequest, languages: tuple[str, ...], source: DataSource
 ) -> tuple[list[PlannedTask], list[str]]:
-    name, _, wanted = name.partition("@")
-    if wanted:
-        registry.profile(wanted)
-    entry = registry.find(name, wanted or request.profile)
-    if wanted and entry.file.profile != wanted:
-        raise UsageError(f"task '{name}' has no profile '{wanted}'", f"It has: {entry.file.profile}.")
+    entry = registry.find(name, request.profile)
+    name = entry.name
     profile = registry.profile(entry.file.profile)
     found, missing = [], []
     for code in (CENTRAL, *languages):

@@ -79,15 +79,21 @@ class TaskRegistry:
     def find(self, name: str, profile: str) -> TaskEntry:
         """The task of a name in a profile; one that is not in it is asked under its only profile, or under `open`.
 
+        Args:
+            name: `mt_bench`, or `open_questions@mt-bench` for one profile of a task and no other.
+
         Raises:
             UsageError: no such task (with the nearest name), or not in this profile.
         """
+        name, _, wanted = name.partition("@")
+        if wanted:
+            profile = self.profile(wanted).profile
         if (name, profile) in self._tasks:
             return self._tasks[name, profile]
         others = [p for n, p in self._tasks if n == name]
         if not others:
             raise unknown_name("task", name, self.names())
-        if len(others) == 1 or _OPEN in others:
+        if not wanted and (len(others) == 1 or _OPEN in others):
             return self._tasks[name, others[0] if len(others) == 1 else _OPEN]
         raise UsageError(
             f"task '{name}' has no profile '{profile}'", f"It has: {', '.join(sorted(others))}. Write {name}@{others[0]}."

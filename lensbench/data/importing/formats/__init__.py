@@ -16,10 +16,12 @@ from lensbench.data.importing.formats.lens_probing import LENS_PROBING
 from lensbench.data.importing.formats.mgsm import MGSM
 from lensbench.data.importing.formats.mmlu_arabic import MMLU_ARABIC
 from lensbench.data.importing.formats.mmlu_english import MMLU_ENGLISH
+from lensbench.data.importing.formats.mt_bench import MT_BENCH
 from lensbench.data.importing.formats.multiq import MULTIQ
 from lensbench.data.importing.formats.not_yet import NOT_YET
 from lensbench.data.importing.formats.ntrex import NTREX
 from lensbench.data.importing.formats.story_cloze import STORY_CLOZE
+from lensbench.data.importing.formats.vicuna import VICUNA
 from lensbench.data.importing.formats.xcopa import XCOPA
 from lensbench.data.importing.formats.xwinograd import XWINOGRAD
 from lensbench.data.importing.model import Format
@@ -38,6 +40,8 @@ FORMATS: tuple[Format, ...] = (
     MMLU_ARABIC,
     JMMLU,
     EXAMS,
+    MT_BENCH,
+    VICUNA,
     MULTIQ,
     NTREX,
     MGSM,

@@ -1,0 +1,44 @@
+"""The 80 questions of Vicuna, a single turn each: `questions_<Language>.jsonl` of MultilingualSIFT."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from lensbench.data.importing.model import Context, Format, Original, Skip, Split
+from lensbench.data.importing.reading import column, json_lines
+from lensbench.errors import DataError
+from lensbench.languages import languages
+
+__all__ = ["VICUNA"]
+
+_NAME = re.compile(r"questions_([A-Za-z]+)\.jsonl")
+_COLUMNS = ("question_id", "text", "category")
+
+
+def _recognise(original: Original) -> str | Skip | None:
+    match = _NAME.fullmatch(original.path.name)
+    if match is None or not all(name in original.first_object for name in _COLUMNS):
+        return None
+    known = any(language.name == match[1] for language in languages().values())
+    return original.name if known else Skip(f"Vicuna's questions, but language '{match[1]}' is not in the language table")
+
+
+def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]:
+    by_name = {language.name: language for language in languages().values()}
+    for original in originals:
+        rows: list[dict[str, Any]] = []
+        lines: dict[int, int] = {}
+        for number, record in json_lines(original):
+            where = f"{original}, line {number}"
+            question_id, prompt = column(record, "question_id", int, where), column(record, "text", str, where)
+            if lines.setdefault(question_id, number) != number:
+                raise DataError(f"{where}, column 'question_id': {question_id} stands in line {lines[question_id]} too")
+            if not prompt.strip():
+                raise DataError(f"{where}, column 'text': empty text")
+            rows.append({"question_id": question_id, "category": column(record, "category", str, where), "prompt": prompt})
+        yield Split("vicuna80", by_name[_NAME.sub(r"\1", original.path.name)], "test", rows, (original,), "Apache-2.0")
+
+
+VICUNA = Format("vicuna80", _recognise, _convert)
