@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from lensbench.languages import CENTRAL
 
-__all__ = ["RunSpec", "TaskChoice", "differences"]
+__all__ = ["MethodChoice", "RunSpec", "TaskChoice", "differences"]
 
 
 class TaskChoice(BaseModel):
@@ -26,6 +26,15 @@ class TaskChoice(BaseModel):
     """Row definition that serves it; None when the task names its own data set."""
 
 
+class MethodChoice(BaseModel):
+    """One method that is fitted, as planned; its variant has the method's name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    method: str
+    config: dict[str, Any] = Field(default_factory=dict)
+
+
 class RunSpec(BaseModel):
     """The resolved specification of a run; two runs with equal specs ask the same questions of the same models."""
 
@@ -33,8 +42,7 @@ class RunSpec(BaseModel):
 
     lensbench: str
     """Version of the package."""
-    method: str | None
-    method_config: dict[str, Any] = Field(default_factory=dict)
+    methods: tuple[MethodChoice, ...] = ()
     backbone: str
     languages: tuple[str, ...]
     """Target languages; the central language is always there too."""
@@ -51,6 +59,11 @@ class RunSpec(BaseModel):
     device: str = "auto"
     dtype: str = "auto"
     seed: int = 42
+
+    @property
+    def title(self) -> str:
+        """The methods in one word."""
+        return "+".join(choice.method for choice in self.methods) or "base only"
 
     @property
     def all_languages(self) -> tuple[str, ...]:
@@ -72,19 +85,24 @@ def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> l
         if isinstance(before, dict) and isinstance(now, dict):
             lines += differences(before, now, f"{prefix}{key}.")
         elif key == "tasks":
-            lines += _task_differences(before or [], now or [])
+            lines += _named_differences("task", ("task", "language"), before or [], now or [])
+        elif key == "methods":
+            lines += _named_differences("method", ("method",), before or [], now or [])
         else:
             lines.append(f"{prefix}{key}: {before!r} there, {now!r} here")
     return lines
 
 
-def _task_differences(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> list[str]:
-    def named(tasks: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
-        return {(t["task"], t["language"]): t for t in tasks}
+def _named_differences(kind: str, key: tuple[str, ...], before: list[dict[str, Any]], now: list[dict[str, Any]]) -> list[str]:
+    """Differences of two lists whose entries have names."""
+
+    def named(entries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        return {" in ".join(entry[part] for part in key): entry for entry in entries}
 
     old, new = named(before), named(now)
-    lines = [f"task {t} in {language}: there only" for t, language in old if (t, language) not in new]
-    lines += [f"task {t} in {language}: here only" for t, language in new if (t, language) not in old]
-    for key in old.keys() & new.keys():
-        lines += differences(old[key], new[key], f"task {key[0]} in {key[1]}, ")
+    lines = [f"{kind} {name}: there only" for name in old if name not in new]
+    lines += [f"{kind} {name}: here only" for name in new if name not in old]
+    for name in old:
+        if name in new:
+            lines += differences(old[name], new[name], f"{kind} {name}, ")
     return lines

@@ -19,7 +19,7 @@ from lensbench.store.records import read_records
 
 def spec(**changes: object) -> RunSpec:
     task = TaskChoice(task="xcopa", language="zh", profile="lens-paper", protocol="0123456789ab", rows="xcopa")
-    fields = {"lensbench": "0", "method": "lens", "method_config": {"rank": 1, "push_strength": {"zh": 0.5}}, "backbone": "b",
+    fields = {"lensbench": "0", "methods": ({"method": "lens", "config": {"rank": 1, "push_strength": {"zh": 0.5}}},), "backbone": "b",
               "languages": ("zh",), "profile": "lens-paper", "tasks": (task,), "data": "embedded"}  # fmt: skip
     return RunSpec.model_validate({**fields, **changes})
 
@@ -152,11 +152,11 @@ def test_another_spec_is_refused_with_the_difference(tmp_path: Path) -> None:
         log.append([{"key": "a"}])
     before = (folder.path / "run.json").read_bytes()
     task = TaskChoice(task="xwinograd", language="zh", profile="lens-paper", protocol="ab", rows="xwinograd")
-    other = spec(seed=7, method_config={"rank": 1, "push_strength": {"zh": 0.9}}, tasks=(task,))
+    other = spec(seed=7, methods=({"method": "lens", "config": {"rank": 1, "push_strength": {"zh": 0.9}}},), tasks=(task,))
     with pytest.raises(UsageError) as caught:
         folder.begin(other)
     lines = [line.strip() for line in caught.value.message.splitlines()[1:]]
-    assert lines == ["method_config.push_strength.zh: 0.5 there, 0.9 here", "seed: 42 there, 7 here",
+    assert lines == ["method lens, config.push_strength.zh: 0.5 there, 0.9 here", "seed: 42 there, 7 here",
                      "task xcopa in zh: there only", "task xwinograd in zh: here only"]  # fmt: skip
     assert caught.value.exit_code == 2
     assert (folder.path / "run.json").read_bytes() == before

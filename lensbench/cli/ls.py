@@ -36,10 +36,12 @@ def command(kind: str, include: tuple[Path, ...], as_json: bool) -> None:
 
 def _rows(kind: str, include: tuple[Path, ...]) -> list[dict[str, Any]]:
     if kind == "methods":
-        from lensbench.methods import methods
+        from lensbench.methods import BrokenPlugin, methods
 
         return [
-            {"name": m.name, "kind": m.kind, "needs": list(m.needs), "changes": m.changes, "source": m.source, "origin": m.origin}
+            {"name": m.name, "kind": "broken", "needs": [], "changes": m.reason, "source": None, "origin": m.origin}
+            if isinstance(m, BrokenPlugin)
+            else {name: getattr(m, name) for name in ("name", "kind", "needs", "changes", "source", "origin")}
             for m in methods().values()
         ]
     if kind == "backbones":
@@ -85,7 +87,7 @@ def _judges() -> list[dict[str, Any]]:
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
     if isinstance(value, dict):
         return ", ".join(f"{k}: {'/'.join(v) if isinstance(v, list) else v}" for k, v in value.items())

@@ -11,7 +11,9 @@ from lensbench.errors import UsageError
 
 
 @click.command(epilog="Exit codes: 0 done, 1 the run failed, 2 the command was wrong, 130 stopped; the same command goes on.")
-@click.option("-m", "--method", metavar="NAME", help="Method to fit; without it only the untouched backbone is scored.")
+@click.option(
+    "-m", "--method", metavar="NAMES", help="Methods to fit, by comma; none: only the untouched backbone is scored."
+)
 @click.option("-b", "--backbone", required=True, metavar="NAME|HUB|PATH", help="Short name, hub id or model folder.")
 @click.option(
     "-l", "--languages", default="zh", show_default=True, metavar="CODES", help="Target languages; English is always there."
@@ -67,7 +69,7 @@ def command(**options: Any) -> None:
         raise UsageError("--tasks names no task", "Example: --tasks xcopa,xstory_cloze")
     request = RunRequest(
         backbone=options["backbone"],
-        method=options["method"],
+        methods=tuple(m.strip() for m in (options["method"] or "").split(",") if m.strip()),
         languages=parse_languages(options["languages"]),
         tasks=tuple(t.strip() for t in tasks.split(",") if t.strip()) if tasks else None,
         **{
@@ -110,7 +112,10 @@ def default_out(plan: Any) -> Path:
     """`runs/<method>-<backbone>-<languages>-<hash>`: the same options name the same folder, so the same command goes on."""
     spec = plan.spec
     backbone = spec.backbone.rstrip("/").split("/")[-1]
-    return Path("runs") / "-".join([spec.method or "base", backbone, "_".join(spec.languages) or "en", spec.digest])
+    methods = "+".join(choice.method for choice in spec.methods) or "base"
+    return Path("runs") / "-".join([methods, backbone, "_".join(spec.languages) or "en", spec.digest])
+        ["+".join(c.method for c in spec.methods) or "base", backbone, "_".join(spec.languages) or "en", spec.digest]
+    )
 
 
 def show_plan(plan: Any, out: Path, *, as_json: bool) -> None:
@@ -120,7 +125,7 @@ def show_plan(plan: Any, out: Path, *, as_json: bool) -> None:
         print_json({"out": str(out), "spec": plan.spec.model_dump(mode="json"), "gaps": list(plan.gaps)})
         return
     spec = plan.spec
-    click.echo(f"method    {spec.method or '(none: only the backbone)'}")
+    click.echo(f"method    {', '.join(c.method for c in spec.methods) or '(none: only the backbone)'}")
     click.echo(f"backbone  {plan.backbone.title}")
     click.echo(f"languages {', '.join(spec.all_languages)}")
     click.echo(f"data      {plan.source.describe()}")
@@ -139,7 +144,7 @@ def show_plan(plan: Any, out: Path, *, as_json: bool) -> None:
     print_table(("task", "lang", "profile", "rows", "split", "protocol"), rows)
     for gap in plan.gaps:
         click.echo(f"not available: {gap}")
-    if spec.method_config:
-        click.echo(f"configuration of {spec.method}:")
-        for key, value in spec.method_config.items():
+    for choice in spec.methods:
+        click.echo(f"configuration of {choice.method}:")
+        for key, value in choice.config.items():
             click.echo(f"  {key}: {value}")

@@ -29,7 +29,7 @@ def command(run: Path, everything: bool, as_json: bool) -> None:
         print_json(results)
         return
     spec = folder.spec()
-    click.echo(f"{spec.method or 'base only'} on {spec.backbone}, {', '.join(spec.all_languages)}; profile {spec.profile}")
+    click.echo(f"{spec.title} on {spec.backbone}, {', '.join(spec.all_languages)}; profile {spec.profile}")
     if not (run / "results.json").is_file():
         click.echo("unfinished: the table goes as far as the run got; give its command again to go on")
     print_results(results, everything=everything)

@@ -1,5 +1,5 @@
-"""Enhancement methods: `fit(backbone, corpora, config) -> Enhancement`."""
+"""Methods: what turns a backbone into a better one."""
 
-from lensbench.methods.registry import MethodInfo, get_method, load_method, methods
+from lensbench.methods.registry import BrokenPlugin, MethodInfo, config_model, get_method, load_method, methods
 
-__all__ = ["MethodInfo", "get_method", "load_method", "methods"]
+__all__ = ["BrokenPlugin", "MethodInfo", "config_model", "get_method", "load_method", "methods"]

@@ -8,14 +8,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from lensbench.data.corpora import Corpora
-from lensbench.data.sources import DataSource
+from lensbench.data.sources import DataSource, Origin
 from lensbench.methods.config import MethodConfig
 
 if TYPE_CHECKING:
     from lensbench.backbones.load import LoadedBackbone
 
-__all__ = ["Cost", "Enhancement", "Method", "Progress", "SilentProgress"]
+__all__ = ["Cost", "Enhancement", "HasOrigins", "Method", "Progress", "SilentProgress"]
 
 
 @dataclass(frozen=True)
@@ -71,6 +70,15 @@ class SilentProgress:
         self.notes.append(text)
 
 
+class HasOrigins(Protocol):
+    """What a method learns from."""
+
+    @property
+    def origins(self) -> Mapping[str, Origin]:
+        """`<rows>/<language>` -> where they came from."""
+        ...
+
+
 class Enhancement(Protocol):
     """What a method leaves behind."""
 
@@ -99,10 +107,17 @@ class Method(Protocol):
 
     def corpora(
         self, source: DataSource, languages: tuple[str, ...], config: Any, revisions: Mapping[str, str] | None = None
-    ) -> Corpora:
-        """Load what the method learns from; checked before any model is loaded."""
+    ) -> HasOrigins:
+        """Load what the method learns from, in a type of its own; checked before any model is loaded.
+
+        Args:
+            languages: Codes, the central language first.
+            revisions: Hub commit by row definition, when a run goes on.
+        """
         ...
 
-    def fit(self, loaded: LoadedBackbone, corpora: Corpora, config: Any, progress: Progress) -> Enhancement: ...
+    def fit(self, loaded: LoadedBackbone, corpora: Any, config: Any, progress: Progress) -> Enhancement:
+        """Learn, and leave the backbone as it was."""
+        ...
 
     def load(self, folder: Path, backbone_digest: str) -> Enhancement: ...

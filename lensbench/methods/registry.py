@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any
 
-from lensbench.errors import unknown_name
+from lensbench.errors import UnavailableError, unknown_name
 
 if TYPE_CHECKING:
     from lensbench.methods.base import Method
+    from lensbench.methods.config import MethodConfig
 
-__all__ = ["MethodInfo", "get_method", "load_method", "methods"]
+__all__ = ["GROUP", "BrokenPlugin", "MethodInfo", "config_model", "get_method", "load_method", "methods"]
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,23 @@ class MethodInfo:
     source: str
     target: str
     """`module:attribute` of the Method object."""
+    config: str
+    """`module:attribute` of its configuration model; the module may hold PRESETS. Importing it must load nothing heavy."""
     origin: str = "lensbench"
     """The package it comes from."""
 
+
+@dataclass(frozen=True)
+class BrokenPlugin:
+    """A method of an installed package that cannot be imported."""
+
+    name: str
+    origin: str
+    reason: str
+
+
+GROUP = "lensbench.methods"
+"""Entry points of this group name a MethodInfo each, under the method's name."""
 
 _BUILT_IN = (
     MethodInfo(
@@ -41,29 +57,67 @@ _BUILT_IN = (
         changes="every parameter of the last blocks",
         source="arXiv 2410.04407",
         target="lensbench.methods.lens:METHOD",
+        config="lensbench.methods.lens.config:LensConfig",
     ),
 )
 
 
-def methods() -> dict[str, MethodInfo]:
-    """All methods by name."""
-    return {info.name: info for info in _BUILT_IN}
+def methods() -> dict[str, MethodInfo | BrokenPlugin]:
+    """All methods by name: the built-in ones, then those of installed packages (entry points `lensbench.methods`)."""
+    table: dict[str, MethodInfo | BrokenPlugin] = {info.name: info for info in _BUILT_IN}
+    for name, entry in _entry_points().items():
+        table.setdefault(name, _from_plugin(name, entry))
+    return table
 
 
 def get_method(name: str) -> MethodInfo:
-    """A method by name.
+    """A method by name; of the plugins only the one asked for is imported.
 
     Raises:
         UsageError: unknown; names the nearest.
+        UnavailableError: the plugin that has it cannot be imported.
     """
-    table = methods()
-    if name not in table:
-        raise unknown_name("method", name, table)
-    return table[name]
+    built_in = {info.name: info for info in _BUILT_IN}
+    if name in built_in:
+        return built_in[name]
+    entries = _entry_points()
+    if name not in entries:
+        raise unknown_name("method", name, [*built_in, *entries])
+    found = _from_plugin(name, entries[name])
+    if isinstance(found, BrokenPlugin):
+        raise UnavailableError(f"method '{name}' of the package '{found.origin}' cannot be used: {found.reason}")
+    return found
 
 
 def load_method(name: str) -> Method:
     """The method itself; imports what it needs."""
-    module, attribute = get_method(name).target.split(":")
-    method: Method = getattr(importlib.import_module(module), attribute)
+    method: Method = _attribute(get_method(name).target)
     return method
+
+
+def config_model(name: str) -> tuple[type[MethodConfig], dict[str, dict[str, Any]]]:
+    """A method's configuration model and its presets, without importing what the method computes with."""
+    target = get_method(name).config
+    presets = getattr(importlib.import_module(target.split(":")[0]), "PRESETS", {})
+    return _attribute(target), presets
+
+
+def _attribute(target: str) -> Any:
+    module, attribute = target.split(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def _entry_points() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name)}
+
+
+def _from_plugin(name: str, entry: EntryPoint) -> MethodInfo | BrokenPlugin:
+    origin = entry.dist.name if entry.dist else entry.value
+    try:
+        info = entry.load()
+    except Exception as error:
+        # Whatever a stranger's module raises on import, the other methods must still work.
+        return BrokenPlugin(name, origin, f"{type(error).__name__}: {error}")
+    if not isinstance(info, MethodInfo) or info.name != name:
+        return BrokenPlugin(name, origin, f"{entry.value} is no MethodInfo named '{name}'")
+    return replace(info, origin=origin)

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-from pydantic import ValidationError
 
 from lensbench import __version__
 from lensbench.backbones import Backbone, get_backbone
 from lensbench.data.sources import EMBEDDED, DataSource, open_data
 from lensbench.errors import UsageError
 from lensbench.languages import CENTRAL, get_language
-from lensbench.methods import get_method
 from lensbench.methods.config import MethodConfig
-from lensbench.spec import RunSpec, TaskChoice
+from lensbench.pipeline.method_configs import method_configs
+from lensbench.spec import MethodChoice, RunSpec, TaskChoice
 from lensbench.tasks import TaskInLanguage, TaskRegistry, resolve
-from lensbench.yamlio import explain_validation, read_yaml
 
 __all__ = ["Plan", "PlannedTask", "RunRequest", "make_plan"]
 
@@ -32,7 +28,7 @@ class RunRequest:
     """What a user asked for, before names are looked up."""
 
     backbone: str
-    method: str | None = None
+    methods: tuple[str, ...] = ()
     languages: tuple[str, ...] = ("zh",)
     tasks: tuple[str, ...] | None = None
     profile: str = "lens-paper"
@@ -76,7 +72,8 @@ class Plan:
     tasks: tuple[PlannedTask, ...]
     gaps: tuple[str, ...]
     """Tasks a language does not have, in words; nothing is asked for them."""
-    config: MethodConfig | None
+    configs: Mapping[str, MethodConfig]
+    """By method, in the order in which they are fitted."""
     trust: bool = False
     revision: str | None = None
     notes: tuple[str, ...] = field(default=())
@@ -92,7 +89,7 @@ def make_plan(request: RunRequest) -> Plan:
     languages = tuple(dict.fromkeys(get_language(c).code for c in request.languages if c != CENTRAL))
     if request.limit is not None and request.limit < 1:
         raise UsageError(f"--limit must be at least 1, found {request.limit}")
-    config = _method_config(request, backbone, languages) if request.method else None
+    configs = method_configs(request, backbone, languages)
     data = request.data or os.environ.get("LENSBENCH_DATA")
     source = open_data(data)
     registry = TaskRegistry(request.include, trust=request.trust)
@@ -120,8 +117,7 @@ def make_plan(request: RunRequest) -> Plan:
             raise UsageError(f"no task has rows in '{code}' from {source.describe()}", "\n  ".join(g for g in gaps if code in g))
     spec = RunSpec(
         lensbench=__version__,
-        method=request.method,
-        method_config=config.model_dump(mode="json") if config else {},
+        methods=tuple(MethodChoice(method=name, config=config.model_dump(mode="json")) for name, config in configs.items()),
         backbone=request.backbone,
         languages=languages,
         profile=request.profile,
@@ -140,7 +136,7 @@ def make_plan(request: RunRequest) -> Plan:
         dtype=request.dtype,
         seed=request.seed,
     )  # fmt: skip
-    return Plan(spec, backbone, source, tuple(planned), tuple(gaps), config, request.trust, request.revision)
+    return Plan(spec, backbone, source, tuple(planned), tuple(gaps), configs, request.trust, request.revision)
 
 
 def _plan_task(
@@ -175,51 +171,3 @@ def _data_name(data: str | None) -> str:
     if data is None:
         return "hub"
     return EMBEDDED if data == EMBEDDED else str(Path(data).resolve())
-
-
-def _method_config(request: RunRequest, backbone: Backbone, languages: Sequence[str]) -> MethodConfig:
-    """Defaults, then the backbone's preset, then the method's preset, then --config, then --set; later ones win."""
-    assert request.method is not None
-    model, presets = config_model(get_method(request.method).name)
-    document = read_yaml(request.config_file) if request.config_file else None
-    given: dict[str, Any] = dict(document.data) if document else {}
-    for override in request.overrides:
-        _set(given, override)
-    values = backbone.preset(request.method, len(languages))
-    values.update(presets.get(str(given.get("preset", "default")), {}))
-    values.setdefault("seed", request.seed)
-    for key, value in given.items():
-        # One strength given for one language leaves the preset's other languages as they are.
-        both = isinstance(value, dict) and isinstance(values.get(key), dict)
-        values[key] = {**values[key], **value} if both else value
-    try:
-        config = model.model_validate(values)
-    except ValidationError as error:
-        raise UsageError(f"method '{request.method}': " + explain_validation(error, model, document)) from None
-    config.check(languages)
-    return config
-
-
-def config_model(method: str) -> tuple[type[MethodConfig], dict[str, dict[str, Any]]]:
-    """A method's configuration model and its presets, without importing what the method computes with."""
-    from lensbench.methods.lens.config import PRESETS, LensConfig
-
-    return {"lens": (LensConfig, PRESETS)}[method]
-
-
-def _set(values: dict[str, Any], override: str) -> None:
-    """Apply one `--set key.sub=value`; the value is read as YAML."""
-    import yaml
-
-    key, equals, text = override.partition("=")
-    if not equals or not key:
-        raise UsageError(f"--set takes key=value, found '{override}'", "Example: --set push_strength.zh=0.5")
-    *parents, last = key.split(".")
-    for parent in parents:
-        values = values.setdefault(parent, {})
-        if not isinstance(values, dict):
-            raise UsageError(f"--set {override}: '{parent}' is not a mapping")
-    try:
-        values[last] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UsageError(f"--set {override}: {error}") from None

@@ -10,11 +10,10 @@ from typing import Any
 from lensbench import __version__
 from lensbench.backbones.load import LoadedBackbone, load_backbone, pick_device, pick_dtype
 from lensbench.backbones.resolve import Checkpoint, find_checkpoint
-from lensbench.data.corpora import Corpora
 from lensbench.engine.lm import LensLM
 from lensbench.errors import RunError, UsageError
 from lensbench.methods import load_method
-from lensbench.methods.base import Enhancement, Progress
+from lensbench.methods.base import Enhancement, HasOrigins, Progress
 from lensbench.pipeline.answer import answer_stage
 from lensbench.pipeline.identify import AUTO, identify_stage, pick_identifier
 from lensbench.pipeline.judge import JudgeRequest, judge_stage
@@ -83,8 +82,7 @@ def run(
             if plan.spec.limit is not None and len(asked.items) < plan.spec.limit:
                 progress.say(f"{asked.name}: {plan.spec.limit} items were asked for, there are {len(asked.items)}")
         variants = [Variant(BASE)]
-        if plan.spec.method is not None:
-            variants.append(Variant(plan.spec.method, _fit(plan, folder, loaded, corpora, progress)))
+        variants += [Variant(name, _fit(name, plan, folder, loaded, corpora[name], progress)) for name in plan.configs]
         about = _describe(plan, folder, loaded, variants, tasks)
         _note_provenance(folder, about)
         with folder.log("items") as log:
@@ -133,37 +131,42 @@ def _pin_checkpoint(folder: RunFolder, checkpoint: Checkpoint) -> None:
     folder.pin(pins)
 
 
-def _load_corpora(plan: Plan, folder: RunFolder, pinned: dict[str, str]) -> Corpora | None:
-    """What the method learns from, and its hub commits into `pinned`; None when there is nothing left to fit."""
-    if plan.spec.method is None or (folder.enhancement(plan.spec.method) / "card.json").is_file():
-        return None
-    revisions = {key.removeprefix("rows:"): value for key, value in pinned.items() if key.startswith("rows:")}
-    corpora = load_method(plan.spec.method).corpora(plan.source, plan.spec.all_languages, plan.config, revisions)
-    pinned.update(
-        {f"rows:{key.partition('/')[0]}": o.revision for key, o in corpora.origins.items() if o.kind == "hub" and o.revision}
-    )
-    return corpora
+def _load_corpora(plan: Plan, folder: RunFolder, pinned: dict[str, str]) -> dict[str, HasOrigins | None]:
+    """What each method learns from, and its hub commits into `pinned`; None where there is nothing left to fit."""
+    found: dict[str, HasOrigins | None] = {}
+    for name, config in plan.configs.items():
+        if (folder.enhancement(name) / "card.json").is_file():
+            found[name] = None
+            continue
+        revisions = {key.removeprefix("rows:"): value for key, value in pinned.items() if key.startswith("rows:")}
+        corpora = load_method(name).corpora(plan.source, plan.spec.all_languages, config, revisions)
+        pinned.update(
+            {f"rows:{key.partition('/')[0]}": o.revision for key, o in corpora.origins.items() if o.kind == "hub" and o.revision}
+        )
+        found[name] = corpora
+    return found
 
 
-def _fit(plan: Plan, folder: RunFolder, loaded: LoadedBackbone, corpora: Corpora | None, progress: Progress) -> Enhancement:
-    """The run's enhancement: loaded when an earlier start finished it, else fitted and saved."""
-    assert plan.spec.method is not None
-    method = load_method(plan.spec.method)
-    home = folder.enhancement(plan.spec.method)
+def _fit(
+    name: str, plan: Plan, folder: RunFolder, loaded: LoadedBackbone, corpora: HasOrigins | None, progress: Progress
+) -> Enhancement:
+    """A method's enhancement: loaded when an earlier start finished it, else fitted and saved."""
+    method = load_method(name)
+    home = folder.enhancement(name)
     if corpora is None:
         return method.load(home, loaded.checkpoint.digest)
     try:
-        enhancement = method.fit(loaded, corpora, plan.config, progress)
+        enhancement = method.fit(loaded, corpora, plan.configs[name], progress)
     except RunError as error:
         last_good = getattr(error, "delta", None)
         if last_good is not None:
-            kept = folder.enhancement(f"{plan.spec.method}.diverged-at-step-{getattr(error, 'step', 0)}")
+            kept = folder.enhancement(f"{name}.diverged-at-step-{getattr(error, 'step', 0)}")
             last_good.save(kept)
             progress.say(f"the last good state is in {kept}")
         raise
     enhancement.save(home)
     cost = json.loads((home / "card.json").read_text(encoding="utf-8")).get("cost", {})
-    progress.say(_cost_line(plan.spec.method, cost))
+    progress.say(_cost_line(name, cost))
     return enhancement
 
 

@@ -20,7 +20,7 @@ def write_report(folder: RunFolder) -> None:
     spec = folder.spec()
     variants = list(results["variants"])
     parts = [
-        f"# {spec.method or 'base only'} on {results['backbone']}: {', '.join(spec.all_languages)}",
+        f"# {spec.title} on {results['backbone']}: {', '.join(spec.all_languages)}",
         "",
         _headline(results),
         "",
