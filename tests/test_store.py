@@ -19,7 +19,8 @@ from lensbench.store.records import read_records
 
 def spec(**changes: object) -> RunSpec:
     task = TaskChoice(task="xcopa", language="zh", profile="lens-paper", protocol="0123456789ab", rows="xcopa")
-    fields = {"lensbench": "0", "methods": ({"method": "lens", "config": {"rank": 1, "push_strength": {"zh": 0.5}}},), "backbone": "b",
+    lens = {"method": "lens", "config": {"rank": 1, "push_strength": {"zh": 0.5}}}
+    fields = {"lensbench": "0", "methods": (lens,), "backbone": "b",
               "languages": ("zh",), "profile": "lens-paper", "tasks": (task,), "data": "embedded"}  # fmt: skip
     return RunSpec.model_validate({**fields, **changes})
 

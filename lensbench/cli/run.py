@@ -11,9 +11,7 @@ from lensbench.errors import UsageError
 
 
 @click.command(epilog="Exit codes: 0 done, 1 the run failed, 2 the command was wrong, 130 stopped; the same command goes on.")
-@click.option(
-    "-m", "--method", metavar="NAMES", help="Methods to fit, by comma; none: only the untouched backbone is scored."
-)
+@click.option("-m", "--method", metavar="NAMES", help="Methods to fit, by comma; none: only the untouched backbone is scored.")
 @click.option("-b", "--backbone", required=True, metavar="NAME|HUB|PATH", help="Short name, hub id or model folder.")
 @click.option(
     "-l", "--languages", default="zh", show_default=True, metavar="CODES", help="Target languages; English is always there."
@@ -114,8 +112,6 @@ def default_out(plan: Any) -> Path:
     backbone = spec.backbone.rstrip("/").split("/")[-1]
     methods = "+".join(choice.method for choice in spec.methods) or "base"
     return Path("runs") / "-".join([methods, backbone, "_".join(spec.languages) or "en", spec.digest])
-        ["+".join(c.method for c in spec.methods) or "base", backbone, "_".join(spec.languages) or "en", spec.digest]
-    )
 
 
 def show_plan(plan: Any, out: Path, *, as_json: bool) -> None:

@@ -66,12 +66,18 @@ def _conversation(answers: list[dict[str, Any]], identifier: Identifier) -> dict
     texts = [answer["text"] for answer in answers]
     first = answers[0]
     found = [identifier.identify(text) for text in texts]
+    language = get_language(first["language"])
+    metrics = _units(texts, [one.label for one in found], identifier, language)
+    # An empty answer is in no language: unfaithful by definition, and counted apart.
+    state = "empty" if any(one.label is None for one in found) else "ok"
+    if not identifier.covers(language):
+        # It has no label for the asked language, so its 0 would say nothing of the answer.
+        state, metrics = "not_covered", dict.fromkeys(metrics)
     return {
         **{name: first[name] for name in ("item", "variant", "task", "language", "profile")},
-        # An empty answer is in no language: unfaithful by definition, and counted apart.
-        "state": "empty" if any(one.label is None for one in found) else "ok",
+        "state": state,
         "identifier": identifier.signature,
-        "metrics": _units(texts, [one.label for one in found], identifier, get_language(first["language"])),
+        "metrics": metrics,
         "turns": [
             {
                 "answer": answer["key"],

@@ -17,8 +17,9 @@ __all__ = ["Column", "Kind", "final_verdicts", "observe"]
 Kind = tuple[str, str, str]
 """Task, language, profile."""
 
-_FAILED = ("not_finite", "letters_collide", *UNSCORED)
-"""States that leave an item without a score. An empty answer does have one: it is unfaithful."""
+_FAILED = ("not_finite", "letters_collide", "not_covered", "only_code", *UNSCORED)
+"""States that leave an item without a score. An empty answer does have one: it is unfaithful. `not_covered`: the identifier has no
+label for the asked language; `only_code`: nothing is left of the answer without its code."""
 
 
 @dataclass
@@ -92,7 +93,8 @@ def _identified(folder: RunFolder, planned: Counter[Kind]) -> Iterator[Column]:
             column = Column(kind, variant, identifier, metric, "share", planned[kind])
             for item, record in records.items():
                 value = record["metrics"].get(metric)
-                column.states[record["state"] if value is not None else "nothing_left"] += 1
+                unscored = record["state"] if record["state"] == "not_covered" else "only_code"
+                column.states[record["state"] if value is not None else unscored] += 1
                 if value is not None:
                     column.values[item, 0] = value
             yield column

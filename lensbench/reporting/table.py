@@ -95,6 +95,11 @@ def notes(results: dict[str, Any]) -> list[str]:
     ]
     found += _one_sided(results)
     found += _unscored(results)
+    uncovered = sorted(
+        {f"{c['language']} ({c['source'].split(':')[0]})" for c in results["cells"] if c["states"].get("not_covered")}
+    )
+    if uncovered:
+        found.append(f"! no fidelity for {', '.join(uncovered)}: the identifier has no label for the language")
     found.append(
         "[low, high] are 95% intervals: Wilson for a share of items, a bootstrap over items for ratings and for paired "
         "differences. A difference whose interval holds 0 is not distinguishable from chance at this number of items."
