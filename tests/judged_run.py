@@ -44,7 +44,7 @@ def build_run(path: Path, *, items: int = 4, languages: Sequence[str] = ("en", "
     folder.begin(
         RunSpec(
             lensbench="0",
-            method="lens",
+            methods=({"method": "lens"},),
             backbone="tiny",
             languages=targets,
             profile=PROFILE,

@@ -23,8 +23,10 @@ ALWAYS = 10_000
 # One entry per distinct request, in the order they come first; spread out, so that each kill falls among faults.
 PLAN: list[tuple[str, ...]] = [
     (), ("429-after",), ("cut-before",), (), ("no-usage",), ("eleven",), ("500", "malformed"), ("slow",), (),
-    ("refusal", "refusal"), ("chinese-digits",), ("html",), ("cut-within",), (REFUSED,) * ALWAYS, ("no-rating", "eleven"), ("401",), (),
-    ("500",) * ALWAYS, ("429", "500", "cut-before"), ("empty",), (), ("404",), ("malformed", "empty", "cut-within", "no-usage"), (), ("html",),
+    ("refusal", "refusal"), ("chinese-digits",), ("html",), ("cut-within",), (REFUSED,) * ALWAYS,
+    ("no-rating", "eleven"), ("401",), (),
+    ("500",) * ALWAYS, ("429", "500", "cut-before"), ("empty",), (),
+    ("404",), ("malformed", "empty", "cut-within", "no-usage"), (), ("html",),
     (), ("refusal",), ("quota",), ("cut-within",), ("429-after",), (), ("500",), ("slow",), ("chinese-digits", "empty"),
 ]  # fmt: skip
 
@@ -179,7 +181,8 @@ def test_no_key(serve: Callable[..., tuple[JudgeServer, Judging]]) -> None:
 @pytest.mark.parametrize(
     ("fault", "says"),
     [("401", "does not accept the key"), ("404", "no model 'm'"), ("quota", "no money left"),
-     ("html", "not with chat completions"), ("malformed", "not with chat completions"), ("500", "requests to judge 'strict' all failed")],
+     ("html", "not with chat completions"), ("malformed", "not with chat completions"),
+     ("500", "requests to judge 'strict' all failed")],
 )  # fmt: skip
 def test_a_server_that_is_no_use(serve: Callable[..., tuple[JudgeServer, Judging]], fault: str, says: str) -> None:
     # 500 may be over in a minute, so it is tried again; all else must be told at once, with the waits of the shipped judge.

@@ -160,7 +160,7 @@ def _plan_task(
             hint = task.rows_specs()[0].note
             missing.append(
                 f"{name} in '{code}': {source.describe()} has no rows (wanted: {', '.join(entry.file.rows)})"
-                + (f". {hint}" if hint else "")
+                + (f". {hint.replace('<code>', code)}" if hint else "")
             )
             continue
         found.append(PlannedTask(task, spec.rows))
