@@ -71,6 +71,16 @@ def test_light_commands_import_nothing_heavy(arguments: list[str]) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_judging_needs_no_torch() -> None:
+    code = (
+        "import sys, lensbench.pipeline.judge, lensbench.pipeline.results, lensbench.pipeline.calibrate, lensbench.cli.judge\n"
+        "heavy = {'torch', 'transformers', 'datasets', 'lm_eval'} & set(sys.modules)\n"
+        "sys.exit(f'imported {sorted(heavy)}' if heavy else 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
 def test_nothing_is_unpickled_or_loaded_unsafely() -> None:
     pattern = re.compile(r"pickle\.load|torch\.load\(|yaml\.load\(|shell=True|trust_remote_code=True")
     found = [

@@ -38,10 +38,8 @@ def command(run: Path, **options: Any) -> None:
     from lensbench.cli.render import print_json, print_results
     from lensbench.pipeline.judge import estimate_judging, judge_stage
     from lensbench.pipeline.results import collect_results, write_results
-    from lensbench.quiet import quiet_libraries
     from lensbench.store import RunFolder
 
-    quiet_libraries()
     folder = RunFolder.existing(run)
     request = judge_request(options)
     if options["estimate"]:

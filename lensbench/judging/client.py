@@ -220,7 +220,7 @@ def api_key(judge: Judge) -> str:
 
 def fatal_error(judge: Judge, error: APIStatusError) -> UnavailableError | None:
     """What to tell the user when no other request would fare better; None for a failure of this request alone."""
-    where = judge.file.endpoint.base_url or os.environ.get("OPENAI_BASE_URL") or "the provider"
+    where = judge.base_url or "the provider"
     detail = error_detail(judge, error)
     if error.status_code in (401, 403):
         return UnavailableError(

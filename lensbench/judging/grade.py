@@ -142,6 +142,9 @@ class Grader:
             self._succeeded = True
             state, rating = outcome(self._judge, reply)
             self._log.append([self._record(unit, number, request, state, rating, reply, known)])
+            if self._cache is not None and not known:
+                # After the log: a cache folder that cannot be written must not cost a reply that was paid for.
+                self._cache.put(request, reply)
             if state == "ok":
                 break
         self.done.states[state] += 1
@@ -164,8 +167,6 @@ class Grader:
             reply = await client.ask(body, self._count(messages), ceiling(messages))
             self.done.requests += 1
             self._replies[request] = reply
-            if self._cache is not None:
-                self._cache.put(request, reply)
             return reply, False
 
     def _note_failure(self, unit: Grading, number: int, request: str, state: str, reason: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,10 +39,15 @@ class Judge:
         return self.file.model
 
     @property
+    def base_url(self) -> str | None:
+        """The server, also where the environment names it; None is the provider the client knows."""
+        return self.file.endpoint.base_url or os.environ.get("OPENAI_BASE_URL") or None
+
+    @property
     def signature(self) -> str:
         """Judge, model and a hash of everything else that decides a verdict; unlike signatures never share a column."""
         deciding = self.file.model_dump(mode="json", include={"temperature", "max_tokens", "references", "rating"})
-        text = canonical_json([deciding, self.file.endpoint.base_url, self.prompts.digest])
+        text = canonical_json([deciding, self.base_url, self.prompts.digest])
         return f"{self.name}:{self.model}:{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
     def body(self, messages: list[dict[str, str]]) -> dict[str, Any]:
@@ -58,7 +64,7 @@ class Judge:
             repeat: 0-based repetition of the whole judging.
             attempt: 0-based try of one answer, when a verdict could not be read.
         """
-        text = canonical_json([self.file.endpoint.base_url, body, repeat, attempt])
+        text = canonical_json([self.base_url, body, repeat, attempt])
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 

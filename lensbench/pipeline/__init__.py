@@ -1,7 +1,5 @@
-"""The stages of a run: plan, fit, score, answer, identify, summarise."""
+"""The stages of a run: plan, fit, score, answer, identify, judge, summarise.
 
-from lensbench.pipeline.plan import Plan, PlannedTask, RunRequest, make_plan
-from lensbench.pipeline.run import run
-from lensbench.pipeline.summarise import Cell, summarise
-
-__all__ = ["Cell", "Plan", "PlannedTask", "RunRequest", "make_plan", "run", "summarise"]
+Import a stage from its own module: judging, identifying and summarising need no torch, and a package that imported all stages
+would load it for every command.
+"""

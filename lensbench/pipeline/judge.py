@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -189,7 +188,7 @@ def _write_down(folder: RunFolder, judge: Judge, graded: Graded) -> None:
     earlier = folder.read_json("judging.json") if (folder.path / "judging.json").is_file() else []
     entry = {
         "judge": judge.signature,
-        "base_url": judge.file.endpoint.base_url or os.environ.get("OPENAI_BASE_URL"),
+        "base_url": judge.base_url,
         "prices": judge.file.prices.model_dump(mode="json") if judge.file.prices else None,
         "requests": graded.requests,
         "from_cache": graded.from_cache,

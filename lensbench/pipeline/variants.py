@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from lensbench.backbones.load import LoadedBackbone
 from lensbench.data.rows import row_hash
 from lensbench.methods.base import Enhancement
 from lensbench.tasks.build import Item
+
+if TYPE_CHECKING:
+    from lensbench.backbones.load import LoadedBackbone
 
 __all__ = ["BASE", "Variant", "answer_key"]
 
