@@ -20,6 +20,7 @@ _COMMANDS = {
     "judge": ("lensbench.cli.judge", "Grade the answers of a run with a language model as judge."),
     "fidelity": ("lensbench.cli.fidelity", "Identify the language of the answers of a run."),
     "calibrate": ("lensbench.cli.calibrate", "Check a judge: agreement, length, language."),
+    "merge": ("lensbench.cli.merge", "Write an enhanced variant as a plain model folder."),
     "show": ("lensbench.cli.show", "Show the table of a run."),
     "ls": ("lensbench.cli.ls", "List methods, backbones, tasks, languages, profiles or judges."),
     "tasks": ("lensbench.cli.tasks", "Validate, describe or export tasks."),

@@ -1,0 +1,78 @@
+"""An enhanced model as a plain model folder, for transformers, vLLM and converters."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from lensbench.backbones import get_backbone
+from lensbench.backbones.load import load_backbone
+from lensbench.backbones.resolve import find_checkpoint
+from lensbench.errors import RunError, UsageError, unknown_name
+from lensbench.methods import load_method
+from lensbench.methods.base import Progress
+from lensbench.methods.delta import Delta
+from lensbench.store import RunFolder, write_atomically
+from lensbench.store.records import write_failed
+
+__all__ = ["merge"]
+
+
+def merge(folder: RunFolder, variant: str | None, target: Path, progress: Progress, *, dtype: str | None = None) -> str:
+    """Write backbone and enhancement as one model.
+
+    Args:
+        variant: Name of the enhanced variant; None takes the only one.
+        target: A folder that does not exist yet, or is empty.
+        dtype: Of the written weights; None keeps the run's, so that the model gives the run's own logits.
+
+    Returns:
+        The variant that was merged.
+
+    Raises:
+        UsageError: unknown variant (with the nearest), several and none named, a target that is not empty, or an enhancement that
+            acts at inference time and cannot be merged.
+        RunError: the enhancement is damaged or of another backbone, or the disk is full.
+    """
+    spec, about = folder.spec(), folder.read_json("variants.json")
+    names = [choice.method for choice in spec.methods]
+    if not names:
+        raise UsageError(f"{folder.path} has no enhanced variant", "It scored the untouched backbone only.")
+    if variant is None:
+        if len(names) > 1:
+            raise UsageError("--variant: which one?", f"The run has: {', '.join(names)}.")
+        variant = names[0]
+    if variant not in names:
+        raise unknown_name("variant", variant, names)
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UsageError(f"{target} is not an empty folder", "Give another --to.")
+    pinned = folder.pinned()
+    backbone = get_backbone(spec.backbone)
+    checkpoint = find_checkpoint(backbone, revision=pinned.get("backbone_revision"), say=progress.say)
+    if checkpoint.digest != pinned["backbone_digest"]:
+        raise RunError(
+            f"the run in {folder.path} was made with other weights: {pinned['backbone_digest']} there, {checkpoint.digest} here",
+            "Bring the old weights back.",
+        )
+    enhancement = load_method(variant).load(folder.enhancement(variant), checkpoint.digest)
+    if not isinstance(enhancement, Delta):
+        raise UsageError(
+            f"'{variant}' acts while the model runs and cannot be merged into its weights",
+            "lensbench applies it: score or answer with it in a run.",
+        )
+    loaded = load_backbone(backbone, checkpoint, device="cpu", dtype=dtype or about["dtype"])
+    with enhancement.applied(loaded, "en"):
+        _save(loaded.model, loaded.tokenizer, target)
+    card = json.loads((folder.enhancement(variant) / "card.json").read_text(encoding="utf-8"))
+    write_atomically(
+        target / "lensbench.json", json.dumps({"variant": variant, "card": card}, indent=1, ensure_ascii=False) + "\n"
+    )
+    return variant
+
+
+def _save(model: object, tokenizer: object, target: Path) -> None:
+    try:
+        model.save_pretrained(target)  # type: ignore[attr-defined]
+        tokenizer.save_pretrained(target)  # type: ignore[attr-defined]
+    except OSError as error:
+        raise write_failed(target, error) from None
