@@ -32,8 +32,8 @@ test-slow: $(STAMP)  ## Run the tests that take minutes
 	$(BIN)/python -m pytest -q -m slow
 
 check: $(STAMP)  ## Lint, formatting, types, task files
-	$(BIN)/ruff check lensbench tests bench
-	$(BIN)/ruff format --check lensbench tests bench
+	$(BIN)/ruff check lensbench tests bench examples
+	$(BIN)/ruff format --check lensbench tests bench examples
 	$(BIN)/mypy
 	$(BIN)/lensbench tasks validate
 

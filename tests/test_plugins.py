@@ -1,0 +1,75 @@
+"""Methods of other packages: the example, installed for real, and a package that breaks on import."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The example package in a folder of its own, and the environment that finds it."""
+    target = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    done = subprocess.run(
+        [*command, "--target", str(target), str(ROOT / "examples" / "plugin-method")], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    broken = target / "broken_method-1.0.dist-info"
+    broken.mkdir()
+    (broken / "METADATA").write_text("Metadata-Version: 2.1\nName: broken-method\nVersion: 1.0\n")
+    (broken / "entry_points.txt").write_text("[lensbench.methods]\nshatter = broken_method:INFO\n")
+    (target / "broken_method.py").write_text("raise RuntimeError('no such luck')\n")
+    return {"PYTHONPATH": str(target)}
+
+
+def test_the_example_is_listed_and_a_broken_one_does_no_harm(cli: Callable[..., Any], installed: dict[str, str]) -> None:
+    done = cli("ls", "methods", env=installed)
+    assert done.returncode == 0, done.stderr
+    assert "lensbench-shift" in done.stdout and "RuntimeError: no such luck" in done.stdout and "lens " in done.stdout
+    asked = cli("run", "-m", "shatter", "-b", "smollm2-135m", "--data", "embedded", "--dry-run", env=installed)
+    assert asked.returncode == 1
+    assert "method 'shatter' of the package 'broken-method' cannot be used: RuntimeError: no such luck" in asked.stderr
+
+
+def test_the_example_runs_beside_lens(
+    cli: Callable[..., Any], installed: dict[str, str], tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    command = (
+        "run", "-m", "shift,lens", "-b", tiny_model_dir, "-l", "zh", "--data", "embedded", "-t", "xcopa", "--limit", "3",
+        "--set", "shift.n_pairs=8", "--set", "lens.n_probe=8", "--set", "lens.n_parallel=16", "--set", "lens.warmup_ratio=0",
+        "--set", "shift.strength=3", "--out", tmp_path / "run",
+    )  # fmt: skip
+    done = cli(*command, env=installed)
+    assert done.returncode == 0, done.stderr
+    records = [json.loads(line) for line in (tmp_path / "run" / "items" / "score.jsonl").read_text().splitlines()]
+    lls = {(r["variant"], r["language"], r["item"]): r["loglikelihoods"] for r in records}
+    by = {(v, language): [x for (a, b, _), x in lls.items() if (a, b) == (v, language)] for v, language, _ in lls}
+    assert by["shift", "en"] == by["base", "en"], "the central language is left as it is"
+    assert by["shift", "zh"] != by["base", "zh"] != by["lens", "zh"]
+    # A second start fits nothing again and gives the same numbers.
+    again = cli(*command, env=installed)
+    assert again.returncode == 0 and again.stdout == done.stdout
+    assert cli("merge", tmp_path / "run", "--variant", "shift", "--to", tmp_path / "m", env=installed).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("extra", "says"),
+    [
+        (("-m", "lens,lens"), "given twice"),
+        (("-m", "shift,lens", "--set", "n_probe=8"), "which method?"),
+        (("-m", "shift", "--set", "strenght=2"), "did you mean 'strength'?"),
+        (("-m", "shfit"), "Did you mean 'shift'?"),
+    ],
+)
+def test_mistakes(cli: Callable[..., Any], installed: dict[str, str], extra: tuple[str, ...], says: str) -> None:
+    done = cli("run", "-b", "smollm2-135m", "-l", "zh", "--data", "embedded", "--dry-run", *extra, env=installed)
+    assert done.returncode == 2 and says in done.stderr
