@@ -144,3 +144,14 @@ def test_unlike_judges_never_share_a_column(graded: RunFolder) -> None:
         log.append([verdict("0", 1, 4), {**verdict("0", 1, 9), "key": "other", "judge": "k:m:2"}])
     values = {cell.source: cell.value for cell in summarise(graded) if cell.metric == "rating"}
     assert values == {"j:m:1": 4, "k:m:2": 9}
+
+
+def test_an_answer_that_could_not_be_generated_is_a_counted_failure(graded: RunFolder) -> None:
+    common = {"variant": "base", "task": "xcopa", "language": "zh", "profile": "p"}
+    with graded.log("answers") as log:
+        log.append([{**common, "key": "x", "item": "1", "turn": 1, "state": "no_room", "text": ""}])
+    with graded.log("verdicts") as log:
+        log.append([verdict("0", 1, 4)])
+    found = {cell.metric: cell for cell in summarise(graded)}
+    assert found["rating"].states == {"ok": 1, "no_answer": 1} and found["rating"].failures == 1
+    assert found["rating"].value == 4

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 __all__ = ["UNSCORED", "Rating", "read_rating"]
 
-UNSCORED = ("unparsable", "out_of_range", "refused", "rejected", "failed", "not_replayed")
-"""States of a graded answer that has no rating. The last three never got a verdict: the server refused the request (it is too
-long, say), every attempt failed, or the replay file does not hold it."""
+UNSCORED = ("unparsable", "out_of_range", "refused", "rejected", "failed", "not_replayed", "no_answer")
+"""States of a graded answer that has no rating. The last four never got a verdict: the server refused the request (it is too
+long, say), every attempt failed, the replay file does not hold it, or there was no answer to grade."""
 
 # FastChat's rule: a number in double brackets, else one in single brackets. ASCII digits only: `\d` would also take ８.
 _DOUBLE = re.compile(r"\[\[([0-9]+\.?[0-9]*)\]\]")

@@ -102,7 +102,7 @@ def _identified(folder: RunFolder, planned: Counter[Kind]) -> Iterator[Column]:
 
 def _judged(folder: RunFolder, items: list[dict[str, Any]]) -> Iterator[Column]:
     """`rating` over all graded answers, `rating_turn1`, `rating_turn2`, and `rating_<category>`."""
-    units = final_verdicts(folder)
+    units = [*final_verdicts(folder), *_nothing_to_grade(folder)]
     asked: dict[Kind, Counter[str]] = defaultdict(Counter)
     for item in items:
         for turn in range(1, min(len(item.get("turns", ())), 2) + 1):
@@ -132,6 +132,20 @@ def _judged(folder: RunFolder, items: list[dict[str, Any]]) -> Iterator[Column]:
         column.planned *= repeats[column.source]
         column.values = {place: float(np.mean(ratings)) for place, ratings in sums[key].items()}
         yield column
+
+
+def _nothing_to_grade(folder: RunFolder) -> Iterator[dict[str, Any]]:
+    """Answers that could not be generated, as gradings of every judge: without a rating, and counted."""
+    judged = {(r["judge"], r["repeat"], r["task"]): None for stage in ("verdicts", "ungraded") for r in folder.records(stage)}
+    if not judged:
+        return
+    categories = {item["key"]: item["doc"].get("category") for item in folder.records("items")}
+    for answer in folder.records("answers"):
+        if answer["state"] != "no_room":
+            continue
+        for judge, repeat, task in judged:
+            if task == answer["task"]:
+                yield {**answer, "judge": judge, "repeat": repeat, "category": categories[answer["item"]], "state": "no_answer"}
 
 
 def final_verdicts(folder: RunFolder) -> list[dict[str, Any]]:

@@ -88,10 +88,12 @@ def notes(results: dict[str, Any]) -> list[str]:
         if o["expected_rows"] and o["rows"] != o["expected_rows"]
     ]
     found += [f"not available: {gap}" for gap in results["gaps"]]
+    cut: dict[str, list[str]] = {}
+    for key, about in results["tasks"].items():
+        if about.get("max_new_tokens"):
+            cut.setdefault(f"after {about['max_new_tokens']} new tokens", []).append(key)
     found += [
-        f"! {key}: answers were cut after {about['max_new_tokens']} new tokens, which is not the profile's own length"
-        for key, about in results["tasks"].items()
-        if about.get("max_new_tokens")
+        f"! answers were cut {where}, which is not the profile's own length: {', '.join(keys)}" for where, keys in cut.items()
     ]
     found += _one_sided(results)
     found += _unscored(results)
