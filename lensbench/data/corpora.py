@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +36,13 @@ class Corpora:
     """Language code -> texts; the languages' texts are not translations of each other."""
     parallel: Sequence[ParallelPrompt]
     origins: Mapping[str, Origin] = field(default_factory=dict)
+
+    def texts(self) -> Iterator[str]:
+        """Every text a method sees."""
+        for texts in self.probing.values():
+            yield from texts
+        for prompt in self.parallel:
+            yield from prompt.text.values()
 
 
 def load_corpora(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,7 +14,7 @@ from lensbench.methods.config import MethodConfig
 if TYPE_CHECKING:
     from lensbench.backbones.load import LoadedBackbone
 
-__all__ = ["Cost", "Enhancement", "HasOrigins", "Method", "Progress", "SilentProgress"]
+__all__ = ["Cost", "Enhancement", "Method", "Progress", "SilentProgress", "TrainingData"]
 
 
 @dataclass(frozen=True)
@@ -70,12 +70,16 @@ class SilentProgress:
         self.notes.append(text)
 
 
-class HasOrigins(Protocol):
-    """What a method learns from."""
+class TrainingData(Protocol):
+    """What a method learns from, in a type of its own."""
 
     @property
     def origins(self) -> Mapping[str, Origin]:
         """`<rows>/<language>` -> where they came from."""
+        ...
+
+    def texts(self) -> Iterable[str]:
+        """Every text the method sees: looked for among the items that are evaluated."""
         ...
 
 
@@ -107,7 +111,7 @@ class Method(Protocol):
 
     def corpora(
         self, source: DataSource, languages: tuple[str, ...], config: Any, revisions: Mapping[str, str] | None = None
-    ) -> HasOrigins:
+    ) -> TrainingData:
         """Load what the method learns from, in a type of its own; checked before any model is loaded.
 
         Args:

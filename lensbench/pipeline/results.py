@@ -38,4 +38,5 @@ def _content(folder: RunFolder, about: dict[str, Any], cells: list[Cell]) -> dic
         **head,
         "cells": [cell.as_dict() for cell in cells],
         "matrices": answered_by_task(folder),
+        "overlap": folder.read_json("overlap.json") if folder.has("overlap.json") else [],
     }

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lensbench import __version__
 from lensbench.backbones.load import LoadedBackbone, load_backbone, pick_device, pick_dtype
 from lensbench.backbones.resolve import Checkpoint, find_checkpoint
+from lensbench.data.overlap import TrainingIndex, find_overlap
 from lensbench.engine.lm import LensLM
 from lensbench.errors import RunError, UsageError
 from lensbench.methods import load_method
-from lensbench.methods.base import Enhancement, HasOrigins, Progress
+from lensbench.methods.base import Enhancement, Progress, TrainingData
 from lensbench.pipeline.answer import answer_stage
 from lensbench.pipeline.identify import AUTO, identify_stage, pick_identifier
 from lensbench.pipeline.judge import JudgeRequest, judge_stage
@@ -27,6 +29,8 @@ from lensbench.store import RunFolder
 from lensbench.store.provenance import gather_provenance
 
 __all__ = ["run"]
+
+_OVERLAP = "overlap.json"
 
 
 def run(
@@ -81,6 +85,7 @@ def run(
         for asked in tasks:
             if plan.spec.limit is not None and len(asked.items) < plan.spec.limit:
                 progress.say(f"{asked.name}: {plan.spec.limit} items were asked for, there are {len(asked.items)}")
+        _report_overlap(folder, corpora, tasks, progress)
         variants = [Variant(BASE)]
         variants += [Variant(name, _fit(name, plan, folder, loaded, corpora[name], progress)) for name in plan.configs]
         about = _describe(plan, folder, loaded, variants, tasks)
@@ -131,9 +136,9 @@ def _pin_checkpoint(folder: RunFolder, checkpoint: Checkpoint) -> None:
     folder.pin(pins)
 
 
-def _load_corpora(plan: Plan, folder: RunFolder, pinned: dict[str, str]) -> dict[str, HasOrigins | None]:
+def _load_corpora(plan: Plan, folder: RunFolder, pinned: dict[str, str]) -> dict[str, TrainingData | None]:
     """What each method learns from, and its hub commits into `pinned`; None where there is nothing left to fit."""
-    found: dict[str, HasOrigins | None] = {}
+    found: dict[str, TrainingData | None] = {}
     for name, config in plan.configs.items():
         if (folder.enhancement(name) / "card.json").is_file():
             found[name] = None
@@ -147,8 +152,28 @@ def _load_corpora(plan: Plan, folder: RunFolder, pinned: dict[str, str]) -> dict
     return found
 
 
+def _report_overlap(
+    folder: RunFolder, corpora: Mapping[str, TrainingData | None], tasks: list[AskedTask], progress: Progress
+) -> None:
+    """Say which evaluated items a method learns from, before any score is there; a fit that is loaded keeps its first report."""
+    stored = {(o["method"], o["task"], o["language"]): o for o in (folder.read_json(_OVERLAP) if folder.has(_OVERLAP) else [])}
+    for method, learned in corpora.items():
+        if learned is None:
+            continue
+        index = TrainingIndex(learned.texts())
+        for asked in tasks:
+            name, language = asked.planned.task.name, asked.planned.task.language.code
+            found = find_overlap(method, index, name, language, ((item.doc_id, item.doc) for item in asked.items))
+            stored[method, name, language] = found.as_dict()
+            if found.sharing:
+                shared = f"{found.sharing} of {found.items} items share a word sequence"
+                progress.say(f"! {name}/{language}: {shared} with what {method} learns from")
+    if stored:
+        folder.write_json(_OVERLAP, list(stored.values()))
+
+
 def _fit(
-    name: str, plan: Plan, folder: RunFolder, loaded: LoadedBackbone, corpora: HasOrigins | None, progress: Progress
+    name: str, plan: Plan, folder: RunFolder, loaded: LoadedBackbone, corpora: TrainingData | None, progress: Progress
 ) -> Enhancement:
     """A method's enhancement: loaded when an earlier start finished it, else fitted and saved."""
     method = load_method(name)

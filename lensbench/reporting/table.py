@@ -88,6 +88,12 @@ def notes(results: dict[str, Any]) -> list[str]:
         if o["expected_rows"] and o["rows"] != o["expected_rows"]
     ]
     found += [f"not available: {gap}" for gap in results["gaps"]]
+    found += [
+        f"! {o['task']}/{o['language']}: {o['sharing']} of {o['items']} items share a word sequence with what {o['method']} "
+        "learned from"
+        for o in results.get("overlap", ())
+        if o["sharing"]
+    ]
     cut: dict[str, list[str]] = {}
     for key, about in results["tasks"].items():
         if about.get("max_new_tokens"):

@@ -120,6 +120,9 @@ class RunFolder:
     def enhancement(self, variant: str) -> Path:
         return self.path / "enhancements" / variant
 
+    def has(self, name: str) -> bool:
+        return (self.path / name).is_file()
+
     def read_json(self, name: str) -> Any:
         path = self.path / name
         try:
