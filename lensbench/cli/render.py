@@ -39,6 +39,7 @@ def print_results(results: dict[str, Any], *, everything: bool = False) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.text import Text
 
+    from lensbench.reporting.cost import COST_HEADER, cost_rows
     from lensbench.reporting.table import notes, table_lines
 
     out = console()
@@ -75,6 +76,8 @@ def print_results(results: dict[str, Any], *, everything: bool = False) -> None:
         )
         before = key
     out.print(table)
+    if results.get("costs"):
+        print_table(COST_HEADER, cost_rows(results["costs"]))
     for note in notes(results):
         out.print(Text(note, style="bold yellow" if note.startswith("!") else "dim"))
 
@@ -82,11 +85,11 @@ def print_results(results: dict[str, Any], *, everything: bool = False) -> None:
 def print_fidelity(shown: dict[str, Any]) -> None:
     """Every unit of fidelity, and where the answers went, for one identifier."""
     from lensbench.reporting.fidelity import fidelity_table
-    from lensbench.reporting.matrix import matrix_table
+    from lensbench.reporting.matrix import matrix_table, with_base
 
     click.echo(f"% of questions (answers) in the asked language, by {shown['identifier']}")
     print_table(*fidelity_table(shown["cells"]))
-    for matrix in shown["matrices"]:
-        title, header, rows = matrix_table(matrix)
+    for matrix, base in with_base(shown["matrices"]):
+        title, header, rows = matrix_table(matrix, base)
         click.echo(title)
         print_table(header, rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from lensbench import __version__
@@ -38,5 +39,12 @@ def _content(folder: RunFolder, about: dict[str, Any], cells: list[Cell]) -> dic
         **head,
         "cells": [cell.as_dict() for cell in cells],
         "matrices": answered_by_task(folder),
+        "costs": _costs(folder, about),
         "overlap": folder.read_json("overlap.json") if folder.has("overlap.json") else [],
     }
+
+
+def _costs(folder: RunFolder, about: dict[str, Any]) -> dict[str, Any]:
+    """What each enhanced variant's fit took, from its card."""
+    cards = {name: folder.enhancement(name) / "card.json" for name in about["variants"]}
+    return {name: json.loads(card.read_text(encoding="utf-8"))["cost"] for name, card in cards.items() if card.is_file()}

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["matrix_table"]
+__all__ = ["matrix_table", "with_base"]
+
+
+def with_base(matrices: Sequence[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], Mapping[str, Any] | None]]:
+    """Each matrix with the untouched backbone's of the same task, identifier, level and turn; None beside the backbone's own."""
+
+    def place(matrix: Mapping[str, Any]) -> tuple[Any, ...]:
+        return tuple(matrix[key] for key in ("task", "identifier", "level", "turn"))
+
+    base = {place(matrix): matrix for matrix in matrices if matrix["variant"] == "base"}
+    return [(matrix, base.get(place(matrix)) if matrix["variant"] != "base" else None) for matrix in matrices]
 
 
 def matrix_table(matrix: Mapping[str, Any], base: Mapping[str, Any] | None = None) -> tuple[str, list[str], list[list[str]]]:
@@ -17,6 +27,8 @@ def matrix_table(matrix: Mapping[str, Any], base: Mapping[str, Any] | None = Non
     """
     unit = "answers" if matrix["level"] == "answer" else "lines"
     title = f"{matrix['task']} · {matrix['variant']} · turn {matrix['turn']}: % of {unit}, asked (rows) x answered (columns)"
+    if base:
+        title += "; in brackets the change to base, in points"
     cells = list(dict.fromkeys([*matrix["answered"], *(base["answered"] if base else ())]))
     rows = []
     for asked, total in zip(matrix["asked"], matrix["totals"], strict=True):

@@ -7,7 +7,8 @@ from collections import defaultdict
 from typing import Any
 
 from lensbench.reporting.answers import answer_lines
-from lensbench.reporting.matrix import matrix_table
+from lensbench.reporting.cost import COST_HEADER, cost_rows
+from lensbench.reporting.matrix import matrix_table, with_base
 from lensbench.reporting.table import notes, table_lines
 from lensbench.store import RunFolder, write_atomically
 
@@ -28,7 +29,7 @@ def write_report(folder: RunFolder) -> None:
         "",
         *[f"- {_escape(note)}" for note in notes(results)],
         "",
-        *_cost(folder, variants),
+        *_cost(results),
         *_matrices(results),
         *answer_lines(folder, variants),
         "## Cells, with signatures",
@@ -94,29 +95,18 @@ def _table(results: dict[str, Any]) -> list[str]:
     return ["| " + " | ".join(row) + " |" for row in (header, ["---"] * len(header), *rows)]
 
 
-def _cost(folder: RunFolder, variants: list[str]) -> list[str]:
-    lines = []
-    for variant in variants:
-        card = folder.enhancement(variant) / "card.json"
-        if not card.is_file():
-            continue
-        cost = json.loads(card.read_text(encoding="utf-8"))["cost"]
-        peak = f"{cost['peak_bytes'] / 2**20:,.0f} MiB" if cost["peak_bytes"] else "unknown"
-        lines.append(
-            f"- {variant}: {cost['wall_seconds']:.0f} s, {cost['trainable_parameters']:,} trained parameters "
-            f"({cost['trainable_share']:.2%}), {cost['training_items']} items, {cost['training_tokens']:,} tokens, "
-            f"{cost['steps']} steps, peak memory {peak} (floor {cost['floor_bytes'] / 2**20:,.0f} MiB)"
-        )
-    return ["## What it cost", "", *lines, ""] if lines else []
+def _cost(results: dict[str, Any]) -> list[str]:
+    if not results.get("costs"):
+        return []
+    rows = [list(COST_HEADER), ["---"] * len(COST_HEADER), *cost_rows(results["costs"])]
+    return ["## What it cost", "", *("| " + " | ".join(row) + " |" for row in rows), ""]
 
 
 def _matrices(results: dict[str, Any]) -> list[str]:
     """Where the answers went; changes to the base in points beside the enhanced variants."""
     found = [m for m in results.get("matrices", ()) if m["level"] == "answer"]
-    base = {(m["task"], m["identifier"], m["turn"]): m for m in found if m["variant"] == "base"}
     parts = ["## Where the answers went", ""] if found else []
-    for matrix in found:
-        before = base.get((matrix["task"], matrix["identifier"], matrix["turn"])) if matrix["variant"] != "base" else None
+    for matrix, before in with_base(found):
         title, header, rows = matrix_table(matrix, before)
         parts += [f"{title}; by {matrix['identifier']}", ""]
         parts += ["| " + " | ".join(map(_escape, row)) + " |" for row in (header, ["---"] * len(header), *rows)]
