@@ -15,7 +15,7 @@ import jinja2.sandbox
 from lensbench.errors import UsageError
 from lensbench.judging.schema import PromptFiles
 
-__all__ = ["FORMS", "Form", "PromptSet", "Slots", "load_prompts"]
+__all__ = ["FORMS", "Form", "PromptSet", "Slots", "load_prompts", "render_blocks"]
 
 Form = Literal["turn1", "turn1_reference", "turn2", "turn2_reference"]
 FORMS: tuple[Form, ...] = ("turn1", "turn1_reference", "turn2", "turn2_reference")
@@ -62,25 +62,40 @@ def load_prompts(files: PromptFiles, folder: Path) -> PromptSet:
     return _Jinja({form: folder / str(getattr(files, form)) for form in FORMS})
 
 
+def render_blocks(path: Path, slots: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The messages of one prompt file with the blocks `system` and `user`.
+
+    Raises:
+        UsageError: the file is missing or no template, or names a slot that is not there.
+    """
+    return _messages(_template(path, _read(path)), path, slots)
+
+
+def _template(path: Path, source: str) -> jinja2.Template:
+    environment = jinja2.sandbox.SandboxedEnvironment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    try:
+        template = environment.from_string(source)
+    except jinja2.TemplateSyntaxError as error:
+        raise UsageError(f"{path}, line {error.lineno}: {error.message}") from None
+    missing = {"system", "user"} - set(template.blocks)
+    if missing:
+        raise UsageError(f"{path}: no block '{sorted(missing)[0]}'", "A prompt file has the blocks system and user.")
+    return template
+
+
+def _messages(template: jinja2.Template, path: Path, slots: Mapping[str, Any]) -> list[dict[str, str]]:
+    try:
+        parts = {role: "".join(template.blocks[role](template.new_context(dict(slots)))) for role in ("system", "user")}
+    except jinja2.TemplateError as error:
+        raise UsageError(f"{path}: {error}") from None
+    return [{"role": role, "content": text.strip("\n")} for role, text in parts.items() if text.strip()]
+
+
 class _Jinja:
     def __init__(self, paths: Mapping[Form, Path]) -> None:
-        environment = jinja2.sandbox.SandboxedEnvironment(
-            undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=False
-        )
         self._paths = paths
         self._sources = {form: _read(path) for form, path in paths.items()}
-        self._templates = {}
-        for form, source in self._sources.items():
-            try:
-                template = environment.from_string(source)
-            except jinja2.TemplateSyntaxError as error:
-                raise UsageError(f"{paths[form]}, line {error.lineno}: {error.message}") from None
-            missing = {"system", "user"} - set(template.blocks)
-            if missing:
-                raise UsageError(
-                    f"{paths[form]}: no block '{sorted(missing)[0]}'", "A prompt file has the blocks system and user."
-                )
-            self._templates[form] = template
+        self._templates = {form: _template(paths[form], source) for form, source in self._sources.items()}
 
     @property
     def digest(self) -> str:
@@ -93,12 +108,7 @@ class _Jinja:
         return _digest(self._sources[form], 12)
 
     def messages(self, form: Form, slots: Slots) -> list[dict[str, str]]:
-        template = self._templates[form]
-        try:
-            parts = {role: "".join(template.blocks[role](template.new_context(dict(slots)))) for role in ("system", "user")}
-        except jinja2.TemplateError as error:
-            raise UsageError(f"{self._paths[form]}: {error}") from None
-        return [{"role": role, "content": text.strip("\n")} for role, text in parts.items() if text.strip()]
+        return _messages(self._templates[form], self._paths[form], slots)
 
 
 class _FastChat:

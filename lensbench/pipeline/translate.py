@@ -1,0 +1,147 @@
+"""A question set in a language that has none: made with a judge's API from another language's set, and marked as such."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import hashlib
+from collections import deque
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lensbench.backbones.resolve import cache_dir
+from lensbench.content import content_dir
+from lensbench.data.importing.report import ImportedFile
+from lensbench.data.importing.writing import Manifest, parquet_bytes, write_atomically
+from lensbench.data.rows import check_rows, load_rows_spec
+from lensbench.data.sources import DataSource
+from lensbench.errors import LensbenchError, RunError, UsageError
+from lensbench.judging.cache import Reply, ReplyCache
+from lensbench.judging.client import BudgetExhausted, JudgeClient, Refused, RequestFailed
+from lensbench.judging.pace import Pace
+from lensbench.judging.prompts import render_blocks
+from lensbench.judging.registry import Judge
+from lensbench.judging.spend import Budget
+from lensbench.judging.tokens import ceiling
+from lensbench.languages import Language
+from lensbench.methods.base import Progress
+
+__all__ = ["translate_questions"]
+
+_ROWS, _SPLIT = "mt_bench", "test"
+_FIELDS = ("turns", "reference", "reference_answer")
+
+
+def translate_questions(
+    source: DataSource,
+    judge: Judge,
+    origin: Language,
+    target: Language,
+    folder: Path,
+    progress: Progress,
+    *,
+    max_usd: float | None,
+) -> ImportedFile:
+    """Write `mt_bench/<code>/test.parquet` into a data folder.
+
+    Every text is one request; replies are kept in the cache that all judging shares, so the same command goes on after a stop.
+
+    Raises:
+        UsageError: the origin has no questions, or the file is there already.
+        RunError: a text came back empty or cut, or not at all; nothing is written then.
+    """
+    spec = load_rows_spec(_ROWS)
+    path = folder / _ROWS / target.code / f"{_SPLIT}.parquet"
+    if path.exists():
+        raise UsageError(f"{path} is there already", "Move it away, or give another --to.")
+    rows = source.load(spec, origin, _SPLIT)
+    texts = list(dict.fromkeys(text for row in rows.rows for field in _FIELDS for text in row.get(field) or () if text.strip()))
+    budget = Budget(judge.file.prices, max_usd)
+    with progress.stage(f"{origin.name} -> {target.name} · {judge.model}", len(texts)) as advance:
+        found = asyncio.run(_translate(judge, budget, texts, origin, target, advance))
+    translated = [
+        {**row, **{field: [found.get(text, text) for text in row[field]] for field in _FIELDS if row.get(field)}}
+        for row in rows.rows
+    ]
+    check_rows(translated, spec, str(path))
+    content = parquet_bytes(translated, spec, str(path))
+    write_atomically(path, content)
+    entry = ImportedFile(
+        path=path.relative_to(folder).as_posix(),
+        rows=_ROWS,
+        language=target.code,
+        split=_SPLIT,
+        n=len(translated),
+        sha256=hashlib.sha256(content).hexdigest(),
+        source=(f"{rows.origin.name}: {_ROWS} in {origin.name}",),
+        source_sha256=(rows.origin.digest,),
+        licence=spec.licence,
+        stand_in=f"machine-translated from {origin.name} by {judge.model} on {datetime.date.today()}, not checked by anyone",
+        notes=(f"{len(texts)} texts",),
+    )
+    Manifest(folder).put(entry)
+    return entry
+
+
+async def _translate(
+    judge: Judge, budget: Budget, texts: Sequence[str], origin: Language, target: Language, advance: Any
+) -> Mapping[str, str]:
+    client = JudgeClient(judge, budget, Pace(judge.file.limits))
+    cache = ReplyCache(cache_dir() / "verdicts")
+    queue = deque(texts)
+    found: dict[str, str] = {}
+    failures: list[str] = []
+
+    async def work() -> None:
+        while queue:
+            text = queue.popleft()
+            slots = {"text": text, "source": origin.name, "target": target.name}
+            messages = render_blocks(content_dir("judges") / "prompts" / "translate.jinja", slots)
+            body = judge.body(messages)
+            request = judge.request_hash(body, 0, 0)
+            try:
+                reply = cache.get(request) or await client.ask(body, ceiling(messages), ceiling(messages))
+                _check(reply, text)
+            except BudgetExhausted:
+                failures.append("--max-usd is reached")
+                queue.clear()
+                continue
+            except (Refused, RequestFailed) as error:
+                # The others go on: what is translated is in the cache for the next start.
+                failures.append(str(error))
+                continue
+            cache.put(request, reply)
+            found[text] = _without_rules(reply.text)
+            advance(1, f"${budget.spent_usd:.2f}" if budget.prices else "")
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(judge.file.limits.concurrency, len(queue))):
+                group.create_task(work())
+    except* LensbenchError as errors:
+        raise errors.exceptions[0] from None
+    finally:
+        await client.close()
+    if len(found) < len(texts):
+        raise RunError(
+            f"{len(texts) - len(found)} of {len(texts)} texts are not translated: {failures[0]}",
+            "The same command goes on from here.",
+        )
+    return found
+
+
+def _without_rules(text: str) -> str:
+    """A model at times repeats the lines of dashes between which its text stood."""
+    lines = text.strip().splitlines()
+    while lines and lines[0].strip().strip("-") == "":
+        lines.pop(0)
+    while lines and lines[-1].strip().strip("-") == "":
+        lines.pop()
+    return "\n".join(lines)
+
+
+def _check(reply: Reply, text: str) -> None:
+    if reply.finish not in (None, "stop") or not _without_rules(reply.text):
+        state = "empty" if not _without_rules(reply.text) else f"ended by '{reply.finish}'"
+        raise RequestFailed(f"the translation of {text[:60]!r} is {state}")
