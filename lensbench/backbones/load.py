@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +33,20 @@ class LoadedBackbone:
     tokenizer: PreTrainedTokenizerBase
     resident_before: int | None = None
     """Resident memory of the process before the weights were loaded: Python, its libraries and the tokenizer."""
+    wants_prompt_ends: bool = False
+    """Whether what is applied at the moment works on the last token of a prompt, so that engines must tell where that is."""
+    prompt_ends: torch.Tensor | None = None
+    """`[rows]`, of the forward pass under way: index of the last prompt token, -1 for a row without a prompt. None: the rows end
+    with their prompts."""
+
+    @contextmanager
+    def prompts_ending_at(self, ends: Sequence[int]) -> Iterator[None]:
+        """Forward passes whose rows go on behind the prompt, while the context lasts."""
+        self.prompt_ends = torch.tensor(ends, dtype=torch.long, device=self.device) if self.wants_prompt_ends else None
+        try:
+            yield
+        finally:
+            self.prompt_ends = None
 
     @property
     def device(self) -> torch.device:

@@ -93,30 +93,37 @@ class LensLM(TemplateLM):
     def score_tokens(self, requests: Sequence[TokenRequest]) -> list[tuple[float, bool]]:
         """Log-likelihood (nats) of each continuation given its context, and whether it is the greedy one.
 
-        Requests that differ only in the last token share a forward pass. An input longer than the model's window loses its
-        beginning, as in lm-eval.
+        Requests that differ only in the last token share a forward pass, unless their contexts end at different places and what
+        is applied works on the last token of the context. An input longer than the model's window loses its beginning, as in
+        lm-eval.
         """
         inputs = [tuple((context + continuation)[-(self.max_length + 1) :][:-1]) for _, context, continuation in requests]
-        by_input: dict[tuple[int, ...], list[int]] = {}
+        by_input: dict[tuple[tuple[int, ...], int], list[int]] = {}
         for index, ids in enumerate(inputs):
-            by_input.setdefault(ids, []).append(index)
+            by_input.setdefault((ids, self._prompt_end(requests[index], len(ids))), []).append(index)
         answers: list[tuple[float, bool]] = [(float("nan"), False)] * len(requests)
-        ordered = sorted(by_input, key=lambda ids: (-len(ids), ids))
+        ordered = sorted(by_input, key=lambda distinct: (-len(distinct[0]), distinct))
         for start in range(0, len(ordered), self.batch_size):
             batch = ordered[start : start + self.batch_size]
-            width = len(batch[0])
+            width = len(batch[0][0])
             padded = torch.zeros(len(batch), width, dtype=torch.long)
-            for row, ids in enumerate(batch):
+            for row, (ids, _) in enumerate(batch):
                 padded[row, : len(ids)] = torch.tensor(ids)
             # Right padding under a causal mask: no real token sees a pad, so no attention mask is needed.
-            logits = self.loaded.model(input_ids=padded.to(self._device), use_cache=False).logits
-            for row, ids in enumerate(batch):
-                for index in by_input[ids]:
+            with self.loaded.prompts_ending_at([end for _, end in batch]):
+                logits = self.loaded.model(input_ids=padded.to(self._device), use_cache=False).logits
+            for row, (ids, end) in enumerate(batch):
+                for index in by_input[ids, end]:
                     target = torch.tensor(requests[index][2], device=logits.device)
                     at = logits[row, len(ids) - len(target) : len(ids)].float()
                     chosen = at.log_softmax(-1).gather(1, target[:, None]).sum()
                     answers[index] = (float(chosen), bool((at.argmax(-1) == target).all()))
         return answers
+
+    def _prompt_end(self, request: TokenRequest, length: int) -> int:
+        """Index of the context's last token in a row of so many tokens; -1 where the context is empty, or where nobody asks."""
+        (context, _), _, target = request
+        return length - len(target) if self.loaded.wants_prompt_ends and context else -1
 
     def _loglikelihood_tokens(self, requests: list[TokenRequest], **kwargs: Any) -> list[tuple[float, bool]]:
         return self.score_tokens(requests)

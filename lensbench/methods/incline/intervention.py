@@ -1,0 +1,181 @@
+"""An enhancement that changes no parameter: per language and layer, the map that moves a prompt's last state towards English."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from lensbench.backbones.load import LoadedBackbone
+from lensbench.errors import RunError
+from lensbench.methods.incline.config import Site
+from lensbench.methods.incline.fit import Alignment
+from lensbench.methods.incline.hooks import PromptEndHooks
+from lensbench.store import write_atomically
+from lensbench.store.records import write_failed
+
+__all__ = ["Intervention"]
+
+_TENSORS = "intervention.safetensors"
+_CARD = "card.json"
+_OWN = ("backbone", "backbone_digest", "central", "site", "values", "alphas")
+
+
+@dataclass
+class Intervention:
+    """Maps by language and layer, with the card that says where they came from. Not to be changed once made."""
+
+    backbone: str
+    backbone_digest: str
+    central: str
+    """The language whose prompts are left alone."""
+    site: Site
+    values: str
+    """"clean" or "running"."""
+    alphas: Mapping[str, float]
+    """Strength by target language; at 0 nothing is done at all."""
+    alignments: Mapping[str, Mapping[int, Alignment]]
+    card: dict[str, Any] = field(default_factory=dict)
+    """Config, cost and measurements of the fit, as stored beside the tensors."""
+
+    @property
+    def first_changed_layer(self) -> int:
+        return min(index for layers in self.alignments.values() for index in layers)
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 over the maps' tensors and over what decides how they are applied."""
+        digest = hashlib.sha256(json.dumps(self._own(), sort_keys=True).encode())
+        for name, tensor in sorted(self._tensors().items()):
+            digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)}".encode())
+            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+        return digest.hexdigest()
+
+    def applied(self, loaded: LoadedBackbone, language: str) -> AbstractContextManager[None]:
+        """The backbone with the last token of every prompt changed, while the context lasts.
+
+        In the central language, and at strength 0, the backbone is not touched and answers bit for bit as before.
+
+        Raises:
+            RunError: no map was fitted for the language.
+        """
+        if language == self.central:
+            return nullcontext()
+        if language not in self.alphas:
+            raise RunError(
+                f"this INCLINE has no map for '{language}' (it has {', '.join(self.alphas)})",
+                "Fit it with that language among --languages.",
+            )
+        if self.alphas[language] == 0:
+            return nullcontext()
+        placed = {
+            index: Alignment(found.basis.to(loaded.device), found.image.to(loaded.device))
+            for index, found in self.alignments[language].items()
+        }
+        return PromptEndHooks(loaded, self.site, placed, self.alphas[language], clean=self.values == "clean").registered()
+
+    def save(self, folder: Path) -> None:
+        """Write tensors, then the card: a folder with a card is a complete enhancement.
+
+        Raises:
+            RunError: the disk is full, or a file cannot be written.
+        """
+        path = folder / _TENSORS
+        partial = path.with_name(path.name + ".partial")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            save_file({name: tensor.detach().cpu().contiguous() for name, tensor in self._tensors().items()}, partial)
+            partial.replace(path)
+        except (OSError, SafetensorError) as error:
+            with suppress(OSError):
+                partial.unlink()
+            raise write_failed(path, error if isinstance(error, OSError) else OSError(0, str(error))) from None
+        card = {
+            "method": "incline",
+            **self._own(),
+            "first_changed_layer": self.first_changed_layer,
+            "digest": self.digest,
+            **self.card,
+        }
+        write_atomically(folder / "README.md", _model_card(card))
+        write_atomically(folder / _CARD, json.dumps(card, indent=2, ensure_ascii=False) + "\n")
+
+    @classmethod
+    def load(cls, folder: Path, backbone_digest: str) -> Intervention:
+        """Read an enhancement back.
+
+        Raises:
+            RunError: unreadable or truncated, changed since it was saved, or made for another backbone.
+        """
+        try:
+            card = json.loads((folder / _CARD).read_text(encoding="utf-8"))
+            tensors = load_file(folder / _TENSORS)
+            own = {name: card.pop(name) for name in _OWN}
+            digest = card.pop("digest")
+            alignments = _alignments(tensors)
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
+            raise RunError(f"{folder} is not a readable enhancement: {error}", "Remove it and run again to fit anew.") from None
+        if own["backbone_digest"] != backbone_digest:
+            raise RunError(
+                f"{folder} was fitted on another backbone: {own['backbone']} ({own['backbone_digest'][:16]}…), "
+                f"this one is {backbone_digest[:16]}…"
+            )
+        rest = {name: value for name, value in card.items() if name not in ("method", "first_changed_layer")}
+        found = cls(**own, alignments=alignments, card=rest)
+        if found.digest != digest:
+            raise RunError(f"{folder} is not what was saved: its digest differs from the card's")
+        return found
+
+    def _own(self) -> dict[str, Any]:
+        return {**{name: getattr(self, name) for name in _OWN}, "alphas": dict(self.alphas)}
+
+    def _tensors(self) -> dict[str, torch.Tensor]:
+        return {
+            f"{language}.{index}.{part}": getattr(found, part)
+            for language, layers in self.alignments.items()
+            for index, found in layers.items()
+            for part in ("basis", "image")
+        }
+
+
+def _alignments(tensors: Mapping[str, torch.Tensor]) -> dict[str, dict[int, Alignment]]:
+    found: dict[str, dict[int, Alignment]] = {}
+    places = {tuple(name.split(".")[:2]) for name in tensors}
+    for language, index in sorted(places, key=lambda place: (place[0], int(place[1]))):
+        pair = (tensors[f"{language}.{index}.basis"], tensors[f"{language}.{index}.image"])
+        found.setdefault(language, {})[int(index)] = Alignment(*pair)
+    return found
+
+
+def _model_card(card: dict[str, Any]) -> str:
+    cost = card.get("cost", {})
+    lines = [
+        f"# {card['method']} on {card['backbone']}",
+        "",
+        f"An intervention at inference time on `{card['backbone']}` (weights {card['backbone_digest']}): no parameter changes. "
+        "Made with lensbench; load it with `lensbench`. `intervention.safetensors` holds, per language and layer (0-based), "
+        "`basis` and `image`, both rank x hidden: a state h at the last token of a prompt becomes "
+        "h + alpha (h basis^T) image.",
+        "",
+        f"- site: {card['site']}, values: {card['values']}",
+        f"- alpha: {', '.join(f'{code} {alpha:g}' for code, alpha in card['alphas'].items())}",
+        f"- fitting took {cost.get('wall_seconds', 0):.0f} s",
+        f"- data: {'; '.join(card.get('data', []))}",
+        "",
+        "Configuration:",
+        "",
+        "```json",
+        json.dumps(card.get("config", {}), indent=2, ensure_ascii=False),
+        "```",
+        "",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,142 @@
+"""From examples to a delta: encode, train what may be trained, keep what changed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lensbench.backbones.load import LoadedBackbone
+from lensbench.errors import UsageError
+from lensbench.memory import measure_peak
+from lensbench.methods.base import Cost, Progress
+from lensbench.methods.delta import Delta
+from lensbench.methods.sft.config import SftConfig
+from lensbench.methods.sft.encode import EncodedSet, Example, Layout, encode_all
+from lensbench.methods.sft.train import check_device, train
+from lensbench.methods.sft.trainee import first_changed_layer, trainee
+from lensbench.methods.sft.watch import Diverged, StepLog
+
+__all__ = ["fine_tune"]
+
+
+def fine_tune(
+    method: str,
+    loaded: LoadedBackbone,
+    examples: Sequence[Example],
+    layout: Layout,
+    config: SftConfig,
+    progress: Progress,
+    card: Mapping[str, Any],
+    *,
+    truncate: bool = True,
+) -> Delta:
+    """Fine-tune on examples; the backbone in memory is afterwards what it was.
+
+    Args:
+        card: What the method itself has to say; `pools` (by pool, counts of rows) gains what encoding counted.
+        truncate: Whether answers that do not fit are cut, or their examples left out.
+
+    Raises:
+        UsageError: `max_length` above the model's window, nothing fits into it, the warm-up takes every step, or unknown LoRA
+            targets.
+        UnavailableError: a tokenizer without character offsets.
+        Diverged: a loss or gradient was not finite; its `delta` attribute holds the last good state.
+    """
+    device = loaded.device
+    check_device(device)
+    _check_window(loaded, config)
+    torch.manual_seed(config.seed)
+    started = time.perf_counter()
+    data = encode_all(loaded.tokenizer, examples, layout, config.max_length, truncate=truncate)
+    left_out = data.empty.total() + data.too_long.total()
+    progress.say(
+        f"{method}: {len(data.rows)} examples, {sum(row.loss_tokens for row in data.rows)} tokens with loss; "
+        f"{left_out} left out, {data.truncated.total()} answers cut"
+    )
+    config.steps(len(data.rows))
+    log: list[StepLog] = []
+    failure: Diverged | None = None
+    with measure_peak(device) as memory, trainee(loaded, config) as student:
+        trained = sum(p.numel() for p in student.trained)
+        floor = _floor_bytes(loaded, trained, config)
+        try:
+            log = train(
+                student, data.rows, config, progress, pad_token=int(loaded.tokenizer.pad_token_id), device=device,
+                compute_dtype=next(loaded.model.parameters()).dtype,
+            )  # fmt: skip
+        except Diverged as error:
+            # Its traceback would keep gradients and optimiser states alive.
+            failure, log = error.with_traceback(None), error.log
+        tensors, share = _changed(loaded, student.tensors())
+    seconds = time.perf_counter() - started
+    cost = Cost(
+        wall_seconds=seconds,
+        gpu_seconds=seconds if device.type == "cuda" else None,
+        peak_bytes=_peak(memory.peak_bytes, loaded),
+        floor_bytes=floor,
+        trainable_parameters=trained,
+        total_parameters=sum(p.numel() for p in loaded.model.parameters()),
+        training_items=len(data.rows),
+        training_tokens=_tokens_seen(data, config) if failure is None else 0,
+        steps=len(log),
+    )
+    start = first_changed_layer(sorted(tensors), loaded.blocks_prefix) if config.lora_rank is not None else 0
+    delta = Delta(
+        method, loaded.backbone.backbone, loaded.checkpoint.digest, start, tensors,
+        {
+            **card,
+            "config": config.model_dump(mode="json"),
+            "cost": cost.as_dict(),
+            "pools": {pool: {**counts, **data.counts(pool)} for pool, counts in card.get("pools", {}).items()},
+            "loss_tokens_per_epoch": sum(row.loss_tokens for row in data.rows),
+            "changed_values": share,
+            "log": [asdict(step) for step in log],
+        },
+    )  # fmt: skip
+    if failure is not None:
+        failure.delta = delta
+        raise failure
+    return delta
+
+
+def _changed(loaded: LoadedBackbone, tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], float]:
+    """The tensors that differ from the backbone's, and the share of the trained values that do.
+
+    In 16-bit weights a small update may round back to where it came from.
+    """
+    originals = dict(loaded.model.named_parameters())
+    kept, moved = {}, 0
+    for name, tensor in tensors.items():
+        different = int((tensor != originals[name].detach().cpu()).sum())
+        moved += different
+        if different:
+            kept[name] = tensor
+    return kept, moved / max(1, sum(tensor.numel() for tensor in tensors.values()))
+
+
+def _check_window(loaded: LoadedBackbone, config: SftConfig) -> None:
+    window = getattr(loaded.model.config, "max_position_embeddings", None)
+    if window is not None and config.max_length > window:
+        raise UsageError(f"max_length {config.max_length} is more than the {window} positions {loaded.backbone.backbone} has")
+
+
+def _floor_bytes(loaded: LoadedBackbone, trained: int, config: SftConfig) -> int:
+    """Frozen weights, and for what is trained: weights, gradients and two optimiser states, all in fp32."""
+    frozen = sum(p.numel() * p.element_size() for p in loaded.model.parameters()) if config.lora_rank is not None else 0
+    return frozen + trained * 4 * 4
+
+
+def _peak(peak: int | None, loaded: LoadedBackbone) -> int | None:
+    """The peak without what Python and its libraries held before the model was loaded; CUDA counts tensors only."""
+    if peak is None or loaded.device.type == "cuda":
+        return peak
+    return None if loaded.resident_before is None else peak - loaded.resident_before
+
+
+def _tokens_seen(data: EncodedSet, config: SftConfig) -> int:
+    return sum(len(row.ids) for row in data.rows) * config.epochs

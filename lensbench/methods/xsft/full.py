@@ -1,0 +1,19 @@
+"""Switches of xSFT-Full: all there is in the target languages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lensbench.methods.xsft.config import XsftPools
+
+__all__ = ["PRESETS", "XsftFullConfig"]
+
+
+class XsftFullConfig(XsftPools):
+    """Configuration of xSFT-Full; nothing in the central language is learned."""
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "small": {"n_bactrian": 0, "n_total": 64, "max_length": 256, "learning_rate": 5e-5, "micro_batch": 1},
+}
