@@ -88,8 +88,9 @@ def test_commands_parse_and_name_what_exists(page: str, line: str) -> None:
         assert set(codes) <= set(entry.file.languages)
     if values.get("language"):
         get_language(str(values["language"]))
-    if values.get("method"):
-        get_method(str(values["method"]))
+    for name in str(values.get("method") or "").split(","):
+        if name:
+            get_method(name)
     if values.get("backbone") and not str(values["backbone"]).startswith("./"):
         get_backbone(str(values["backbone"]))
     for override in values.get("overrides") or ():
