@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lensbench.errors import RunError
 from lensbench.methods.incline.config import GRID
-from lensbench.methods.incline.fit import best_alpha, distance_curve, solve
+from lensbench.methods.incline.fit import best_alpha, closeness_curve, solve
 
 
 def states(rows: int, hidden: int, seed: int, spread: float = 0.0) -> torch.Tensor:
@@ -95,26 +95,26 @@ def test_what_cannot_be_fitted_is_refused(x: torch.Tensor, y: torch.Tensor, mess
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000))
-def test_the_curve_is_the_distance(seed: int) -> None:
+def test_the_curve_is_the_cosine(seed: int) -> None:
     x, y, m = (states(6, 10, seed + k) for k in range(3))
-    curve = distance_curve(x, y, m, GRID)
+    curve = closeness_curve(x, y, m, GRID)
     for place, alpha in enumerate(GRID):
-        plain = (x + alpha * m - y).square().sum() / (x - y).square().sum()
-        assert float(curve[place]) == pytest.approx(float(plain), rel=1e-4)
-    assert float(curve[GRID.index(0.0)]) == 1.0
+        plain = [float((h @ e) / (h.norm() * e.norm())) for h, e in zip(x + alpha * m, y, strict=True)]
+        assert float(curve[place]) == pytest.approx(sum(plain) / 6, abs=1e-5)
+    torch.testing.assert_close(closeness_curve(3 * x, 5 * y, 3 * m, GRID), curve)
 
 
 @pytest.mark.parametrize("alpha", [-0.7, 0.0, 0.4, 1.0])
 def test_the_strength_that_made_the_gap_is_chosen(alpha: float) -> None:
     x, m = states(8, 10, 0), states(8, 10, 1)
     noise = 0.01 * states(8, 10, 2)
-    chosen, curve = best_alpha([distance_curve(x, x + alpha * m + noise, m, GRID)], GRID)
-    assert chosen == alpha and float(curve.min()) == float(curve[GRID.index(alpha)])
+    chosen, curve = best_alpha([closeness_curve(x, x + alpha * m + noise, m, GRID)], GRID)
+    assert chosen == alpha and float(curve.max()) == float(curve[GRID.index(alpha)])
 
 
 def test_of_equal_strengths_the_smallest_is_chosen() -> None:
     x, y = states(3, 4, 0), states(3, 4, 1)
-    assert best_alpha([distance_curve(x, y, torch.zeros_like(x), GRID)], GRID)[0] == 0.0
+    assert best_alpha([closeness_curve(x, y, torch.zeros_like(x), GRID)], GRID)[0] == 0.0
 
 
 def test_the_grid_is_the_papers() -> None:

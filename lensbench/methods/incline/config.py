@@ -46,8 +46,8 @@ class InclineConfig(MethodConfig):
     """[rho] Added to the eigenvalues of X X^T; 0 is plain least squares of minimum norm."""
 
     alpha: Literal["dev"] | float | dict[str, float] = "dev"
-    """[alpha] Strength: one number, one per language, or `dev`: the value of GRID that brings the states of held-out pairs
-    closest to their English states. (The paper tunes it per task, on the task's own validation set.)"""
+    """[alpha] Strength: one number, one per language, or `dev`: the value of GRID at which the states of held-out pairs
+    are most like their English states (mean cosine similarity). (The paper tunes it on each task's validation set.)"""
     n_dev: int = Field(default=50, ge=1)
     """Held-out pairs per language, for `alpha: dev` only."""
     values: Literal["clean", "running"] = "clean"

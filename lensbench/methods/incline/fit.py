@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lensbench.errors import RunError
 
-__all__ = ["Alignment", "best_alpha", "distance_curve", "solve"]
+__all__ = ["Alignment", "best_alpha", "closeness_curve", "solve"]
 
 
 @dataclass(frozen=True)
@@ -68,25 +68,26 @@ def solve(
     return Alignment(basis.float(), image.float())
 
 
-def distance_curve(
+def closeness_curve(
     source: Float[Tensor, "pairs hidden"],
     target: Float[Tensor, "pairs hidden"],
     mapped: Float[Tensor, "pairs hidden"],
     grid: Sequence[float],
 ) -> Float[Tensor, " grid"]:
-    """Squared distance of source + alpha * mapped to target, summed over pairs, as a share of that at alpha 0."""
-    gap, step = source.double() - target.double(), mapped.double()
-    # A quadratic in alpha: three sums tell the whole curve.
-    squared, slope, curvature = gap.square().sum(), (gap * step).sum(), step.square().sum()
-    alphas = torch.tensor(list(grid), dtype=torch.float64)
-    return (squared + 2 * alphas * slope + alphas.square() * curvature) / squared.clamp(min=torch.finfo(torch.float64).tiny)
+    """Mean cosine similarity over pairs of source + alpha * mapped with target.
+
+    Lengths are left out because the norm in front of the next module takes them out too; in plain distance, maps of high variance
+    (about as many pairs as dimensions) make every strength but 0 look bad.
+    """
+    x, y, step = source.double(), target.double(), mapped.double()
+    return torch.stack([torch.cosine_similarity(x + alpha * step, y, dim=-1).mean() for alpha in grid])
 
 
 def best_alpha(curves: Sequence[Float[Tensor, " grid"]], grid: Sequence[float]) -> tuple[float, Float[Tensor, " grid"]]:
-    """The strength with the least distance, every layer counting alike, and the curve it was read from.
+    """The strength of the greatest closeness, every layer counting alike, and the curve it was read from.
 
     Of equal ones the smallest in size is taken.
     """
     curve = torch.stack(list(curves)).mean(0)
-    order = sorted(range(len(grid)), key=lambda k: (float(curve[k]), abs(grid[k])))
+    order = sorted(range(len(grid)), key=lambda k: (-float(curve[k]), abs(grid[k])))
     return grid[order[0]], curve

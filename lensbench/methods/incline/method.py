@@ -17,7 +17,7 @@ from lensbench.memory import measure_peak
 from lensbench.methods.base import Cost, Progress
 from lensbench.methods.incline.check import check_intervention
 from lensbench.methods.incline.config import GRID, InclineConfig
-from lensbench.methods.incline.fit import Alignment, best_alpha, distance_curve, solve
+from lensbench.methods.incline.fit import Alignment, best_alpha, closeness_curve, solve
 from lensbench.methods.incline.intervention import Intervention
 from lensbench.methods.incline.pairs import Pair, PairCorpora, load_pairs
 from lensbench.methods.incline.sites import read_pooled
@@ -179,13 +179,13 @@ def _strength(
     if given is not None:
         return given, measures
     mapped = {i: found(source[i][n:]) for i, found in alignments.items()}
-    curves = [distance_curve(source[i][n:], target[i][n:], mapped[i], GRID) for i in alignments]
+    curves = [closeness_curve(source[i][n:], target[i][n:], mapped[i], GRID) for i in alignments]
     alpha, curve = best_alpha(curves, GRID)
     measures["dev"] = {
         "pairs": len(next(iter(source.values()))) - n,
         "residual": {str(i): _residual(mapped[i], target[i][n:]) for i in alignments},
         "alpha": list(GRID),
-        "relative_distance": [round(float(value), 6) for value in curve],
+        "mean_cosine": [round(float(value), 6) for value in curve],
     }
     return alpha, measures
 
