@@ -66,7 +66,7 @@ def _one(
     """Defaults, then the backbone's preset, then the method's preset, then what was given; later ones win."""
     model, presets = config_model(name)
     values = backbone.preset(name, len(languages))
-    values.update(presets.get(str(given.get("preset", "default")), {}))
+    values.update(presets.get(str(given.get("preset", values.get("preset", "default"))), {}))
     if "seed" in model.model_fields:
         values.setdefault("seed", request.seed)
     for key, value in given.items():
