@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,12 +24,50 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         [*command, "--target", str(target), str(ROOT / "examples" / "plugin-method")], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+    _bring_files(target)
     broken = target / "broken_method-1.0.dist-info"
     broken.mkdir()
     (broken / "METADATA").write_text("Metadata-Version: 2.1\nName: broken-method\nVersion: 1.0\n")
     (broken / "entry_points.txt").write_text("[lensbench.methods]\nshatter = broken_method:INFO\n")
     (target / "broken_method.py").write_text("raise RuntimeError('no such luck')\n")
     return {"PYTHONPATH": str(target)}
+
+
+def _bring_files(target: Path) -> None:
+    """A package that brings a backbone, a judge and a task as YAML files."""
+    package = target / "brings"
+    shutil.copytree(ROOT / "examples" / "task-opposites", package / "opposites")
+    (package / "__init__.py").write_text(
+        "from pathlib import Path\nHERE = Path(__file__).parent\n"
+        "BACKBONE = HERE / 'mine.yaml'\nJUDGE = str(HERE / 'strict.yaml')\nTASK = HERE / 'opposites' / 'opposites.yaml'\n"
+    )
+    (package / "mine.yaml").write_text("backbone: mine-1b\ntitle: Mine\nhub: someone/mine-1b\n")
+    prompts = ROOT / "judges" / "prompts"
+    forms = "".join(f"  {form}: {prompts / form}.jinja\n" for form in ("turn1", "turn1_reference", "turn2", "turn2_reference"))
+    (package / "strict.yaml").write_text(f"judge: strict\ntitle: Strict\nmodel: m\nprompts:\n{forms}")
+    about = target / "brings-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: brings\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(
+        "[lensbench.backbones]\nmine-1b = brings:BACKBONE\nlost = brings:NOTHING\n"
+        "[lensbench.judges]\nstrict = brings:JUDGE\n[lensbench.tasks]\nopposites = brings:TASK\n"
+    )
+
+
+def test_packages_bring_backbones_judges_and_tasks(cli: Callable[..., Any], installed: dict[str, str], tmp_path: Path) -> None:
+    data = ROOT / "examples" / "task-opposites" / "data"
+    done = cli("run", "-b", "mine-1b", "-t", "opposites", "-l", "zh", "--data", data, "--dry-run", env=installed)
+    assert done.returncode == 0, done.stderr
+    assert "Mine" in done.stdout and "opposites" in done.stdout
+    (tmp_path / "run.json").write_text("{}")
+    asked = cli("judge", tmp_path, "--judge", "strickt", env=installed)
+    assert asked.returncode == 2 and "Did you mean 'strict'?" in asked.stderr
+    keyless = cli("judge", tmp_path, "--judge", "strict", env={**installed, "OPENAI_API_KEY": ""})
+    assert keyless.returncode == 1 and "judge 'strict' needs a key" in keyless.stderr
+    lost = cli("run", "-b", "lost", "-t", "xcopa", "--data", "embedded", "--dry-run", env=installed)
+    assert lost.returncode == 1 and "'lost' of the package 'brings' cannot be used: AttributeError" in lost.stderr
+    near = cli("run", "-b", "mine-1c", "-t", "xcopa", "--data", "embedded", "--dry-run", env=installed)
+    assert near.returncode == 2 and "Did you mean 'mine-1b'?" in near.stderr
 
 
 def test_the_example_is_listed_and_a_broken_one_does_no_harm(cli: Callable[..., Any], installed: dict[str, str]) -> None:

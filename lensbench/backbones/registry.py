@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lensbench.errors import UsageError, unknown_name
+from lensbench.plugins import plugin_entries, plugin_file
 from lensbench.yamlio import explain_validation, read_yaml
 
 __all__ = ["Backbone", "Wheel", "backbones", "get_backbone"]
@@ -49,18 +50,23 @@ class Backbone(BaseModel):
         return dict(settings.get("any") or settings.get("bilingual" if targets == 1 else "multilingual") or {})
 
 
+GROUP = "lensbench.backbones"
+"""Entry points of other packages' backbone files."""
+
+
 @functools.cache
 def backbones() -> dict[str, Backbone]:
     """All backbones with a short name."""
-    table = {}
-    for path in sorted(Path(__file__).parent.glob("*.yaml")):
-        document = read_yaml(path)
-        try:
-            backbone = Backbone.model_validate(document.data)
-        except ValidationError as error:
-            raise UsageError(explain_validation(error, Backbone, document)) from None
-        table[backbone.backbone] = backbone
-    return table
+    found = [_read(path) for path in sorted(Path(__file__).parent.glob("*.yaml"))]
+    return {backbone.backbone: backbone for backbone in found}
+
+
+def _read(path: Path) -> Backbone:
+    document = read_yaml(path)
+    try:
+        return Backbone.model_validate(document.data)
+    except ValidationError as error:
+        raise UsageError(explain_validation(error, Backbone, document)) from None
 
 
 def get_backbone(name: str) -> Backbone:
@@ -71,6 +77,9 @@ def get_backbone(name: str) -> Backbone:
     """
     if name in backbones():
         return backbones()[name]
+    brought = plugin_file(GROUP, name)
+    if brought is not None:
+        return _read(brought)
     path = Path(name).expanduser()
     if path.is_dir():
         if not (path / "config.json").is_file():
@@ -80,4 +89,4 @@ def get_backbone(name: str) -> Backbone:
         return Backbone(backbone=name, title=name, hub=name)
     if "/" in name:
         raise UsageError(f"no model folder at {path}")
-    raise unknown_name("backbone", name, backbones())
+    raise unknown_name("backbone", name, [*backbones(), *plugin_entries(GROUP)])

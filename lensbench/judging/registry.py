@@ -16,9 +16,14 @@ from lensbench.data.rows import canonical_json
 from lensbench.errors import UsageError, unknown_name
 from lensbench.judging.prompts import PromptSet, load_prompts
 from lensbench.judging.schema import JudgeFile
+from lensbench.plugins import plugin_entries, plugin_file
 from lensbench.yamlio import explain_validation, read_yaml
 
 __all__ = ["Judge", "judges", "load_judge", "read_judge"]
+
+
+GROUP = "lensbench.judges"
+"""Entry points of other packages' judge files."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +104,9 @@ def load_judge(name: str, *, model: str | None = None, base_url: str | None = No
             missing or wrong, no model.
     """
     known = judges()
-    path = Path(name) if name.endswith((".yaml", ".yml")) or "/" in name else known.get(name)
+    path = Path(name) if name.endswith((".yaml", ".yml")) or "/" in name else known.get(name) or plugin_file(GROUP, name)
     if path is None:
-        raise unknown_name("judge", name, known)
+        raise unknown_name("judge", name, [*known, *plugin_entries(GROUP)])
     file = read_judge(path)
     if base_url is not None:
         if not base_url.startswith(("http://", "https://")):

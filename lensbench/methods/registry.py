@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass, replace
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any
 
 from lensbench.errors import UnavailableError, unknown_name
+from lensbench.plugins import plugin_entries
 
 if TYPE_CHECKING:
     from lensbench.methods.base import Method
@@ -105,7 +106,7 @@ _BUILT_IN = (
 def methods() -> dict[str, MethodInfo | BrokenPlugin]:
     """All methods by name: the built-in ones, then those of installed packages (entry points `lensbench.methods`)."""
     table: dict[str, MethodInfo | BrokenPlugin] = {info.name: info for info in _BUILT_IN}
-    for name, entry in _entry_points().items():
+    for name, entry in plugin_entries(GROUP).items():
         table.setdefault(name, _from_plugin(name, entry))
     return table
 
@@ -120,7 +121,7 @@ def get_method(name: str) -> MethodInfo:
     built_in = {info.name: info for info in _BUILT_IN}
     if name in built_in:
         return built_in[name]
-    entries = _entry_points()
+    entries = plugin_entries(GROUP)
     if name not in entries:
         raise unknown_name("method", name, [*built_in, *entries])
     found = _from_plugin(name, entries[name])
@@ -145,10 +146,6 @@ def config_model(name: str) -> tuple[type[MethodConfig], dict[str, dict[str, Any
 def _attribute(target: str) -> Any:
     module, attribute = target.split(":")
     return getattr(importlib.import_module(module), attribute)
-
-
-def _entry_points() -> dict[str, EntryPoint]:
-    return {entry.name: entry for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name)}
 
 
 def _from_plugin(name: str, entry: EntryPoint) -> MethodInfo | BrokenPlugin:

@@ -11,11 +11,15 @@ from pydantic import ValidationError
 from lensbench.content import content_dir
 from lensbench.errors import UsageError, unknown_name
 from lensbench.languages import get_language, language_of, languages
+from lensbench.plugins import plugin_entries, plugin_file
 from lensbench.tasks.schema import LanguageEntry, Profile, TaskFile
 from lensbench.yamlio import Document, explain_validation, read_yaml
 
 __all__ = ["TaskEntry", "TaskRegistry", "parse_task"]
 
+
+GROUP = "lensbench.tasks"
+"""Entry points of other packages' task files."""
 
 _OPEN = "open"
 """Profile of questions without a gold answer, whatever profile the other tasks of a run have."""
@@ -92,7 +96,12 @@ class TaskRegistry:
             return self._tasks[name, profile]
         others = [p for n, p in self._tasks if n == name]
         if not others:
-            raise unknown_name("task", name, self.names())
+            brought = plugin_file(GROUP, name)
+            if brought is None:
+                raise unknown_name("task", name, [*self.names(), *plugin_entries(GROUP)])
+            entry = parse_task(brought, trust=self.trust)
+            self._tasks[entry.name, entry.file.profile] = entry
+            others = [entry.file.profile]
         if not wanted and (len(others) == 1 or _OPEN in others):
             return self._tasks[name, others[0] if len(others) == 1 else _OPEN]
         raise UsageError(
