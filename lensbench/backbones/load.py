@@ -48,6 +48,15 @@ class LoadedBackbone:
         finally:
             self.prompt_ends = None
 
+    def added_bytes(self, peak: int | None) -> int | None:
+        """A peak of resident memory without what Python and its libraries held before the weights were loaded.
+
+        An accelerator counts tensors only, so there it is the peak itself; None where the system cannot tell.
+        """
+        if peak is None or self.device.type == "cuda":
+            return peak
+        return None if self.resident_before is None else peak - self.resident_before
+
     @property
     def device(self) -> torch.device:
         return next(self.model.parameters()).device

@@ -12,7 +12,7 @@ from lensbench.data.sources import DataSource, Origin
 from lensbench.errors import DataError
 from lensbench.languages import Language, get_language
 
-__all__ = ["Corpora", "ParallelPrompt", "load_corpora"]
+__all__ = ["Corpora", "ParallelPrompt", "load_corpora", "one_chinese_script"]
 
 PROBE_ROWS = "aya"
 PARALLEL_ROWS = "bactrian_x"
@@ -77,7 +77,7 @@ def load_corpora(
         spec = load_rows_spec(PROBE_ROWS)
         loaded = source.load(spec, language, "train", revisions.get(PROBE_ROWS))
         origins[f"{PROBE_ROWS}/{code}"] = loaded.origin
-        rows = _one_chinese_script(loaded.rows, language)
+        rows = one_chinese_script(loaded.rows, language)
         texts = [row["inputs"] + (row["targets"] if probe_text == "inputs+targets" else "") for row in rows]
         probing[code] = _sample(texts, n_probe, seed, f"probing texts in {language.name}", loaded.origin)
 
@@ -97,9 +97,10 @@ def _prompt(row: Mapping[str, Any]) -> str:
     return "\n".join(part for part in (row["instruction"].strip(), row["input"].strip()) if part)
 
 
-def _one_chinese_script(rows: list[dict[str, Any]], language: Language) -> list[dict[str, Any]]:
+def one_chinese_script(rows: Sequence[dict[str, Any]], language: Language) -> list[dict[str, Any]]:
+    """Aya keeps two scripts under one code for Chinese; the simplified one is taken."""
     if language.code != "zh":
-        return rows
+        return list(rows)
     return [row for row in rows if "Traditional" not in (row.get("language") or "")]
 
 

@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.errors import RunError
-from lensbench.store import write_atomically
-from lensbench.store.records import write_failed
+from lensbench.methods.saved import check_backbone, read_saved, save_card, save_tensors, update_digest
 
 __all__ = ["Delta"]
 
 _TENSORS = "delta.safetensors"
 _EXTRAS = "subspaces.safetensors"
-_CARD = "card.json"
 
 
 @dataclass
@@ -45,11 +39,7 @@ class Delta:
     @property
     def digest(self) -> str:
         """SHA-256 over names, dtypes, shapes and bytes of the changed tensors."""
-        digest = hashlib.sha256()
-        for name, tensor in sorted(self.tensors.items()):
-            digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)}".encode())
-            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-        return digest.hexdigest()
+        return update_digest(hashlib.sha256(), self.tensors)
 
     @contextmanager
     def applied(self, loaded: LoadedBackbone, language: str) -> Iterator[None]:
@@ -73,13 +63,9 @@ class Delta:
         Raises:
             RunError: the disk is full, or a file cannot be written.
         """
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise write_failed(folder, error) from None
-        _save_tensors(self.tensors, folder / _TENSORS)
+        save_tensors(self.tensors, folder / _TENSORS)
         if self.extras:
-            _save_tensors(self.extras, folder / _EXTRAS)
+            save_tensors(self.extras, folder / _EXTRAS)
         card = {
             "method": self.method,
             "backbone": self.backbone,
@@ -88,8 +74,7 @@ class Delta:
             "digest": self.digest,
             **self.card,
         }
-        write_atomically(folder / "README.md", _model_card(card))
-        write_atomically(folder / _CARD, json.dumps(card, indent=2, ensure_ascii=False) + "\n")
+        save_card(folder, card, _model_card(card))
 
     @classmethod
     def load(cls, folder: Path, backbone_digest: str) -> Delta:
@@ -98,17 +83,9 @@ class Delta:
         Raises:
             RunError: unreadable or truncated, changed since it was saved, or made for another backbone.
         """
-        try:
-            card = json.loads((folder / _CARD).read_text(encoding="utf-8"))
-            tensors = load_file(folder / _TENSORS)
-            extras = load_file(folder / _EXTRAS) if (folder / _EXTRAS).is_file() else {}
-        except (OSError, ValueError, SafetensorError) as error:
-            raise RunError(f"{folder} is not a readable enhancement: {error}", "Remove it and run again to fit anew.") from None
-        if card["backbone_digest"] != backbone_digest:
-            raise RunError(
-                f"{folder} was fitted on another backbone: {card['backbone']} ({card['backbone_digest'][:16]}…), "
-                f"this one is {backbone_digest[:16]}…"
-            )
+        card, tensors = read_saved(folder, _TENSORS)
+        extras = read_saved(folder, _EXTRAS)[1] if (folder / _EXTRAS).is_file() else {}
+        check_backbone(folder, card["backbone"], card["backbone_digest"], backbone_digest)
         known = {"method", "backbone", "backbone_digest", "first_changed_layer", "digest"}
         delta = cls(
             card["method"], card["backbone"], card["backbone_digest"], card["first_changed_layer"], tensors,
@@ -117,25 +94,6 @@ class Delta:
         if delta.digest != card["digest"]:
             raise RunError(f"{folder / _TENSORS} is not what was saved: its digest differs from the card's")
         return delta
-
-
-def _save_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
-    partial = path.with_name(path.name + ".partial")
-    try:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial)
-        partial.replace(path)
-    except (OSError, SafetensorError) as error:
-        with suppress(OSError):
-            partial.unlink()
-        raise write_failed(path, _as_os_error(error)) from None
-
-
-def _as_os_error(error: Exception) -> OSError:
-    """safetensors tells the system's error number in its text only."""
-    if isinstance(error, OSError):
-        return error
-    number = re.search(r"os error (\d+)", str(error))
-    return OSError(int(number[1]), os.strerror(int(number[1]))) if number else OSError(0, str(error))
 
 
 def _model_card(card: dict[str, Any]) -> str:

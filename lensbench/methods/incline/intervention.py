@@ -6,27 +6,23 @@ import functools
 import hashlib
 import json
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.errors import RunError
 from lensbench.methods.incline.config import Site
 from lensbench.methods.incline.fit import Alignment
 from lensbench.methods.incline.hooks import PromptEndHooks
-from lensbench.store import write_atomically
-from lensbench.store.records import write_failed
+from lensbench.methods.saved import check_backbone, read_saved, save_card, save_tensors, unreadable, update_digest
 
 __all__ = ["Intervention"]
 
 _TENSORS = "intervention.safetensors"
-_CARD = "card.json"
 _OWN = ("backbone", "backbone_digest", "central", "site", "values", "alphas")
 
 
@@ -55,10 +51,7 @@ class Intervention:
     def digest(self) -> str:
         """SHA-256 over the maps' tensors and over what decides how they are applied."""
         digest = hashlib.sha256(json.dumps(self._own(), sort_keys=True).encode())
-        for name, tensor in sorted(self._tensors().items()):
-            digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)}".encode())
-            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-        return digest.hexdigest()
+        return update_digest(digest, self._tensors())
 
     def applied(self, loaded: LoadedBackbone, language: str) -> AbstractContextManager[None]:
         """The backbone with the last token of every prompt changed, while the context lasts.
@@ -89,16 +82,7 @@ class Intervention:
         Raises:
             RunError: the disk is full, or a file cannot be written.
         """
-        path = folder / _TENSORS
-        partial = path.with_name(path.name + ".partial")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            save_file({name: tensor.detach().cpu().contiguous() for name, tensor in self._tensors().items()}, partial)
-            partial.replace(path)
-        except (OSError, SafetensorError) as error:
-            with suppress(OSError):
-                partial.unlink()
-            raise write_failed(path, error if isinstance(error, OSError) else OSError(0, str(error))) from None
+        save_tensors(self._tensors(), folder / _TENSORS)
         card = {
             "method": "incline",
             **self._own(),
@@ -106,8 +90,7 @@ class Intervention:
             "digest": self.digest,
             **self.card,
         }
-        write_atomically(folder / "README.md", _model_card(card))
-        write_atomically(folder / _CARD, json.dumps(card, indent=2, ensure_ascii=False) + "\n")
+        save_card(folder, card, _model_card(card))
 
     @classmethod
     def load(cls, folder: Path, backbone_digest: str) -> Intervention:
@@ -116,19 +99,14 @@ class Intervention:
         Raises:
             RunError: unreadable or truncated, changed since it was saved, or made for another backbone.
         """
+        card, tensors = read_saved(folder, _TENSORS)
         try:
-            card = json.loads((folder / _CARD).read_text(encoding="utf-8"))
-            tensors = load_file(folder / _TENSORS)
             own = {name: card.pop(name) for name in _OWN}
             digest = card.pop("digest")
             alignments = _alignments(tensors)
-        except (OSError, ValueError, KeyError, SafetensorError) as error:
-            raise RunError(f"{folder} is not a readable enhancement: {error}", "Remove it and run again to fit anew.") from None
-        if own["backbone_digest"] != backbone_digest:
-            raise RunError(
-                f"{folder} was fitted on another backbone: {own['backbone']} ({own['backbone_digest'][:16]}…), "
-                f"this one is {backbone_digest[:16]}…"
-            )
+        except (ValueError, KeyError) as error:
+            raise unreadable(folder, error) from None
+        check_backbone(folder, own["backbone"], own["backbone_digest"], backbone_digest)
         rest = {name: value for name, value in card.items() if name not in ("method", "first_changed_layer")}
         found = cls(**own, alignments=alignments, card=rest)
         if found.digest != digest:

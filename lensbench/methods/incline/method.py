@@ -85,7 +85,7 @@ class Incline:
         cost = Cost(
             wall_seconds=seconds,
             gpu_seconds=seconds if loaded.device.type == "cuda" else None,
-            peak_bytes=_added(memory.peak_bytes, loaded),
+            peak_bytes=loaded.added_bytes(memory.peak_bytes),
             floor_bytes=weights,
             trainable_parameters=0,
             total_parameters=sum(p.numel() for p in loaded.model.parameters()),
@@ -193,13 +193,6 @@ def _strength(
 def _residual(mapped: Tensor, target: Tensor) -> float:
     """|X W - Y| as a share of |Y|."""
     return round(float((mapped.double() - target.double()).norm() / target.double().norm().clamp(min=1e-300)), 6)
-
-
-def _added(peak: int | None, loaded: LoadedBackbone) -> int | None:
-    """The peak without what Python and its libraries held before the model was loaded; CUDA counts tensors only."""
-    if peak is None or loaded.device.type == "cuda":
-        return peak
-    return None if loaded.resident_before is None else peak - loaded.resident_before
 
 
 METHOD = Incline()

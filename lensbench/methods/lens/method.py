@@ -73,7 +73,7 @@ class Lens:
         cost = Cost(
             wall_seconds=seconds,
             gpu_seconds=seconds if loaded.device.type == "cuda" else None,
-            peak_bytes=_added(memory.peak_bytes, loaded),
+            peak_bytes=loaded.added_bytes(memory.peak_bytes),
             floor_bytes=floor,
             trainable_parameters=trainable,
             total_parameters=total,
@@ -100,13 +100,6 @@ class Lens:
 
     def load(self, folder: Path, backbone_digest: str) -> Delta:
         return Delta.load(folder, backbone_digest)
-
-
-def _added(peak: int | None, loaded: LoadedBackbone) -> int | None:
-    """The peak without what Python and its libraries held before the model was loaded; CUDA counts tensors only."""
-    if peak is None or loaded.device.type == "cuda":
-        return peak
-    return None if loaded.resident_before is None else peak - loaded.resident_before
 
 
 def _floor_bytes(loaded: LoadedBackbone, blocks: ForkedBlocks) -> int:

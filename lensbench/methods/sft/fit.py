@@ -77,7 +77,7 @@ def fine_tune(
     cost = Cost(
         wall_seconds=seconds,
         gpu_seconds=seconds if device.type == "cuda" else None,
-        peak_bytes=_peak(memory.peak_bytes, loaded),
+        peak_bytes=loaded.added_bytes(memory.peak_bytes),
         floor_bytes=floor,
         trainable_parameters=trained,
         total_parameters=sum(p.numel() for p in loaded.model.parameters()),
@@ -129,13 +129,6 @@ def _floor_bytes(loaded: LoadedBackbone, trained: int, config: SftConfig) -> int
     """Frozen weights, and for what is trained: weights, gradients and two optimiser states, all in fp32."""
     frozen = sum(p.numel() * p.element_size() for p in loaded.model.parameters()) if config.lora_rank is not None else 0
     return frozen + trained * 4 * 4
-
-
-def _peak(peak: int | None, loaded: LoadedBackbone) -> int | None:
-    """The peak without what Python and its libraries held before the model was loaded; CUDA counts tensors only."""
-    if peak is None or loaded.device.type == "cuda":
-        return peak
-    return None if loaded.resident_before is None else peak - loaded.resident_before
 
 
 def _tokens_seen(data: EncodedSet, config: SftConfig) -> int:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from lensbench.data.corpora import one_chinese_script
 from lensbench.data.rows import load_rows_spec
 from lensbench.data.sources import DataSource, Origin
 from lensbench.errors import DataError
-from lensbench.languages import Language, get_language
+from lensbench.languages import get_language
 from lensbench.methods.sft.encode import Example
 
 __all__ = ["AYA", "BACTRIAN", "Pool", "answered", "bactrian_prompt", "sample"]
@@ -61,7 +62,7 @@ def answered(
     """
     language = get_language(code)
     loaded = source.load(load_rows_spec(rows), language, split, revision)
-    kept = _one_chinese_script(loaded.rows, language) if rows == AYA else loaded.rows
+    kept = one_chinese_script(loaded.rows, language) if rows == AYA else loaded.rows
     shape = _SHAPES[rows]
     examples = [Example(*shape(row), f"{rows}/{code}") for row in kept]
     good = [e for e in examples if e.question.strip() and e.answer.strip()]
@@ -98,9 +99,3 @@ _SHAPES: dict[str, Callable[[Mapping[str, Any]], tuple[str, str]]] = {AYA: _aya,
 
 def _text(row: Mapping[str, Any], name: str) -> str:
     return str(row.get(name) or "").strip()
-
-
-def _one_chinese_script(rows: Sequence[dict[str, Any]], language: Language) -> list[dict[str, Any]]:
-    if language.code != "zh":
-        return list(rows)
-    return [row for row in rows if "Traditional" not in (row.get("language") or "")]

@@ -1,0 +1,95 @@
+"""How every enhancement lies on disk: tensors first, the card last, so that a folder with a card is complete."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from lensbench.errors import RunError
+from lensbench.store import write_atomically
+from lensbench.store.records import write_failed
+
+__all__ = ["check_backbone", "read_saved", "save_card", "save_tensors", "unreadable", "update_digest"]
+
+_CARD = "card.json"
+
+
+def update_digest(digest: Any, tensors: Mapping[str, torch.Tensor]) -> str:
+    """Add names, dtypes, shapes and bytes of tensors to a hash, and give its hex digits.
+
+    Args:
+        digest: Of hashlib, with whatever else decides what the enhancement does.
+    """
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return str(digest.hexdigest())
+
+
+def save_tensors(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Write a safetensors file whole or not at all.
+
+    Raises:
+        RunError: the disk is full, or the file cannot be written.
+    """
+    partial = path.with_name(path.name + ".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial)
+        partial.replace(path)
+    except (OSError, SafetensorError) as error:
+        with suppress(OSError):
+            partial.unlink()
+        raise write_failed(path, _as_os_error(error)) from None
+
+
+def save_card(folder: Path, card: Mapping[str, Any], readme: str) -> None:
+    """Write what a reader needs, then the card."""
+    write_atomically(folder / "README.md", readme)
+    write_atomically(folder / _CARD, json.dumps(card, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_saved(folder: Path, tensors: str) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """Card and tensors of a saved enhancement.
+
+    Args:
+        tensors: Name of the safetensors file.
+
+    Raises:
+        RunError: unreadable or truncated.
+    """
+    try:
+        return json.loads((folder / _CARD).read_text(encoding="utf-8")), load_file(folder / tensors)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise unreadable(folder, error) from None
+
+
+def unreadable(folder: Path, error: Exception) -> RunError:
+    return RunError(f"{folder} is not a readable enhancement: {error}", "Remove it and run again to fit anew.")
+
+
+def check_backbone(folder: Path, backbone: str, theirs: str, ours: str) -> None:
+    """Refuse an enhancement of other weights.
+
+    Raises:
+        RunError: the digests differ.
+    """
+    if theirs != ours:
+        raise RunError(f"{folder} was fitted on another backbone: {backbone} ({theirs[:16]}…), this one is {ours[:16]}…")
+
+
+def _as_os_error(error: Exception) -> OSError:
+    """safetensors tells the system's error number in its text only."""
+    if isinstance(error, OSError):
+        return error
+    number = re.search(r"os error (\d+)", str(error))
+    return OSError(int(number[1]), os.strerror(int(number[1]))) if number else OSError(0, str(error))
