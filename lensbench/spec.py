@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from lensbench.languages import CENTRAL
 
-__all__ = ["MethodChoice", "RunSpec", "TaskChoice", "differences"]
+__all__ = ["ExternalChoice", "MethodChoice", "RunSpec", "TaskChoice", "differences"]
 
 
 class TaskChoice(BaseModel):
@@ -35,6 +35,17 @@ class MethodChoice(BaseModel):
     config: dict[str, Any] = Field(default_factory=dict)
 
 
+class ExternalChoice(BaseModel):
+    """Another checkpoint that is scored beside the backbone, as planned."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    variant: str
+    """The name it has in tables."""
+    backbone: str
+    """Short name, hub id or folder."""
+
+
 class RunSpec(BaseModel):
     """The resolved specification of a run; two runs with equal specs ask the same questions of the same models."""
 
@@ -43,6 +54,7 @@ class RunSpec(BaseModel):
     lensbench: str
     """Version of the package."""
     methods: tuple[MethodChoice, ...] = ()
+    externals: tuple[ExternalChoice, ...] = ()
     backbone: str
     languages: tuple[str, ...]
     """Target languages; the central language is always there too."""
@@ -62,8 +74,9 @@ class RunSpec(BaseModel):
 
     @property
     def title(self) -> str:
-        """The methods in one word."""
-        return "+".join(choice.method for choice in self.methods) or "base only"
+        """What is compared with the backbone, in one word."""
+        names = [choice.method for choice in self.methods] + [choice.variant for choice in self.externals]
+        return "+".join(names) or "base only"
 
     @property
     def all_languages(self) -> tuple[str, ...]:
@@ -88,6 +101,8 @@ def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> l
             lines += _named_differences("task", ("task", "language"), before or [], now or [])
         elif key == "methods":
             lines += _named_differences("method", ("method",), before or [], now or [])
+        elif key == "externals":
+            lines += _named_differences("variant", ("variant",), before or [], now or [])
         else:
             lines.append(f"{prefix}{key}: {before!r} there, {now!r} here")
     return lines

@@ -62,7 +62,8 @@ def test_unknown_names() -> None:
         get_backbone("llama3-8")
     with pytest.raises(UsageError, match="no model folder"):
         get_backbone("./nowhere/model")
-    assert set(backbones()) == {"smollm2-135m", "llama3-8b", "llama3.1-8b", "phi3.5-mini"}
+    externals = {f"chinese-llama3-8b-v{n}" for n in (1, 2, 3)}
+    assert set(backbones()) == {"smollm2-135m", "llama3-8b", "llama3.1-8b", "phi3.5-mini"} | externals
 
 
 def test_a_folder_without_a_model(tmp_path: Path) -> None:

@@ -12,6 +12,9 @@ from lensbench.errors import UsageError
 
 @click.command(epilog="Exit codes: 0 done, 1 the run failed, 2 the command was wrong, 130 stopped; the same command goes on.")
 @click.option("-m", "--method", metavar="NAMES", help="Methods to fit, by comma; none: only the untouched backbone is scored.")
+@click.option(
+    "--variant", "variants", multiple=True, metavar="NAME=HUB|PATH", help="Score this checkpoint too; may be repeated."
+)
 @click.option("-b", "--backbone", required=True, metavar="NAME|HUB|PATH", help="Short name, hub id or model folder.")
 @click.option(
     "-l", "--languages", default="zh", show_default=True, metavar="CODES", help="Target languages; English is always there."
@@ -56,6 +59,7 @@ def command(**options: Any) -> None:
       lensbench run --method lens --backbone smollm2-135m --languages zh --data embedded
       lensbench run --method lens --backbone llama3-8b                   the paper's bilingual set-up, from the hub
       lensbench run --method lens --backbone llama3-8b --languages zh,ja,ko,ar,bn,sw
+      lensbench run --method lens,xsft,incline --backbone llama3-8b --variant chinese-llama3-8b-v3 --variant mine=path/to/model
       lensbench run --method lens --backbone llama3-8b --tasks mt_bench --judge gpt-4o --max-usd 5
       lensbench run --backbone ./my-model --tasks xcopa,xstory_cloze --profile lm-eval --limit 50 --out RUN
     """
@@ -72,8 +76,8 @@ def command(**options: Any) -> None:
         tasks=tuple(t.strip() for t in tasks.split(",") if t.strip()) if tasks else None,
         **{
             key: options[key]
-            for key in ("profile", "data", "include", "config_file", "overrides", "limit", "num_fewshot", "max_new_tokens",
-                        "batch_size", "device", "dtype", "seed", "trust", "revision")
+            for key in ("variants", "profile", "data", "include", "config_file", "overrides", "limit", "num_fewshot",
+                        "max_new_tokens", "batch_size", "device", "dtype", "seed", "trust", "revision")
         },
     )  # fmt: skip
     plan = make_plan(request)
@@ -91,27 +95,35 @@ def command(**options: Any) -> None:
         return
     from lensbench.cli.progress import TerminalProgress
     from lensbench.cli.render import print_json, print_results
+    from lensbench.pipeline.fit import MethodsFailed
     from lensbench.pipeline.run import run
     from lensbench.quiet import quiet_libraries
 
     quiet_libraries()
-    run(plan, out, TerminalProgress(), resume_only=options["resume"], judging=judging, identifier=options["identifier"])
+    failure: MethodsFailed | None = None
+    try:
+        run(plan, out, TerminalProgress(), resume_only=options["resume"], judging=judging, identifier=options["identifier"])
+    except MethodsFailed as error:
+        # The other variants are there to be looked at.
+        failure = error
     from lensbench.store import RunFolder
 
     results = RunFolder.existing(out).read_json("results.json")
     if options["as_json"]:
         print_json(results)
-        return
-    print_results(results)
-    click.echo(f"\nreport: {out / 'report.md'}")
+    else:
+        print_results(results)
+        click.echo(f"\nreport: {out / 'report.md'}")
+    if failure is not None:
+        raise failure
 
 
 def default_out(plan: Any) -> Path:
-    """`runs/<method>-<backbone>-<languages>-<hash>`: the same options name the same folder, so the same command goes on."""
+    """`runs/<variants>-<backbone>-<languages>-<hash>`: the same options name the same folder, so the same command goes on."""
     spec = plan.spec
     backbone = spec.backbone.rstrip("/").split("/")[-1]
-    methods = "+".join(choice.method for choice in spec.methods) or "base"
-    return Path("runs") / "-".join([methods, backbone, "_".join(spec.languages) or "en", spec.digest])
+    compared = "+".join([c.method for c in spec.methods] + [c.variant for c in spec.externals]) or "base"
+    return Path("runs") / "-".join([compared, backbone, "_".join(spec.languages) or "en", spec.digest])
 
 
 def show_plan(plan: Any, out: Path, *, as_json: bool) -> None:
@@ -123,6 +135,8 @@ def show_plan(plan: Any, out: Path, *, as_json: bool) -> None:
     spec = plan.spec
     click.echo(f"method    {', '.join(c.method for c in spec.methods) or '(none: only the backbone)'}")
     click.echo(f"backbone  {plan.backbone.title}")
+    for name, other in plan.externals.items():
+        click.echo(f"variant   {name}: {other.title}")
     click.echo(f"languages {', '.join(spec.all_languages)}")
     click.echo(f"data      {plan.source.describe()}")
     click.echo(f"run       {out}{' (exists: it goes on)' if (out / 'run.json').is_file() else ''}")

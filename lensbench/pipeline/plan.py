@@ -13,8 +13,9 @@ from lensbench.data.sources import EMBEDDED, DataSource, open_data
 from lensbench.errors import UsageError
 from lensbench.languages import CENTRAL, get_language
 from lensbench.methods.config import MethodConfig
+from lensbench.pipeline.externals import find_externals
 from lensbench.pipeline.method_configs import method_configs
-from lensbench.spec import MethodChoice, RunSpec, TaskChoice
+from lensbench.spec import ExternalChoice, MethodChoice, RunSpec, TaskChoice
 from lensbench.tasks import TaskInLanguage, TaskRegistry, resolve
 
 __all__ = ["Plan", "PlannedTask", "RunRequest", "make_plan"]
@@ -29,6 +30,8 @@ class RunRequest:
 
     backbone: str
     methods: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
+    """Other checkpoints, `NAME=SHORT|HUB|PATH` or a short name by itself."""
     languages: tuple[str, ...] = ("zh",)
     tasks: tuple[str, ...] | None = None
     profile: str = "lens-paper"
@@ -74,6 +77,8 @@ class Plan:
     """Tasks a language does not have, in words; nothing is asked for them."""
     configs: Mapping[str, MethodConfig]
     """By method, in the order in which they are fitted."""
+    externals: Mapping[str, Backbone] = field(default_factory=dict)
+    """Other checkpoints by the name of their variant."""
     trust: bool = False
     revision: str | None = None
     notes: tuple[str, ...] = field(default=())
@@ -90,6 +95,7 @@ def make_plan(request: RunRequest) -> Plan:
     if request.limit is not None and request.limit < 1:
         raise UsageError(f"--limit must be at least 1, found {request.limit}")
     configs = method_configs(request, backbone, languages)
+    externals = find_externals(request.variants, [*configs])
     data = request.data or os.environ.get("LENSBENCH_DATA")
     source = open_data(data)
     registry = TaskRegistry(request.include, trust=request.trust)
@@ -118,6 +124,7 @@ def make_plan(request: RunRequest) -> Plan:
     spec = RunSpec(
         lensbench=__version__,
         methods=tuple(MethodChoice(method=name, config=config.model_dump(mode="json")) for name, config in configs.items()),
+        externals=tuple(ExternalChoice(variant=name, backbone=place) for name, (place, _) in externals.items()),
         backbone=request.backbone,
         languages=languages,
         profile=request.profile,
@@ -136,7 +143,8 @@ def make_plan(request: RunRequest) -> Plan:
         dtype=request.dtype,
         seed=request.seed,
     )  # fmt: skip
-    return Plan(spec, backbone, source, tuple(planned), tuple(gaps), configs, request.trust, request.revision)
+    others = {name: other for name, (_, other) in externals.items()}
+    return Plan(spec, backbone, source, tuple(planned), tuple(gaps), configs, others, request.trust, request.revision)
 
 
 def _plan_task(

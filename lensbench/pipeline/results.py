@@ -14,7 +14,7 @@ from lensbench.store.lm_eval_files import write_lm_eval_files
 
 __all__ = ["collect_results", "write_results"]
 
-_HEAD = ("backbone", "backbone_origin", "dtype", "device", "variants", "tasks", "gaps")
+_HEAD = ("backbone", "backbone_origin", "dtype", "device", "variants", "failed", "tasks", "gaps")
 
 
 def collect_results(folder: RunFolder) -> dict[str, Any]:

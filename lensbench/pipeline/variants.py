@@ -1,4 +1,4 @@
-"""The variants of a run: the untouched backbone and what the method made of it."""
+"""The variants of a run: the untouched backbone, what methods made of it, and other checkpoints."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from lensbench.tasks.build import Item
 
 if TYPE_CHECKING:
     from lensbench.backbones.load import LoadedBackbone
+    from lensbench.backbones.resolve import Checkpoint
 
 __all__ = ["BASE", "Variant", "answer_key"]
 
@@ -21,10 +22,14 @@ BASE = "base"
 
 @dataclass(frozen=True)
 class Variant:
-    """A backbone with zero or one enhancement: the thing that is scored."""
+    """The thing that is scored: a backbone with zero or one enhancement, or another checkpoint."""
 
     name: str
     enhancement: Enhancement | None = None
+    checkpoint: Checkpoint | None = None
+    """Of another model than the run's backbone."""
+    system_text: str | None = None
+    """That model's."""
 
     def applied(self, loaded: LoadedBackbone, language: str) -> AbstractContextManager[None]:
         if self.enhancement is None:
@@ -33,6 +38,8 @@ class Variant:
 
     @property
     def digest(self) -> str:
+        if self.checkpoint is not None:
+            return row_hash(["external", self.checkpoint.digest, self.system_text])
         return self.enhancement.digest if self.enhancement else BASE
 
 

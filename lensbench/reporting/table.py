@@ -77,7 +77,7 @@ def table_lines(results: dict[str, Any], *, everything: bool = False) -> list[Li
 
 def notes(results: dict[str, Any]) -> list[str]:
     """What must stand beside the table: where the rows come from, what is missing, what the numbers are."""
-    found = []
+    found = [f"! {name} could not be fitted: {message}" for name, message in results.get("failed", {}).items()]
     origins = {key: about["origin"] for key, about in results["tasks"].items() if about["origin"]}
     warnings = sorted({f"{o['name']}: {o['warning']}" for o in origins.values() if o["warning"]})
     found += [f"! {warning}" for warning in warnings]
@@ -86,6 +86,11 @@ def notes(results: dict[str, Any]) -> list[str]:
         f"{key}: {o['rows']} rows of the {o['expected_rows']} the hub has"
         for key, o in origins.items()
         if o["expected_rows"] and o["rows"] != o["expected_rows"]
+    ]
+    found += [
+        f"{name} is another checkpoint, {about['external']['title']}; it is asked through its own chat template"
+        for name, about in results["variants"].items()
+        if about.get("external")
     ]
     found += [f"not available: {gap}" for gap in results["gaps"]]
     found += [

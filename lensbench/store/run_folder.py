@@ -117,6 +117,9 @@ class RunFolder:
     def records(self, stage: str) -> Iterator[dict[str, Any]]:
         return read_records(self.path / "items" / f"{stage}.jsonl")
 
+    def has_records(self, stage: str) -> bool:
+        return (self.path / "items" / f"{stage}.jsonl").is_file()
+
     def enhancement(self, variant: str) -> Path:
         return self.path / "enhancements" / variant
 

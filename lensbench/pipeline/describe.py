@@ -1,0 +1,84 @@
+"""What the summary needs to know of models and rows, and what a run was made with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lensbench import __version__
+from lensbench.backbones.load import LoadedBackbone
+from lensbench.backbones.resolve import Checkpoint
+from lensbench.pipeline.load_items import AskedTask
+from lensbench.pipeline.plan import Plan
+from lensbench.pipeline.variants import Variant
+from lensbench.store import RunFolder
+from lensbench.store.provenance import gather_provenance
+
+__all__ = ["describe", "note_provenance"]
+
+
+def describe(
+    plan: Plan,
+    folder: RunFolder,
+    loaded: LoadedBackbone,
+    variants: Sequence[Variant],
+    externals: Mapping[str, Checkpoint],
+    tasks: Sequence[AskedTask],
+    failed: Mapping[str, str],
+) -> dict[str, Any]:
+    """Write `variants.json`.
+
+    Args:
+        variants: All of the run, other checkpoints too.
+        externals: Those checkpoints by the name of their variant.
+        failed: What went wrong, by method that could not be fitted.
+    """
+    about = {
+        "lensbench": __version__,
+        "backbone": plan.backbone.backbone,
+        "backbone_origin": loaded.checkpoint.as_dict(),
+        "backbone_digest": loaded.checkpoint.digest,
+        "dtype": str(next(loaded.model.parameters()).dtype).removeprefix("torch."),
+        "device": str(loaded.device),
+        "tokenizer_digest": loaded.tokenizer_digest,
+        "variants": {variant.name: _variant(variant, plan, externals) for variant in variants},
+        "failed": dict(failed),
+        "tasks": {
+            f"{a.planned.task.name}/{a.planned.task.language.code}": {
+                "title": a.planned.task.title,
+                "version": a.planned.task.version,
+                "profile": a.planned.task.profile.profile,
+                "protocol": a.planned.task.protocol_hash(),
+                "rows": f"{a.origin.kind}:{a.planned.rows}:{a.origin.digest[:12]}" if a.origin else "lm-eval's own",
+                "substitute": a.planned.substitute,
+                "origin": a.origin.as_dict() if a.origin else None,
+                "items": len(a.items),
+                "max_new_tokens": plan.spec.max_new_tokens if a.planned.task.profile.generates else None,
+                "judged": a.planned.task.profile.scoring == "judged",
+            }
+            for a in tasks
+        },
+        "gaps": list(plan.gaps),
+    }
+    folder.write_json("variants.json", about)
+    return about
+
+
+def _variant(variant: Variant, plan: Plan, externals: Mapping[str, Checkpoint]) -> dict[str, Any]:
+    checkpoint = externals.get(variant.name)
+    return {
+        "digest": variant.digest,
+        "method": variant.name if variant.enhancement is not None else None,
+        **({"external": {"title": plan.externals[variant.name].title, **checkpoint.as_dict()}} if checkpoint else {}),
+    }
+
+
+def note_provenance(folder: RunFolder, about: Mapping[str, Any]) -> None:
+    """Add this start to `provenance.json`."""
+    starts = folder.read_json("provenance.json")["starts"] if (folder.path / "provenance.json").is_file() else []
+    starts.append({**gather_provenance(), "device": about["device"], "dtype": about["dtype"]})
+    folder.write_json(
+        "provenance.json",
+        {"starts": starts, "backbone": about["backbone_origin"], "tokenizer": about["tokenizer_digest"],
+         "rows": {name: task["origin"] for name, task in about["tasks"].items()}},
+    )  # fmt: skip
