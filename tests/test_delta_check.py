@@ -1,4 +1,4 @@
-"""The check of a delta before it is kept, and runs in which one method fails."""
+"""The check of changed weights before they are kept, and runs in which one method fails."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.errors import RunError
-from lensbench.methods.check import check_delta
+from lensbench.methods.check import check_weights
 from lensbench.methods.delta import Delta
 
 
@@ -25,27 +25,27 @@ def delta_of(loaded: LoadedBackbone, name: str, first: int, change: float = 0.1)
 
 def test_a_delta_that_says_where_it_begins_passes(tiny: LoadedBackbone) -> None:
     before = {name: p.detach().clone() for name, p in tiny.model.named_parameters()}
-    check_delta(tiny, delta_of(tiny, "model.layers.2.mlp.up_proj.weight", 2))
-    check_delta(tiny, delta_of(tiny, "model.layers.2.mlp.up_proj.weight", 1))
-    check_delta(tiny, delta_of(tiny, "model.embed_tokens.weight", 0))
+    check_weights("m", tiny, delta_of(tiny, "model.layers.2.mlp.up_proj.weight", 2))
+    check_weights("m", tiny, delta_of(tiny, "model.layers.2.mlp.up_proj.weight", 1))
+    check_weights("m", tiny, delta_of(tiny, "model.embed_tokens.weight", 0))
     assert all(torch.equal(p, before[name]) for name, p in tiny.model.named_parameters())
 
 
 def test_a_block_below_the_first_changed_one(tiny: LoadedBackbone) -> None:
     with pytest.raises(RunError, match=r"the state in front of block 2 has changed \(prompt\), but block 3"):
-        check_delta(tiny, delta_of(tiny, "model.layers.1.mlp.up_proj.weight", 3))
+        check_weights("m", tiny, delta_of(tiny, "model.layers.1.mlp.up_proj.weight", 3))
 
 
 def test_a_delta_that_changes_nothing(tiny: LoadedBackbone) -> None:
     with pytest.raises(RunError, match=r"fitting has changed no answer \(prompt\)"):
-        check_delta(tiny, delta_of(tiny, "model.layers.2.mlp.up_proj.weight", 2, change=0.0))
+        check_weights("m", tiny, delta_of(tiny, "model.layers.2.mlp.up_proj.weight", 2, change=0.0))
     with pytest.raises(RunError, match="changed no answer"):
-        check_delta(tiny, Delta("m", "tiny", tiny.checkpoint.digest, 0, {}))
+        check_weights("m", tiny, Delta("m", "tiny", tiny.checkpoint.digest, 0, {}))
 
 
 def test_a_delta_that_has_blown_up(tiny: LoadedBackbone) -> None:
     with pytest.raises(RunError, match="not finite"):
-        check_delta(tiny, delta_of(tiny, "model.layers.2.mlp.up_proj.weight", 2, change=1e38))
+        check_weights("m", tiny, delta_of(tiny, "model.layers.2.mlp.up_proj.weight", 2, change=1e38))
 
 
 FITS = (

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.errors import RunError, UnavailableError, UsageError
+from lensbench.methods.adapter import Adapter
 from lensbench.methods.base import SilentProgress
 from lensbench.methods.delta import Delta
 from lensbench.methods.sft import SftConfig
@@ -262,33 +263,39 @@ def test_first_changed_layer(names: list[str], layer: int) -> None:
     assert first_changed_layer(names, "m.layers") == layer
 
 
+def weights_of(adapter: Adapter, loaded: LoadedBackbone) -> dict[str, torch.Tensor]:
+    return dict(adapter.merged({name: p.detach() for name, p in loaded.model.named_parameters()}))
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_lora_is_merged_into_a_delta(tiny: LoadedBackbone, dtype: torch.dtype) -> None:
+def test_lora_leaves_an_adapter(tiny: LoadedBackbone, dtype: torch.dtype) -> None:
     pytest.importorskip("peft")
     tiny.model.to(dtype)
     before = snapshot(tiny)
-    delta = fit(tiny, small(lora_rank=4, epochs=12, learning_rate=2e-2))
+    adapter = fit(tiny, small(lora_rank=4, epochs=12, learning_rate=2e-2))
     assert_untouched(tiny, before)
-    log = delta.card["log"]
+    log = adapter.card["log"]
     assert log[-1]["loss"] < 0.8 * log[0]["loss"]
-    assert set(delta.tensors) == {n for n in before if "_proj.weight" in n}
-    change = (delta.tensors["model.layers.0.self_attn.q_proj.weight"] - before["model.layers.0.self_attn.q_proj.weight"]).float()
+    merged = weights_of(adapter, tiny)
+    assert set(merged) == {n for n in before if "_proj.weight" in n}
+    change = (merged["model.layers.0.self_attn.q_proj.weight"] - before["model.layers.0.self_attn.q_proj.weight"]).float()
     if dtype == torch.float32:
         assert int(torch.linalg.matrix_rank(change, rtol=1e-4)) == 4
-    cost = delta.card["cost"]
-    assert 0 < cost["trainable_share"] < 0.5
+    cost = adapter.card["cost"]
+    assert 0 < cost["trainable_share"] < 0.5 and 0.9 < adapter.card["changed_values"] <= 1
     frozen = sum(t.numel() * t.element_size() for t in dict(tiny.model.named_parameters()).values())
     assert cost["floor_bytes"] == frozen + 16 * cost["trainable_parameters"]
     # The merged weights do what the adapters did: the loss goes on falling from where it ended.
     rows = encode_all(tiny.tokenizer, EXAMPLES, chat_layout(tiny.tokenizer, None), 256).rows
-    with delta.applied(tiny, "zh"), torch.no_grad():
+    with adapter.applied(tiny, "zh"), torch.no_grad():
         assert float(by_hand(tiny, rows)) < 0.8 * log[0]["loss"]
+    assert_untouched(tiny, before)
 
 
 def test_lora_on_some_modules(tiny: LoadedBackbone) -> None:
     pytest.importorskip("peft")
-    delta = fit(tiny, small(lora_rank=2, lora_targets=["3.self_attn.q_proj"]))
-    assert set(delta.tensors) == {"model.layers.3.self_attn.q_proj.weight"} and delta.first_changed_layer == 3
+    adapter = fit(tiny, small(lora_rank=2, lora_targets=["3.self_attn.q_proj"]))
+    assert set(weights_of(adapter, tiny)) == {"model.layers.3.self_attn.q_proj.weight"} and adapter.first_changed_layer == 3
     before = snapshot(tiny)
     with pytest.raises(UsageError, match="nonsense"):
         fit(tiny, small(lora_rank=2, lora_targets=["nonsense"]))

@@ -92,6 +92,11 @@ class Enhancement(Protocol):
         ...
 
     @property
+    def mergeable(self) -> bool:
+        """Whether `applied` is nothing but other weights, the same for every language."""
+        ...
+
+    @property
     def digest(self) -> str:
         """Of everything that can change an answer."""
         ...

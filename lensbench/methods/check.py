@@ -1,4 +1,4 @@
-"""What a delta must do to its backbone, tried out before it is kept."""
+"""What changed weights must do to a backbone, tried out before it is kept."""
 
 from __future__ import annotations
 
@@ -8,16 +8,20 @@ from transformers.cache_utils import DynamicCache
 
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.errors import RunError
-from lensbench.methods.delta import Delta
+from lensbench.methods.base import Enhancement
 
-__all__ = ["check_delta"]
+__all__ = ["check_weights"]
 
 _PROMPT = "Hello! 你好！ Jambo!"
 
 
 @torch.no_grad()
-def check_delta(loaded: LoadedBackbone, delta: Delta) -> None:
-    """Read a prompt with and without the delta, and decode one step behind it.
+def check_weights(name: str, loaded: LoadedBackbone, enhancement: Enhancement) -> None:
+    """Read a prompt with and without the enhancement, and decode one step behind it.
+
+    Args:
+        name: Of the method.
+        enhancement: A mergeable one.
 
     Raises:
         RunError: on the prompt or on the step, a state below the first changed block differs, the last state does not or is not
@@ -25,30 +29,28 @@ def check_delta(loaded: LoadedBackbone, delta: Delta) -> None:
     """
     ids = loaded.tokenizer(_PROMPT, return_tensors="pt").input_ids.to(loaded.device)
     base = _states(loaded, ids)
-    with delta.applied(loaded, "en"):
+    with enhancement.applied(loaded, "en"):
         changed = _states(loaded, ids)
     after = _states(loaded, ids)
-    first = delta.first_changed_layer
+    first = enhancement.first_changed_layer
     for phase in ("prompt", "step"):
         for layer in range(first + 1):
             # States in front of a block: what the blocks below it made.
             if first > 0 and not torch.equal(base[phase][layer], changed[phase][layer]):
                 raise RunError(
-                    f"{delta.method}: the state in front of block {layer} has changed ({phase}), "
+                    f"{name}: the state in front of block {layer} has changed ({phase}), "
                     f"but block {first} is said to be the first changed one"
                 )
         if not changed[phase][-1].isfinite().all():
             # The last step of all may do it, after the last loss was looked at.
-            raise RunError(
-                f"{delta.method}: the last state is not finite ({phase}): training has diverged", "Lower learning_rate."
-            )
+            raise RunError(f"{name}: the last state is not finite ({phase}): training has diverged", "Lower learning_rate.")
         if torch.equal(base[phase][-1], changed[phase][-1]):
             raise RunError(
-                f"{delta.method}: fitting has changed no answer ({phase}): the last state is what it was",
+                f"{name}: fitting has changed no answer ({phase}): the last state is what it was",
                 "The updates may be too small for the weights' dtype: more items or a higher learning rate.",
             )
         if not all(torch.equal(x, y) for x, y in zip(base[phase], after[phase], strict=True)):
-            raise RunError(f"{delta.method}: the backbone is not what it was after the enhancement was taken off ({phase})")
+            raise RunError(f"{name}: the backbone is not what it was after the enhancement was taken off ({phase})")
 
 
 def _states(loaded: LoadedBackbone, ids: Tensor) -> dict[str, list[Tensor]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ import torch
 
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.errors import RunError
-from lensbench.methods.saved import check_backbone, read_saved, save_card, save_tensors, update_digest
+from lensbench.methods.saved import check_backbone, model_card, read_saved, save_card, save_tensors, update_digest
 
 __all__ = ["Delta"]
 
@@ -35,6 +34,8 @@ class Delta:
     """Config, cost and measurements of the fit, as stored beside the tensors."""
     extras: dict[str, torch.Tensor] = field(default_factory=dict)
     """Tensors that explain the fit but are not part of the model (LENS: subspaces and directions)."""
+
+    mergeable = True
 
     @property
     def digest(self) -> str:
@@ -74,7 +75,12 @@ class Delta:
             "digest": self.digest,
             **self.card,
         }
-        save_card(folder, card, _model_card(card))
+        how = (
+            f"Changed tensors of `{card['backbone']}` (weights {card['backbone_digest']}), from block "
+            f"{card['first_changed_layer']} (0-based) up. Made with lensbench; load it with `lensbench`, or copy the tensors of "
+            "`delta.safetensors` over the backbone's parameters of the same names."
+        )
+        save_card(folder, card, model_card(card, how))
 
     @classmethod
     def load(cls, folder: Path, backbone_digest: str) -> Delta:
@@ -94,27 +100,3 @@ class Delta:
         if delta.digest != card["digest"]:
             raise RunError(f"{folder / _TENSORS} is not what was saved: its digest differs from the card's")
         return delta
-
-
-def _model_card(card: dict[str, Any]) -> str:
-    cost = card.get("cost", {})
-    lines = [
-        f"# {card['method']} on {card['backbone']}",
-        "",
-        f"Changed tensors of `{card['backbone']}` (weights {card['backbone_digest']}), from block "
-        f"{card['first_changed_layer']} (0-based) up. Made with lensbench; load it with `lensbench`, or copy the tensors of "
-        "`delta.safetensors` over the backbone's parameters of the same names.",
-        "",
-        f"- languages: {', '.join(card.get('languages', []))}",
-        f"- trained parameters: {cost.get('trainable_parameters', 0):,} ({cost.get('trainable_share', 0):.2%})",
-        f"- fitting took {cost.get('wall_seconds', 0):.0f} s",
-        f"- data: {'; '.join(card.get('data', []))}",
-        "",
-        "Configuration:",
-        "",
-        "```json",
-        json.dumps(card.get("config", {}), indent=2, ensure_ascii=False),
-        "```",
-        "",
-    ]
-    return "\n".join(lines)

@@ -18,7 +18,7 @@ from lensbench.errors import RunError
 from lensbench.store import write_atomically
 from lensbench.store.records import write_failed
 
-__all__ = ["check_backbone", "read_saved", "save_card", "save_tensors", "unreadable", "update_digest"]
+__all__ = ["check_backbone", "model_card", "read_saved", "save_card", "save_tensors", "unreadable", "update_digest"]
 
 _CARD = "card.json"
 
@@ -56,6 +56,28 @@ def save_card(folder: Path, card: Mapping[str, Any], readme: str) -> None:
     """Write what a reader needs, then the card."""
     write_atomically(folder / "README.md", readme)
     write_atomically(folder / _CARD, json.dumps(card, indent=2, ensure_ascii=False) + "\n")
+
+
+def model_card(card: Mapping[str, Any], how: str, *further: str) -> str:
+    """README.md of a saved enhancement.
+
+    Args:
+        card: Of which method, backbone, cost, data and configuration are told.
+        how: What it is and how it is loaded.
+        further: Points to list.
+    """
+    cost = card.get("cost", {})
+    points = [
+        *([f"languages: {', '.join(card['languages'])}"] if card.get("languages") else []),
+        *further,
+        *([f"trained parameters: {cost['trainable_parameters']:,} ({cost['trainable_share']:.2%})"]
+          if cost.get("trainable_parameters") else []),
+        f"fitting took {cost.get('wall_seconds', 0):.0f} s",
+        f"data: {'; '.join(card.get('data', []))}",
+    ]  # fmt: skip
+    config = json.dumps(card.get("config", {}), indent=2, ensure_ascii=False)
+    listed = "\n".join(f"- {point}" for point in points)
+    return f"# {card['method']} on {card['backbone']}\n\n{how}\n\n{listed}\n\nConfiguration:\n\n```json\n{config}\n```\n"
 
 
 def read_saved(folder: Path, tensors: str) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:

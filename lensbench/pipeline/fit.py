@@ -14,8 +14,7 @@ from lensbench.data.overlap import TrainingIndex, find_overlap
 from lensbench.errors import LensbenchError, RunError
 from lensbench.methods import load_method
 from lensbench.methods.base import Enhancement, Progress, TrainingData
-from lensbench.methods.check import check_delta
-from lensbench.methods.delta import Delta
+from lensbench.methods.check import check_weights
 from lensbench.pipeline.load_items import AskedTask
 from lensbench.pipeline.plan import Plan
 from lensbench.store import RunFolder
@@ -113,8 +112,8 @@ def _fit(
             last_good.save(kept)
             progress.say(f"the last good state is in {kept}")
         raise
-    if isinstance(enhancement, Delta):
-        check_delta(loaded, enhancement)
+    if enhancement.mergeable:
+        check_weights(name, loaded, enhancement)
     enhancement.save(home)
     cost = json.loads((home / "card.json").read_text(encoding="utf-8")).get("cost", {})
     progress.say(_cost_line(name, cost))

@@ -11,7 +11,6 @@ from lensbench.backbones.resolve import find_checkpoint
 from lensbench.errors import RunError, UsageError, unknown_name
 from lensbench.methods import load_method
 from lensbench.methods.base import Progress
-from lensbench.methods.delta import Delta
 from lensbench.store import RunFolder, write_atomically
 from lensbench.store.records import write_failed
 
@@ -55,7 +54,7 @@ def merge(folder: RunFolder, variant: str | None, target: Path, progress: Progre
             "Bring the old weights back.",
         )
     enhancement = load_method(variant).load(folder.enhancement(variant), checkpoint.digest)
-    if not isinstance(enhancement, Delta):
+    if not enhancement.mergeable:
         raise UsageError(
             f"'{variant}' acts while the model runs and cannot be merged into its weights",
             "lensbench applies it: score or answer with it in a run.",

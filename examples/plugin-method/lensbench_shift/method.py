@@ -31,6 +31,8 @@ class Shift:
     directions: dict[str, torch.Tensor]
     card: dict[str, Any]
 
+    mergeable = False
+
     @property
     def first_changed_layer(self) -> int:
         return self.layer

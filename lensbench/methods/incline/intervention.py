@@ -18,7 +18,7 @@ from lensbench.errors import RunError
 from lensbench.methods.incline.config import Site
 from lensbench.methods.incline.fit import Alignment
 from lensbench.methods.incline.hooks import PromptEndHooks
-from lensbench.methods.saved import check_backbone, read_saved, save_card, save_tensors, unreadable, update_digest
+from lensbench.methods.saved import check_backbone, model_card, read_saved, save_card, save_tensors, unreadable, update_digest
 
 __all__ = ["Intervention"]
 
@@ -42,6 +42,8 @@ class Intervention:
     alignments: Mapping[str, Mapping[int, Alignment]]
     card: dict[str, Any] = field(default_factory=dict)
     """Config, cost and measurements of the fit, as stored beside the tensors."""
+
+    mergeable = False
 
     @property
     def first_changed_layer(self) -> int:
@@ -90,7 +92,15 @@ class Intervention:
             "digest": self.digest,
             **self.card,
         }
-        save_card(folder, card, _model_card(card))
+        how = (
+            f"An intervention at inference time on `{self.backbone}` (weights {self.backbone_digest}): no parameter changes. "
+            "Made with lensbench; load it with `lensbench`. `intervention.safetensors` holds, per language and layer (0-based), "
+            "`basis` and `image`, both rank x hidden: a state h at the last token of a prompt becomes "
+            "h + alpha (h basis^T) image."
+        )
+        strengths = ", ".join(f"{code} {alpha:g}" for code, alpha in self.alphas.items())
+        readme = model_card(card, how, f"site: {self.site}, values: {self.values}", f"alpha: {strengths}")
+        save_card(folder, card, readme)
 
     @classmethod
     def load(cls, folder: Path, backbone_digest: str) -> Intervention:
@@ -132,28 +142,3 @@ def _alignments(tensors: Mapping[str, torch.Tensor]) -> dict[str, dict[int, Alig
         pair = (tensors[f"{language}.{index}.basis"], tensors[f"{language}.{index}.image"])
         found.setdefault(language, {})[int(index)] = Alignment(*pair)
     return found
-
-
-def _model_card(card: dict[str, Any]) -> str:
-    cost = card.get("cost", {})
-    lines = [
-        f"# {card['method']} on {card['backbone']}",
-        "",
-        f"An intervention at inference time on `{card['backbone']}` (weights {card['backbone_digest']}): no parameter changes. "
-        "Made with lensbench; load it with `lensbench`. `intervention.safetensors` holds, per language and layer (0-based), "
-        "`basis` and `image`, both rank x hidden: a state h at the last token of a prompt becomes "
-        "h + alpha (h basis^T) image.",
-        "",
-        f"- site: {card['site']}, values: {card['values']}",
-        f"- alpha: {', '.join(f'{code} {alpha:g}' for code, alpha in card['alphas'].items())}",
-        f"- fitting took {cost.get('wall_seconds', 0):.0f} s",
-        f"- data: {'; '.join(card.get('data', []))}",
-        "",
-        "Configuration:",
-        "",
-        "```json",
-        json.dumps(card.get("config", {}), indent=2, ensure_ascii=False),
-        "```",
-        "",
-    ]
-    return "\n".join(lines)

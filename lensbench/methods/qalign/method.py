@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.data.sources import DataSource
+from lensbench.methods.adapter import Adapter, load_weights
 from lensbench.methods.base import Progress
 from lensbench.methods.config import MethodConfig
 from lensbench.methods.delta import Delta
@@ -37,7 +38,7 @@ class Qalign:
         config.check(languages[1:])
         return load_qalign(source, languages, config, revisions)
 
-    def fit(self, loaded: LoadedBackbone, corpora: QalignCorpora, config: QalignConfig, progress: Progress) -> Delta:
+    def fit(self, loaded: LoadedBackbone, corpora: QalignCorpora, config: QalignConfig, progress: Progress) -> Delta | Adapter:
         """Fine-tune on the translations; see `sft.fit.fine_tune` for what it raises."""
         layout = qalign_layout(loaded.tokenizer, config.template, loaded.backbone.system_text)
         card = {
@@ -49,8 +50,8 @@ class Qalign:
         # Half a translation is a wrong one, so a pair that does not fit is left out.
         return fine_tune(self.name, loaded, corpora.examples, layout, config, progress, card, truncate=False)
 
-    def load(self, folder: Path, backbone_digest: str) -> Delta:
-        return Delta.load(folder, backbone_digest)
+    def load(self, folder: Path, backbone_digest: str) -> Delta | Adapter:
+        return load_weights(folder, backbone_digest)
 
 
 METHOD = Qalign()

@@ -32,7 +32,7 @@ class SftConfig(MethodConfig):
     checkpointing: bool = False
     """Compute activations anew in the backward pass instead of keeping them: slower, less memory."""
     lora_rank: int | None = Field(default=None, ge=1)
-    """Train low-rank adapters of this rank and merge them at the end (needs the package peft); null trains every parameter."""
+    """Train low-rank adapters of this rank instead (needs the package peft); null trains every parameter."""
     lora_alpha: float | None = Field(default=None, gt=0)
     """Scale of the adapters; null is twice the rank."""
     lora_targets: tuple[str, ...] = ()
@@ -58,7 +58,7 @@ class SftConfig(MethodConfig):
         if self.lora_rank is not None and importlib.util.find_spec("peft") is None:
             raise UnavailableError(
                 f"lora_rank={self.lora_rank} needs the package 'peft', which is not installed",
-                "pip install peft, or lora_rank=null to train every parameter.",
+                "pip install 'lensbench[lora]', or lora_rank=null to train every parameter.",
             )
 
     def steps(self, items: int) -> tuple[int, int]:

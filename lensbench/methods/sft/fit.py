@@ -1,4 +1,4 @@
-"""From examples to a delta: encode, train what may be trained, keep what changed."""
+"""From examples to an enhancement: encode, train what may be trained, keep what changed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch import Tensor
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.errors import UsageError
 from lensbench.memory import measure_peak
+from lensbench.methods.adapter import Adapter
 from lensbench.methods.base import Cost, Progress
 from lensbench.methods.delta import Delta
 from lensbench.methods.sft.config import SftConfig
@@ -34,7 +35,7 @@ def fine_tune(
     card: Mapping[str, Any],
     *,
     truncate: bool = True,
-) -> Delta:
+) -> Delta | Adapter:
     """Fine-tune on examples; the backbone in memory is afterwards what it was.
 
     Args:
@@ -72,7 +73,7 @@ def fine_tune(
         except Diverged as error:
             # Its traceback would keep gradients and optimiser states alive.
             failure, log = error.with_traceback(None), error.log
-        tensors, share = _changed(loaded, student.tensors())
+        tensors = student.tensors()
     seconds = time.perf_counter() - started
     cost = Cost(
         wall_seconds=seconds,
@@ -85,38 +86,46 @@ def fine_tune(
         training_tokens=_tokens_seen(data, config) if failure is None else 0,
         steps=len(log),
     )
-    start = first_changed_layer(sorted(tensors), loaded.blocks_prefix) if config.lora_rank is not None else 0
-    delta = Delta(
-        method, loaded.backbone.backbone, loaded.checkpoint.digest, start, tensors,
-        {
-            **card,
-            "config": config.model_dump(mode="json"),
-            "cost": cost.as_dict(),
-            "pools": {pool: {**counts, **data.counts(pool)} for pool, counts in card.get("pools", {}).items()},
-            "loss_tokens_per_epoch": sum(row.loss_tokens for row in data.rows),
-            "changed_values": share,
-            "log": [asdict(step) for step in log],
-        },
-    )  # fmt: skip
+    made = _enhancement(method, loaded, tensors, student.adapter)
+    made.card = {
+        **card,
+        "config": config.model_dump(mode="json"),
+        "cost": cost.as_dict(),
+        "pools": {pool: {**counts, **data.counts(pool)} for pool, counts in card.get("pools", {}).items()},
+        "loss_tokens_per_epoch": sum(row.loss_tokens for row in data.rows),
+        "changed_values": made.card["changed_values"],
+        "log": [asdict(step) for step in log],
+    }
     if failure is not None:
-        failure.delta = delta
+        failure.delta = made
         raise failure
-    return delta
+    return made
 
 
-def _changed(loaded: LoadedBackbone, tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], float]:
-    """The tensors that differ from the backbone's, and the share of the trained values that do.
+def _enhancement(
+    method: str, loaded: LoadedBackbone, tensors: dict[str, Tensor], adapter: dict[str, Any] | None
+) -> Delta | Adapter:
+    """What was trained, with the share of the values it could change that did; its card says no more yet.
 
     In 16-bit weights a small update may round back to where it came from.
     """
-    originals = dict(loaded.model.named_parameters())
-    kept, moved = {}, 0
-    for name, tensor in tensors.items():
-        different = int((tensor != originals[name].detach().cpu()).sum())
-        moved += different
-        if different:
-            kept[name] = tensor
-    return kept, moved / max(1, sum(tensor.numel() for tensor in tensors.values()))
+    originals = {name: p.detach() for name, p in loaded.model.named_parameters()}
+    name, digest = loaded.backbone.backbone, loaded.checkpoint.digest
+    made: Delta | Adapter
+    if adapter is None:
+        made = Delta(method, name, digest, 0, tensors)
+        changed = {key: _differing(tensor, originals[key]) for key, tensor in tensors.items()}
+        made.tensors = {key: tensor for key, tensor in tensors.items() if changed[key]}
+    else:
+        made = Adapter(method, name, digest, 0, tensors, adapter)
+        changed = {key: _differing(merged, originals[key]) for key, merged in made.merged(originals)}
+        made.first_changed_layer = first_changed_layer(sorted(changed), loaded.blocks_prefix)
+    made.card["changed_values"] = sum(changed.values()) / max(1, sum(originals[key].numel() for key in changed))
+    return made
+
+
+def _differing(tensor: Tensor, original: Tensor) -> int:
+    return int((tensor.to(original.device) != original).sum())
 
 
 def _check_window(loaded: LoadedBackbone, config: SftConfig) -> None:

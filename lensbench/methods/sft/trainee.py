@@ -10,6 +10,7 @@ Memory, in bytes per parameter of the backbone (weights of `b` bytes; activation
 from __future__ import annotations
 
 import copy
+import enum
 import importlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,7 +33,10 @@ class Trainee:
 
     model: nn.Module
     tensors: Callable[[], dict[str, Tensor]]
-    """Values now, by the backbone's parameter names, in the backbone's dtype, on the CPU: all that training may have changed."""
+    """Values now, on the CPU: all that training may have changed, by the backbone's parameter names in the backbone's dtype, or
+    an adapter's own in fp32."""
+    adapter: dict[str, Any] | None = None
+    """Settings of the adapter, as peft has them; None where the backbone's own parameters are trained."""
 
     @property
     def trained(self) -> list[nn.Parameter]:
@@ -93,20 +97,17 @@ def _adapted(loaded: LoadedBackbone, config: SftConfig) -> Trainee:
             f"lora_targets {', '.join(config.lora_targets) or 'all linear modules'}: {str(error).splitlines()[0]}",
             "Give the last parts of module names, such as q_proj, or none for all linear modules of the blocks.",
         ) from None
-    parameters = dict(loaded.model.named_parameters())
 
     def tensors() -> dict[str, Tensor]:
-        merged = {}
-        for name, module in model.get_base_model().named_modules():
-            if not isinstance(module, peft.tuners.lora.LoraLayer):
-                continue
-            weight = parameters[f"{name}.weight"].detach()
-            with torch.no_grad():
-                update = module.get_delta_weight("default")
-                merged[f"{name}.weight"] = (weight.float() + update.float()).to(weight.dtype).cpu()
-        return merged
+        return {name: value.detach().float().cpu().clone() for name, value in peft.get_peft_model_state_dict(model).items()}
 
-    return Trainee(model, tensors)
+    settings = model.peft_config["default"].to_dict()
+    settings |= {"target_modules": sorted(settings["target_modules"]), "base_model_name_or_path": loaded.checkpoint.name}
+    return Trainee(model, tensors, {key: _plain(value) for key, value in settings.items()})
+
+
+def _plain(value: Any) -> Any:
+    return str(value.value) if isinstance(value, enum.Enum) else value
 
 
 def first_changed_layer(names: list[str], blocks_prefix: str) -> int:

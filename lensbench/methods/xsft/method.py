@@ -8,6 +8,7 @@ from typing import Any
 
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.data.sources import DataSource
+from lensbench.methods.adapter import Adapter, load_weights
 from lensbench.methods.base import Progress
 from lensbench.methods.config import MethodConfig
 from lensbench.methods.delta import Delta
@@ -46,7 +47,7 @@ class Xsft:
         config.check(languages[1:])
         return load_xsft(source, languages, config, revisions, central=self.central)
 
-    def fit(self, loaded: LoadedBackbone, corpora: XsftCorpora, config: XsftPools, progress: Progress) -> Delta:
+    def fit(self, loaded: LoadedBackbone, corpora: XsftCorpora, config: XsftPools, progress: Progress) -> Delta | Adapter:
         """Fine-tune on the answers; see `sft.fit.fine_tune` for what it raises."""
         layout = chat_layout(loaded.tokenizer, loaded.backbone.system_text)
         return fine_tune(self.name, loaded, corpora.examples, layout, config, progress, self._card(corpora))
@@ -62,8 +63,8 @@ class Xsft:
             },
         }
 
-    def load(self, folder: Path, backbone_digest: str) -> Delta:
-        return Delta.load(folder, backbone_digest)
+    def load(self, folder: Path, backbone_digest: str) -> Delta | Adapter:
+        return load_weights(folder, backbone_digest)
 
 
 METHOD = Xsft("xsft", XsftConfig, central=True, paper_items=800)

@@ -1,0 +1,132 @@
+"""An enhancement that is a low-rank adapter, kept as a folder that the package peft reads too."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lensbench.backbones.load import LoadedBackbone
+from lensbench.errors import RunError
+from lensbench.methods.delta import Delta
+from lensbench.methods.saved import check_backbone, model_card, read_saved, save_card, save_tensors, unreadable, update_digest
+from lensbench.store import write_atomically
+
+__all__ = ["Adapter", "load_weights"]
+
+_TENSORS = "adapter_model.safetensors"
+_SETTINGS = "adapter_config.json"
+_OWN = ("method", "backbone", "backbone_digest", "first_changed_layer", "digest")
+
+
+@dataclass
+class Adapter:
+    """Low-rank updates W + alpha/rank B A of some of the backbone's matrices (arXiv 2106.09685, equation 3)."""
+
+    method: str
+    backbone: str
+    backbone_digest: str
+    first_changed_layer: int
+    tensors: dict[str, Tensor]
+    """Under peft's names, `base_model.model.<module>.lora_A.weight` `[rank, in]` and `.lora_B.weight` `[out, rank]`."""
+    settings: dict[str, Any]
+    """Content of peft's `adapter_config.json`."""
+    card: dict[str, Any] = field(default_factory=dict)
+    """Config, cost and measurements of the fit, as stored beside the tensors."""
+
+    mergeable = True
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the tensors and the scale."""
+        return update_digest(hashlib.sha256(repr(self._scale).encode()), self.tensors)
+
+    @property
+    def _scale(self) -> float:
+        return float(self.settings["lora_alpha"]) / int(self.settings["r"])
+
+    def merged(self, weights: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+        """Every changed matrix by its parameter name, one after the other: added up in fp32, then brought to the weight's dtype.
+
+        Args:
+            weights: The backbone's own, by name.
+        """
+        for name, first in self.tensors.items():
+            if not name.endswith(".lora_A.weight"):
+                continue
+            stem = name.removesuffix(".lora_A.weight")
+            weight = weights[f"{stem.removeprefix('base_model.model.')}.weight"]
+            down, up = (part.to(weight.device, torch.float32) for part in (first, self.tensors[f"{stem}.lora_B.weight"]))
+            yield f"{stem.removeprefix('base_model.model.')}.weight", (weight.float() + self._scale * up @ down).to(weight.dtype)
+
+    @contextmanager
+    def applied(self, loaded: LoadedBackbone, language: str) -> Iterator[None]:
+        """The backbone with the updates added to its matrices; the originals come back afterwards, whatever happened.
+
+        The language does not matter to an adapter. Added to the weights, and not computed beside them, so that a merged model
+        gives the same answers bit for bit.
+        """
+        parameters = dict(loaded.model.named_parameters())
+        originals: dict[str, Tensor] = {}
+        try:
+            with torch.no_grad():
+                for name, tensor in self.merged({name: p.data for name, p in parameters.items()}):
+                    originals[name] = parameters[name].data
+                    parameters[name].data = tensor
+            yield
+        finally:
+            for name, tensor in originals.items():
+                parameters[name].data = tensor
+
+    def save(self, folder: Path) -> None:
+        """Write tensors and peft's settings, then the card: a folder with a card is a complete enhancement.
+
+        Raises:
+            RunError: the disk is full, or a file cannot be written.
+        """
+        save_tensors(self.tensors, folder / _TENSORS)
+        write_atomically(folder / _SETTINGS, json.dumps(self.settings, indent=1, sort_keys=True) + "\n")
+        card = {**{name: getattr(self, name) for name in _OWN}, **self.card}
+        how = (
+            f"Low-rank adapter of `{card['backbone']}` (weights {card['backbone_digest']}), from block "
+            f"{card['first_changed_layer']} (0-based) up. Made with lensbench; load it with `lensbench`, or on the backbone with "
+            "peft's `PeftModel.from_pretrained`."
+        )
+        save_card(folder, card, model_card(card, how))
+
+    @classmethod
+    def load(cls, folder: Path, backbone_digest: str) -> Adapter:
+        """Read an enhancement back.
+
+        Raises:
+            RunError: unreadable or truncated, changed since it was saved, or made for another backbone.
+        """
+        card, tensors = read_saved(folder, _TENSORS)
+        try:
+            settings = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
+            own = {name: card.pop(name) for name in _OWN}
+            digest = own.pop("digest")
+            found = cls(**own, tensors=tensors, settings=settings, card=card)
+            same = found.digest == digest
+        except (OSError, ValueError, KeyError) as error:
+            raise unreadable(folder, error) from None
+        check_backbone(folder, found.backbone, found.backbone_digest, backbone_digest)
+        if not same:
+            raise RunError(f"{folder} is not what was saved: its digest differs from the card's")
+        return found
+
+
+def load_weights(folder: Path, backbone_digest: str) -> Delta | Adapter:
+    """What a method that trains weights has saved: a delta, or an adapter where peft's settings lie beside it.
+
+    Raises:
+        RunError: unreadable or truncated, changed since it was saved, or made for another backbone.
+    """
+    return (Adapter if (folder / _SETTINGS).is_file() else Delta).load(folder, backbone_digest)
