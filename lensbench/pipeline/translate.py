@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime
 import hashlib
-from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lensbench.backbones.resolve import cache_dir
-from lensbench.content import content_dir
 from lensbench.data.importing.report import ImportedFile
 from lensbench.data.importing.writing import Manifest, parquet_bytes, write_atomically
 from lensbench.data.rows import check_rows, load_rows_spec
 from lensbench.data.sources import DataSource
-from lensbench.errors import LensbenchError, RunError, UsageError
-from lensbench.judging.cache import Reply, ReplyCache
-from lensbench.judging.client import BudgetExhausted, JudgeClient, Refused, RequestFailed
-from lensbench.judging.pace import Pace
-from lensbench.judging.prompts import render_blocks
+from lensbench.errors import RunError, UsageError
 from lensbench.judging.registry import Judge
 from lensbench.judging.spend import Budget
-from lensbench.judging.tokens import ceiling
+from lensbench.judging.translate import translate_texts
 from lensbench.languages import Language
 from lensbench.methods.base import Progress
 
@@ -59,7 +51,7 @@ def translate_questions(
     texts = list(dict.fromkeys(text for row in rows.rows for field in _FIELDS for text in row.get(field) or () if text.strip()))
     budget = Budget(judge.file.prices, max_usd)
     with progress.stage(f"{origin.name} -> {target.name} · {judge.model}", len(texts)) as advance:
-        found = asyncio.run(_translate(judge, budget, texts, origin, target, advance))
+        found = _translate(judge, budget, texts, origin, target, advance)
     translated = [
         {**row, **{field: [found.get(text, text) for text in row[field]] for field in _FIELDS if row.get(field)}}
         for row in rows.rows
@@ -84,64 +76,16 @@ def translate_questions(
     return entry
 
 
-async def _translate(
+def _translate(
     judge: Judge, budget: Budget, texts: Sequence[str], origin: Language, target: Language, advance: Any
 ) -> Mapping[str, str]:
-    client = JudgeClient(judge, budget, Pace(judge.file.limits))
-    cache = ReplyCache(cache_dir() / "verdicts")
-    queue = deque(texts)
-    found: dict[str, str] = {}
-    failures: list[str] = []
-
-    async def work() -> None:
-        while queue:
-            text = queue.popleft()
-            slots = {"text": text, "source": origin.name, "target": target.name}
-            messages = render_blocks(content_dir("judges") / "prompts" / "translate.jinja", slots)
-            body = judge.body(messages)
-            request = judge.request_hash(body, 0, 0)
-            try:
-                reply = cache.get(request) or await client.ask(body, ceiling(messages), ceiling(messages))
-                _check(reply, text)
-            except BudgetExhausted:
-                failures.append("--max-usd is reached")
-                queue.clear()
-                continue
-            except (Refused, RequestFailed) as error:
-                # The others go on: what is translated is in the cache for the next start.
-                failures.append(str(error))
-                continue
-            cache.put(request, reply)
-            found[text] = _without_rules(reply.text)
-            advance(1, f"${budget.spent_usd:.2f}" if budget.prices else "")
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(judge.file.limits.concurrency, len(queue))):
-                group.create_task(work())
-    except* LensbenchError as errors:
-        raise errors.exceptions[0] from None
-    finally:
-        await client.close()
-    if len(found) < len(texts):
+    made = translate_texts(
+        judge, budget, texts, origin, target, lambda: advance(1, f"${budget.spent_usd:.2f}" if budget.prices else "")
+    )
+    missing = {**made.failures, **{text: f"the translation of {text[:60]!r} is {why}" for text, why in made.unusable.items()}}
+    if missing:
         raise RunError(
-            f"{len(texts) - len(found)} of {len(texts)} texts are not translated: {failures[0]}",
+            f"{len(missing)} of {len(texts)} texts are not translated: {next(iter(missing.values()))}",
             "The same command goes on from here.",
         )
-    return found
-
-
-def _without_rules(text: str) -> str:
-    """A model at times repeats the lines of dashes between which its text stood."""
-    lines = text.strip().splitlines()
-    while lines and lines[0].strip().strip("-") == "":
-        lines.pop(0)
-    while lines and lines[-1].strip().strip("-") == "":
-        lines.pop()
-    return "\n".join(lines)
-
-
-def _check(reply: Reply, text: str) -> None:
-    if reply.finish not in (None, "stop") or not _without_rules(reply.text):
-        state = "empty" if not _without_rules(reply.text) else f"ended by '{reply.finish}'"
-        raise RequestFailed(f"the translation of {text[:60]!r} is {state}")
+    return made.texts
