@@ -1,0 +1,64 @@
+"""Bars with intervals as SVG, coloured and hatched by classes of the report's style sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from markupsafe import Markup, escape
+
+from lensbench.reporting.html.runs import Column
+from lensbench.reporting.html.tables import Block
+from lensbench.reporting.html.text import plain
+
+__all__ = ["bar_chart"]
+
+_HEIGHT, _TOP, _BOTTOM, _LEFT, _RIGHT = 220, 12, 28, 44, 8
+_BAR, _GAP, _APART = 13, 2, 18
+"""Width of a bar, between bars of a language, and between languages."""
+_RATINGS = 10.0
+
+
+def bar_chart(block: Block, columns: Sequence[Column]) -> Markup:
+    """A block's values per language: one bar a variant, with its 95% interval; languages side by side.
+
+    Shares start at 0 and end at 100%, ratings end at 10, so that charts of a report can be compared by eye.
+    """
+    group = len(block.columns) * (_BAR + _GAP) + _APART
+    width = _LEFT + group * len(block.languages) + _RIGHT
+    top = _RATINGS if block.unit == "rating" else 1.0
+    floor = _HEIGHT - _BOTTOM
+
+    def y(value: float) -> float:
+        return round(floor - (floor - _TOP) * min(max(value / top, 0.0), 1.0), 1)
+
+    title = plain(f"{block.title}: {block.name}, by language")
+    parts = [
+        f'<svg class="chart" viewBox="0 0 {width} {_HEIGHT}" width="{width}" height="{_HEIGHT}" role="img" '
+        f'aria-label="{escape(title)}; the numbers stand in the table of the same name">'
+    ]
+    for step in range(0, 5):
+        value = top * step / 4
+        label = f"{value:g}" if block.unit == "rating" else f"{100 * value:.0f}%"
+        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{width - _RIGHT}" y1="{y(value)}" y2="{y(value)}"/>')
+        parts.append(f'<text class="tick" x="{_LEFT - 6}" y="{y(value) + 4}" text-anchor="end">{label}</text>')
+    for place, language in enumerate(block.languages):
+        left = _LEFT + group * place + _APART / 2
+        middle = left + len(block.columns) * (_BAR + _GAP) / 2
+        parts.append(f'<text class="tick" x="{middle}" y="{_HEIGHT - 9}" text-anchor="middle">{escape(language)}</text>')
+        for slot, column in enumerate(block.columns):
+            cell = block.cells.get((column, language))
+            if cell is None or cell["value"] is None:
+                continue
+            x, line = left + slot * (_BAR + _GAP), cell["line"]
+            tip = plain(f"{columns[column].label}, {language}: {line.value} {line.interval}")
+            parts.append(f'<g><title>{escape(tip)}</title><rect class="bar c{column % 8}" x="{x}" y="{y(cell["value"])}" '
+                         f'width="{_BAR}" height="{round(floor - y(cell["value"]), 1)}"/>')  # fmt: skip
+            if cell["low"] is not None and cell["high"] is not None:
+                centre = x + _BAR / 2
+                parts.append(
+                    f'<path class="whisker" d="M{centre} {y(cell["low"])}V{y(cell["high"])}'
+                    f'M{centre - 3} {y(cell["low"])}h6M{centre - 3} {y(cell["high"])}h6"/>'
+                )
+            parts.append("</g>")
+    parts.append(f'<line class="axis" x1="{_LEFT}" x2="{width - _RIGHT}" y1="{floor}" y2="{floor}"/></svg>')
+    return Markup("".join(parts))

@@ -1,0 +1,187 @@
+"""Items of all runs with what every variant made of them, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lensbench.reporting.html.outcome import outcome, pick
+from lensbench.reporting.html.runs import Column, ReportRun, columns_of
+
+__all__ = ["Entry", "gather"]
+
+_UNSCORED_ANSWER = ("no_room",)
+_DIGITS = 4
+"""Decimals of a log-likelihood in the file; a run's records have them all."""
+
+
+@dataclass
+class Entry:
+    """One item.
+
+    Attributes:
+        prompt: What was sent before the choices; "" where every choice has a context of its own.
+        choices: `(context, continuation)`; contexts are "" where `prompt` holds the one they share. None for open questions.
+        gold: Number of the right choice; None where there is none, or it could not be told.
+        row: Fields of the row that the prompt does not show.
+        cells: Column number -> what that variant made of it.
+    """
+
+    key: str
+    task: str
+    language: str
+    profile: str
+    doc_id: int
+    run: int
+    doc: dict[str, Any]
+    prompt: str
+    choices: tuple[tuple[str, str], ...]
+    gold: int | None
+    turns: tuple[str, ...]
+    cells: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+    def outcomes(self, columns: Sequence[Column]) -> bytes:
+        """One byte for every column."""
+        return bytes(
+            outcome(self.cells.get(number), None if column.base is None else self.cells.get(column.base))
+            for number, column in enumerate(columns)
+        )
+
+
+def gather(runs: Sequence[ReportRun]) -> list[Entry]:
+    """Every item once, in the order of the runs' tasks, languages and rows.
+
+    The same question in the same words (equal keys) is one item, also across runs; all else stays apart.
+    """
+    entries: dict[str, Entry] = {}
+    columns = {(column.run, column.variant): number for number, column in enumerate(columns_of(runs))}
+    for number, run in enumerate(runs):
+        for record in run.records("items"):
+            if record["key"] not in entries:
+                entries[record["key"]] = _entry(record, number)
+        _scores(run, number, columns, entries)
+        _answers(run, number, columns, entries)
+    order = {kind: place for place, kind in enumerate(dict.fromkeys((e.task, e.profile, e.language) for e in entries.values()))}
+    return sorted(entries.values(), key=lambda e: (order[e.task, e.profile, e.language], e.doc_id, e.key))
+
+
+def _entry(record: dict[str, Any], run: int) -> Entry:
+    requests = [(str(context), str(continuation)) for context, continuation in record["requests"]]
+    turns = tuple(str(turn) for turn in record.get("turns") or ())
+    shared = len({context for context, _ in requests}) == 1
+    if turns or not requests:
+        choices: list[tuple[str, str]] = []
+    else:
+        choices = [("", continuation) for _, continuation in requests] if shared else requests
+    gold = _gold(str(record["gold"]), choices)
+    prompt = requests[0][0] if shared else ""
+    return Entry(
+        record["key"], record["task"], record["language"], record["profile"], record["doc_id"], run, record["doc"], prompt,
+        tuple(choices), gold, turns,
+    )  # fmt: skip
+
+
+def _gold(gold: str, choices: Sequence[tuple[str, str]]) -> int | None:
+    """The choice that is meant: by its text, else by its number (tasks whose choices are contexts give a number)."""
+    matching = [i for i, (_, continuation) in enumerate(choices) if continuation.strip() == gold.strip()]
+    if len(matching) == 1:
+        return matching[0]
+    return int(gold) if gold.isdecimal() and int(gold) < len(choices) else None
+
+
+def _scores(run: ReportRun, number: int, columns: dict[tuple[int, str], int], entries: dict[str, Entry]) -> None:
+    for record in run.records("score"):
+        entry, column = entries.get(record["item"]), columns.get((number, record["variant"]))
+        if entry is None or column is None:
+            continue
+        metrics = record["metrics"]
+        value = metrics.get("acc", next(iter(metrics.values()), None))
+        lls = [None if ll is None else round(ll, _DIGITS) for ll in record["loglikelihoods"]]
+        entry.cells[column] = {
+            "state": record["state"],
+            "right": None if value is None else value >= 1,
+            "gave": pick(record["loglikelihoods"]) if record["state"] == "ok" else None,
+            "unscored": value is None,
+            "off_target": False,
+            "lls": lls,
+            "metrics": {name: v for name, v in metrics.items() if name != "acc"},
+        }
+
+
+def _answers(run: ReportRun, number: int, columns: dict[tuple[int, str], int], entries: dict[str, Entry]) -> None:
+    places: dict[str, dict[str, Any]] = {}
+    for record in run.records("answers"):
+        entry, column = entries.get(record["item"]), columns.get((number, record["variant"]))
+        if entry is None or column is None:
+            continue
+        cell = entry.cells.setdefault(
+            column, {"state": "ok", "right": None, "gave": None, "unscored": False, "off_target": False, "answers": []}
+        )
+        unscored = record["state"] in _UNSCORED_ANSWER
+        cell["unscored"] = cell["unscored"] or unscored
+        if record["state"] != "ok":
+            cell["state"] = record["state"]
+        answer = {
+            "turn": record["turn"], "state": record["state"], "text": record["text"], "tokens": record.get("tokens"),
+            "finish": record.get("finish"), "labels": [], "verdicts": [],
+        }  # fmt: skip
+        cell["answers"].append(answer)
+        places[record["key"]] = answer
+    _languages(run, number, columns, entries, places)
+    _verdicts(run, number, columns, entries, places)
+
+
+def _languages(
+    run: ReportRun, number: int, columns: dict[tuple[int, str], int], entries: dict[str, Entry], places: dict[str, dict[str, Any]]
+) -> None:
+    last: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for record in run.records("identified"):
+        # A conversation is identified again when a further turn was answered; the last record is the whole one.
+        last[record["identifier"], record["item"], record["variant"]] = record
+    # GlotLID's word goes before that of others; it comes first in the order of names.
+    decided: set[tuple[str, str]] = set()
+    for (identifier, item, variant), record in sorted(
+        last.items(), key=lambda pair: (pair[0][0].split(":")[0] != "glotlid", pair[0])
+    ):
+        entry, column = entries.get(item), columns.get((number, variant))
+        if entry is None or column is None or column not in entry.cells:
+            continue
+        for turn in record.get("turns", ()):
+            if turn["answer"] in places:
+                places[turn["answer"]]["labels"].append(
+                    {"by": identifier.split(":")[0], "label": turn["label"], "cell": turn["cell"], "p": turn["probability"]}
+                )
+        if (item, variant) in decided:
+            continue
+        decided.add((item, variant))
+        metrics, cell = record["metrics"], entry.cells[column]
+        strict = metrics.get("lf_question_concat", metrics.get("lf_response", metrics.get("lf_turn1")))
+        turns = [metrics[name] for name in ("lf_turn1", "lf_turn2") if metrics.get(name) is not None]
+        on_target = all(value >= 1 for value in turns) if turns else None if strict is None else strict >= 1
+        cell["right"] = on_target
+        cell["off_target"] = on_target is False
+        cell["unscored"] = cell["unscored"] or on_target is None
+        cell["gave"] = tuple(turn["cell"] for turn in record.get("turns", ())) or None
+
+
+def _verdicts(
+    run: ReportRun, number: int, columns: dict[tuple[int, str], int], entries: dict[str, Entry], places: dict[str, dict[str, Any]]
+) -> None:
+    final: dict[tuple[str, str, int], dict[str, Any]] = {}
+    for stage in ("ungraded", "verdicts"):
+        for record in run.records(stage):
+            key = (record["answer"], record["judge"], record["repeat"])
+            if key not in final or final[key]["state"] != "ok":
+                final[key] = record
+    for (place, judge, repeat), record in sorted(final.items()):
+        if place not in places:
+            continue
+        reply = record.get("reply") or {}
+        text = reply.get("text") or reply.get("refusal") or record.get("reason") or ""
+        places[place]["verdicts"].append(
+            {"by": judge.split(":")[0], "repeat": repeat, "state": record["state"], "rating": record["rating"], "text": text}
+        )
+        entry, column = entries.get(record["item"]), columns.get((number, record["variant"]))
+        if entry is not None and column in entry.cells and record["state"] != "ok":
+            entry.cells[column]["unscored"] = True

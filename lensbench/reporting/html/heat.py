@@ -1,0 +1,48 @@
+"""Asked x answered matrices as heat tables: the numbers of `reporting.matrix`, with a step of colour for each share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lensbench.reporting.matrix import matrix_table, with_base
+
+__all__ = ["Heat", "heat_tables"]
+
+_STEPS = 5
+
+
+@dataclass(frozen=True)
+class Heat:
+    """One matrix.
+
+    Attributes:
+        rows: A row for each language asked: its name, `(text, step, on_target)` for every cell, and how many were counted.
+            Steps go from 0 (none) to 5 (all).
+    """
+
+    title: str
+    variant: str
+    level: str
+    header: list[str]
+    rows: list[tuple[str, list[tuple[str, int, bool]], str]]
+
+
+def heat_tables(matrices: Sequence[Mapping[str, Any]]) -> list[Heat]:
+    """All matrices of a run, answers before lines, each beside its change to the base."""
+    found = []
+    for matrix, base in sorted(with_base(matrices), key=lambda pair: (pair[0]["level"], pair[0]["task"], pair[0]["turn"])):
+        title, header, rows = matrix_table(matrix, base)
+        names = list(dict.fromkeys([*matrix["answered"], *(base["answered"] if base else ())]))
+        shown = []
+        for asked, *texts, total in rows:
+            counts = matrix["counts"][list(matrix["asked"]).index(asked)]
+            share = dict(zip(matrix["answered"], counts, strict=True))
+            whole = sum(counts) or 1
+            cells = [
+                (text, -(-_STEPS * share.get(name, 0) // whole), name == asked) for text, name in zip(texts, names, strict=True)
+            ]
+            shown.append((asked, cells, total))
+        found.append(Heat(title, matrix["variant"], matrix["level"], header, shown))
+    return found

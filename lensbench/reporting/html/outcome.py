@@ -1,0 +1,42 @@
+"""What happened to an item under a variant, as bits of one byte."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = ["ASKED", "BROKEN", "FIXED", "FLIPPED", "OFF_TARGET", "RIGHT", "UNSCORED", "outcome"]
+
+ASKED, RIGHT, UNSCORED, OFF_TARGET, FIXED, BROKEN, FLIPPED = (1 << bit for bit in range(7))
+
+
+def outcome(cell: Mapping[str, Any] | None, base: Mapping[str, Any] | None) -> int:
+    """The bits of one item under one variant.
+
+    `RIGHT`: the item is answered rightly; for an open question, every turn in the asked language. `FIXED`: right here and not
+    under `base`; `BROKEN`: the other way round; `FLIPPED`: another option, or another language, than under `base`, rightly or
+    not. An item without a score on either side is none of the three.
+
+    Args:
+        cell: `right` (bool or None), `gave` (the option or the languages given, or None), `unscored`, `off_target`; None where
+            the variant was not asked.
+        base: The same of the untouched backbone; None for the backbone itself.
+    """
+    if cell is None:
+        return 0
+    bits = ASKED
+    bits |= RIGHT * bool(cell["right"]) | UNSCORED * bool(cell["unscored"]) | OFF_TARGET * bool(cell["off_target"])
+    if base is None:
+        return bits
+    if cell["right"] is not None and base["right"] is not None:
+        bits |= FIXED * (cell["right"] and not base["right"]) | BROKEN * (base["right"] and not cell["right"])
+    if cell["gave"] is not None and base["gave"] is not None and cell["gave"] != base["gave"]:
+        bits |= FLIPPED
+    return bits
+
+
+def pick(loglikelihoods: Sequence[float | None]) -> int | None:
+    """The choice with the highest log-likelihood, the first of equals; None unless all are numbers."""
+    if not loglikelihoods or any(value is None for value in loglikelihoods):
+        return None
+    return max(range(len(loglikelihoods)), key=lambda i: loglikelihoods[i])  # type: ignore[arg-type, return-value]

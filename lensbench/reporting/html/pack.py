@@ -1,0 +1,153 @@
+"""Items as compressed blocks of a page: a small index for filters, and blocks of whole items that are opened on demand."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from lensbench.reporting.html.gather import Entry
+from lensbench.reporting.html.runs import Column
+from lensbench.reporting.html.text import compact_json
+
+__all__ = ["Packed", "link_id", "pack"]
+
+_BLOCK_BYTES = 256 * 1024
+"""Of JSON in a block: opening one takes a few milliseconds, and deflate looks back no farther than 32 KiB anyway."""
+_LINK_BYTES = 5
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What goes into the page.
+
+    Attributes:
+        groups: Tasks in a language, in order: `task`, `language`, `profile`, `count`, and the `head` and `tail` that the prompts of
+            the group share and that its items leave out.
+        index: Deflate and base64 of, for every item: its outcome bytes (item by item, one per column), then the row numbers
+            (uint32, little-endian), then the links (5 bytes each).
+        starts: Number of the first item of every block.
+        blocks: Deflate and base64 of a JSON list of items.
+    """
+
+    groups: list[dict[str, Any]]
+    index: str
+    starts: list[int]
+    blocks: list[str]
+
+
+def link_id(key: str) -> str:
+    """What a deep link names an item by: 10 hex digits, the same in every report that holds the item."""
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[: 2 * _LINK_BYTES]
+
+
+def pack(entries: Sequence[Entry], columns: Sequence[Column]) -> Packed:
+    """Compress items; the same items give the same text.
+
+    Args:
+        entries: In the order of the report: items of a group together.
+    """
+    groups, contents = [], []
+    for (task, profile, language), members in groupby(entries, key=lambda e: (e.task, e.profile, e.language)):
+        held = list(members)
+        head, tail = shared_ends([e.prompt for e in held])
+        groups.append({"task": task, "profile": profile, "language": language, "count": len(held), "head": head, "tail": tail})
+        contents += [_content(e, len(head), len(tail)) for e in held]
+    starts, raw = _cut(contents)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        # zlib lets go of the interpreter while it compresses.
+        blocks = list(pool.map(_compress, raw))
+    index = b"".join(
+        [
+            b"".join(e.outcomes(columns) for e in entries),
+            struct.pack(f"<{len(entries)}I", *(e.doc_id for e in entries)),
+            b"".join(bytes.fromhex(link_id(e.key)) for e in entries),
+        ]
+    )
+    return Packed(groups, _compress(index), starts, blocks)
+
+
+def shared_ends(prompts: Sequence[str]) -> tuple[str, str]:
+    """Beginning and end that all prompts of a group share, in whole lines: the chat template and the instruction.
+
+    Fewer than three prompts share more than that by chance, so nothing is taken from them.
+    """
+    if len(prompts) < 3 or not all(prompts):
+        return "", ""
+    head = os.path.commonprefix(list(prompts))
+    head = head[: head.rfind("\n") + 1]
+    rest = [prompt[len(head) :] for prompt in prompts]
+    tail = os.path.commonprefix([prompt[::-1] for prompt in rest])[::-1]
+    start = tail.find("\n")
+    tail = tail[start:] if start >= 0 else ""
+    return (head, tail) if all(len(prompt) > len(tail) for prompt in rest) else (head, "")
+
+
+def _content(entry: Entry, head: int, tail: int) -> dict[str, Any]:
+    """One item as JSON; short names, since there are many."""
+    shown = entry.prompt[head : len(entry.prompt) - tail]
+    content: dict[str, Any] = {"k": entry.key, "p": shown, "x": _row(entry), "v": {}}
+    if entry.turns:
+        content["t"] = entry.turns
+    if entry.choices:
+        content["o"] = entry.choices if any(context for context, _ in entry.choices) else [text for _, text in entry.choices]
+        content["g"] = entry.gold
+    for column, cell in sorted(entry.cells.items()):
+        if "lls" in cell:
+            shown_cell = {
+                "s": cell["state"],
+                "l": cell["lls"],
+                "c": cell["gave"],
+                **({"m": cell["metrics"]} if cell["metrics"] else {}),
+            }
+        else:
+            shown_cell = {"s": cell["state"], "a": sorted(cell["answers"], key=lambda answer: answer["turn"])}
+        content["v"][str(column)] = shown_cell
+    return content
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    """Fields of the row that are nowhere else in the item."""
+    seen = "\n".join([entry.prompt, *entry.turns, *(part for choice in entry.choices for part in choice)])
+
+    def shown(value: Any) -> bool:
+        if isinstance(value, str):
+            return not value.strip() or value.strip() in seen
+        if isinstance(value, list | tuple):
+            return all(isinstance(part, str) and shown(part) for part in value)
+        return value is None
+
+    return {name: value for name, value in entry.doc.items() if not shown(value)}
+
+
+def _cut(contents: Sequence[dict[str, Any]]) -> tuple[list[int], list[bytes]]:
+    starts, blocks = [], []
+    for start, block in _blocks(contents):
+        starts.append(start)
+        blocks.append(b"[" + b",".join(block) + b"]")
+    return starts, blocks
+
+
+def _blocks(contents: Sequence[dict[str, Any]]) -> Iterator[tuple[int, list[bytes]]]:
+    held: list[bytes] = []
+    start = size = 0
+    for number, content in enumerate(contents):
+        text = compact_json(content)
+        if held and size + len(text) > _BLOCK_BYTES:
+            yield start, held
+            held, start, size = [], number, 0
+        held.append(text)
+        size += len(text)
+    if held:
+        yield start, held
+
+
+def _compress(raw: bytes) -> str:
+    return base64.b64encode(zlib.compress(raw, 9)).decode("ascii")

@@ -1,0 +1,165 @@
+"""The page itself: templates, style and script of `reports/html/` filled with what the runs hold."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from lensbench import __version__
+from lensbench.content import content_dir
+from lensbench.errors import RunError
+from lensbench.languages import languages
+from lensbench.reporting.cost import COST_HEADER, cost_rows
+from lensbench.reporting.html.charts import bar_chart
+from lensbench.reporting.html.gather import gather
+from lensbench.reporting.html.health import health_of
+from lensbench.reporting.html.heat import heat_tables
+from lensbench.reporting.html.pack import pack
+from lensbench.reporting.html.runs import ReportRun, columns_of
+from lensbench.reporting.html.tables import MARKS, blocks_of, headline, language_name
+from lensbench.reporting.html.text import json_for_page, plain, visible
+from lensbench.reporting.table import notes
+from lensbench.store import write_atomically
+
+__all__ = ["Figure", "render_html_report", "write_html_report"]
+
+_SCRIPTS = ("text.js", "blocks.js", "filters.js", "detail.js", "browser.js", "page.js")
+_LETTERS = "ABCDEFGHIJ"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure made elsewhere. It is shown as an image, so no script in it runs and none of its styles leak.
+
+    Attributes:
+        caption: What it shows, also for those who cannot see it.
+        svg: The file's text.
+    """
+
+    caption: str
+    svg: str
+
+    @property
+    def address(self) -> Markup:
+        return Markup("data:image/svg+xml;base64,") + base64.b64encode(self.svg.encode("utf-8")).decode("ascii")
+
+
+def write_html_report(runs: Sequence[ReportRun], path: Path, figures: Sequence[Figure] = ()) -> None:
+    """Write the report of one or several runs as one file; a reader never sees half of it.
+
+    Raises:
+        RunError: the file cannot be written.
+    """
+    write_atomically(path, render_html_report(runs, figures))
+
+
+def render_html_report(runs: Sequence[ReportRun], figures: Sequence[Figure] = ()) -> str:
+    """The report as text. The same runs give the same bytes: nothing of the clock or the machine goes in."""
+    home = content_dir("reports") / "html"
+    style, script = _read(home / "report.css"), "\n".join(_read(home / "js" / name) for name in _SCRIPTS)
+    script = f'(() => {{\n"use strict";\n{script}}})();\n'
+    columns = columns_of(runs)
+    entries = gather(runs)
+    health = health_of(entries)
+    packed = pack(entries, columns)
+    blocks = blocks_of(runs, columns)
+    titles = {key.rpartition("/")[0]: about["title"] for run in runs for key, about in run.results["tasks"].items()}
+    meta = {
+        "columns": [{"run": c.run, "variant": c.variant, "label": c.label, "base": c.base} for c in columns],
+        "groups": [{**group, "title": titles.get(group["task"], group["task"])} for group in packed.groups],
+        "starts": packed.starts,
+        "languages": {
+            code: {"name": language.name, "native": language.native, "dir": language.direction}
+            for code, language in languages().items()
+            if any(group["language"] == code for group in packed.groups)
+        },
+    }
+    template = _environment(home).get_template("report.html.jinja")
+    return template.render(
+        version=__version__, style=Markup(style), script=Markup(script), style_hash=_hash(style), script_hash=_hash(script),
+        runs=runs, columns=columns, blocks=blocks, profiles=list(dict.fromkeys(b.profile for b in blocks)),
+        headline=_by_language(headline(runs, columns)), charts=[(b, bar_chart(b, columns)) for b in blocks],
+        figures=figures, matrices=[(run, heat_tables(run.results.get("matrices") or ())) for run in runs],
+        health=health, picks=_picks(runs), overlap=_overlap(runs), titles=titles, letters=_LETTERS,
+        costs=[(run, COST_HEADER, cost_rows(run.results["costs"])) for run in runs if run.results.get("costs")],
+        notes=[(run, notes(run.results)) for run in runs], provenance=[(run, _provenance(run)) for run in runs],
+        damage=[(run, d) for run in runs for d in run.damage.values()], marks=MARKS,
+        items=len(entries), meta=json_for_page(meta), packed=packed,
+    )  # fmt: skip
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise RunError(f"{path}: a part of the report is missing", "Install lensbench again.") from None
+
+
+def _hash(text: str) -> str:
+    """For the content security policy: only this very text may run, or style."""
+    return base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+
+
+@functools.cache
+def _environment(home: Path) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(home), autoescape=True, finalize=visible, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )  # fmt: skip
+    environment.filters["language"] = language_name
+    environment.filters["plain"] = plain
+    environment.filters["pretty"] = lambda value: json.dumps(value, indent=1, ensure_ascii=False)
+    return environment
+
+
+def _by_language(sentences: Sequence[Any]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = defaultdict(list)
+    for sentence in sentences:
+        found[sentence.language].append(sentence)
+    return dict(found)
+
+
+def _picks(runs: Sequence[ReportRun]) -> list[tuple[ReportRun, list[dict[str, Any]]]]:
+    """Cells that say how often each choice was taken."""
+    return [(run, [c for c in run.results["cells"] if c.get("picks") and sum(c["picks"])]) for run in runs]
+
+
+def _overlap(runs: Sequence[ReportRun]) -> list[tuple[ReportRun, list[dict[str, Any]]]]:
+    """What each run's methods learned from that is also asked; runs that never looked are left out."""
+    return [(run, run.results["overlap"]) for run in runs if run.results.get("overlap")]
+
+
+def _provenance(run: ReportRun) -> dict[str, Any]:
+    """Facts to show as a list: the last start's, and the model's."""
+    starts = run.provenance.get("starts") or [{}]
+    last = starts[-1]
+    git = last.get("git") or {}
+    facts = {
+        "lensbench": run.results.get("lensbench"),
+        "commit": f"{git.get('commit')}{' with local changes' if git.get('dirty') else ''}" if git else None,
+        "started": last.get("time"),
+        "starts": len(starts) if len(starts) > 1 else None,
+        "backbone": run.results["backbone"],
+        "weights": _weights(run.results.get("backbone_origin") or {}),
+        "precision": run.results.get("dtype"),
+        "device": run.results.get("device"),
+        "machine": ", ".join(str(last[k]) for k in ("cpu", "system") if last.get(k)),
+        "cores": last.get("cores"),
+        "accelerators": ", ".join(last.get("accelerators") or []),
+        "python": last.get("python"),
+        "packages": ", ".join(f"{name} {version}" for name, version in (last.get("packages") or {}).items()),
+    }
+    return {name: value for name, value in facts.items() if value not in (None, "")}
+
+
+def _weights(origin: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in origin.items() if isinstance(value, str | int) and value != "")

@@ -1,0 +1,126 @@
+"""The runs of a report: their results, their records read leniently, and the columns they become."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from lensbench.store import RunFolder
+
+__all__ = ["Column", "Damage", "ReportRun", "columns_of", "name_runs"]
+
+BASE = "base"
+
+
+@dataclass
+class Damage:
+    """Lines of one file that could not be used as they are.
+
+    Attributes:
+        skipped: Numbers (from 1) of the lines that are no records.
+        repaired: Numbers of the lines with bytes that are no UTF-8, which are shown as U+FFFD.
+    """
+
+    file: str
+    skipped: list[int] = field(default_factory=list)
+    repaired: list[int] = field(default_factory=list)
+
+
+@dataclass
+class ReportRun:
+    """One run as a report reads it.
+
+    Attributes:
+        results: Content of `results.json`.
+        label: What the report calls the run; "" where it is the only one.
+        finished: Whether the run got to its end.
+        damage: Filled while records are read.
+    """
+
+    folder: RunFolder
+    results: dict[str, Any]
+    label: str = ""
+    finished: bool = True
+    damage: dict[str, Damage] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """The methods on the backbone."""
+        return f"{self.folder.spec().title} on {self.results['backbone']}"
+
+    @cached_property
+    def provenance(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.folder.read_json("provenance.json") if self.folder.has("provenance.json") else {"starts": []}
+        return found
+
+    @cached_property
+    def judging(self) -> list[dict[str, Any]]:
+        found = self.folder.read_json("judging.json") if self.folder.has("judging.json") else []
+        return found if isinstance(found, list) else [found]
+
+    def records(self, stage: str) -> Iterator[dict[str, Any]]:
+        """Records of a stage; a damaged line is counted and named instead of ending the report."""
+        path = self.folder.path / "items" / f"{stage}.jsonl"
+        if not path.is_file():
+            return
+        damage = Damage(path.name)
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                if not line.endswith(b"\n"):
+                    # A run that is under way is writing this line.
+                    break
+                record = _parse(line, number, damage)
+                if record is not None:
+                    yield record
+        if damage.skipped or damage.repaired:
+            self.damage[stage] = damage
+
+
+def _parse(line: bytes, number: int, damage: Damage) -> dict[str, Any] | None:
+    try:
+        text = line.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        damage.repaired.append(number)
+        text = line.decode("utf-8", "replace")
+    try:
+        record = json.loads(text)
+        if isinstance(record["key"], str):
+            return dict(record)
+    except (ValueError, KeyError, TypeError):
+        pass
+    damage.skipped.append(number)
+    return None
+
+
+@dataclass(frozen=True)
+class Column:
+    """One variant of one run: what stands beside the others for every item."""
+
+    run: int
+    variant: str
+    label: str
+    base: int | None
+    """Column of the untouched backbone of the same run; None for the backbone itself, or where it was not asked."""
+
+
+def columns_of(runs: Sequence[ReportRun]) -> list[Column]:
+    """A column for every variant of every run; a run's base comes first."""
+    columns: list[Column] = []
+    for number, run in enumerate(runs):
+        variants = sorted(run.results["variants"], key=lambda name: name != BASE)
+        first = len(columns) if variants and variants[0] == BASE else None
+        for variant in variants:
+            label = f"{run.label} · {variant}" if run.label else variant
+            columns.append(Column(number, variant, label, None if variant == BASE else first))
+    return columns
+
+
+def name_runs(paths: Sequence[Path]) -> list[str]:
+    """A letter and the folder's name for each run; nothing for a single one."""
+    if len(paths) == 1:
+        return [""]
+    return [f"{chr(ord('A') + number) if number < 26 else number + 1} {path.resolve().name}" for number, path in enumerate(paths)]

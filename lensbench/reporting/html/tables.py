@@ -1,0 +1,140 @@
+"""Tables of a report: a task's languages side by side, and what every variant has there. Unlike protocols never share a block."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lensbench.reporting.html.runs import Column, ReportRun
+from lensbench.reporting.table import METRICS, Line, metric_name, table_lines
+
+__all__ = ["MARKS", "Block", "Sentence", "blocks_of", "headline", "language_name"]
+
+MARKS = {"better": "▲", "worse": "▼", "not distinguishable": "≈"}
+
+
+@dataclass
+class Block:
+    """One metric of one task under one protocol.
+
+    Attributes:
+        cells: (column, language) -> cell of results.json, with `line` (its text, see `reporting.table.Line`).
+        note: Why a run stands apart from the block of the same task before it; "" for the first.
+    """
+
+    task: str
+    title: str
+    profile: str
+    metric: str
+    name: str
+    unit: str
+    note: str = ""
+    languages: list[str] = field(default_factory=list)
+    columns: list[int] = field(default_factory=list)
+    cells: dict[tuple[int, str], dict[str, Any]] = field(default_factory=dict)
+    protocols: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def detectable(self) -> float | None:
+        """The largest of the smallest differences that the cells can show; None where they do not say."""
+        found = [c["smallest_detectable"] for c in self.cells.values() if c.get("smallest_detectable") is not None]
+        return max(found) if found else None
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """The headline of one variant in one language: verdict -> what it is about."""
+
+    language: str
+    column: int
+    verdicts: dict[str, list[str]]
+
+
+def shown_lines(results: dict[str, Any]) -> list[tuple[Line, dict[str, Any]]]:
+    """The lines of the one table, each with its cell."""
+    wanted = table_lines(results)
+    every = list(zip(table_lines(results, everything=True), results["cells"], strict=True))
+    pairs, position = [], 0
+    for line in wanted:
+        while every[position][0] != line:
+            position += 1
+        pairs.append((line, every[position][1]))
+        position += 1
+    return pairs
+
+
+def blocks_of(runs: Sequence[ReportRun], columns: Sequence[Column]) -> list[Block]:
+    """All blocks, by profile and task in the order of the runs."""
+    place = {(column.run, column.variant): number for number, column in enumerate(columns)}
+    families: dict[tuple[str, str, str, str], list[Block]] = defaultdict(list)
+    for number, run in enumerate(runs):
+        own: dict[tuple[str, str, str, str], list[tuple[Line, dict[str, Any]]]] = defaultdict(list)
+        for line, cell in shown_lines(run.results):
+            own[cell["profile"], cell["task"], cell["metric"], cell["source"]].append((line, cell))
+        for key, pairs in own.items():
+            asked = {c["language"]: _asked(run, c) for _, c in pairs}
+            block = next((b for b in families[key] if _alike(b.protocols, asked)), None)
+            if block is None:
+                line, cell = pairs[0]
+                note = (
+                    f"{run.label}: other rows or another protocol, so not comparable with the table before"
+                    if families[key]
+                    else ""
+                )
+                block = Block(key[1], line.task, key[0], key[2], metric_name(cell), cell["unit"], note)
+                families[key].append(block)
+            block.protocols.update(asked)
+            for line, cell in pairs:
+                column = place[number, cell["variant"]]
+                block.cells[column, cell["language"]] = {**cell, "line": line}
+                if cell["language"] not in block.languages:
+                    block.languages.append(cell["language"])
+                if column not in block.columns:
+                    block.columns.append(column)
+    return [block for family in families.values() for block in family]
+
+
+def headline(runs: Sequence[ReportRun], columns: Sequence[Column]) -> list[Sentence]:
+    """For every language and every enhanced variant: what is better, worse, or not distinguishable."""
+    place = {(column.run, column.variant): number for number, column in enumerate(columns)}
+    found: dict[tuple[str, int], dict[str, list[str]]] = {}
+    for number, run in enumerate(runs):
+        for line, cell in shown_lines(run.results):
+            if line.verdict:
+                verdicts = found.setdefault((line.language, place[number, line.variant]), {})
+                verdicts.setdefault(line.verdict, []).append(f"{line.task}{_what(cell)} {line.delta}")
+    order = list(dict.fromkeys(language for language, _ in found))
+    return [
+        Sentence(language, column, {v: verdicts[v] for v in sorted(verdicts, key=_rank)})
+        for (language, column), verdicts in sorted(found.items(), key=lambda pair: (order.index(pair[0][0]), pair[0][1]))
+    ]
+
+
+def language_name(code: str) -> str:
+    """`Chinese (zh)`; the code alone for a language of which nothing is known."""
+    from lensbench.languages import languages
+
+    known = languages().get(code)
+    return f"{known.name} ({code})" if known else code
+
+
+def _what(cell: dict[str, Any]) -> str:
+    """Says what is meant where a task has several metrics."""
+    if cell["unit"] == "rating":
+        return " rating" if cell["metric"] == "rating" else f" {METRICS.get(cell['metric'], cell['metric']).replace(chr(39), '')}"
+    return " language" if cell["source"] else ""
+
+
+def _rank(verdict: str) -> int:
+    return list(MARKS).index(verdict) if verdict in MARKS else len(MARKS)
+
+
+def _asked(run: ReportRun, cell: dict[str, Any]) -> tuple[str, str]:
+    about = run.results["tasks"][f"{cell['task']}/{cell['language']}"]
+    return str(about.get("protocol")), str(about.get("rows")).rpartition(":")[2]
+
+
+def _alike(one: dict[str, tuple[str, str]], other: dict[str, tuple[str, str]]) -> bool:
+    return all(one[language] == other[language] for language in one.keys() & other.keys())
