@@ -16,6 +16,7 @@ from torch import Tensor
 from transformers.cache_utils import DynamicCache
 
 from lensbench.backbones.load import LoadedBackbone
+from lensbench.data.parallel import Pair
 from lensbench.data.sources import Folder, open_data
 from lensbench.engine.decode import AnswerRequest, generate_answers
 from lensbench.engine.generate import generate_reference
@@ -27,7 +28,7 @@ from lensbench.methods.base import Enhancement, SilentProgress
 from lensbench.methods.incline import METHOD, Alignment, InclineConfig, Intervention
 from lensbench.methods.incline.check import check_intervention
 from lensbench.methods.incline.config import GRID, PRESETS
-from lensbench.methods.incline.pairs import Pair, PairCorpora, load_pairs
+from lensbench.methods.incline.pairs import PairCorpora, load_pairs
 from lensbench.methods.incline.sites import read_pooled, site_modules
 
 EN = ["tell me about cats", "why is the sky blue?", "name three rivers of Asia", "how do I bake bread", "hi", "count to ten"]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from lensbench.data.parallel import prompt_of
 from lensbench.data.rows import load_rows_spec
 from lensbench.data.sources import DataSource, Origin
 from lensbench.errors import DataError
@@ -83,18 +84,13 @@ def load_corpora(
 
         loaded = source.load(load_rows_spec(PARALLEL_ROWS), language, "train", revisions.get(PARALLEL_ROWS))
         origins[f"{PARALLEL_ROWS}/{code}"] = loaded.origin
-        sides[code] = {row["id"]: _prompt(row) for row in loaded.rows}
+        sides[code] = {row["id"]: prompt_of(row) for row in loaded.rows}
     common = [i for i in sides[languages[0]] if all(sides[code].get(i) for code in languages)]
     chosen = _sample(
         common, n_parallel, seed, f"prompts parallel in {', '.join(languages)}", origins[f"{PARALLEL_ROWS}/{languages[0]}"]
     )
     parallel = [ParallelPrompt(i, {code: sides[code][i] for code in languages}) for i in chosen]
     return Corpora(tuple(languages), probing, parallel, origins)
-
-
-def _prompt(row: Mapping[str, Any]) -> str:
-    """Instruction, and the input on its own line when there is one; both stripped (docs/lens.md)."""
-    return "\n".join(part for part in (row["instruction"].strip(), row["input"].strip()) if part)
 
 
 def one_chinese_script(rows: Sequence[dict[str, Any]], language: Language) -> list[dict[str, Any]]:

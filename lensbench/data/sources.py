@@ -17,7 +17,7 @@ from lensbench.data.rows import RowsSpec, canonical_json, check_rows
 from lensbench.errors import DataError, LensbenchError, UnavailableError, UsageError
 from lensbench.languages import Language
 
-__all__ = ["EMBEDDED", "DataSource", "Folder", "Hub", "Origin", "Rows", "open_data"]
+__all__ = ["EMBEDDED", "DataSource", "Folder", "Hub", "Origin", "Rows", "open_data", "read_jsonl"]
 
 EMBEDDED = "embedded"
 """The word that `--data` takes for the embedded set."""
@@ -104,7 +104,7 @@ class Folder:
                 f"{path} is not the file that was imported: its SHA-256 differs from {MANIFEST}",
                 "Import it again, or delete its entry from the manifest if the change is yours.",
             )
-        rows = _read_parquet(path) if path.suffix == ".parquet" else _read_jsonl(path)
+        rows = _read_parquet(path) if path.suffix == ".parquet" else read_jsonl(path)
         if self.kind == EMBEDDED:
             name, revision, warning, expected = EMBEDDED_NAME, None, EMBEDDED_WARNING, None
         else:
@@ -235,7 +235,12 @@ def _read_parquet(path: Path) -> list[dict[str, Any]]:
         raise DataError(f"{path}: not a readable parquet file ({error})") from None
 
 
-def _read_jsonl(path: Path) -> list[dict[str, Any]]:
+def read_jsonl(path: Path) -> list[dict[str, Any]]:
+    """The objects of a file, one a line.
+
+    Raises:
+        DataError: a line is not a JSON object in UTF-8; says which.
+    """
     rows = []
     with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
+from lensbench.data.parallel import check_pairs
 from lensbench.errors import UsageError
 from lensbench.methods.config import MethodConfig
 
@@ -24,8 +25,8 @@ class InclineConfig(MethodConfig):
     preset: Literal["default", "paper", "released"] = "default"
     """What the values below started from: lensbench's reading, the paper's words, or the released code."""
 
-    pairs: Literal["bactrian_x", "ntrex"] = "bactrian_x"
-    """Rows whose two sides are aligned: prompts of bactrian_x, or news sentences of ntrex."""
+    pairs: str = "bactrian_x"
+    """Texts aligned with English: prompts of bactrian_x, news sentences of ntrex, or a path to a file (docs/data.md)."""
     n_pairs: int | None = Field(default=500, ge=1)
     """Pairs per language; None takes all there are."""
     sample: Literal["random", "first"] = "random"
@@ -81,6 +82,7 @@ class InclineConfig(MethodConfig):
         """At least one target, a strength for each, and layers that go with the site."""
         if not targets:
             raise UsageError("INCLINE needs a target language beside the central one", "Example: --languages sw")
+        check_pairs(self.pairs, targets)
         for code in targets:
             self.alpha_of(code)
         if self.site == "emb" and self.layers != "all":

@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from lensbench.backbones.load import LoadedBackbone
+from lensbench.data.parallel import Pair
 from lensbench.data.sources import DataSource
 from lensbench.engine.chat import encode_prompt, render_chat
 from lensbench.errors import DataError
@@ -19,7 +20,7 @@ from lensbench.methods.incline.check import check_intervention
 from lensbench.methods.incline.config import GRID, InclineConfig
 from lensbench.methods.incline.fit import Alignment, best_alpha, closeness_curve, solve
 from lensbench.methods.incline.intervention import Intervention
-from lensbench.methods.incline.pairs import Pair, PairCorpora, load_pairs
+from lensbench.methods.incline.pairs import PairCorpora, load_pairs, with_central_behind
 from lensbench.methods.incline.sites import read_pooled
 
 __all__ = ["METHOD", "Incline"]
@@ -140,7 +141,7 @@ def _rows(
         if len(sources) == wanted:
             break
         # Every second pair of those that are taken, as the released code counts.
-        made = pair.with_central_behind() if config.concat_trick and len(sources) % 2 else pair
+        made = with_central_behind(pair) if config.concat_trick and len(sources) % 2 else pair
         source, target = (_encode(loaded, text, config) for text in (made.source, made.target))
         if config.max_tokens is None or max(len(source), len(target)) <= config.max_tokens:
             sources.append(source)

@@ -5,34 +5,17 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from lensbench.data.rows import load_rows_spec
+from lensbench.data.parallel import Pair, load_parallel
 from lensbench.data.sources import DataSource, Origin
 from lensbench.errors import DataError
 from lensbench.languages import get_language
 from lensbench.methods.incline.config import InclineConfig
 
-__all__ = ["Pair", "PairCorpora", "load_pairs"]
+__all__ = ["PairCorpora", "load_pairs", "with_central_behind"]
 
-_SPLITS = {"bactrian_x": "train", "ntrex": "test"}
 _SPARE = 10
 """One pair in so many stands by, and so many at least: which pairs are too long is known only with a tokenizer."""
-
-
-@dataclass(frozen=True)
-class Pair:
-    """One text in two languages."""
-
-    id: str
-    source: str
-    """In the target language: the side a prompt will come from."""
-    target: str
-    """In the central language."""
-
-    def with_central_behind(self) -> Pair:
-        """Both sides with the central text behind them (the released code's make-up of every second pair)."""
-        return Pair(self.id, f"{self.source} {self.target}", f"{self.target} {self.target}")
 
 
 @dataclass(frozen=True)
@@ -68,20 +51,14 @@ def load_pairs(
         UnavailableError: the source has no such rows in a language.
         DataError: fewer pairs than the configuration asks for.
     """
-    spec = load_rows_spec(config.pairs)
-    sides: dict[str, dict[str, str]] = {}
-    origins: dict[str, Origin] = {}
-    for code in languages:
-        loaded = source.load(spec, get_language(code), _SPLITS[config.pairs], (revisions or {}).get(config.pairs))
-        origins[f"{config.pairs}/{code}"] = loaded.origin
-        sides[code] = {row["id"]: _text(row, config.pairs) for row in loaded.rows}
-    central, *targets = languages
+    central = languages[0]
+    found, origins = load_parallel(source, config.pairs, languages, revisions)
     pairs = {}
-    for code in targets:
-        matched = [Pair(i, sides[code][i], text) for i, text in sides[central].items() if text and sides[code].get(i)]
+    for code, matched in found.items():
         wanted = (config.n_pairs or 1) + (config.n_dev if config.alpha_of(code) is None else 0)
         if len(matched) < wanted:
-            raise DataError(_too_few(code, central, len(matched), config, origins[f"{config.pairs}/{code}"].name), _HINT)
+            where = next(origin.name for key, origin in origins.items() if key.endswith(f"/{code}"))
+            raise DataError(_too_few(code, central, len(matched), config, where), _HINT)
         if config.sample == "random":
             # Shuffled as a whole, so that asking for more pairs keeps those of a smaller fit.
             random.Random(config.seed).shuffle(matched)
@@ -100,7 +77,6 @@ def _too_few(code: str, central: str, found: int, config: InclineConfig, where: 
     )
 
 
-def _text(row: Mapping[str, Any], rows: str) -> str:
-    if rows == "ntrex":
-        return str(row["text"]).strip()
-    return "\n".join(part for part in (row["instruction"].strip(), row["input"].strip()) if part)
+def with_central_behind(pair: Pair) -> Pair:
+    """Both sides with the central text behind them (the released code's make-up of every second pair)."""
+    return Pair(pair.id, f"{pair.source} {pair.target}", f"{pair.target} {pair.target}")

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from lensbench.data.parallel import check_pairs
 from lensbench.errors import UsageError
 from lensbench.methods.sft.config import SftConfig
 
@@ -22,6 +23,8 @@ class QalignConfig(SftConfig):
     """Pairs in all, split evenly over the target languages; null takes all there are."""
     template: Literal["chat", "alpaca"] = "chat"
     """The model's chat template, or the layout of Alpaca ended with the end-of-sequence token."""
+    pairs: str = "bactrian_x"
+    """Questions aligned with English: prompts of bactrian_x, sentences of ntrex, or a path to a file (docs/data.md)."""
     bactrian_split: str = "train"
 
     learning_rate: float = Field(default=2e-5, gt=0)
@@ -33,6 +36,7 @@ class QalignConfig(SftConfig):
     def check(self, targets: Sequence[str]) -> None:
         """As every fine-tuning, and at least one pair for each target language."""
         super().check(targets)
+        check_pairs(self.pairs, targets)
         if self.n_pairs is not None and self.n_pairs < len(targets):
             raise UsageError(f"n_pairs={self.n_pairs} is less than one pair for each of {len(targets)} target languages")
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from lensbench.data.corpora import one_chinese_script
+from lensbench.data.parallel import prompt_of
 from lensbench.data.rows import load_rows_spec
 from lensbench.data.sources import DataSource, Origin
 from lensbench.errors import DataError
 from lensbench.languages import get_language
 from lensbench.methods.sft.encode import Example
 
-__all__ = ["AYA", "BACTRIAN", "Pool", "answered", "bactrian_prompt", "sample"]
+__all__ = ["AYA", "BACTRIAN", "Pool", "answered", "sample"]
 
 AYA = "aya"
 BACTRIAN = "bactrian_x"
@@ -81,13 +82,8 @@ def sample(pool: list[T], n: int | None, seed: int) -> list[T]:
     return pool if n is None or n == len(pool) else random.Random(seed).sample(pool, n)
 
 
-def bactrian_prompt(row: Mapping[str, Any]) -> str:
-    """Instruction, and the input on its own line when there is one; both stripped, as LENS has them."""
-    return "\n".join(part for part in (_text(row, "instruction"), _text(row, "input")) if part)
-
-
 def _bactrian(row: Mapping[str, Any]) -> tuple[str, str]:
-    return bactrian_prompt(row), _text(row, "output")
+    return prompt_of(row), _text(row, "output")
 
 
 def _aya(row: Mapping[str, Any]) -> tuple[str, str]:
