@@ -1,5 +1,24 @@
 """lensbench: benchmark harness for methods that make language models multilingual."""
 
-__all__ = ["__version__"]
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lensbench.frames import RunFrames
+
+__all__ = ["__version__", "load"]
 
 __version__ = "0.1.0"
+
+
+def load(run: str | os.PathLike[str]) -> RunFrames:
+    """A run folder as pandas frames: `load(RUN).items`, `load(RUN).cells`.
+
+    Raises:
+        UsageError: there is no run in the folder.
+    """
+    from lensbench.frames import load as load_frames
+
+    return load_frames(run)

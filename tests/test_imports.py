@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "lensbench"
 
 ROOMS = {
-    "cli": 5, "__main__": 5,
+    "cli": 6, "__main__": 6,
+    "frames": 5,
     "pipeline": 4,
     "methods": 3, "engine": 3, "fidelity": 3, "judging": 3, "reporting": 3,
     "store": 2, "stats": 2, "tasks": 2, "data": 2, "backbones": 2,

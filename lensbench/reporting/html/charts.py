@@ -13,8 +13,8 @@ from lensbench.reporting.html.text import plain
 __all__ = ["bar_chart"]
 
 _HEIGHT, _TOP, _BOTTOM, _LEFT, _RIGHT = 220, 12, 28, 44, 8
-_BAR, _GAP, _APART = 13, 2, 18
-"""Width of a bar, between bars of a language, and between languages."""
+_WIDTH, _WIDEST, _NARROWEST, _GAP, _APART = 560, 26, 7, 2, 14
+"""Width of a chart where its bars have room, bounds of a bar's width, space between bars and between languages."""
 _RATINGS = 10.0
 
 
@@ -23,8 +23,11 @@ def bar_chart(block: Block, columns: Sequence[Column]) -> Markup:
 
     Shares start at 0 and end at 100%, ratings end at 10, so that charts of a report can be compared by eye.
     """
-    group = len(block.columns) * (_BAR + _GAP) + _APART
-    width = _LEFT + group * len(block.languages) + _RIGHT
+    room = (_WIDTH - _LEFT - _RIGHT) / len(block.languages)
+    bar = round(min(_WIDEST, max(_NARROWEST, (room - _APART) / len(block.columns) - _GAP)), 1)
+    bars = len(block.columns) * (bar + _GAP)
+    group = max(room, bars + _APART)
+    width = round(_LEFT + group * len(block.languages) + _RIGHT)
     top = _RATINGS if block.unit == "rating" else 1.0
     floor = _HEIGHT - _BOTTOM
 
@@ -42,19 +45,20 @@ def bar_chart(block: Block, columns: Sequence[Column]) -> Markup:
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{width - _RIGHT}" y1="{y(value)}" y2="{y(value)}"/>')
         parts.append(f'<text class="tick" x="{_LEFT - 6}" y="{y(value) + 4}" text-anchor="end">{label}</text>')
     for place, language in enumerate(block.languages):
-        left = _LEFT + group * place + _APART / 2
-        middle = left + len(block.columns) * (_BAR + _GAP) / 2
+        middle = round(_LEFT + group * (place + 0.5), 1)
+        left = middle - bars / 2
         parts.append(f'<text class="tick" x="{middle}" y="{_HEIGHT - 9}" text-anchor="middle">{escape(language)}</text>')
         for slot, column in enumerate(block.columns):
             cell = block.cells.get((column, language))
             if cell is None or cell["value"] is None:
                 continue
-            x, line = left + slot * (_BAR + _GAP), cell["line"]
+            x, line = round(left + slot * (bar + _GAP), 1), cell["line"]
             tip = plain(f"{columns[column].label}, {language}: {line.value} {line.interval}")
-            parts.append(f'<g><title>{escape(tip)}</title><rect class="bar c{column % 8}" x="{x}" y="{y(cell["value"])}" '
-                         f'width="{_BAR}" height="{round(floor - y(cell["value"]), 1)}"/>')  # fmt: skip
+            parts.append(f'<g><title>{escape(tip)}</title>'
+                         f'<rect class="bar c{columns[column].colour}" x="{x}" y="{y(cell["value"])}" '
+                         f'width="{bar}" height="{round(floor - y(cell["value"]), 1)}"/>')  # fmt: skip
             if cell["low"] is not None and cell["high"] is not None:
-                centre = x + _BAR / 2
+                centre = round(x + bar / 2, 1)
                 parts.append(
                     f'<path class="whisker" d="M{centre} {y(cell["low"])}V{y(cell["high"])}'
                     f'M{centre - 3} {y(cell["low"])}h6M{centre - 3} {y(cell["high"])}h6"/>'

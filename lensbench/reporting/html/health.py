@@ -19,7 +19,8 @@ __all__ = ["Health", "health_of", "native_share"]
 
 _SCRIPTS = {
     "Latn": ("LATIN",), "Hani": ("CJK",), "Jpan": ("CJK", "HIRAGANA", "KATAKANA", "HALFWIDTH"), "Kore": ("HANGUL", "CJK"),
-    "Arab": ("ARABIC",), "Beng": ("BENGALI",), "Thai": ("THAI",), "Deva": ("DEVANAGARI",), "Telu": ("TELUGU",), "Taml": ("TAMIL",),
+    "Arab": ("ARABIC",), "Beng": ("BENGALI",), "Thai": ("THAI",), "Deva": ("DEVANAGARI",), "Telu": ("TELUGU",),
+    "Taml": ("TAMIL",),
     "Cyrl": ("CYRILLIC",), "Grek": ("GREEK",), "Hebr": ("HEBREW",), "Geor": ("GEORGIAN",), "Armn": ("ARMENIAN",),
 }  # fmt: skip
 """ISO 15924 -> how the Unicode names of its letters begin."""
@@ -48,7 +49,7 @@ class Health:
 
 
 def health_of(entries: Sequence[Entry]) -> list[Health]:
-    """Health of every task in every language, in the order of the entries."""
+    """Health of every task in every language; languages in the order in which they are met."""
     found = []
     for (task, profile, language), members in groupby(entries, key=lambda e: (e.task, e.profile, e.language)):
         held = list(members)
@@ -65,7 +66,8 @@ def health_of(entries: Sequence[Entry]) -> list[Health]:
                 gold=tuple(right[choice] for choice in range(max((len(e.choices) for e in held), default=0))) if right else (),
             )
         )  # fmt: skip
-    return found
+    order = list(dict.fromkeys(one.language for one in found))
+    return sorted(found, key=lambda one: order.index(one.language))
 
 
 def native_share(text: str, names: Sequence[str]) -> float | None:
@@ -87,7 +89,7 @@ def _letter(character: str) -> str:
 
 def _texts(entry: Entry) -> Iterator[str]:
     """What the data set wrote; the instruction around it may be in English by the profile's will."""
-    yield from _strings(entry.doc)
+    yield from entry.turns or _strings(entry.doc)
 
 
 def _strings(value: Any) -> Iterator[str]:

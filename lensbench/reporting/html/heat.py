@@ -23,8 +23,11 @@ class Heat:
     """
 
     title: str
+    task: str
     variant: str
+    turn: int
     level: str
+    identifier: str
     header: list[str]
     rows: list[tuple[str, list[tuple[str, int, bool]], str]]
 
@@ -44,5 +47,6 @@ def heat_tables(matrices: Sequence[Mapping[str, Any]]) -> list[Heat]:
                 (text, -(-_STEPS * share.get(name, 0) // whole), name == asked) for text, name in zip(texts, names, strict=True)
             ]
             shown.append((asked, cells, total))
-        found.append(Heat(title, matrix["variant"], matrix["level"], header, shown))
+        about = (matrix["task"], matrix["variant"], matrix["turn"], matrix["level"], matrix["identifier"].split(":")[0])
+        found.append(Heat(title, *about, header, shown))
     return found

@@ -29,8 +29,8 @@ class Packed:
     """What goes into the page.
 
     Attributes:
-        groups: Tasks in a language, in order: `task`, `language`, `profile`, `count`, and the `head` and `tail` that the prompts of
-            the group share and that its items leave out.
+        groups: Tasks in a language, in order: `task`, `language`, `profile`, `count`, and the `head` and `tail` that the prompts
+            of the group share and that its items leave out.
         index: Deflate and base64 of, for every item: its outcome bytes (item by item, one per column), then the row numbers
             (uint32, little-endian), then the links (5 bytes each).
         starts: Number of the first item of every block.
@@ -81,13 +81,22 @@ def shared_ends(prompts: Sequence[str]) -> tuple[str, str]:
     """
     if len(prompts) < 3 or not all(prompts):
         return "", ""
-    head = os.path.commonprefix(list(prompts))
+    head = _shared_beginning(prompts)
     head = head[: head.rfind("\n") + 1]
     rest = [prompt[len(head) :] for prompt in prompts]
-    tail = os.path.commonprefix([prompt[::-1] for prompt in rest])[::-1]
+    tail = _shared_beginning([prompt[::-1] for prompt in rest])[::-1]
     start = tail.find("\n")
     tail = tail[start:] if start >= 0 else ""
     return (head, tail) if all(len(prompt) > len(tail) for prompt in rest) else (head, "")
+
+
+def _shared_beginning(texts: Sequence[str]) -> str:
+    # What the first and the last in the order of their signs share, all between them share.
+    first, last = min(texts), max(texts)
+    length = next(
+        (i for i, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), min(len(first), len(last))
+    )
+    return first[:length]
 
 
 def _content(entry: Entry, head: int, tail: int) -> dict[str, Any]:

@@ -113,7 +113,8 @@ def _hash(text: str) -> str:
 @functools.cache
 def _environment(home: Path) -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(home), autoescape=True, finalize=visible, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(home), autoescape=True, finalize=visible, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters["language"] = language_name
     environment.filters["plain"] = plain

@@ -49,8 +49,9 @@ class ReportRun:
 
     @property
     def title(self) -> str:
-        """The methods on the backbone."""
-        return f"{self.folder.spec().title} on {self.results['backbone']}"
+        """The enhanced variants on the backbone."""
+        enhanced = [name for name in self.results["variants"] if name != BASE]
+        return f"{' + '.join(enhanced) or 'Base only'} on {self.results['backbone']}"
 
     @cached_property
     def provenance(self) -> dict[str, Any]:
@@ -105,6 +106,8 @@ class Column:
     label: str
     base: int | None
     """Column of the untouched backbone of the same run; None for the backbone itself, or where it was not asked."""
+    colour: int
+    """0 for every backbone, then 1 to 7 in turn."""
 
 
 def columns_of(runs: Sequence[ReportRun]) -> list[Column]:
@@ -115,7 +118,9 @@ def columns_of(runs: Sequence[ReportRun]) -> list[Column]:
         first = len(columns) if variants and variants[0] == BASE else None
         for variant in variants:
             label = f"{run.label} · {variant}" if run.label else variant
-            columns.append(Column(number, variant, label, None if variant == BASE else first))
+            enhanced = sum(column.variant != BASE for column in columns)
+            colour = 0 if variant == BASE else 1 + enhanced % 7
+            columns.append(Column(number, variant, label, None if variant == BASE else first, colour))
     return columns
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lensbench.reporting.html.runs import Column, ReportRun
-from lensbench.reporting.table import METRICS, Line, metric_name, table_lines
+from lensbench.reporting.table import Line, metric_name, table_lines
 
 __all__ = ["MARKS", "Block", "Sentence", "blocks_of", "headline", "language_name"]
 
@@ -123,8 +123,8 @@ def language_name(code: str) -> str:
 def _what(cell: dict[str, Any]) -> str:
     """Says what is meant where a task has several metrics."""
     if cell["unit"] == "rating":
-        return " rating" if cell["metric"] == "rating" else f" {METRICS.get(cell['metric'], cell['metric']).replace(chr(39), '')}"
-    return " language" if cell["source"] else ""
+        return " (rating)" if cell["metric"] == "rating" else f" (rating, {cell['metric'].removeprefix('rating_')})"
+    return " (language)" if cell["source"] else ""
 
 
 def _rank(verdict: str) -> int:

@@ -4,7 +4,7 @@ function outcomeTags(bits, open) {
   if (bits & FIXED) tags.push(["fixed", "▲ fixed"]);
   if (bits & BROKEN) tags.push(["broken", "▼ broken"]);
   if (bits & FLIPPED && !(bits & (FIXED | BROKEN))) tags.push(["plain", open ? "⇄ other language" : "⇄ other option"]);
-  if (bits & OFF_TARGET) tags.push(["off-target", "⌁ off target"]);
+  if (bits & OFF_TARGET) tags.push(["off-target", "↪ off target"]);
   if (bits & UNSCORED) tags.push(["unscored", "? unscored"]);
   return tags.map(([kind, text]) => el("span", { class: "tag " + kind }, text));
 }
@@ -91,7 +91,7 @@ function renderAnswer(answer, column, group, needle, tags) {
     const off = label.cell !== group.language;
     const cell = label.cell.replaceAll("_", " ");
     const raw = label.label && label.label !== label.cell ? `, label ${label.label}` : "";
-    facts.append(el("span", { class: "tag " + (off ? "off-target" : "plain"), title: `asked in ${group.language}${raw}` }, `${off ? "⌁ " : ""}${label.by}: ${cell}`));
+    facts.append(el("span", { class: "tag " + (off ? "off-target" : "plain"), title: `asked in ${group.language}${raw}` }, `${off ? "↪ " : ""}${label.by}: ${cell}`));
   }
   for (const verdict of answer.verdicts) {
     const rating = verdict.state === "ok" ? String(verdict.rating) : "? " + verdict.state.replaceAll("_", " ");

@@ -1,6 +1,6 @@
 // Which items are shown. Filters look at the index only; a search opens blocks one by one and reports as it goes.
 const BITS = { fixed: FIXED, broken: BROKEN, flipped: FLIPPED, "off-target": OFF_TARGET, unscored: UNSCORED };
-const SIGNS = { fixed: "▲", broken: "▼", flipped: "⇄", "off-target": "⌁", unscored: "?" };
+const SIGNS = { fixed: "▲", broken: "▼", flipped: "⇄", "off-target": "↪", unscored: "?" };
 
 /** The bits of an item: of one column, or of all of them together. */
 function bitsOf(item, column) {

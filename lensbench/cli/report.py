@@ -1,0 +1,49 @@
+"""`lensbench report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN [RUN ...]")
+@click.option(
+    "--html", "target", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Default: RUN/report.html."
+)
+@click.option(
+    "--figure", "figures", multiple=True, type=click.Path(path_type=Path, dir_okay=False), metavar="SVG",
+    help="Also show a figure; may be repeated.",
+)  # fmt: skip
+def command(runs: tuple[Path, ...], target: Path | None, figures: tuple[Path, ...]) -> None:
+    """Write one HTML file with the tables, figures and every item of one or several runs; it opens from disk, without a network.
+
+    \b
+    Examples:
+      lensbench report RUN
+      lensbench report RUN_A RUN_B --html report.html
+    """
+    from lensbench.errors import UsageError
+    from lensbench.pipeline.report import write_comparison
+    from lensbench.reporting.html import Figure
+
+    if target is None and len(runs) > 1:
+        raise UsageError("several runs, and no file to write", "Example: --html report.html")
+    target = target or runs[0] / "report.html"
+    shown = []
+    for figure in figures:
+        try:
+            text = figure.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"--figure {figure}: cannot be read ({error})") from None
+        if "<svg" not in text:
+            raise UsageError(f"--figure {figure}: not an SVG file", "Only SVG can stand in the report.")
+        shown.append(Figure(figure.stem.replace("_", " "), text))
+    for run in write_comparison(runs, target, shown):
+        if not run.finished:
+            click.echo(f"! {run.folder.path} is unfinished: the report goes as far as it got", err=True)
+        for damage in run.damage.values():
+            if damage.skipped:
+                click.echo(f"! {run.folder.path}/items/{damage.file}: {len(damage.skipped)} damaged lines left out", err=True)
+    click.echo(f"report: {target}")

@@ -1,0 +1,30 @@
+"""`lensbench results`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--parquet", is_flag=True, help="Write items.parquet and cells.parquet.")
+@click.option(
+    "--to", "target", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER", help="Default: the run's own."
+)
+def command(run: Path, parquet: bool, target: Path | None) -> None:
+    """Write the items and cells of a run as Parquet files, for pandas, Polars or DuckDB.
+
+    \b
+    Examples:
+      lensbench results RUN --parquet
+      python -c "import lensbench; print(lensbench.load('RUN').cells)"
+    """
+    from lensbench.errors import UsageError
+    from lensbench.frames import load, write_parquet
+
+    if not parquet:
+        raise UsageError("no format given", "Example: lensbench results RUN --parquet")
+    for path in write_parquet(load(run), target or run):
+        click.echo(str(path))

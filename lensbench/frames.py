@@ -1,0 +1,136 @@
+"""A run as pandas frames: one of its items, one of its cells."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lensbench.errors import UnavailableError
+from lensbench.pipeline.observe import final_verdicts
+from lensbench.pipeline.report import current_results
+from lensbench.store import RunFolder
+from lensbench.store.records import write_failed
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["RunFrames", "load", "write_parquet"]
+
+
+class RunFrames:
+    """The frames of one run, made when they are first asked for."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+
+    @cached_property
+    def results(self) -> dict[str, Any]:
+        """`results.json` as the records are now."""
+        return current_results(self.folder)
+
+    @cached_property
+    def cells(self) -> pandas.DataFrame:
+        """One row a cell, with the fields of docs/architecture.md; `states` as JSON text."""
+        import json
+
+        rows = [{**cell, "states": json.dumps(cell["states"], sort_keys=True)} for cell in self.results["cells"]]
+        return _frame(rows)
+
+    @cached_property
+    def items(self) -> pandas.DataFrame:
+        """One row for every item, variant and turn.
+
+        Columns: `item`, `task`, `language`, `profile`, `doc_id`, `variant`, `turn` (0 where the item was scored by
+        log-likelihood), `state`, `prompt`, `gold`; `loglikelihoods` (nats) and `pick` (0-based, missing unless the state is ok);
+        `text`, `tokens`, `finish`; a column a metric (`acc`, `lf_turn1` ... of the whole conversation); `answered:IDENTIFIER` and
+        `rating:JUDGE` (the mean of its repetitions, missing without one).
+        """
+        return _frame(list(_rows(self.folder)))
+
+
+def load(path: str | os.PathLike[str]) -> RunFrames:
+    """The run in a folder.
+
+    Raises:
+        UsageError: there is none.
+    """
+    return RunFrames(RunFolder.existing(Path(path)))
+
+
+def write_parquet(frames: RunFrames, target: Path) -> list[Path]:
+    """Write `items.parquet` and `cells.parquet` into a folder; a reader never sees half a file.
+
+    Raises:
+        UnavailableError: pandas is not installed.
+        RunError: a file cannot be written.
+    """
+    written = []
+    for name, frame in (("items", frames.items), ("cells", frames.cells)):
+        path = target / f"{name}.parquet"
+        partial = path.with_name(path.name + ".partial")
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+            frame.to_parquet(partial, index=False)
+            partial.replace(path)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise write_failed(path, error) from None
+        written.append(path)
+    return written
+
+
+def _frame(rows: list[dict[str, Any]]) -> pandas.DataFrame:
+    try:
+        import pandas
+    except ImportError:
+        raise UnavailableError("frames need pandas, which is not installed", "pip install 'lensbench[report]'") from None
+    return pandas.DataFrame(rows)
+
+
+def _rows(folder: RunFolder) -> Iterator[dict[str, Any]]:
+    asked = {record["key"]: record for record in folder.records("items")}
+    for record in folder.records("score"):
+        lls = record["loglikelihoods"]
+        whole = record["state"] == "ok" and None not in lls
+        yield {
+            **_about(record, asked), "turn": 0, "loglikelihoods": lls, "pick": lls.index(max(lls)) if whole else None,
+            **record["metrics"],
+        }  # fmt: skip
+    labels: dict[str, dict[str, str]] = defaultdict(dict)
+    metrics: dict[tuple[str, str], dict[str, float | None]] = defaultdict(dict)
+    for record in folder.records("identified"):
+        name = record["identifier"].split(":")[0]
+        metrics[record["item"], record["variant"]].update(record["metrics"])
+        for turn in record["turns"]:
+            labels[turn["answer"]][f"answered:{name}"] = turn["cell"]
+    ratings: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for record in final_verdicts(folder):
+        if record["state"] == "ok":
+            ratings[record["answer"]][f"rating:{record['judge'].split(':')[0]}"].append(record["rating"])
+    for record in folder.records("answers"):
+        yield {
+            **_about(record, asked), "turn": record["turn"], "text": _storable(record["text"]), "tokens": record["tokens"],
+            "finish": record["finish"], **metrics[record["item"], record["variant"]], **labels[record["key"]],
+            **{judge: sum(values) / len(values) for judge, values in ratings[record["key"]].items()},
+        }  # fmt: skip
+
+
+def _about(record: dict[str, Any], asked: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    item = asked.get(record["item"], {})
+    requests = item.get("requests") or [[None, None]]
+    turns = item.get("turns")
+    prompt = turns[record["turn"] - 1] if turns and "turn" in record else requests[0][0]
+    return {
+        "item": record["item"], "task": record["task"], "language": record["language"], "profile": record["profile"],
+        "doc_id": item.get("doc_id"), "variant": record["variant"], "state": record["state"], "prompt": _storable(prompt),
+        "gold": _storable(item.get("gold")),
+    }  # fmt: skip
+
+
+def _storable(text: str | None) -> str | None:
+    """Halves of surrogate pairs, which no Parquet file can hold, as U+FFFD."""
+    return None if text is None else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -1,0 +1,87 @@
+"""What a report says of a run: its stored results where they are those of its records, else results made now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lensbench.errors import RunError, UsageError
+from lensbench.pipeline.results import collect_results
+from lensbench.reporting.html import Figure, ReportRun, name_runs, write_html_report
+from lensbench.store import RunFolder
+
+__all__ = ["current_results", "report_run", "write_comparison"]
+
+
+def write_comparison(paths: Sequence[Path], target: Path, figures: Sequence[Figure] = ()) -> list[ReportRun]:
+    """Write the HTML report of run folders.
+
+    Args:
+        figures: SVG figures made elsewhere, shown beside the report's own.
+
+    Returns:
+        The runs as they were read: labels, damage, whether they had finished.
+
+    Raises:
+        UsageError: no run at a path, or the same folder twice.
+        RunError: a run cannot be read, or the report cannot be written.
+    """
+    resolved = [path.resolve() for path in paths]
+    twice = next((path for number, path in enumerate(paths) if resolved[number] in resolved[:number]), None)
+    if twice is not None:
+        raise UsageError(f"{twice} is named twice", "Name every run once.")
+    runs = [report_run(RunFolder.existing(path), label) for path, label in zip(paths, name_runs(paths), strict=True)]
+    write_html_report(runs, target, figures)
+    return runs
+
+
+def report_run(folder: RunFolder, label: str = "") -> ReportRun:
+    """A run as a report reads it.
+
+    Raises:
+        UsageError: the run has not begun to score.
+        RunError: its records cannot be read and there are no stored results either.
+    """
+    results = current_results(folder)
+    finished = folder.has("results.json") and all(cell["n"] >= cell["planned"] for cell in results["cells"])
+    return ReportRun(folder, results, label, finished)
+
+
+def current_results(folder: RunFolder) -> dict[str, Any]:
+    """Results as the records are now.
+
+    Making them takes as long as the bootstrap does, so the stored ones serve where no record is newer. They also serve where a
+    damaged record keeps new ones from being made; the report names the damage.
+
+    Raises:
+        RunError: they cannot be made, and none are stored that could serve.
+    """
+    stored: dict[str, Any] | None = folder.read_json("results.json") if folder.has("results.json") else None
+    if stored is not None and not _readable(stored):
+        stored = None
+    if stored is not None and not _newer_records(folder):
+        return stored
+    try:
+        return collect_results(folder)
+    except (RunError, KeyError) as error:
+        if stored is not None:
+            return stored
+        if isinstance(error, RunError):
+            raise
+        raise RunError(
+            f"{folder.path}: its records lack {error}, which this version needs; an older version wrote them",
+            f"Report it with the version that wrote it ({folder.read_json('variants.json')['lensbench']}), or repeat the run.",
+        ) from None
+
+
+def _newer_records(folder: RunFolder) -> bool:
+    written = (folder.path / "results.json").stat().st_mtime_ns
+    records = list((folder.path / "items").glob("*.jsonl"))
+    return any(path.stat().st_mtime_ns > written for path in [*records, folder.path / "variants.json"] if path.is_file())
+
+
+def _readable(results: dict[str, Any]) -> bool:
+    """Whether stored results are of a version that has all the fields a report shows."""
+    needed = {"unit", "source", "states", "planned", "picks", "signature"}
+    return all(needed <= cell.keys() for cell in results["cells"]) and all("substitute" in t for t in results["tasks"].values())
