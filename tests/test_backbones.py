@@ -63,7 +63,7 @@ def test_unknown_names() -> None:
     with pytest.raises(UsageError, match="no model folder"):
         get_backbone("./nowhere/model")
     externals = {f"chinese-llama3-8b-v{n}" for n in (1, 2, 3)}
-    assert set(backbones()) == {"smollm2-135m", "llama3-8b", "llama3.1-8b", "phi3.5-mini"} | externals
+    assert set(backbones()) == {"smollm2-135m", "llama3-8b", "llama3-70b", "llama3.1-8b", "phi3.5-mini"} | externals
 
 
 def test_a_folder_without_a_model(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from lensbench.backbones.shape import Shape, shape_of_folder
 from lensbench.errors import UsageError, unknown_name
 from lensbench.plugins import plugin_entries, plugin_file
 from lensbench.yamlio import explain_validation, read_yaml
@@ -39,6 +40,8 @@ class Backbone(BaseModel):
     path: Path | None = None
     wheel: Wheel | None = None
     licence: str | None = None
+    shape: Shape | None = None
+    """Sizes, for planning; a model folder has its own."""
     system_text: str | None = None
     """System message of every prompt; "" keeps the header with no text, None sends no system message."""
     presets: dict[str, dict[str, dict[str, Any]]] = Field(default_factory=dict)
@@ -84,7 +87,7 @@ def get_backbone(name: str) -> Backbone:
     if path.is_dir():
         if not (path / "config.json").is_file():
             raise UsageError(f"{path} is not a model folder: it has no config.json")
-        return Backbone(backbone=path.resolve().name, title=f"model folder {path}", path=path)
+        return Backbone(backbone=path.resolve().name, title=f"model folder {path}", path=path, shape=shape_of_folder(path))
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
         return Backbone(backbone=name, title=name, hub=name)
     if "/" in name:

@@ -12,9 +12,7 @@ from lensbench.errors import UsageError
 
 @click.command(epilog="Exit codes: 0 done, 1 the run failed, 2 the command was wrong, 130 stopped; the same command goes on.")
 @click.option("-m", "--method", metavar="NAMES", help="Methods to fit, by comma; none: only the untouched backbone is scored.")
-@click.option(
-    "--variant", "variants", multiple=True, metavar="NAME=HUB|PATH", help="Score this checkpoint too; may be repeated."
-)
+@click.option("--variant", "variants", multiple=True, metavar="NAME=HUB|PATH", help="Score this checkpoint too; may be repeated.")
 @click.option("-b", "--backbone", required=True, metavar="NAME|HUB|PATH", help="Short name, hub id or model folder.")
 @click.option(
     "-l", "--languages", default="zh", show_default=True, metavar="CODES", help="Target languages; English is always there."
@@ -128,9 +126,12 @@ def default_out(plan: Any) -> Path:
 
 def show_plan(plan: Any, out: Path, *, as_json: bool) -> None:
     from lensbench.cli.render import print_json, print_table
+    from lensbench.pipeline.memory_plan import plan_memory
 
+    memory = plan_memory(plan)
     if as_json:
-        print_json({"out": str(out), "spec": plan.spec.model_dump(mode="json"), "gaps": list(plan.gaps)})
+        content = {"out": str(out), "spec": plan.spec.model_dump(mode="json"), "gaps": list(plan.gaps)}
+        print_json({**content, "planned_memory": memory.as_dict() if memory else None})
         return
     spec = plan.spec
     click.echo(f"method    {', '.join(c.method for c in spec.methods) or '(none: only the backbone)'}")
@@ -154,6 +155,15 @@ def show_plan(plan: Any, out: Path, *, as_json: bool) -> None:
     print_table(("task", "lang", "profile", "rows", "split", "protocol"), rows)
     for gap in plan.gaps:
         click.echo(f"not available: {gap}")
+    click.echo("planned memory (a plan, not a measurement: weights and training states; activations come on top)")
+    if memory is None:
+        click.echo("  not known before the backbone is fetched")
+    else:
+        click.echo(
+            f"  scoring: {memory.scoring / 2**30:,.1f} GiB ({memory.parameters:,} parameters of {memory.weight_bytes} bytes)"
+        )
+        for name, floor in memory.fits.items():
+            click.echo(f"  fitting {name}: " + ("not known" if floor is None else f"at least {floor / 2**30:,.1f} GiB"))
     for choice in spec.methods:
         click.echo(f"configuration of {choice.method}:")
         for key, value in choice.config.items():

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
+from lensbench.backbones.shape import Shape
+
 __all__ = ["MethodConfig"]
 
 
@@ -20,3 +22,15 @@ class MethodConfig(BaseModel):
         Raises:
             UsageError: a value is missing or out of range for these languages.
         """
+
+    def floor_bytes(self, shape: Shape, weight_bytes: int) -> int | None:
+        """The least memory that a fit can hold: weights, and for what is trained gradients and optimiser
+        states; without activations. A plan, made before anything is loaded.
+
+        Args:
+            weight_bytes: Of one frozen parameter.
+
+        Returns:
+            None where the method does not say.
+        """
+        return None

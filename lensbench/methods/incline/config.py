@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
+from lensbench.backbones.shape import Shape
 from lensbench.data.parallel import check_pairs
 from lensbench.errors import UsageError
 from lensbench.methods.config import MethodConfig
@@ -89,6 +90,13 @@ class InclineConfig(MethodConfig):
             raise UsageError(
                 f"site emb has no layers to choose from, found layers {self.layers}", "Leave layers at all, or take another site."
             )
+
+    def floor_bytes(self, shape: Shape, weight_bytes: int) -> int | None:
+        """Weights, and both sides' fp32 states of all pairs at every changed layer; None when all pairs there are are taken."""
+        if self.n_pairs is None:
+            return None
+        pairs = self.n_pairs + (self.n_dev if self.alpha == "dev" else 0)
+        return shape.parameters * weight_bytes + 2 * 4 * pairs * shape.hidden * len(self.layer_indices(shape.layers))
 
     def alpha_of(self, language: str) -> float | None:
         """Strength for a target language; None is to be chosen on held-out pairs.

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
+from lensbench.backbones.shape import Shape
 from lensbench.errors import UsageError
 from lensbench.methods.config import MethodConfig
 
@@ -102,6 +103,11 @@ class LensConfig(MethodConfig):
         if not 0 <= index < n_layers:
             raise UsageError(f"start_layer {self.start_layer} is outside the model's {n_layers} blocks")
         return index
+
+    def floor_bytes(self, shape: Shape, weight_bytes: int) -> int:
+        """Frozen weights, and 16 bytes for each parameter of the trained blocks."""
+        trained = (shape.layers - self.start_index(shape.layers)) * shape.block_parameters
+        return (shape.parameters - trained) * weight_bytes + 16 * trained
 
     def strength_of(self, language: str) -> float:
         """lambda_l of one target language.

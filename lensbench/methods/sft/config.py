@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
+from lensbench.backbones.shape import Shape
 from lensbench.errors import UnavailableError, UsageError
 from lensbench.methods.config import MethodConfig
 
@@ -60,6 +61,18 @@ class SftConfig(MethodConfig):
                 f"lora_rank={self.lora_rank} needs the package 'peft', which is not installed",
                 "pip install 'lensbench[lora]', or lora_rank=null to train every parameter.",
             )
+
+    def floor_bytes(self, shape: Shape, weight_bytes: int) -> int:
+        """16 bytes for each trained parameter, and beside adapters the frozen weights."""
+        if self.lora_rank is None:
+            return 16 * shape.parameters
+        adapted = [
+            size
+            for name, size in shape.linears.items()
+            if not self.lora_targets or any(name == target.split(".")[-1] for target in self.lora_targets)
+        ]
+        adapters = shape.layers * self.lora_rank * sum(inputs + outputs for inputs, outputs in adapted)
+        return shape.parameters * weight_bytes + 16 * adapters
 
     def steps(self, items: int) -> tuple[int, int]:
         """Optimiser steps for a number of items: all of them, and those of the warm-up.
