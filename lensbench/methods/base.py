@@ -33,6 +33,17 @@ class Cost:
     training_items: int
     training_tokens: int
     steps: int
+    cached_seconds: float = 0.0
+    """Of the wall seconds, those an earlier start spent on what this one read from the cache."""
+    generated_tokens: int = 0
+    """Written on this machine on the way to the training items, in this start or an earlier one."""
+    server_tokens: int = 0
+    """Written by a server on the way, as it counted them."""
+    translated_texts: int = 0
+    translated_characters: int = 0
+    """Of the texts that were translated on the way."""
+    stages: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What each stage in front of the training took, in a method that has some."""
 
     @property
     def trainable_share(self) -> float:

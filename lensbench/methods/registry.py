@@ -100,6 +100,21 @@ _BUILT_IN = (
         target="lensbench.methods.qalign.method:METHOD",
         config="lensbench.methods.qalign.config:QalignConfig",
     ),
+    MethodInfo(
+        name="sdrrl",
+        title="SDRRL: the model's own English answers, learned in several languages",
+        kind="delta",
+        needs=(
+            "parallel questions (bactrian_x)",
+            "a translator (nllb, self, file, openai or none)",
+            "a language identifier (lid176)",
+            "a lexicon for code_switch above 0",
+        ),
+        changes="every parameter, or adapters merged into the blocks",
+        source="arXiv 2402.12204; baseline in arXiv 2410.04407",
+        target="lensbench.methods.sdrrl.method:METHOD",
+        config="lensbench.methods.sdrrl.config:SdrrlConfig",
+    ),
 )
 
 

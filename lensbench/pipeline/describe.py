@@ -66,9 +66,11 @@ def describe(
 
 def _variant(variant: Variant, plan: Plan, externals: Mapping[str, Checkpoint]) -> dict[str, Any]:
     checkpoint = externals.get(variant.name)
+    note = getattr(variant.enhancement, "card", {}).get("note")
     return {
         "digest": variant.digest,
         "method": variant.name if variant.enhancement is not None else None,
+        **({"note": note} if note else {}),
         **({"external": {"title": plan.externals[variant.name].title, **checkpoint.as_dict()}} if checkpoint else {}),
     }
 

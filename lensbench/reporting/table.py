@@ -92,6 +92,7 @@ def notes(results: dict[str, Any]) -> list[str]:
         for name, about in results["variants"].items()
         if about.get("external")
     ]
+    found += [f"! {name}: {about['note']}" for name, about in results["variants"].items() if about.get("note")]
     found += [f"not available: {gap}" for gap in results["gaps"]]
     found += [
         f"! {o['task']}/{o['language']}: {o['sharing']} of {o['items']} items share a word sequence with what {o['method']} "

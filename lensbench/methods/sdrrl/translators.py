@@ -1,0 +1,157 @@
+"""Who translates the backbone's answers. What a translator needs is looked for when it is made, before any model is loaded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from lensbench.backbones.load import LoadedBackbone
+from lensbench.errors import RunError
+from lensbench.judging.client import api_key
+from lensbench.judging.registry import Judge, load_judge
+from lensbench.judging.spend import Budget, Usage
+from lensbench.judging.translate import translate_texts
+from lensbench.languages import CENTRAL, Language, get_language
+from lensbench.methods.base import Progress
+from lensbench.methods.sdrrl.answers import answer_all
+from lensbench.methods.sdrrl.config import SdrrlConfig
+from lensbench.methods.sdrrl.kept import Made
+from lensbench.methods.sdrrl.nllb import NllbTranslator
+from lensbench.methods.sdrrl.prompts import self_translation_request
+from lensbench.methods.sdrrl.stages import StageCost
+from lensbench.methods.sdrrl.translation_files import Translated, list_untranslated, read_translations
+
+__all__ = ["Translator", "make_translator"]
+
+
+class Translator(Protocol):
+    """Translates from the central language."""
+
+    def describe(self) -> str:
+        """What it is, for the card."""
+        ...
+
+    def translate(
+        self, loaded: LoadedBackbone, texts: Sequence[str], target: Language, progress: Progress, cost: StageCost
+    ) -> list[Made]:
+        """A translation of each text, or why there is none.
+
+        Args:
+            texts: Each once.
+            cost: Filled in.
+
+        Raises:
+            RunError: it stopped half way; what it made is kept, and the same command goes on.
+        """
+        ...
+
+
+def make_translator(config: SdrrlConfig, targets: Sequence[str], progress_say: Any = lambda text: None) -> Translator | None:
+    """The configured translator; None where the configuration needs none.
+
+    Raises:
+        UsageError: a file that is missing or wrong, an unknown judge, a target the translator does not know.
+        UnavailableError: a model that cannot be had, or no key.
+    """
+    if not config.needs_translator:
+        return None
+    if config.translator == "self":
+        return _SelfTranslator(config.translate_max_new_tokens, config.generate_batch)
+    if config.translator == "file":
+        paths = {code: Path(str(config.translations).replace("{language}", code)) for code in targets}
+        return _FileTranslator({code: read_translations(path) for code, path in paths.items()})
+    if config.translator == "openai":
+        judge = load_judge(config.judge, model=config.translator_model, base_url=config.base_url)
+        api_key(judge)
+        return _ServerTranslator(judge, Budget(judge.file.prices, config.max_usd))
+    return NllbTranslator.find(config, targets, progress_say)
+
+
+@dataclass(frozen=True)
+class _SelfTranslator:
+    """The backbone, asked in its chat template."""
+
+    max_new_tokens: int
+    batch_size: int
+
+    def describe(self) -> str:
+        return "the backbone itself"
+
+    def translate(
+        self, loaded: LoadedBackbone, texts: Sequence[str], target: Language, progress: Progress, cost: StageCost
+    ) -> list[Made]:
+        requests = [self_translation_request(text, CENTRAL, target.code) for text in texts]
+        return answer_all(
+            loaded, requests, progress, cost, title=f"translations into {target.name}", max_new_tokens=self.max_new_tokens,
+            batch_size=self.batch_size,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _FileTranslator:
+    """The user's own translations."""
+
+    tables: dict[str, Translated]
+    """By language code."""
+
+    def describe(self) -> str:
+        return "files " + ", ".join(f"{table.path} (SHA-256 {table.sha256[:12]})" for table in self.tables.values())
+
+    def translate(
+        self, loaded: LoadedBackbone, texts: Sequence[str], target: Language, progress: Progress, cost: StageCost
+    ) -> list[Made]:
+        table = self.tables[target.code]
+        made = [table.find(text) for text in texts]
+        cost.texts += len(texts)
+        missing = [text for text, one in zip(texts, made, strict=True) if one.state == "missing"]
+        if missing:
+            listed = list_untranslated(missing, target.code)
+            progress.say(f"! sdrrl: {table.path} lacks {len(missing)} of {len(texts)} answers; {listed} lists them")
+            if len(missing) == len(texts):
+                raise RunError(
+                    f"{table.path} has a translation of none of the {len(texts)} answers of the backbone",
+                    f"{listed} lists them: fill in the translations and name it with --set translations=FILE.",
+                )
+        return made
+
+
+@dataclass(frozen=True)
+class _ServerTranslator:
+    """An OpenAI-compatible server."""
+
+    judge: Judge
+    budget: Budget
+
+    def describe(self) -> str:
+        return f"{self.judge.model} at {self.judge.base_url or 'the provider'}"
+
+    def translate(
+        self, loaded: LoadedBackbone, texts: Sequence[str], target: Language, progress: Progress, cost: StageCost
+    ) -> list[Made]:
+        started, spent = time.perf_counter(), self.budget.spent_usd
+        with progress.stage(f"translations into {target.name} · {self.judge.model}", len(texts)) as advance:
+            made = translate_texts(
+                self.judge, self.budget, texts, get_language(CENTRAL), target,
+                lambda: advance(1, f"${self.budget.spent_usd:.2f}" if self.budget.prices else ""),
+            )  # fmt: skip
+        cost.seconds += time.perf_counter() - started
+        cost.cached_seconds += sum(made.replies[text].seconds for text in made.cached)
+        cost.texts, cost.cached_texts = cost.texts + len(texts), cost.cached_texts + len(made.cached)
+        used = [Usage.read(reply.usage) for reply in made.replies.values()]
+        cost.server_tokens += sum(usage.completion_tokens for usage in used if usage)
+        if self.budget.prices:
+            cost.usd = (cost.usd or 0.0) + self.budget.spent_usd - spent
+        if made.failures:
+            text, why = next(iter(made.failures.items()))
+            raise RunError(
+                f"{len(made.failures)} of {len(texts)} answers are not translated into {target.name}: {why} ({text[:40]!r})",
+                "The same command goes on from here.",
+            )
+        return [_from_server(made.texts.get(text), made.unusable.get(text)) for text in texts]
+
+
+def _from_server(text: str | None, why: str | None) -> Made:
+    return Made(text, "ok") if text is not None else Made("", "empty" if why == "empty" else "cut")
