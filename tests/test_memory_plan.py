@@ -68,7 +68,8 @@ def test_floors_are_what_fits_report(cli: Callable[..., Any], tiny_model_dir: Pa
     out = tmp_path / "run"
     done = cli(
         "run", "-m", "lens,xsft,qalign", "-b", tiny_model_dir, "-l", "zh", "--data", "embedded", "-t", "xcopa", "--limit", "1",
-        "--set", "lens.n_probe=8", "--set", "lens.n_parallel=8", "--set", "lens.warmup_ratio=0", "--set", "lens.start_layer=last:2",
+        "--set", "lens.n_probe=8", "--set", "lens.n_parallel=8", "--set", "lens.warmup_ratio=0",
+        "--set", "lens.start_layer=last:2",
         "--set", "xsft.n_aya=4", "--set", "xsft.n_bactrian=0", "--set", "xsft.max_length=256", "--set", "xsft.warmup_ratio=0",
         "--set", "qalign.n_pairs=8", "--set", "qalign.warmup_ratio=0", "--set", "qalign.lora_rank=4", "--out", out,
     )  # fmt: skip
