@@ -1,0 +1,90 @@
+"""Where a variant leaves the path of its backbone: blocks below are computed once for all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+from lensbench.backbones.load import LoadedBackbone
+
+__all__ = ["BASE_BRANCH", "Branch", "branch_of", "trunk_length"]
+
+Applied = Callable[[], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One variant of a backbone, as the tree engine computes it.
+
+    Attributes:
+        start: First block that may give another output than the backbone's. None is the backbone itself: it follows the others
+            as far as they share blocks, and costs them nothing.
+    """
+
+    applied: Applied
+    start: int | None
+
+
+BASE_BRANCH = Branch(nullcontext, None)
+
+
+def branch_of(loaded: LoadedBackbone, applied: Applied, declared: int) -> Branch | None:
+    """The branch of an enhancement; None where it does more than exchange parameters, so that it must be scored by itself.
+
+    What the enhancement says of its first changed layer is checked against the parameters it exchanges; the lower one counts.
+
+    Args:
+        applied: Makes the context in which the backbone is the variant.
+        declared: The enhancement's `first_changed_layer`.
+    """
+    before = _state(loaded)
+    with applied():
+        after = _state(loaded)
+        asks = loaded.wants_prompt_ends
+    if asks or before.modules != after.modules or before.tensors.keys() != after.tensors.keys():
+        return None
+    blocks, behind = loaded.blocks_prefix + ".", _behind(loaded)
+    start = declared
+    for name, place in before.tensors.items():
+        if after.tensors[name] == place or name in behind:
+            continue
+        start = min(start, int(name.removeprefix(blocks).split(".")[0]) if name.startswith(blocks) else 0)
+    return Branch(applied, start)
+
+
+def trunk_length(branches: list[Branch], count: int) -> int:
+    """Blocks that are computed on the backbone for branches to leave from; at least the last one is each branch's own."""
+    starts = [min(branch.start, count - 1) for branch in branches if branch.start is not None]
+    return max(starts, default=0)
+
+
+@dataclass(frozen=True)
+class _State:
+    modules: list[tuple[int, int, int, bool]]
+    tensors: dict[str, tuple[int, int]]
+
+
+def _state(loaded: LoadedBackbone) -> _State:
+    """What can be seen of a model without running it: its modules, their hooks, and where each tensor lies."""
+    model: Any = loaded.model
+    return _State(
+        [(id(m), len(m._forward_hooks), len(m._forward_pre_hooks), "forward" in vars(m)) for m in model.modules()],
+        {name: (t.data_ptr(), id(t.dtype)) for name, t in (*model.named_parameters(), *model.named_buffers())},
+    )
+
+
+def _behind(loaded: LoadedBackbone) -> set[str]:
+    """Names of the final norm's and the head's own parameters: they change no block's output."""
+    model: Any = loaded.model
+    head = model.get_output_embeddings()
+    modules = {id(loaded.final_norm), id(head)}
+    embeddings = {id(p) for p in model.get_input_embeddings().parameters()}
+    return {
+        f"{prefix}.{name}"
+        for prefix, module in model.named_modules()
+        if id(module) in modules
+        for name, parameter in module.named_parameters()
+        if id(parameter) not in embeddings
+    }

@@ -1,0 +1,166 @@
+"""The tree engine: each distinct token of all requests is read once, and once for all variants that share its blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from lensbench.backbones.load import LoadedBackbone
+from lensbench.engine.blocks import Blocks, CannotPack
+from lensbench.engine.branches import BASE_BRANCH, Branch
+from lensbench.engine.forward import Counts, PassRunner
+from lensbench.engine.lm import LensLM, TokenRequest
+from lensbench.engine.pack import Pass, plan_passes
+from lensbench.engine.trie import build_trie
+from lensbench.errors import RunError
+
+__all__ = ["Scored", "TreeEngine", "TreeLM"]
+
+_TOKENS_PER_SEQUENCE = {"cpu": 64, "cuda": 512}
+"""Tokens of a pass per sequence of a reference batch: where a CPU's or an accelerator's matrix products stop getting faster."""
+
+_LEAST = 16
+"""Below so many tokens a pass, memory is not what was missing."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Requests whose last token has just been scored.
+
+    Attributes:
+        requests: Their indices.
+        answers: Per branch, per request: log-likelihood (nats), and whether the continuation is the greedy one.
+    """
+
+    requests: list[int]
+    answers: list[list[tuple[float, bool]]]
+
+
+class TreeEngine:
+    """Scores requests through a token trie.
+
+    Args:
+        loaded: The backbone.
+        batch_size: Sequences of a reference batch; decides how many tokens a pass reads.
+        budget: Tokens a pass reads, in place of that.
+        max_length: Longest input, as in the reference engine.
+
+    Raises:
+        CannotPack: the reference engine must do it; says why.
+    """
+
+    def __init__(self, loaded: LoadedBackbone, *, max_length: int, batch_size: int = 16, budget: int | None = None) -> None:
+        self._loaded, self._max_length = loaded, max_length
+        self._blocks = Blocks(loaded)
+        self.budget = budget or batch_size * _TOKENS_PER_SEQUENCE.get(loaded.device.type, 512)
+        """Tokens a pass reads; halved for good when memory runs out."""
+        self.counts = Counts()
+
+    def check(self, requests: Sequence[TokenRequest]) -> None:
+        """
+        Raises:
+            CannotPack: an input is so long that the model encodes all positions of its batch in another way.
+        """
+        longest = max((len(self._read(request)) for request in requests), default=0)
+        limit = self._blocks.longest
+        if limit is not None and longest > limit:
+            raise CannotPack(f"an input of {longest} tokens changes the positions of shorter ones (from {limit} on)")
+        if any(len(target) > len(self._read((text, context, target))) for text, context, target in requests if target):
+            raise CannotPack("a continuation is longer than the model's window")
+
+    def score(
+        self, requests: Sequence[TokenRequest], branches: Sequence[Branch] = (BASE_BRANCH,), wanted: set[int] | None = None
+    ) -> Iterator[Scored]:
+        """Score requests under every branch; each request comes once.
+
+        Passes are made from all requests, also from those that are not wanted: what a token is read with decides its last bits,
+        and a run that goes on is to find the same ones.
+
+        Args:
+            wanted: Indices of the requests to score; further ones may be scored along with them. None is all.
+        """
+        inputs = [self._read(request) for request in requests]
+        targets = [target for _, _, target in requests]
+        missing = np.array([len(target) for target in targets])
+        wanted = set(range(len(requests))) if wanted is None else wanted
+        nothing = [index for index in sorted(wanted) if not targets[index]]
+        if nothing:
+            yield Scored(nothing, [[(0.0, True)] * len(nothing) for _ in branches])
+        totals = np.zeros((len(branches), len(requests)))
+        greedy = np.ones((len(branches), len(requests)), dtype=bool)
+        open_requests = {index for index in wanted if targets[index]}
+        root = build_trie(inputs, targets)
+        self.counts.unique_tokens += root.size
+        while open_requests:
+            runner = PassRunner(self._blocks, list(branches), self._loaded.device, self.counts)
+            # Sums that a pass which ran out of memory left unfinished begin anew.
+            left, totals[:, list(open_requests)], greedy[:, list(open_requests)] = missing.copy(), 0.0, True
+            passes = plan_passes(root, self.budget)
+            needed: set[Pass] = set()
+            for step in passes:
+                if step.requests & open_requests:
+                    needed.update((step, *step.chain()))
+            for step in passes:
+                if step not in needed:
+                    continue
+                try:
+                    with torch.inference_mode(), self._blocks.ready():
+                        found = runner.run(step)
+                except (torch.OutOfMemoryError, RuntimeError) as error:
+                    self._spend_less(error)
+                    break
+                np.add.at(totals.T, found.requests, found.logprobs.T)
+                np.logical_and.at(greedy.T, found.requests, found.greedy.T)
+                np.subtract.at(left, found.requests, 1)
+                done = sorted(request for request in set(found.requests.tolist()) & open_requests if not left[request])
+                if done:
+                    open_requests -= set(done)
+                    yield Scored(done, [[(float(t[r]), bool(g[r])) for r in done] for t, g in zip(totals, greedy, strict=True)])
+            else:
+                assert not open_requests, "requests were left out of the plan"
+
+    def _read(self, request: TokenRequest) -> list[int]:
+        _, context, target = request
+        return (context + target)[-(self._max_length + 1) :][:-1]
+
+    def _spend_less(self, error: RuntimeError) -> None:
+        """Halve the budget after an out-of-memory; any other error goes on."""
+        if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
+            raise error
+        if self.budget <= _LEAST:
+            raise RunError(
+                f"scoring runs out of memory even with {self.budget} tokens at a time", "Use a smaller model or --dtype bfloat16."
+            ) from error
+        self.budget = max(self.budget // 2, _LEAST)
+        if self._loaded.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+class TreeLM(LensLM):
+    """The tree engine as lm-eval sees a model: scores like `LensLM`, with whatever is applied at the moment.
+
+    Raises:
+        CannotPack: see `TreeEngine`.
+    """
+
+    def __init__(self, loaded: LoadedBackbone, *, batch_size: int = 16, budget: int | None = None) -> None:
+        super().__init__(loaded, batch_size=batch_size)
+        self.engine = TreeEngine(loaded, max_length=self.max_length, batch_size=batch_size, budget=budget)
+
+    def score_tokens(self, requests: Sequence[TokenRequest]) -> list[tuple[float, bool]]:
+        """As `LensLM.score_tokens`.
+
+        Raises:
+            CannotPack: what is applied works on the last token of a prompt, or an input is too long.
+        """
+        if self.loaded.wants_prompt_ends:
+            raise CannotPack("what is applied works on the last token of a prompt")
+        self.engine.check(requests)
+        answers = [(float("nan"), False)] * len(requests)
+        for scored in self.engine.score(requests):
+            for index, answer in zip(scored.requests, scored.answers[0], strict=True):
+                answers[index] = answer
+        return answers

@@ -1,0 +1,102 @@
+"""Requests as a token trie: what several inputs begin with is there once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+__all__ = ["Run", "ScoredToken", "build_trie"]
+
+ScoredToken = tuple[int, int, int]
+"""(offset in the run, request, token): the request is scored on how likely this token is behind the run's token at the offset."""
+
+
+@dataclass(eq=False)
+class Run:
+    """Tokens that follow each other without a branch, and what may come behind them.
+
+    Attributes:
+        depth: Position of the first token in its inputs, from 0.
+        size: Tokens in the run and everything below it.
+    """
+
+    tokens: np.ndarray
+    depth: int
+    parent: Run | None = None
+    children: list[Run] = field(default_factory=list)
+    scored: list[ScoredToken] = field(default_factory=list)
+    size: int = 0
+
+    def below(self) -> Iterator[Run]:
+        """The run and everything below it, parents before children, a subtree at a stretch."""
+        waiting = [self]
+        while waiting:
+            run = waiting.pop()
+            yield run
+            waiting += reversed(run.children)
+
+
+def build_trie(inputs: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> Run:
+    """The trie of all inputs; its root is an empty run, and its size is the number of unique tokens.
+
+    Args:
+        inputs: Token ids that are read, per request: context and continuation without the last token.
+        targets: Token ids that are scored, per request: token k of n behind position len(input) - n + k.
+    """
+    asked: dict[tuple[int, ...], list[int]] = {}
+    for request, ids in enumerate(inputs):
+        asked.setdefault(tuple(ids), []).append(request)
+    root = Run(np.zeros(0, dtype=np.int64), 0)
+    ends: dict[int, list[tuple[int, ...]]] = {}
+    path, before = [root], np.zeros(0, dtype=np.int64)
+    for ids in sorted(asked):
+        here = np.array(ids, dtype=np.int64)
+        shared = _common_length(before, here)
+        while len(path) > 1 and path[-1].depth >= shared:
+            path.pop()
+        last = path[-1]
+        if last.depth + len(last.tokens) > shared:
+            lower = _cut(last, shared - last.depth)
+            ends[id(lower)] = ends.pop(id(last), [])
+        if len(here) > shared:
+            fresh = Run(here[shared:], shared, path[-1])
+            path[-1].children.append(fresh)
+            path.append(fresh)
+        ends.setdefault(id(path[-1]), []).append(ids)
+        before = here
+    every = list(root.below())
+    for run in reversed(every):
+        run.size = len(run.tokens) + sum(child.size for child in run.children)
+    for run in every:
+        for ids in ends.get(id(run), []):
+            for request in asked[ids]:
+                _mark(run, request, len(ids), targets[request])
+    return root
+
+
+def _common_length(one: np.ndarray, other: np.ndarray) -> int:
+    shorter = min(len(one), len(other))
+    unlike = np.flatnonzero(one[:shorter] != other[:shorter])
+    return int(unlike[0]) if len(unlike) else shorter
+
+
+def _cut(run: Run, length: int) -> Run:
+    """Leave so many tokens in the run; the others become its only child, with all that came behind. Returns the child."""
+    lower = Run(run.tokens[length:], run.depth + length, run, run.children)
+    for child in lower.children:
+        child.parent = lower
+    run.tokens, run.children = run.tokens[:length], [lower]
+    return lower
+
+
+def _mark(run: Run, request: int, length: int, target: Sequence[int]) -> None:
+    """Note where a request's tokens are scored, from the run its input ends in up towards the root."""
+    here: Run | None = run
+    for back, token in enumerate(reversed(target), start=1):
+        position = length - back
+        while here is not None and position < here.depth:
+            here = here.parent
+        assert here is not None, "more tokens are scored than are read"
+        here.scored.append((position - here.depth, request, int(token)))

@@ -1,0 +1,133 @@
+"""The tree engine against the reference engine, for a tiny random model of every family."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from transformers import AutoConfig, AutoModelForCausalLM
+from tries import Requests, requests
+
+from lensbench.backbones.load import LoadedBackbone
+from lensbench.engine.blocks import CannotPack
+from lensbench.engine.lm import LensLM, TokenRequest
+from lensbench.engine.tree import TreeLM
+
+VOCABULARY = 40
+FAMILIES: dict[str, dict[str, Any]] = {
+    "llama": {},
+    "llama, scaled rope": {
+        "kind": "llama",
+        "rope_parameters": {"rope_type": "llama3", "rope_theta": 1e4, "factor": 8.0, "low_freq_factor": 1.0,
+                            "high_freq_factor": 4.0, "original_max_position_embeddings": 32},
+    },
+    "qwen2": {"tie_word_embeddings": True},
+    "qwen2, some layers slide": {"kind": "qwen2", "use_sliding_window": True, "sliding_window": 7, "max_window_layers": 2},
+    "qwen3": {},
+    "mistral": {"sliding_window": None},
+    "mistral, sliding": {"kind": "mistral", "sliding_window": 9},
+    "phi3": {"sliding_window": 11, "pad_token_id": 2},
+    "gemma": {"tie_word_embeddings": True},
+    "gemma2": {"sliding_window": 6, "query_pre_attn_scalar": 8, "attn_logit_softcapping": 2.0, "final_logit_softcapping": 3.0},
+    "gemma3_text": {"sliding_window": 6, "query_pre_attn_scalar": 8},
+    "smollm3": {"pad_token_id": 2},
+    "olmo2": {},
+    "granite": {"embedding_multiplier": 3.0, "logits_scaling": 2.0, "residual_multiplier": 0.5},
+}  # fmt: skip
+
+
+def random_model(name: str) -> Any:
+    """Four layers of the family; weights large enough that answers differ."""
+    options = dict(FAMILIES[name])
+    sizes: dict[str, Any] = {
+        "vocab_size": VOCABULARY, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 4, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 256, "bos_token_id": 0, "eos_token_id": 1,
+    }  # fmt: skip
+    torch.manual_seed(0)
+    config = AutoConfig.for_model(options.pop("kind", name), **{**sizes, **options})
+    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim > 1:
+                parameter.mul_(4.0)
+    return model
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def backbone(request: pytest.FixtureRequest, tiny_model_dir: Any) -> LoadedBackbone:
+    from lensbench.backbones import get_backbone
+    from lensbench.backbones.load import load_backbone
+    from lensbench.backbones.resolve import find_checkpoint
+
+    named = get_backbone(str(tiny_model_dir))
+    loaded = load_backbone(named, find_checkpoint(named), device="cpu", dtype="float32")
+    return dataclasses.replace(loaded, model=random_model(request.param))
+
+
+def as_requests(asked: Requests) -> list[TokenRequest]:
+    """Contexts and continuations; an input without a token cannot be asked."""
+    found = []
+    for ids, target in zip(*asked, strict=True):
+        if target:
+            whole = [*ids[: len(ids) - len(target) + 1], *target]
+            found.append((("context", "continuation"), whole[: -len(target)], whole[-len(target) :]))
+    return found
+
+
+def equal(backbone: LoadedBackbone, asked: list[TokenRequest], budget: int | None, tolerance: float = 2e-5) -> None:
+    fast = TreeLM(backbone, budget=budget).score_tokens(asked)
+    slow = LensLM(backbone).score_tokens(asked)
+    for (ll, greedy), (expected, expected_greedy) in zip(fast, slow, strict=True):
+        assert ll == pytest.approx(expected, abs=tolerance, rel=1e-6)
+        assert greedy == expected_greedy
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(asked=requests(tokens=VOCABULARY), few=st.booleans(), budget=st.sampled_from([1, 5, 40, 1000]))
+def test_equals_the_reference(backbone: LoadedBackbone, asked: Requests, few: bool, budget: int) -> None:
+    inputs, targets = asked
+    if few:  # as letters are scored: one token behind the prompt
+        targets = [target[:1] for target in targets]
+    equal(backbone, as_requests((inputs, targets)), budget)
+
+
+def test_another_architecture_is_refused(tiny: LoadedBackbone) -> None:
+    config = AutoConfig.for_model("bloom", vocab_size=VOCABULARY, hidden_size=32, n_layer=2, n_head=4)
+    other = dataclasses.replace(tiny, model=AutoModelForCausalLM.from_config(config))
+    with pytest.raises(CannotPack, match="bloom"):
+        TreeLM(other)
+
+
+def test_an_input_that_changes_the_positions_of_others_is_refused(tiny: LoadedBackbone) -> None:
+    model = random_model("phi3")
+    factors = {"short_factor": [1.0] * 4, "long_factor": [2.0] * 4, "original_max_position_embeddings": 64}
+    options = {**model.config.to_dict(), "max_position_embeddings": 256, "original_max_position_embeddings": 64}
+    options["rope_parameters"] = {
+        "rope_type": "longrope", "rope_theta": 1e4, "partial_rotary_factor": 1.0, **factors,
+    }  # fmt: skip
+    model = AutoModelForCausalLM.from_config(type(model.config)(**options)).eval()
+    other = dataclasses.replace(tiny, model=model)
+    short, long = ((("", ""), list(range(3, 3 + n)), [5]) for n in (30, 37))
+    equal(other, [short, short], None)
+    equal(other, [(short[0], short[1] * 2, [5])], None)
+    with pytest.raises(CannotPack, match="74 tokens"):
+        TreeLM(other).score_tokens([short, (long[0], long[1] * 2, [5])])
+
+
+def test_longer_than_the_window_loses_its_beginning(tiny: LoadedBackbone) -> None:
+    ids = [3 + i % 200 for i in range(1500)]
+    equal(tiny, [(("", ""), ids[:-n], ids[-n:]) for n in (1, 1, 7, 1000)], 300, tolerance=2e-4)
+
+
+def test_no_score_depends_on_batch_or_order(backbone: LoadedBackbone) -> None:
+    asked = [(("", ""), [i % VOCABULARY, *range(n)], [(7 * i) % VOCABULARY, 5]) for i in range(12) for n in (3, 20)]
+    first = TreeLM(backbone).score_tokens(asked)
+    for budget, step in ((20, 5), (70, 7), (1000, 11)):
+        order = [(step * i) % len(asked) for i in range(len(asked))]
+        again = TreeLM(backbone, budget=budget).score_tokens([asked[i] for i in order])
+        for (ll, _), i in zip(again, order, strict=True):
+            assert ll == pytest.approx(first[i][0], abs=1e-4)
