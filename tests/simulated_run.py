@@ -1,6 +1,6 @@
 """A whole run folder without a model: real sentences in seven scripts, mixed anew, and scores drawn from known accuracies.
 
-It goes through the store like a real run, so what reads runs cannot tell the difference. `bench/report.py` writes it at full size.
+It goes through the store, so what reads runs cannot tell the difference. `bench/report.py` writes it in full size.
 """
 
 from __future__ import annotations
@@ -55,9 +55,11 @@ class Author:
         drawn = []
         for _ in range(sentences):
             words = self._draw.choice(self._sentences)
-            drawn.append((" " if self._spaced else "").join(
-                word if self._draw.random() < 0.65 else self._draw.choice(self._all) for word in words
-            ))  # fmt: skip
+            drawn.append(
+                (" " if self._spaced else "").join(
+                    word if self._draw.random() < 0.65 else self._draw.choice(self._all) for word in words
+                )
+            )
         return (" " if self._spaced else "").join(drawn)
 
 
@@ -69,20 +71,32 @@ def _strings(line: str) -> Iterator[str]:
 
 
 def simulate(
-    path: Path, *, items: int = 1000, variants: Sequence[str] = VARIANTS, languages: Sequence[str] = LANGUAGES,
-    tasks: Sequence[str] = (*CLOSED, "open_questions"), seed: int = 7, protocol: str = "simulated",
-) -> RunFolder:  # fmt: skip
+    path: Path,
+    *,
+    items: int = 1000,
+    variants: Sequence[str] = VARIANTS,
+    languages: Sequence[str] = LANGUAGES,
+    tasks: Sequence[str] = (*CLOSED, "open_questions"),
+    seed: int = 7,
+    protocol: str = "simulated",
+) -> RunFolder:
     """Write a finished run, all but `results.json` and what is made from it."""
     path.mkdir(parents=True)
     folder = RunFolder(path)
     profiles = {t: "lens-paper" if t in CLOSED else "mt-bench" if t == "mt_bench" else "open" for t in tasks}
     folder.begin(
         RunSpec(
-            lensbench="0", methods=tuple(MethodChoice(method=v) for v in variants if v != "base"), backbone="simulated",
-            languages=tuple(c for c in languages if c != "en"), profile="lens-paper", data="embedded",
-            tasks=tuple(TaskChoice(task=t, language=c, profile=profiles[t], protocol=protocol, rows=t) for t in tasks for c in languages),
+            lensbench="0",
+            methods=tuple(MethodChoice(method=v) for v in variants if v != "base"),
+            backbone="simulated",
+            languages=tuple(c for c in languages if c != "en"),
+            profile="lens-paper",
+            data="embedded",
+            tasks=tuple(
+                TaskChoice(task=t, language=c, profile=profiles[t], protocol=protocol, rows=t) for t in tasks for c in languages
+            ),
         )
-    )  # fmt: skip
+    )
     _describe(folder, variants, languages, tasks, profiles, items, protocol)
     draw = random.Random(seed)
     authors = {code: Author(code, draw) for code in dict.fromkeys(("en", *languages))}
@@ -99,9 +113,15 @@ def simulate(
 
 
 def _closed(
-    task: str, code: str, profile: str, items: int, variants: Sequence[str], authors: dict[str, Author], draw: random.Random,
+    task: str,
+    code: str,
+    profile: str,
+    items: int,
+    variants: Sequence[str],
+    authors: dict[str, Author],
+    draw: random.Random,
     protocol: str,
-) -> dict[str, list[dict[str, Any]]]:  # fmt: skip
+) -> dict[str, list[dict[str, Any]]]:
     _, options, sentences = CLOSED[task]
     asked, scored = [], []
     for number in range(items):
@@ -111,11 +131,19 @@ def _closed(
         listed = "\n".join(f"{'ABCD'[i]}. {choice}" for i, choice in enumerate(choices))
         prompt = f"{HEAD}You are a helpful assistant. Decide which option is right.\n{question}\n{listed}{TAIL}"
         key = row_hash([task, code, protocol, number, prompt])
-        asked.append({
-            "key": key, "task": task, "language": code, "profile": profile, "doc_id": number, "row": row_hash(question),
-            "doc": {"question": question, "choices": choices, "label": gold, "idx": number},
-            "requests": [[prompt, letter] for letter in "ABCD"], "gold": "ABCD"[gold],
-        })  # fmt: skip
+        asked.append(
+            {
+                "key": key,
+                "task": task,
+                "language": code,
+                "profile": profile,
+                "doc_id": number,
+                "row": row_hash(question),
+                "doc": {"question": question, "choices": choices, "label": gold, "idx": number},
+                "requests": [[prompt, letter] for letter in "ABCD"],
+                "gold": "ABCD"[gold],
+            }
+        )
         hard = draw.random()
         for variant in variants:
             right = (0.7 * hard + 0.3 * draw.random()) < 0.3 + 0.75 * (RIGHT.get(variant, 0.5) - 0.25)
@@ -123,18 +151,34 @@ def _closed(
             lls = [draw.gauss(-6, 1.5) for _ in range(4)]
             lls[pick] = max(lls) + draw.random()
             failed = draw.random() < 0.002
-            scored.append({
-                "key": row_hash([key, variant]), "item": key, "variant": variant, "task": task, "language": code, "profile": profile,
-                "state": "not_finite" if failed else "ok", "metrics": {} if failed else {"acc": float(right)},
-                "loglikelihoods": [None, *lls[1:]] if failed else lls, "greedy": [i == pick for i in range(4)], "tokens": [1] * 4,
-            })  # fmt: skip
+            scored.append(
+                {
+                    "key": row_hash([key, variant]),
+                    "item": key,
+                    "variant": variant,
+                    "task": task,
+                    "language": code,
+                    "profile": profile,
+                    "state": "not_finite" if failed else "ok",
+                    "metrics": {} if failed else {"acc": float(right)},
+                    "loglikelihoods": [None, *lls[1:]] if failed else lls,
+                    "greedy": [i == pick for i in range(4)],
+                    "tokens": [1] * 4,
+                }
+            )
     return {"items": asked, "score": scored}
 
 
 def _open(
-    task: str, code: str, profile: str, items: int, variants: Sequence[str], authors: dict[str, Author], draw: random.Random,
+    task: str,
+    code: str,
+    profile: str,
+    items: int,
+    variants: Sequence[str],
+    authors: dict[str, Author],
+    draw: random.Random,
     protocol: str,
-) -> dict[str, list[dict[str, Any]]]:  # fmt: skip
+) -> dict[str, list[dict[str, Any]]]:
     turns = 2 if task == "mt_bench" else 1
     found: dict[str, list[dict[str, Any]]] = {"items": [], "answers": [], "identified": [], "verdicts": []}
     for number in range(items):
@@ -142,11 +186,20 @@ def _open(
         key = row_hash([task, code, protocol, number, said])
         category = ("writing", "reasoning", "humanities", "stem")[number % 4]
         common = {"item": key, "task": task, "language": code, "profile": profile}
-        found["items"].append({
-            "key": key, "task": task, "language": code, "profile": profile, "doc_id": number, "row": row_hash(said),
-            "doc": {"question_id": number, "category": category, "turns": said}, "requests": [[f"{HEAD}{said[0]}{TAIL}", ""]], "gold": "",
-            "turns": said,
-        })  # fmt: skip
+        found["items"].append(
+            {
+                "key": key,
+                "task": task,
+                "language": code,
+                "profile": profile,
+                "doc_id": number,
+                "row": row_hash(said),
+                "doc": {"question_id": number, "category": category, "turns": said},
+                "requests": [[f"{HEAD}{said[0]}{TAIL}", ""]],
+                "gold": "",
+                "turns": said,
+            }
+        )
         for variant in variants:
             labels = []
             for turn in range(1, turns + 1):
@@ -154,22 +207,47 @@ def _open(
                 empty = draw.random() < 0.004
                 text = "" if empty else authors[spoken].text(draw.randint(2, 7))
                 answer = row_hash([key, variant, turn])
-                found["answers"].append({
-                    "key": answer, **common, "variant": variant, "turn": turn, "state": "empty" if empty else "ok", "text": text,
-                    "tokens": len(text) // 4, "prompt_tokens": 60, "temperature": 0.0, "finish": draw.choice(["stop", "length"]),
-                    "seconds": 0.5,
-                })  # fmt: skip
+                found["answers"].append(
+                    {
+                        "key": answer,
+                        **common,
+                        "variant": variant,
+                        "turn": turn,
+                        "state": "empty" if empty else "ok",
+                        "text": text,
+                        "tokens": len(text) // 4,
+                        "prompt_tokens": 60,
+                        "temperature": 0.0,
+                        "finish": draw.choice(["stop", "length"]),
+                        "seconds": 0.5,
+                    }
+                )
                 labels.append((answer, turn, None if empty else spoken))
                 if task == "mt_bench":
                     found["verdicts"].append(_verdict(answer, common, variant, category, turn, authors["en"], draw))
             on = all(spoken == code for _, _, spoken in labels)
-            found["identified"].append({
-                "key": f"{row_hash([key, variant, 'l'])}:{IDENTIFIER}", **common, "variant": variant,
-                "state": "ok" if all(s for *_, s in labels) else "empty", "identifier": IDENTIFIER,
-                "metrics": {f"lf_turn{t}": float(s == code) for _, t, s in labels} | ({"lf_response": float(on)} if turns > 1 else {}),
-                "turns": [{"answer": a, "turn": t, "label": s, "probability": 0.9 if s else None, "cell": s or "empty",
-                           "lines": [s or "empty"]} for a, t, s in labels],
-            })  # fmt: skip
+            found["identified"].append(
+                {
+                    "key": f"{row_hash([key, variant, 'l'])}:{IDENTIFIER}",
+                    **common,
+                    "variant": variant,
+                    "state": "ok" if all(s for *_, s in labels) else "empty",
+                    "identifier": IDENTIFIER,
+                    "metrics": {f"lf_turn{t}": float(s == code) for _, t, s in labels}
+                    | ({"lf_response": float(on)} if turns > 1 else {}),
+                    "turns": [
+                        {
+                            "answer": a,
+                            "turn": t,
+                            "label": s,
+                            "probability": 0.9 if s else None,
+                            "cell": s or "empty",
+                            "lines": [s or "empty"],
+                        }
+                        for a, t, s in labels
+                    ],
+                }
+            )
     return found
 
 
@@ -180,42 +258,100 @@ def _verdict(
     read = draw.random() > 0.01
     text = f"{author.text(3)} Rating: " + (f"[[{rating}]]" if read else "very good")
     return {
-        "key": f"{answer}:{JUDGE}:0", "answer": answer, **common, "variant": variant, "category": category, "turn": turn, "repeat": 0,
-        "judge": JUDGE, "request": row_hash(text), "attempt": 0, "state": "ok" if read else "unparsable",
-        "rating": float(rating) if read else None, "from_cache": False,
+        "key": f"{answer}:{JUDGE}:0",
+        "answer": answer,
+        **common,
+        "variant": variant,
+        "category": category,
+        "turn": turn,
+        "repeat": 0,
+        "judge": JUDGE,
+        "request": row_hash(text),
+        "attempt": 0,
+        "state": "ok" if read else "unparsable",
+        "rating": float(rating) if read else None,
+        "from_cache": False,
         "reply": {"text": text, "refusal": None, "finish": "stop", "model": "m"},
-    }  # fmt: skip
+    }
 
 
 def _describe(
-    folder: RunFolder, variants: Sequence[str], languages: Sequence[str], tasks: Sequence[str], profiles: dict[str, str], items: int,
+    folder: RunFolder,
+    variants: Sequence[str],
+    languages: Sequence[str],
+    tasks: Sequence[str],
+    profiles: dict[str, str],
+    items: int,
     protocol: str,
-) -> None:  # fmt: skip
-    origin = {"kind": "embedded", "name": "simulated", "revision": None, "digest": "0" * 64, "rows": items, "expected_rows": None,
-              "stand_in": None, "warning": "drawn at random; no model was asked"}  # fmt: skip
+) -> None:
+    origin = {
+        "kind": "embedded",
+        "name": "simulated",
+        "revision": None,
+        "digest": "0" * 64,
+        "rows": items,
+        "expected_rows": None,
+        "stand_in": None,
+        "warning": "drawn at random; no model was asked",
+    }
     about = {
-        "lensbench": "0", "backbone": "simulated", "backbone_origin": {"kind": "local", "name": "simulated"}, "backbone_digest": "w" * 64,
-        "dtype": "float32", "device": "cpu", "tokenizer_digest": "t",
-        "variants": {v: {"digest": "base" if v == "base" else row_hash(v), "method": None if v == "base" else v} for v in variants},
+        "lensbench": "0",
+        "backbone": "simulated",
+        "backbone_origin": {"kind": "local", "name": "simulated"},
+        "backbone_digest": "w" * 64,
+        "dtype": "float32",
+        "device": "cpu",
+        "tokenizer_digest": "t",
+        "variants": {
+            v: {"digest": "base" if v == "base" else row_hash(v), "method": None if v == "base" else v} for v in variants
+        },
         "tasks": {
             f"{t}/{c}": {
-                "title": TITLES[t], "version": "1.0", "profile": profiles[t], "protocol": f"{protocol}-{t}-{c}", "rows": f"embedded:{t}:0",
-                "substitute": None, "origin": origin, "items": items, "max_new_tokens": None, "judged": t == "mt_bench",
+                "title": TITLES[t],
+                "version": "1.0",
+                "profile": profiles[t],
+                "protocol": f"{protocol}-{t}-{c}",
+                "rows": f"embedded:{t}:0",
+                "substitute": None,
+                "origin": origin,
+                "items": items,
+                "max_new_tokens": None,
+                "judged": t == "mt_bench",
             }
-            for t in tasks for c in languages
+            for t in tasks
+            for c in languages
         },
         "gaps": ["xcopa in ja: the data set has no Japanese"],
-    }  # fmt: skip
+    }
     folder.write_json("variants.json", about)
     folder.write_json("provenance.json", {"starts": [{**gather_provenance(), "device": "cpu", "dtype": "float32"}]})
     for number, variant in enumerate(v for v in variants if v != "base"):
         home = folder.enhancement(variant)
         home.mkdir(parents=True)
-        cost = {"wall_seconds": 100.0 + 40 * number, "trainable_share": 0.1, "training_items": 800, "training_tokens": 120_000,
-                "steps": 100, "peak_bytes": 3 * 2**30, "floor_bytes": 2 * 2**30}  # fmt: skip
+        cost = {
+            "wall_seconds": 100.0 + 40 * number,
+            "trainable_share": 0.1,
+            "training_items": 800,
+            "training_tokens": 120_000,
+            "steps": 100,
+            "peak_bytes": 3 * 2**30,
+            "floor_bytes": 2 * 2**30,
+        }
         (home / "card.json").write_text(json.dumps({"cost": cost}), encoding="utf-8")
-    folder.write_json("overlap.json", [
-        {"method": v, "task": t, "language": c, "items": items, "sharing": int(t == "open_questions" and c == "zh") * 3,
-         "examples": [[0, "a shared beginning"]] if t == "open_questions" and c == "zh" else []}
-        for v in variants if v != "base" for t in tasks for c in languages
-    ])  # fmt: skip
+    folder.write_json(
+        "overlap.json",
+        [
+            {
+                "method": v,
+                "task": t,
+                "language": c,
+                "items": items,
+                "sharing": int(t == "open_questions" and c == "zh") * 3,
+                "examples": [[0, "a shared beginning"]] if t == "open_questions" and c == "zh" else [],
+            }
+            for v in variants
+            if v != "base"
+            for t in tasks
+            for c in languages
+        ],
+    )
