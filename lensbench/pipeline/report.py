@@ -43,9 +43,7 @@ def report_run(folder: RunFolder, label: str = "") -> ReportRun:
         UsageError: the run has not begun to score.
         RunError: its records cannot be read and there are no stored results either.
     """
-    results = current_results(folder)
-    finished = folder.has("results.json") and all(cell["n"] >= cell["planned"] for cell in results["cells"])
-    return ReportRun(folder, results, label, finished)
+    return ReportRun(folder, current_results(folder), label)
 
 
 def current_results(folder: RunFolder) -> dict[str, Any]:

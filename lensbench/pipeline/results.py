@@ -1,4 +1,4 @@
-"""Everything shown of a run, made again from its records: results.json, lm-eval's files, report.md."""
+"""Everything shown of a run, made again from its records: results.json, lm-eval's files, report.md, report.html."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from lensbench import __version__
 from lensbench.pipeline.identify import answered_by_task
 from lensbench.pipeline.summarise import Cell, summarise
 from lensbench.reporting import write_report
+from lensbench.reporting.html import ReportRun, write_html_report
 from lensbench.store import RunFolder
 from lensbench.store.lm_eval_files import write_lm_eval_files
 
@@ -29,6 +30,7 @@ def write_results(folder: RunFolder) -> list[Cell]:
     folder.write_json("results.json", _content(folder, about, cells))
     write_lm_eval_files(folder, about, cells)
     write_report(folder)
+    write_html_report([ReportRun(folder, folder.read_json("results.json"))], folder.path / "report.html")
     return cells
 
 

@@ -37,14 +37,12 @@ class ReportRun:
     Attributes:
         results: Content of `results.json`.
         label: What the report calls the run; "" where it is the only one.
-        finished: Whether the run got to its end.
         damage: Filled while records are read.
     """
 
     folder: RunFolder
     results: dict[str, Any]
     label: str = ""
-    finished: bool = True
     damage: dict[str, Damage] = field(default_factory=dict)
 
     @property
@@ -52,6 +50,11 @@ class ReportRun:
         """The enhanced variants on the backbone."""
         enhanced = [name for name in self.results["variants"] if name != BASE]
         return f"{' + '.join(enhanced) or 'Base only'} on {self.results['backbone']}"
+
+    @cached_property
+    def finished(self) -> bool:
+        """Whether the run got to its end: results are stored, and nothing that was planned is missing."""
+        return self.folder.has("results.json") and all(cell["n"] >= cell["planned"] for cell in self.results["cells"])
 
     @cached_property
     def provenance(self) -> dict[str, Any]:
