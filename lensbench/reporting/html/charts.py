@@ -55,7 +55,7 @@ def bar_chart(block: Block, columns: Sequence[Column]) -> Markup:
             x, line = round(left + slot * (bar + _GAP), 1), cell["line"]
             tip = plain(f"{columns[column].label}, {language}: {line.value} {line.interval}")
             parts.append(f'<g><title>{escape(tip)}</title>'
-                         f'<rect class="bar c{columns[column].colour}" x="{x}" y="{y(cell["value"])}" '
+                         f'<rect class="column c{columns[column].colour}" x="{x}" y="{y(cell["value"])}" '
                          f'width="{bar}" height="{round(floor - y(cell["value"]), 1)}"/>')  # fmt: skip
             if cell["low"] is not None and cell["high"] is not None:
                 centre = round(x + bar / 2, 1)
