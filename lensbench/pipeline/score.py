@@ -2,59 +2,204 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
 
+from lensbench.engine.branches import BASE_BRANCH, Branch, branch_of
 from lensbench.engine.lm import LensLM, TokenRequest
+from lensbench.engine.noise import largest_noise, measure_noise
+from lensbench.engine.tree import CannotPack, TreeEngine
 from lensbench.methods.base import Progress
 from lensbench.pipeline.load_items import AskedTask
+from lensbench.pipeline.score_record import score_record
 from lensbench.pipeline.variants import Variant, answer_key
 from lensbench.store import RecordLog
+from lensbench.store.records import read_records
 from lensbench.tasks.build import Item
 
 __all__ = ["score_stage"]
 
+_SAMPLE = 16
+"""Items on which the noise is measured, at most; one of each task and language."""
 
-def score_stage(lm: LensLM, variants: Sequence[Variant], tasks: Sequence[AskedTask], log: RecordLog, progress: Progress) -> None:
+
+def score_stage(
+    lm: LensLM,
+    variants: Sequence[Variant],
+    tasks: Sequence[AskedTask],
+    log: RecordLog,
+    progress: Progress,
+    *,
+    engine: str = "tree",
+) -> None:
     """Score what is not in the log yet.
 
-    Batches are made from all items, also those in the log: what an item is batched with decides its padding, and so its last
-    bits. A batch of which only a part is in the log is scored again, and its missing records are added.
+    Batches and passes are made from all items, also those in the log: what an item is read with decides its last bits. One of
+    which only a part is in the log is scored again, and its missing records are added.
 
-    All variants are handed in together: an engine that shares layers between them has the same signature.
+    The key of an answer does not name the engine: two engines differ by rounding only, an item that rounding could decide is
+    counted as tied, and a run folder holds the answers of one engine, which its spec names.
+
+    Args:
+        variants: All of one loaded backbone; those that exchange parameters share the blocks below the first one they change.
+        engine: "tree", or "reference": one variant after the other, one sequence per distinct input.
     """
-    digests = {variant.name: variant.digest for variant in variants}
+    work = _Work(lm, log, progress, {variant.name: variant.digest for variant in variants})
+    if not any(work.missing(asked, variant) for asked in tasks for variant in variants):
+        return
+    tree = work.tree(tasks) if engine == "tree" else None
     for asked in tasks:
-        scoring = asked.planned.task.profile.scoring
-        language = asked.planned.task.language.code
+        missing = [variant for variant in variants if work.missing(asked, variant)]
+        together = work.branches(tree, asked, missing) if tree is not None else []
+        if tree is not None and together:
+            work.score_together(tree, asked, together)
+        for variant in missing:
+            if variant.name not in {shared.name for shared, _ in together}:
+                work.score_alone(asked, variant)
+    work.report()
+
+
+class _Work:
+    """One start of the stage."""
+
+    def __init__(self, lm: LensLM, log: RecordLog, progress: Progress, digests: dict[str, str]) -> None:
+        self._lm, self._log, self._progress, self._digests = lm, log, progress, digests
+        self._noise = 0.0
+        self._encoded: tuple[AskedTask | None, dict[str, list[TokenRequest]]] = (None, {})
+        self._said: set[str] = set()
+
+    def _key(self, asked: AskedTask, variant: Variant, item: Item) -> str:
+        return answer_key(self._lm.loaded, self._digests[variant.name], item, asked.planned.task.profile.scoring, None)
+
+    def missing(self, asked: AskedTask, variant: Variant) -> set[str]:
+        """Ids of the items that have no record."""
+        return {item.id for item in asked.items if self._key(asked, variant, item) not in self._log}
+
+    def _say_once(self, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            self._progress.say(text)
+
+    def _requests(self, asked: AskedTask) -> dict[str, list[TokenRequest]]:
+        """Requests by item, as token ids; the task's that was asked for last are kept."""
+        if self._encoded[0] is not asked:
+            self._encoded = (asked, {item.id: self._encode(asked, item) for item in asked.items})
+        return self._encoded[1]
+
+    def _encode(self, asked: AskedTask, item: Item) -> list[TokenRequest]:
+        first_token = asked.planned.task.profile.scoring == "first_token"
+        return [self._lm.token_request(*request, first_token=first_token) for request in item.requests]
+
+    def tree(self, tasks: Sequence[AskedTask]) -> TreeEngine | None:
+        """The tree engine, with its noise measured; None where it cannot read this model."""
+        lm = self._lm
+        try:
+            tree = TreeEngine(lm.loaded, max_length=lm.max_length, batch_size=lm.batch_size)
+            sample = [request for asked in tasks[:: -(-len(tasks) // _SAMPLE)] for request in self._typical(asked)]
+            tree.check(sample)
+        except CannotPack as error:
+            self._say_once(f"the reference engine scores: {error}")
+            return None
+        noise = measure_noise(lm, tree, sample)
+        if math.isfinite(noise) and noise > largest_noise(lm.loaded.model.dtype):
+            self._say_once(f"the reference engine scores: the tree engine is {noise:.2g} nats off on this model")
+            return None
+        self._noise = noise if math.isfinite(noise) else 0.0
+        return tree
+
+    def _typical(self, asked: AskedTask) -> list[TokenRequest]:
+        """The requests of the item of median length in characters."""
+        ordered = sorted(asked.items, key=lambda item: (max(len(c) + len(t) for c, t in item.requests), item.doc_id))
+        return self._encode(asked, ordered[len(ordered) // 2]) if ordered else []
+
+    def branches(self, tree: TreeEngine, asked: AskedTask, variants: Sequence[Variant]) -> list[tuple[Variant, Branch]]:
+        """The variants that are scored together; empty where the task has a request that only the reference engine can score."""
+        try:
+            tree.check([request for requests in self._requests(asked).values() for request in requests])
+        except CannotPack as error:
+            self._say_once(f"the reference engine scores {asked.name}: {error}")
+            return []
+        found = []
         for variant in variants:
-            keys = {i.id: answer_key(lm.loaded, digests[variant.name], i, scoring, None) for i in asked.items}
-            todo = {item.id for item in asked.items if keys[item.id] not in log}
-            if not todo:
-                continue
-            with progress.stage(f"{asked.name} · {variant.name}", len(todo)) as advance, variant.applied(lm.loaded, language):
-                encoded = {item.id: _encode(lm, item, scoring) for item in asked.items}
-                # Longest first: an out-of-memory comes at once, and the time left is over- rather than underestimated.
-                ordered = sorted(
-                    asked.items, key=lambda item: (-max(len(c) + len(t) for _, c, t in encoded[item.id]), item.doc_id)
+            branch: Branch | None = BASE_BRANCH
+            if variant.enhancement is not None:
+                applied = functools.partial(variant.applied, self._lm.loaded, asked.planned.task.language.code)
+                branch = branch_of(self._lm.loaded, applied, variant.enhancement.first_changed_layer)
+            if branch is None:
+                self._say_once(f"the reference engine scores {variant.name}: it does more than exchange parameters")
+            else:
+                found.append((variant, branch))
+        return found
+
+    def score_together(self, tree: TreeEngine, asked: AskedTask, together: Sequence[tuple[Variant, Branch]]) -> None:
+        """Score variants that share blocks."""
+        variants = [variant for variant, _ in together]
+        encoded = self._requests(asked)
+        keys = {variant.name: {item.id: self._key(asked, variant, item) for item in asked.items} for variant in variants}
+        owners = [item for item in asked.items for _ in encoded[item.id]]
+        flat = [request for item in asked.items for request in encoded[item.id]]
+        todo = {item.id: sum(keys[v.name][item.id] not in self._log for v in variants) for item in asked.items}
+        wanted = {index for index, item in enumerate(owners) if todo[item.id]}
+        first = {item.id: index for index, item in reversed(list(enumerate(owners)))}
+        answers: dict[str, list[list[Any]]] = {}
+        names = " + ".join(v.name for v in variants) if len(variants) <= 3 else f"{len(variants)} variants"
+        with self._progress.stage(f"{asked.name} · {names}", sum(todo.values())) as advance:
+            for scored in tree.score(flat, [branch for _, branch in together], wanted):
+                done: list[Item] = []
+                for place, index in enumerate(scored.requests):
+                    item = owners[index]
+                    held = answers.setdefault(item.id, [[None] * len(encoded[item.id]) for _ in variants])
+                    for mine, found in zip(held, scored.answers, strict=True):
+                        mine[index - first[item.id]] = found[place]
+                    if None not in held[0]:
+                        done.append(item)
+                self._log.append(
+                    score_record(asked, item, variant, keys[variant.name][item.id], encoded[item.id], results, self._noise)
+                    for item in done
+                    for variant, results in zip(variants, answers.pop(item.id), strict=True)
                 )
-                for chunk in _chunks(ordered, encoded, lm.batch_size):
-                    missing = sum(item.id in todo for item in chunk)
-                    if not missing:
-                        continue
-                    flat = [request for item in chunk for request in encoded[item.id]]
-                    answers = iter(lm.score_tokens(flat))
-                    records = []
-                    for item in chunk:
-                        results = [next(answers) for _ in encoded[item.id]]
-                        records.append(_record(asked.built, item, variant, keys[item.id], encoded[item.id], results, scoring))
-                    log.append(records)
-                    advance(missing)
+                if done:
+                    advance(sum(todo[item.id] for item in done))
+
+    def score_alone(self, asked: AskedTask, variant: Variant) -> None:
+        """Score one variant with the reference engine."""
+        lm, todo = self._lm, self.missing(asked, variant)
+        keys = {item.id: self._key(asked, variant, item) for item in asked.items}
+        language = asked.planned.task.language.code
+        with (
+            self._progress.stage(f"{asked.name} · {variant.name}", len(todo)) as advance,
+            variant.applied(lm.loaded, language),
+        ):
+            encoded = self._requests(asked)
+            # Longest first: an out-of-memory comes at once, and the time left is over- rather than underestimated.
+            ordered = sorted(asked.items, key=lambda item: (-_length(encoded[item.id]), item.doc_id))
+            for chunk in _chunks(ordered, encoded, lm.batch_size):
+                missing = sum(item.id in todo for item in chunk)
+                if not missing:
+                    continue
+                flat = [request for item in chunk for request in encoded[item.id]]
+                answers = iter(lm.score_tokens(flat))
+                records = []
+                for item in chunk:
+                    results = [next(answers) for _ in encoded[item.id]]
+                    records.append(score_record(asked, item, variant, keys[item.id], encoded[item.id], results, self._noise))
+                self._log.append(records)
+                advance(missing)
+
+    def report(self) -> None:
+        """Say how many items of the whole log rounding could decide."""
+        tied = sum(bool(record.get("tied")) for record in read_records(self._log.path))
+        if tied:
+            self._progress.say(
+                f"{tied} of {len(self._log)} scores are tied: their two likeliest choices are closer than twice the noise "
+                f"({self._noise:.1e} nats, engine against reference)"
+            )
 
 
-def _encode(lm: LensLM, item: Item, scoring: str) -> list[TokenRequest]:
-    return [lm.token_request(*request, first_token=scoring == "first_token") for request in item.requests]
+def _length(encoded: Sequence[TokenRequest]) -> int:
+    return max(len(context) + len(target) for _, context, target in encoded)
 
 
 def _chunks(items: list[Item], encoded: dict[str, list[TokenRequest]], batch_size: int) -> list[list[Item]]:
@@ -70,41 +215,3 @@ def _chunks(items: list[Item], encoded: dict[str, list[TokenRequest]], batch_siz
         held.append(item)
         inputs |= own
     return [*chunks, held] if held else chunks
-
-
-def _record(
-    built: Any,
-    item: Item,
-    variant: Variant,
-    key: str,
-    encoded: list[TokenRequest],
-    results: list[tuple[float, bool]],
-    scoring: str,
-) -> dict[str, Any]:
-    """One line of the score log. A state other than "ok" carries no metric."""
-    state = "ok"
-    first_tokens = [tuple(target) for _, _, target in encoded]
-    if not all(math.isfinite(ll) for ll, _ in results):
-        state = "not_finite"
-    elif scoring == "first_token" and len(set(first_tokens)) < len(first_tokens):
-        # The tokenizer begins several option letters with one token: the arg-max could not tell them apart.
-        state = "letters_collide"
-    metrics: dict[str, float] = {}
-    if state == "ok":
-        found = built.process_results(item.doc, results)
-        metrics = {
-            name: float(value) for name, value in found.items() if isinstance(value, int | float) or hasattr(value, "item")
-        }
-    return {
-        "key": key,
-        "item": item.id,
-        "variant": variant.name,
-        "task": item.task,
-        "language": item.language,
-        "profile": item.profile,
-        "state": state,
-        "metrics": metrics,
-        "loglikelihoods": [ll if math.isfinite(ll) else None for ll, _ in results],
-        "greedy": [greedy for _, greedy in results],
-        "tokens": [len(target) for _, _, target in encoded],
-    }
