@@ -95,7 +95,8 @@ class NllbTranslator:
                 model = Backbone(backbone=name, title=name, hub=name, revision=revision)
             checkpoint = find_checkpoint(model, say=say)
         except (UnavailableError, UsageError) as error:
-            raise UnavailableError(f"the translator {name} cannot be had: {error.message}", hint) from None
+            reason = error.message.removeprefix(f"could not get the backbone '{name}': ")
+            raise UnavailableError(f"the translator {name} cannot be had: {reason}", hint) from None
         if not any(checkpoint.path.glob("*.safetensors")):
             raise UnavailableError(f"the translator {name}@{revision} has no safetensors; pickled weights are not read", hint)
         tokenizer = _tokenizer(checkpoint)
