@@ -71,9 +71,10 @@ def fit_stage(
     corpora: Mapping[str, TrainingData | None],
     progress: Progress,
 ) -> tuple[dict[str, Enhancement], dict[str, str]]:
-    """Every method's enhancement, loaded when an earlier start finished it, else fitted, checked and saved.
+    """Every method's enhancement, as saved by this start or an earlier one.
 
-    A method that fails leaves the others be.
+    What was fitted is checked and saved, and let go of until all fits are done: no method's memory counts against the next one's,
+    and what is scored is what lies on disk. A method that fails leaves the others be.
 
     Returns:
         Enhancements by method, and what went wrong by method.
@@ -86,23 +87,25 @@ def fit_stage(
     for name in plan.configs:
         try:
             with _memory_as_error(name):
-                made[name] = _fit(name, plan, folder, loaded, corpora[name], progress)
+                if corpora[name] is not None:
+                    _fit(name, plan, folder, loaded, corpora[name], progress)
         except LensbenchError as error:
             errors[name] = error
             if len(plan.configs) > 1:
                 progress.say(f"! {name} could not be fitted: {error.message}")
-    if errors and not made:
+    if errors and len(errors) == len(plan.configs):
         raise next(iter(errors.values()))
+    for name in plan.configs:
+        if name not in errors:
+            made[name] = load_method(name).load(folder.enhancement(name), loaded.checkpoint.digest)
     return made, {name: error.message for name, error in errors.items()}
 
 
 def _fit(
     name: str, plan: Plan, folder: RunFolder, loaded: LoadedBackbone, corpora: TrainingData | None, progress: Progress
-) -> Enhancement:
+) -> None:
     method = load_method(name)
     home = folder.enhancement(name)
-    if corpora is None:
-        return method.load(home, loaded.checkpoint.digest)
     try:
         enhancement = method.fit(loaded, corpora, plan.configs[name], progress)
     except RunError as error:
@@ -117,7 +120,6 @@ def _fit(
     enhancement.save(home)
     cost = json.loads((home / "card.json").read_text(encoding="utf-8")).get("cost", {})
     progress.say(_cost_line(name, cost))
-    return enhancement
 
 
 @contextmanager
