@@ -19,7 +19,7 @@ from lensbench.errors import DataError, UsageError, unknown_name
 from lensbench.languages import Language, get_language
 from lensbench.yamlio import explain_validation, read_yaml
 
-__all__ = ["Column", "RowsSpec", "canonical_json", "check_rows", "load_rows_spec", "row_hash", "rows_specs"]
+__all__ = ["Column", "RowsSpec", "SourceItem", "canonical_json", "check_rows", "load_rows_spec", "row_hash", "rows_specs"]
 
 ColumnType = Literal["str", "text", "int", "bool", "list"]
 _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
@@ -46,6 +46,19 @@ class Column(BaseModel):
     """For lists: the number of elements every row must have."""
     of: Literal["str", "text"] | None = None
     """For lists: what every element is."""
+
+
+class SourceItem(BaseModel):
+    """How rows say which item of the original data set they are a version of."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    column: str
+    """Rows of different languages with the same value here are versions of one item."""
+    splits: tuple[str, ...]
+    """Where that holds."""
+    stand_ins: bool = False
+    """It holds for files that stand in for the set, too."""
 
 
 class RowsSpec(BaseModel):
@@ -75,6 +88,8 @@ class RowsSpec(BaseModel):
     provenance: Literal["human", "human-translated", "machine-translated", "mixed", "model-written"]
     citation: str
     note: str | None = None
+    source_item: SourceItem | None = None
+    """None: rows do not say which of them are translations of each other; each is an item of its own."""
     adapts: str | None = None
     """Name of the rows whose shape these take after `rename` and `recode`."""
     rename: dict[str, str] = Field(default_factory=dict)
@@ -83,6 +98,17 @@ class RowsSpec(BaseModel):
     def config_of(self, language: Language) -> str | None:
         """The data set's own code of a language, also its folder name; None when the table has none."""
         return language.code_in(self.codes or self.rows)
+
+    def source_prefix(self, split: str, stand_in: str | None) -> str | None:
+        """What stands before a row's value of `source_item.column`; None where rows do not name their source item.
+
+        Args:
+            stand_in: What the rows are, when they are not the data set they stand for.
+        """
+        found = self.source_item
+        if found is None or split not in found.splits or (stand_in is not None and not found.stand_ins):
+            return None
+        return f"{self.rows}/{split}"
 
     def on_hub(self, language: Language) -> bool:
         """Whether the hub has rows in this language."""

@@ -83,6 +83,16 @@ def render_items(plan: Plan, loaded: list[LoadedRows], render_chat: Callable[...
     asked = []
     for entry in loaded:
         built = build_task(entry.planned.task, entry.rows, entry.fewshot)
-        items = build_items(entry.planned.task, built, render_chat, plan.spec.limit)
+        items = build_items(entry.planned.task, built, render_chat, plan.spec.limit, _source(entry))
         asked.append(AskedTask(entry.planned, built, tuple(items), entry.rows.origin if entry.rows else None))
     return asked
+
+
+def _source(entry: LoadedRows) -> tuple[str, str] | None:
+    """The column of the rows that names the source item, and what stands before its values."""
+    if entry.rows is None or entry.planned.rows is None:
+        return None
+    task = entry.planned.task
+    spec = load_rows_spec(entry.planned.rows, task.entry.folder)
+    prefix = spec.source_prefix(task.split, entry.rows.origin.stand_in)
+    return (spec.source_item.column, prefix) if prefix is not None and spec.source_item is not None else None

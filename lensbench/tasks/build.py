@@ -42,12 +42,14 @@ class Item:
     """The right choice as text, or an index where that is what the task gives; "" where there is none."""
     turns: tuple[str, ...] = ()
     """What the user says, turn by turn, before the chat template; empty for multiple choice."""
+    source: str | None = None
+    """The item of the original data set that the row is a version of: the same in all languages; None where the row names none."""
 
     def as_record(self) -> dict[str, Any]:
         return {
             "key": self.id, "task": self.task, "language": self.language, "profile": self.profile,
             "doc_id": self.doc_id, "row": self.row, "doc": self.doc, "requests": self.requests, "gold": self.gold,
-            **({"turns": self.turns} if self.turns else {}),
+            **({"turns": self.turns} if self.turns else {}), **({"source": self.source} if self.source is not None else {}),
         }  # fmt: skip
 
 
@@ -98,12 +100,16 @@ def choose_docs(total: int, sample: Sample | None, limit: int | None) -> list[in
     return indices[:limit]
 
 
-def build_items(task: TaskInLanguage, built: Any, render_chat: RenderChat, limit: int | None) -> list[Item]:
+def build_items(
+    task: TaskInLanguage, built: Any, render_chat: RenderChat, limit: int | None, source: tuple[str, str] | None = None
+) -> list[Item]:
     """Every item of a task in one language, rendered.
 
     Args:
         built: The lm-eval task object.
         render_chat: Used when the profile asks through the chat template.
+        source: Column that names the source item, and what to put before its values; no part of an item's id, since it does not
+            change what is asked.
 
     Raises:
         DataError: a template fails on a row; names the row.
@@ -124,9 +130,18 @@ def build_items(task: TaskInLanguage, built: Any, render_chat: RenderChat, limit
         row = row_hash(doc)
         identity = row_hash([task.name, task.language.code, protocol, doc_id, row, requests, *turns[1:]])
         items.append(
-            Item(identity, task.name, task.language.code, task.profile.profile, doc_id, row, dict(doc), requests, gold, turns)
-        )
+            Item(
+                identity, task.name, task.language.code, task.profile.profile, doc_id, row, dict(doc), requests, gold, turns,
+                _source(doc, source),
+            )
+        )  # fmt: skip
     return items
+
+
+def _source(doc: dict[str, Any], source: tuple[str, str] | None) -> str | None:
+    if source is None or doc.get(source[0]) is None:
+        return None
+    return f"{source[1]}/{doc[source[0]]}"
 
 
 def _requests(task: TaskInLanguage, built: Any, doc: dict[str, Any], render_chat: RenderChat) -> tuple[tuple[str, str], ...]:
