@@ -68,6 +68,8 @@ class RunSpec(BaseModel):
     max_new_tokens: int | None = None
     """Cut of generated answers, where it is not the profile's own."""
     batch_size: int = 16
+    engine: str = "tree"
+    """What computes log-likelihoods: "tree" or "reference"."""
     device: str = "auto"
     dtype: str = "auto"
     seed: int = 42

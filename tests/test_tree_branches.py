@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -150,6 +151,13 @@ def test_the_backbone_is_as_before(tiny: LoadedBackbone) -> None:
     after = tiny.model.state_dict()
     assert before.keys() == after.keys() and all(torch.equal(tensor, after[name]) for name, tensor in before.items())
     LensLM(tiny).score_tokens(ASKED)
+
+
+def test_blocks_that_were_copied_are_read_too(tiny: LoadedBackbone) -> None:
+    """A fit may put copies of blocks in the places of those it trained; a copy has a configuration of its own."""
+    tiny.blocks[2] = copy.deepcopy(tiny.blocks[2])
+    assert tiny.blocks[2].self_attn.config is not tiny.blocks[1].self_attn.config
+    same_as_alone(tiny, [BASE_BRANCH], ASKED)
 
 
 def test_out_of_memory_halves_the_budget_and_goes_on(tiny: LoadedBackbone, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_small_data(tmp_path_factory.mktemp("data"), items=14, questions=2)
 
 
-def asked(loaded: LoadedBackbone, data: Path | str, profile: str, tasks: tuple[str, ...] = ("xcopa", "xwinograd")) -> list[AskedTask]:
+def asked(
+    loaded: LoadedBackbone, data: Path | str, profile: str, tasks: tuple[str, ...] = ("xcopa", "xwinograd")
+) -> list[AskedTask]:
     request = RunRequest(backbone="smollm2-135m", tasks=tasks, profile=profile, data=str(data), limit=14)
     plan = make_plan(request)
     return render_items(plan, load_rows(plan, {}), LensLM(loaded).apply_chat_template)
@@ -186,9 +188,10 @@ def test_noise_is_the_largest_difference_and_never_nothing(tiny: LoadedBackbone)
 @pytest.mark.parametrize("profile", ["lens-paper", "lm-eval"])
 def test_embedded_tasks_through_a_real_tokenizer(tiny: LoadedBackbone, profile: str) -> None:
     """Real rows and SmolLM2's tokenizer on a small random model of its vocabulary."""
+    from transformers import AutoTokenizer
+
     from lensbench.backbones import get_backbone
     from lensbench.backbones.resolve import find_checkpoint
-    from transformers import AutoTokenizer
 
     backbone = get_backbone("smollm2-135m")
     tokenizer = AutoTokenizer.from_pretrained(find_checkpoint(backbone).path)

@@ -29,6 +29,9 @@ from lensbench.errors import UsageError
 @click.option("--num-fewshot", type=int, help="Examples before each item, in place of the task's own number.")
 @click.option("--max-new-tokens", type=click.IntRange(min=1), help="Cut answers there, not where the profile does.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=16, show_default=True, help="Sequences per forward pass.")
+@click.option(
+    "--engine", type=click.Choice(("tree", "reference")), default="tree", show_default=True, help="What scores; docs/engines.md."
+)
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1 ...")
 @click.option("--dtype", default="auto", show_default=True, help="float32, bfloat16 or float16; auto: fp32 on CPU, bf16 on CUDA.")
 @click.option("--seed", type=int, default=42, show_default=True, help="Of sampling and training.")
@@ -75,7 +78,7 @@ def command(**options: Any) -> None:
         **{
             key: options[key]
             for key in ("variants", "profile", "data", "include", "config_file", "overrides", "limit", "num_fewshot",
-                        "max_new_tokens", "batch_size", "device", "dtype", "seed", "trust", "revision")
+                        "max_new_tokens", "batch_size", "engine", "device", "dtype", "seed", "trust", "revision")
         },
     )  # fmt: skip
     plan = make_plan(request)

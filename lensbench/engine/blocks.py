@@ -101,13 +101,16 @@ class Blocks:
     @contextmanager
     def ready(self) -> Iterator[None]:
         """The model's attention replaced; as before afterwards, whatever happened."""
-        config: Any = self._loaded.decoder.config
-        before = config._attn_implementation
-        config._attn_implementation = NAME
+        # A block that a method put back as a copy has a configuration of its own.
+        found: dict[int, Any] = {id(m.config): m.config for m in self._loaded.decoder.modules() if hasattr(m, "config")}
+        before = [(config, config._attn_implementation) for config in found.values()]
         try:
+            for config, _ in before:
+                config._attn_implementation = NAME
             yield
         finally:
-            config._attn_implementation = before
+            for config, implementation in before:
+                config._attn_implementation = implementation
 
     def enter(self, ids: Int[Tensor, " tokens"], depths: Int[Tensor, " tokens"]) -> BlockCalls:
         """Embed tokens and hear what each block is called with."""
@@ -124,6 +127,8 @@ class Blocks:
             KeysOnly: `step` wants no more than keys and values.
         """
         output = self._loaded.blocks[index](states, **{**calls.keywords[index], "lensbench_step": step})
+        if step.known is None:
+            raise CannotPack("a block attends in a way of its own")
         result: Tensor = output[0] if isinstance(output, tuple) else output
         return result
 

@@ -43,6 +43,7 @@ class RunRequest:
     num_fewshot: int | None = None
     max_new_tokens: int | None = None
     batch_size: int = 16
+    engine: str = "tree"
     device: str = "auto"
     dtype: str = "auto"
     seed: int = 42
@@ -139,6 +140,7 @@ def make_plan(request: RunRequest) -> Plan:
         num_fewshot=request.num_fewshot,
         max_new_tokens=request.max_new_tokens,
         batch_size=request.batch_size,
+        engine=request.engine,
         device=request.device,
         dtype=request.dtype,
         seed=request.seed,

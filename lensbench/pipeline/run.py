@@ -134,7 +134,7 @@ def _ask(
     closed = [a for a in tasks if not a.planned.task.profile.generates]
     opened = [a for a in tasks if a.planned.task.profile.generates]
     with folder.log("score") as log:
-        score_stage(lm, variants, closed, log, progress)
+        score_stage(lm, variants, closed, log, progress, engine=plan.spec.engine)
     if opened:
         with folder.log("answers") as log:
             answer_stage(lm, variants, opened, folder, log, progress, seed=plan.spec.seed)

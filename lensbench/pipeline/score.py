@@ -99,10 +99,10 @@ class _Work:
             tree = TreeEngine(lm.loaded, max_length=lm.max_length, batch_size=lm.batch_size)
             sample = [request for asked in tasks[:: -(-len(tasks) // _SAMPLE)] for request in self._typical(asked)]
             tree.check(sample)
+            noise = measure_noise(lm, tree, sample)
         except CannotPack as error:
             self._say_once(f"the reference engine scores: {error}")
             return None
-        noise = measure_noise(lm, tree, sample)
         if math.isfinite(noise) and noise > largest_noise(lm.loaded.model.dtype):
             self._say_once(f"the reference engine scores: the tree engine is {noise:.2g} nats off on this model")
             return None
