@@ -114,7 +114,7 @@ def command(**options: Any) -> None:
         print_json(results)
     else:
         print_results(results)
-        click.echo(f"\nreport: {out / 'report.md'}")
+        click.echo(f"\nreport: {out / 'report.html'} (in brief: report.md)")
     if failure is not None:
         raise failure
 
