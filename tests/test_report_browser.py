@@ -217,7 +217,8 @@ def test_paper_has_the_tables_and_the_opened_item(browser: Any, report: Path, ru
             (".filters", False),
             ("#list", False),
             (".bar", False),
-            ("table.cells", True), (".chart rect", True),
+            ("table.cells", True),
+            (".chart rect", True),
             (".options", True),
         ):
             assert view.page.locator(selector).first.is_visible() == shown, selector
