@@ -40,8 +40,11 @@ check: $(STAMP)  ## Lint, formatting, types, task files
 parity: $(STAMP)  ## Compare the reference engine with lm-eval's hf on real rows (LENSBENCH_REAL_DATA)
 	$(BIN)/python bench/parity.py
 
-bench: $(STAMP)  ## Compare batched answers with one at a time: tokens a second, and equality
+bench: bench-scoring  ## Measure scoring beside lm-eval's hf, and batched answers beside one at a time (LENSBENCH_REAL_DATA)
 	$(BIN)/python bench/generation.py
+
+bench-scoring: $(STAMP)  ## Measure scoring alone
+	$(BIN)/python bench/scoring.py
 
 bench-report: $(STAMP)  ## Build and open the HTML report of a run of 210,000 item records: time, memory, size, speed
 	$(BIN)/python bench/report.py

@@ -122,6 +122,17 @@ class TreeEngine:
             else:
                 assert not open_requests, "requests were left out of the plan"
 
+    def estimate(self, requests: Sequence[TokenRequest]) -> dict[str, int]:
+        """Tokens that scoring would read, and scored positions, without running anything."""
+        root = build_trie([self._read(request) for request in requests], [target for _, _, target in requests])
+        passes = plan_passes(root, self.budget)
+        return {
+            "unique_tokens": root.size,
+            "forwarded_tokens": sum(step.tokens for step in passes),
+            "head_positions": sum(len({offset for offset, _, _ in s.scored}) for step in passes for s in step.segments),
+            "passes": len(passes),
+        }
+
     def _read(self, request: TokenRequest) -> list[int]:
         _, context, target = request
         return (context + target)[-(self._max_length + 1) :][:-1]
