@@ -7,7 +7,7 @@ from typing import Any
 
 from lensbench import __version__
 from lensbench.pipeline.identify import answered_by_task
-from lensbench.pipeline.summarise import Cell, summarise
+from lensbench.pipeline.summarise import Cell, Summary, summary
 from lensbench.reporting import write_report
 from lensbench.reporting.html import ReportRun, write_html_report
 from lensbench.store import RunFolder
@@ -20,26 +20,28 @@ _HEAD = ("backbone", "backbone_origin", "dtype", "device", "variants", "failed",
 
 def collect_results(folder: RunFolder) -> dict[str, Any]:
     """The content of `results.json`, from the records as they are now."""
-    return _content(folder, folder.read_json("variants.json"), summarise(folder))
+    return _content(folder, folder.read_json("variants.json"), summary(folder))
 
 
 def write_results(folder: RunFolder) -> list[Cell]:
     """Write all of it; needs no model."""
     about = folder.read_json("variants.json")
-    cells = summarise(folder)
-    folder.write_json("results.json", _content(folder, about, cells))
-    write_lm_eval_files(folder, about, cells)
+    numbers = summary(folder)
+    folder.write_json("results.json", _content(folder, about, numbers))
+    write_lm_eval_files(folder, about, numbers.cells)
     write_report(folder)
     write_html_report([ReportRun(folder, folder.read_json("results.json"))], folder.path / "report.html")
-    return cells
+    return numbers.cells
 
 
-def _content(folder: RunFolder, about: dict[str, Any], cells: list[Cell]) -> dict[str, Any]:
+def _content(folder: RunFolder, about: dict[str, Any], numbers: Summary) -> dict[str, Any]:
     head = {key: about[key] for key in _HEAD if key in about}
     return {
         "lensbench": __version__,
         **head,
-        "cells": [cell.as_dict() for cell in cells],
+        "cells": [cell.as_dict() for cell in numbers.cells],
+        "averages": [entry.as_dict() for entry in numbers.averages],
+        "unnamed": numbers.unnamed,
         "matrices": answered_by_task(folder),
         "costs": _costs(folder, about),
         "overlap": folder.read_json("overlap.json") if folder.has("overlap.json") else [],

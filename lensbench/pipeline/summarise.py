@@ -1,22 +1,22 @@
-"""Numbers are made here and nowhere else: item records in, cells out."""
+"""Numbers are made here and nowhere else: item records in, cells and averages out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections import defaultdict
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from lensbench.pipeline.average import Average, average
 from lensbench.pipeline.observe import Column, Kind, observe
+from lensbench.pipeline.paired import DRAWS, SEED, Sources, Tested, is_headline, line_up, test_pairs
+from lensbench.pipeline.signature import Made, cell_signature
 from lensbench.pipeline.variants import BASE
-from lensbench.stats import Interval, clustered_mean, paired_difference, wilson
+from lensbench.stats import Interval, bootstrap_means, clustered_errors, holm, wilson
 from lensbench.store import RunFolder
 
-__all__ = ["Cell", "summarise"]
-
-_DRAWS = 10_000
-_SEED = 12345
+__all__ = ["Cell", "Summary", "headline_columns", "summarise", "summary"]
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,13 @@ class Cell:
     """Of those, without a score."""
     low: float | None
     high: float | None
-    """95% interval of `value`: Wilson where every item is 0 or 1, else a bootstrap over items."""
+    """95% interval of `value`: Wilson where every item is 0 or 1 and a source item of its own, else a bootstrap over source
+    items; None where there are fewer than two."""
     delta: float | None
     """Mean difference to `base` over what both have a score for; None for `base` itself."""
     delta_low: float | None
     delta_high: float | None
-    """95% paired bootstrap interval of `delta`, over items."""
+    """95% paired bootstrap interval of `delta`, over source items; None where there are fewer than two."""
     signature: str
     """Everything needed to say what this number is, in one line."""
     states: dict[str, int]
@@ -54,94 +55,142 @@ class Cell:
     """What the run is to have; more than `n` while it is unfinished."""
     picks: tuple[int, ...]
     """How often each choice had the highest log-likelihood, in the order of the choices; empty for open questions."""
+    clusters: int
+    """Source items among the items that have a score."""
+    test: str | None
+    """"mcnemar" or "sign-flip"; None where nothing is tested: `base`, and numbers that are not their task's own."""
+    p_value: float | None
+    """That variant and base could as well have changed places on each source item; two-sided, as it is."""
+    p_holm: float | None
+    """Adjusted by Holm over all tests of the variant: languages x tasks, headline metrics."""
+    smallest_detectable: float | None
+    """Smallest true difference that is found in four cases of five at Holm's strictest step; None where it is not defined."""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Summary:
+    """All numbers of a run.
+
+    Attributes:
+        unnamed: `TASK/LANGUAGE` -> items that name no source item, each a cluster of its own.
+    """
+
+    cells: list[Cell]
+    averages: list[Average]
+    unnamed: dict[str, int]
+
+
 def summarise(folder: RunFolder) -> list[Cell]:
     """All cells of a run, from its records only."""
-    about = folder.read_json("variants.json")
-    columns = {(c.kind, c.variant, c.source, c.metric): c for c in observe(folder)}
-    cells = [_cell(column, columns.get((column.kind, BASE, column.source, column.metric)), about) for column in columns.values()]
-    kinds = {kind: index for index, kind in enumerate(dict.fromkeys(_kinds(folder)))}
-    metrics = {metric: index for index, metric in enumerate(dict.fromkeys(c.metric for c in columns.values()))}
-    variants = list(about["variants"])
+    return _cells(list(observe(folder)), Sources.of(folder), Made(folder))
+
+
+def summary(folder: RunFolder) -> Summary:
+    """All cells and averages of a run, from its records only."""
+    columns, sources, made = list(observe(folder)), Sources.of(folder), Made(folder)
+    return Summary(_cells(columns, sources, made), average(headline_columns(columns), sources, made), dict(sources.unnamed))
+
+
+def _cells(columns: list[Column], sources: Sources, made: Made) -> list[Cell]:
+    headline = {id(column) for column in headline_columns(columns)}
+    together: dict[tuple[Kind, str, str], list[Column]] = defaultdict(list)
+    for column in columns:
+        together[column.kind, column.source, column.metric].append(column)
+    cells: list[Cell] = []
+    tests: list[Tested | None] = []
+    for variants in together.values():
+        for cell, tested in _one_metric(variants, sources, made):
+            cells.append(cell)
+            tests.append(tested if id(variants[0]) in headline else None)
+    cells = _adjusted(cells, tests)
+    kinds = {kind: index for index, kind in enumerate(sources.kinds)}
+    metrics = {metric: index for index, metric in enumerate(dict.fromkeys(c.metric for c in columns))}
+    names = list(made.about["variants"])
     cells.sort(
         key=lambda c: (
-            kinds.get((c.task, c.language, c.profile), len(kinds)), metrics[c.metric], c.source, variants.index(c.variant),
+            kinds.get((c.task, c.language, c.profile), len(kinds)), metrics[c.metric], c.source, names.index(c.variant),
         )
     )  # fmt: skip
     return cells
 
 
-def _kinds(folder: RunFolder) -> list[Kind]:
-    return [(r["task"], r["language"], r["profile"]) for r in folder.records("items")]
+def headline_columns(columns: list[Column]) -> list[Column]:
+    """The columns that are their task's own number; these are tested and averaged."""
+    metrics: dict[tuple[Kind, str, str], dict[str, None]] = defaultdict(dict)
+    for column in columns:
+        metrics[column.kind, column.source, column.unit][column.metric] = None
+    return [c for c in columns if is_headline(c.metric, c.source, c.unit, metrics[c.kind, c.source, c.unit])]
 
 
-def _cell(column: Column, base: Column | None, about: dict[str, Any]) -> Cell:
-    interval = _interval(column)
-    delta = _delta(column, base) if base is not None and column.variant != BASE else None
+def _one_metric(columns: list[Column], sources: Sources, made: Made) -> list[tuple[Cell, Tested | None]]:
+    """The cells of one metric of one task in one language: all variants share the bootstrap's draws."""
+    values, clusters = line_up(columns, sources.cluster)
+    base = next((row for row, column in enumerate(columns) if column.variant == BASE), None)
+    if not values.size:
+        return [(_cell(column, made, 0, None, None), None) for column in columns]
+    differences = values - (values[base] if base is not None else np.nan)
+    found = bootstrap_means(np.concatenate([values, differences]), clusters, draws=DRAWS, seed=SEED)
+    errors = clustered_errors(differences, clusters)
+    cells = []
+    for row, column in enumerate(columns):
+        paired = len(columns) + row
+        tested = None
+        delta = None
+        if base is not None and row != base and not np.isnan(found.value[paired]):
+            delta = Interval(found.value[paired], found.low[paired], found.high[paired])
+            tested = test_pairs(values[row], values[base], clusters, float(errors[row]))
+        there = ~np.isnan(values[row])
+        level = None
+        if there.any():
+            level = Interval(found.value[row], found.low[row], found.high[row])
+            single = len(np.unique(clusters[there])) == there.sum()
+            if column.unit == "share" and single and np.isin(values[row][there], (0.0, 1.0)).all():
+                level = wilson(values[row][there])
+        cells.append((_cell(column, made, int(found.clusters[row]), level, delta), tested))
+    return cells
+
+
+def _adjusted(cells: list[Cell], tests: list[Tested | None]) -> list[Cell]:
+    """With p-values: adjusted within each variant, and with what a family of that size can detect."""
+    done = list(cells)
+    for variant in {cell.variant for cell in cells}:
+        family = [(i, t) for i, t in enumerate(tests) if t is not None and cells[i].variant == variant]
+        adjusted = holm(np.array([tested.p_value for _, tested in family]))
+        for (i, tested), p_holm in zip(family, adjusted, strict=True):
+            done[i] = replace(
+                cells[i], test=tested.test, p_value=tested.p_value, p_holm=float(p_holm),
+                smallest_detectable=tested.detectable(len(family)),
+            )  # fmt: skip
+    return done
+
+
+def _cell(column: Column, made: Made, clusters: int, level: Interval | None, delta: Interval | None) -> Cell:
     picked = column.picks
     n = column.states.total()
     return Cell(
         *column.kind, column.variant, column.metric, column.unit, column.source,
-        value=interval.value if interval else None,
+        value=_known(level.value) if level else None,
         n=n,
         failures=column.failures,
-        low=interval.low if interval else None,
-        high=interval.high if interval else None,
-        delta=delta.value if delta else None,
-        delta_low=delta.low if delta else None,
-        delta_high=delta.high if delta else None,
-        signature=_signature(about, column, n),
+        low=_known(level.low) if level else None,
+        high=_known(level.high) if level else None,
+        delta=_known(delta.value) if delta else None,
+        delta_low=_known(delta.low) if delta else None,
+        delta_high=_known(delta.high) if delta else None,
+        signature=cell_signature(made, column, n, clusters),
         states=dict(column.states),
         planned=column.planned,
         picks=tuple(picked[choice] for choice in range(max(picked) + 1)) if picked else (),
+        clusters=clusters,
+        test=None,
+        p_value=None,
+        p_holm=None,
+        smallest_detectable=None,
     )  # fmt: skip
 
 
-def _interval(column: Column) -> Interval | None:
-    if not column.values:
-        return None
-    values = np.array(list(column.values.values()))
-    clusters = _clusters(column.values)
-    if column.unit == "share" and np.isin(values, (0.0, 1.0)).all() and len(set(clusters)) == len(values):
-        return wilson(values)
-    return clustered_mean(values, clusters, draws=_DRAWS, seed=_SEED)
-
-
-def _delta(column: Column, base: Column) -> Interval | None:
-    both = {place: value for place, value in column.values.items() if place in base.values}
-    if not both:
-        return None
-    theirs = np.array([base.values[place] for place in both])
-    return paired_difference(np.array(list(both.values())), theirs, clusters=_clusters(both), draws=_DRAWS, seed=_SEED)
-
-
-def _clusters(values: Mapping[tuple[str, int], float]) -> Any:
-    numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(item, len(numbers)) for item, _ in values])
-
-
-def _signature(about: dict[str, Any], column: Column, n: int) -> str:
-    task, language, profile = column.kind
-    asked = about["tasks"][f"{task}/{language}"]
-    digest = about["variants"][column.variant]["digest"]
-    kind = "judge" if column.unit == "rating" else "lid"
-    parts = [
-        f"{task}:{language}",
-        f"v{asked['version']}",
-        f"p:{profile}:{asked['protocol']}",
-        f"rows:{asked['rows']}",
-        f"n:{n}",
-        f"m:{column.metric}",
-        f"w:{about['backbone_digest'][:24]}",
-        f"e:{digest[:12]}",
-        f"dtype:{about['dtype']}",
-        *([f"{kind}:{column.source}"] if column.source else []),
-        f"bs:{_DRAWS}",
-        f"s:{_SEED}",
-        f"lensbench:{about['lensbench']}",
-    ]
-    return "|".join(parts)
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

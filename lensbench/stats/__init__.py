@@ -1,15 +1,29 @@
 """Numbers: arrays in, dataclass out."""
 
 from lensbench.stats.agreement import krippendorff_alpha, within_unit_deviation
+from lensbench.stats.bootstrap import Intervals, bootstrap_means, clustered_errors, paired_bootstrap
 from lensbench.stats.intervals import Interval, clustered_mean, paired_difference, wilson
+from lensbench.stats.power import ALPHA, POWER, detectable_mean, detectable_share
+from lensbench.stats.significance import holm, mcnemar_exact, sign_flip
 from lensbench.stats.slope import clustered_slope
 
 __all__ = [
+    "ALPHA",
+    "POWER",
     "Interval",
+    "Intervals",
+    "bootstrap_means",
+    "clustered_errors",
     "clustered_mean",
     "clustered_slope",
+    "detectable_mean",
+    "detectable_share",
+    "holm",
     "krippendorff_alpha",
+    "mcnemar_exact",
+    "paired_bootstrap",
     "paired_difference",
+    "sign_flip",
     "wilson",
     "within_unit_deviation",
 ]
