@@ -1,0 +1,20 @@
+"""Figures for papers: drawn from the cells of runs, in vector form, legible in grey and without colour."""
+
+from lensbench.reporting.figures.make import Drawn, ablation, external, figures_for, layers, matrix, per_language
+from lensbench.reporting.figures.panels import Choice
+from lensbench.reporting.figures.style import COLUMN, FORMATS, PAGE, save_figure
+
+__all__ = [
+    "COLUMN",
+    "FORMATS",
+    "PAGE",
+    "Choice",
+    "Drawn",
+    "ablation",
+    "external",
+    "figures_for",
+    "layers",
+    "matrix",
+    "per_language",
+    "save_figure",
+]

@@ -1,0 +1,147 @@
+"""Bars with intervals: languages (or tasks) along x, the backbone and every variant side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lensbench.reporting.figures.fonts import Label
+from lensbench.reporting.figures.panels import Panel
+from lensbench.reporting.figures.style import COLUMN, PAGE, new_figure, slot
+from lensbench.reporting.html.text import plain
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["draw_bars", "scale_of"]
+
+_GROUP = 0.86
+"""Share of the room of a place along x that its bars fill."""
+_NARROWEST, _MARGIN, _HEIGHT = 0.055, 0.45, 1.45
+"""Inches: the narrowest bar whose hatch can be seen, room for the y axis, height of a panel."""
+_RATINGS = 10.0
+_MARKS = {"better": "▲", "worse": "▼"}
+
+
+def scale_of(unit: str) -> tuple[float, float]:
+    """What a value is multiplied by, and the top of the axis. Shares are shown in percent; ratings go to 10."""
+    return (1.0, _RATINGS) if unit == "rating" else (100.0, 100.0)
+
+
+@dataclass(frozen=True)
+class _Grid:
+    width: float
+    rows: int
+    columns: int
+
+
+def draw_bars(panels: Sequence[Panel], labels: dict[str, Label], width: float | None = None) -> Figure:
+    """The figure, to be called within `styled()`.
+
+    Args:
+        labels: How each language is named.
+        width: In inches; None takes one column where the bars have room in it, else a page.
+    """
+    grid = _grid(panels, width)
+    figure = new_figure(grid.width, 0.35 + _HEIGHT * grid.rows)
+    axes = figure.subplots(grid.rows, grid.columns, squeeze=False).flatten()
+    for number, panel in enumerate(panels):
+        draw_panel(axes[number], panel, labels)
+        if number % grid.columns and panel.quantity == panels[number - 1].quantity:
+            axes[number].set_ylabel("")
+    for spare in axes[len(panels) :]:
+        spare.remove()
+    handles: dict[str, Any] = {}
+    for drawn in axes[: len(panels)]:
+        handles.update({text: handle for handle, text in zip(*drawn.get_legend_handles_labels(), strict=True)})
+    figure.legend(
+        handles.values(), handles.keys(), loc="outside upper center", ncols=_per_row(list(handles), grid.width), handlelength=1.6,
+        handleheight=1.0, columnspacing=1.2,
+    )  # fmt: skip
+    return figure
+
+
+def draw_panel(axes: Axes, panel: Panel, labels: dict[str, Label]) -> None:
+    """One panel: a bar of the cell's value and whiskers to its low and high for every series that was asked."""
+    factor, top = scale_of(panel.unit)
+    bar = _GROUP / len(panel.series)
+    for order, series in enumerate(panel.series):
+        look = slot(series.slot)
+        places = [i + (order + 0.5) * bar - _GROUP / 2 for i in range(len(panel.places))]
+        cells = [panel.cells.get((series.column, place)) for place in panel.places]
+        scored = [(x, c) for x, c in zip(places, cells, strict=True) if c is not None and c["value"] is not None]
+        axes.bar(
+            [x for x, _ in scored], [factor * c["value"] for _, c in scored], bar, label=plain(series.label), facecolor=look.fill,
+            hatch=look.hatch, hatchcolor=look.hatch_colour, edgecolor="#202020", linewidth=0.4,
+        )  # fmt: skip
+        ranged = [(x, c) for x, c in scored if c["low"] is not None and c["high"] is not None]
+        if ranged:
+            values = [factor * c["value"] for _, c in ranged]
+            below = [v - factor * c["low"] for v, (_, c) in zip(values, ranged, strict=True)]
+            above = [factor * c["high"] - v for v, (_, c) in zip(values, ranged, strict=True)]
+            axes.errorbar(
+                [x for x, _ in ranged], values, yerr=[below, above], fmt="none", ecolor="#000000", elinewidth=0.6, capsize=1.2,
+                capthick=0.6, zorder=3,
+            )  # fmt: skip
+        for x, cell in zip(places, cells, strict=True):
+            if cell is not None:
+                _mark(axes, x, cell, factor, top)
+    axes.set_title(plain(panel_title(panel, labels)), loc="left")
+    axes.set_ylabel(panel.quantity)
+    axes.set_ylim(0, top * 1.04)
+    axes.set_yticks([top * step / 4 for step in range(5)])
+    axes.grid(axis="y")
+    axes.set_xlim(-0.5, len(panel.places) - 0.5)
+    axes.set_xticks(range(len(panel.places)), [_place(panel, place, labels) for place in panel.places])
+    axes.tick_params(axis="x", length=0)
+    for tick, place in zip(axes.get_xticklabels(), panel.places, strict=True):
+        if place in labels:
+            tick.set_fontfamily(list(labels[place].families))
+
+
+def panel_title(panel: Panel, labels: dict[str, Label]) -> str:
+    """A panel of one language is named as the language is."""
+    return labels[panel.title].text if panel.title in labels else panel.title
+
+
+def _mark(axes: Axes, x: float, cell: dict[str, Any], factor: float, top: float) -> None:
+    if cell["value"] is None:
+        axes.annotate("×", (x, 0), ha="center", va="bottom", fontsize=6)
+        return
+    mark = _MARKS.get(cell["line"].verdict)
+    if mark:
+        high = cell["value"] if cell["high"] is None else cell["high"]
+        axes.annotate(
+            mark, (x, factor * high), (0, 1.5), textcoords="offset points", ha="center", va="bottom", fontsize=4.5,
+            annotation_clip=False,
+        )  # fmt: skip
+
+
+def _place(panel: Panel, place: str, labels: dict[str, Label]) -> str:
+    if place in panel.names:
+        return plain(panel.names[place]).replace(": ", ":\n")
+    return labels[place].text
+
+
+def _grid(panels: Sequence[Panel], width: float | None) -> _Grid:
+    """As many panels beside each other as leave every bar wide enough."""
+    need = max(max(len(p.places) * max((len(p.series) + 1) * _NARROWEST, _text_room(p)) for p in panels) + _MARGIN, 1.3)
+    if width is None:
+        width = COLUMN if need <= COLUMN and len(panels) <= 4 else PAGE
+    columns = max(1, min(len(panels), int(width / need), 4))
+    rows = -(-len(panels) // columns)
+    # Five panels in rows of four leave a hole; rows of three are fuller.
+    columns = -(-len(panels) // rows)
+    return _Grid(width, rows, columns)
+
+
+def _text_room(panel: Panel) -> float:
+    """Inches that the longest name along x takes."""
+    return 0.065 * max((max(map(len, name.replace(": ", ":\n").split("\n"))) for name in panel.names.values()), default=3)
+
+
+def _per_row(names: Sequence[str], width: float) -> int:
+    longest = max(len(name) for name in names)
+    return max(1, min(len(names), int(width / (0.45 + 0.06 * longest))))

@@ -1,0 +1,80 @@
+"""What stands under a figure: how many items, what the whiskers are, what has no score."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from lensbench.reporting.figures.panels import Panel
+
+__all__ = ["cells_sentences", "panels_caption"]
+
+
+def panels_caption(subject: str, panels: Sequence[Panel]) -> str:
+    """The caption of a figure of bars or lines."""
+    shown: dict[str, list[Mapping[str, Any]]] = {}
+    for panel in panels:
+        columns = {series.column for series in panel.series}
+        for (column, place), cell in panel.cells.items():
+            if column in columns and place in panel.places:
+                shown.setdefault(panel.names.get(place, panel.title), []).append(cell)
+    notes = [f"{panel.title}: {panel.note}." for panel in panels if panel.note]
+    return " ".join([subject, *cells_sentences(shown), *notes])
+
+
+def cells_sentences(groups: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
+    """Sentences on n, intervals, marks and what is missing, from the cells that are shown, by name of their task."""
+    cells = [cell for group in groups.values() for cell in group]
+    sentences = [_counts(groups)]
+    if any(cell["low"] is not None for cell in cells):
+        sentences.append(f"Whiskers are 95% intervals ({_interval_kinds(cells)}).")
+    if any(cell["delta"] is not None for cell in cells):
+        sentences.append("▲ and ▼: better and worse than base, by the verdict of the table.")
+    failures, asked = sum(cell["failures"] for cell in cells), sum(cell["n"] for cell in cells)
+    if failures:
+        states = _states(cells)
+        sentences.append(f"Without a score, and in no mean: {failures} of {asked} ({states}).")
+    else:
+        sentences.append("Every item has a score.")
+    short = [cell for cell in cells if cell["n"] < cell["planned"]]
+    if short:
+        sentences.append(f"Unfinished: {len(short)} of {len(cells)} values stand for a part of their items.")
+    if any(cell["value"] is None for cell in cells):
+        sentences.append("×: no item has a score.")
+    return sentences
+
+
+def _counts(groups: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    ranges: dict[str, list[str]] = {}
+    for name, cells in groups.items():
+        ranges.setdefault(_range(cell["n"] for cell in cells), []).append(name)
+    if len(ranges) == 1:
+        return f"n = {next(iter(ranges))} per value."
+    return "n per value: " + "; ".join(f"{n} ({', '.join(names)})" for n, names in ranges.items()) + "."
+
+
+def _range(numbers: Iterable[int]) -> str:
+    found = sorted(set(numbers))
+    return str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
+
+
+def _interval_kinds(cells: Sequence[Mapping[str, Any]]) -> str:
+    """As `results.json` makes them: Wilson where every item is right or wrong and stands alone, else a bootstrap."""
+    kinds = dict.fromkeys("given by lm-eval as 1.96 standard errors" if cell.get("given") else _kind(cell) for cell in cells)
+    return "; ".join(kinds)
+
+
+def _kind(cell: Mapping[str, Any]) -> str:
+    if cell["unit"] == "rating":
+        return "bootstrap over questions for ratings"
+    return "Wilson for shares of items, bootstrap where one source item has several"
+
+
+def _states(cells: Sequence[Mapping[str, Any]]) -> str:
+    totals: dict[str, int] = {}
+    for cell in cells:
+        if cell["failures"]:
+            for state, count in cell["states"].items():
+                if state not in ("ok", "empty"):
+                    totals[state] = totals.get(state, 0) + count
+    return ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in sorted(totals.items()))

@@ -1,0 +1,140 @@
+"""Lines with interval ribbons: a score against a switch of the method, a line for each language."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lensbench.reporting.figures.bars import scale_of
+from lensbench.reporting.figures.fonts import Label
+from lensbench.reporting.figures.style import PAGE, SLOTS, new_figure
+from lensbench.reporting.figures.sweeps import Sweep
+from lensbench.reporting.html.text import plain
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["LinePanel", "draw_lines"]
+
+_LOOKS = [SLOTS[1], SLOTS[5], SLOTS[3], SLOTS[7], SLOTS[2], SLOTS[8], SLOTS[6], SLOTS[4]]
+"""For lines on white: the dark fills first; the pale grey of the backbone's bars is left out."""
+_PANEL, _HEIGHT = 2.2, 1.5
+_DECADES = 30
+"""A switch whose positive values span more than this factor is shown on a logarithmic axis."""
+
+
+@dataclass
+class LinePanel:
+    """One pair of axes.
+
+    Attributes:
+        cells: (language, number of the point in the sweep) -> cell.
+        base: Language -> the untouched backbone's cell.
+    """
+
+    title: str
+    unit: str
+    quantity: str
+    sweep: Sweep
+    languages: list[str]
+    cells: dict[tuple[str, int], dict[str, Any]]
+    base: dict[str, dict[str, Any]]
+
+
+def draw_lines(rows: Sequence[Sequence[LinePanel]], labels: dict[str, Label], width: float | None = None) -> Figure:
+    """The figure, to be called within `styled()`: a row for each task, a column for each switch."""
+    columns = max(len(row) for row in rows)
+    across = columns
+    panels = [panel for row in rows for panel in row]
+    if columns == 1:
+        # One switch: the tasks themselves stand side by side.
+        wide = width or PAGE
+        across = max(1, min(len(panels), int(wide / _PANEL)))
+        across = -(-len(panels) // -(-len(panels) // across))
+        rows = [panels[start : start + across] for start in range(0, len(panels), across)]
+    width = width or min(PAGE, 3.3 if across == 1 else _PANEL * across + 0.2)
+    figure = new_figure(width, 0.35 + _HEIGHT * len(rows))
+    grid = figure.subplots(len(rows), across, squeeze=False)
+    order = list(dict.fromkeys(code for panel in panels for code in panel.languages))
+    for row, drawn in zip(rows, grid, strict=True):
+        for place, axes in enumerate(drawn):
+            if place >= len(row):
+                axes.remove()
+                continue
+            _draw(axes, row[place], order, labels)
+            if place and row[place].quantity == row[place - 1].quantity:
+                axes.set_ylabel("")
+    _legend(figure, order, labels, any(panel.base for panel in panels))
+    return figure
+
+
+def _draw(axes: Axes, panel: LinePanel, order: Sequence[str], labels: dict[str, Label]) -> None:
+    factor, top = scale_of(panel.unit)
+    positions = _positions(panel.sweep)
+    joined = len(set(positions)) == len(positions)
+    for code in panel.languages:
+        look = _LOOKS[order.index(code) % len(_LOOKS)]
+        points = [(x, panel.cells[code, i]) for i, x in enumerate(positions) if (code, i) in panel.cells]
+        points = [(x, cell) for x, cell in points if cell["value"] is not None]
+        x, values = [x for x, _ in points], [factor * cell["value"] for _, cell in points]
+        style = look.dash if joined and panel.sweep.numeric else "none"
+        axes.plot(
+            x, values, linestyle=style, marker=look.marker, color=look.fill, markersize=3.2, markeredgecolor="#202020",
+            markeredgewidth=0.4, label=code, zorder=3,
+        )  # fmt: skip
+        ranged = [(x, c) for x, c in points if c["low"] is not None and c["high"] is not None]
+        low, high = [factor * c["low"] for _, c in ranged], [factor * c["high"] for _, c in ranged]
+        if style != "none":
+            axes.fill_between([x for x, _ in ranged], low, high, color=look.fill, alpha=0.18, linewidth=0)
+        else:
+            axes.vlines([x for x, _ in ranged], low, high, color=look.fill, linewidth=0.7)
+        base = panel.base.get(code)
+        if base is not None and base["value"] is not None:
+            axes.axhline(factor * base["value"], color=look.fill, linewidth=0.7, linestyle=(0, (1, 2)), zorder=1)
+    axes.set_title(plain(panel.title), loc="left")
+    axes.set_ylabel(panel.quantity)
+    axes.set_xlabel("first changed block" if panel.sweep.field == "start_layer" else plain(panel.sweep.field))
+    _ticks(axes, panel.sweep, positions)
+    bottom, ceiling = axes.get_ylim()
+    axes.set_ylim(max(0.0, bottom), min(top * 1.02, ceiling))
+    axes.grid(axis="y")
+
+
+def _positions(sweep: Sweep) -> list[float]:
+    if sweep.numeric:
+        return [float(value) for value, _, _ in sweep.points]
+    names = list(dict.fromkeys(str(value) for value, _, _ in sweep.points))
+    return [float(names.index(str(value))) for value, _, _ in sweep.points]
+
+
+def _ticks(axes: Axes, sweep: Sweep, positions: Sequence[float]) -> None:
+    if not sweep.numeric:
+        names = list(dict.fromkeys(str(value) for value, _, _ in sweep.points))
+        axes.set_xticks(range(len(names)), [plain(name) for name in names])
+        axes.set_xlim(-0.5, len(names) - 0.5)
+        return
+    marks = sorted(set(positions))
+    if marks[0] > 0 and marks[-1] / marks[0] > _DECADES:
+        axes.set_xscale("log")
+        axes.minorticks_off()
+    if len(marks) <= 8:
+        axes.set_xticks(marks, [f"{mark:g}" for mark in marks])
+
+
+def _legend(figure: Figure, order: Sequence[str], labels: dict[str, Label], with_base: bool) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = []
+    for number, code in enumerate(order):
+        look = _LOOKS[number % len(_LOOKS)]
+        handles.append(
+            Line2D([], [], color=look.fill, marker=look.marker, linestyle=look.dash, markersize=3.2, markeredgecolor="#202020",
+                   markeredgewidth=0.4, label=labels[code].text)
+        )  # fmt: skip
+    if with_base:
+        handles.append(Line2D([], [], color="#606060", linewidth=0.7, linestyle=(0, (1, 2)), label="base"))
+    legend = figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 8), handlelength=2.4)
+    for text, code in zip(legend.get_texts(), order, strict=False):
+        text.set_fontfamily(list(labels[code].families))

@@ -1,0 +1,221 @@
+"""One function for each figure of the paper: runs in, a drawn figure with its caption out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lensbench.errors import UsageError
+from lensbench.languages import languages
+from lensbench.reporting.figures.bars import draw_bars
+from lensbench.reporting.figures.caption import cells_sentences, panels_caption
+from lensbench.reporting.figures.fonts import Label, labels_for, missing_fonts
+from lensbench.reporting.figures.heat import choose_matrices, draw_matrices, matrix_caption
+from lensbench.reporting.figures.lines import LinePanel, draw_lines
+from lensbench.reporting.figures.panels import Choice, Kind, Panel, blocks_for, by_language, by_task
+from lensbench.reporting.figures.style import styled, svg_text
+from lensbench.reporting.figures.sweeps import Sweep, find_sweeps, layer_sweep, read_settings
+from lensbench.reporting.html.runs import BASE, ReportRun
+from lensbench.reporting.html.tables import Block
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Drawn", "ablation", "external", "figures_for", "layers", "matrix", "per_language"]
+
+_SUBJECTS = {
+    "generation": "Answers to open questions by language.",
+    "understanding": "Closed tasks by language.",
+}
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure and what stands under it."""
+
+    figure: Figure
+    caption: str
+
+    def svg(self) -> str:
+        return svg_text(self.figure, self.caption)
+
+
+def per_language(
+    runs: Sequence[ReportRun], kind: Kind, choice: Choice | None = None, *, native: bool = False, width: float | None = None
+) -> Drawn:
+    """Bars per language, base and every variant side by side (Figures 2, 7, 8 and 9 of the LENS paper)."""
+    panels = by_language(runs, kind, choice or Choice())
+    labels = labels_for(list(dict.fromkeys(code for p in panels for code in p.places)), native=native)
+    subject = f"{_SUBJECTS[kind]} Backbone: {_backbones(runs)}."
+    return _bars(panels, labels, subject, width)
+
+
+def external(
+    runs: Sequence[ReportRun], choice: Choice | None = None, *, native: bool = False, width: float | None = None
+) -> Drawn:
+    """Variants beside other people's checkpoints, task by task (Figure 5).
+
+    Raises:
+        UsageError: no run has such a checkpoint.
+    """
+    named = {
+        name: about["external"]["title"] for r in runs for name, about in r.results["variants"].items() if about.get("external")
+    }
+    if not named:
+        raise UsageError(
+            "no run has a checkpoint of others among its variants",
+            "Score one beside the backbone: lensbench run --variant NAME=MODEL.",
+        )
+    panels = by_task(runs, choice or Choice())
+    labels = labels_for([panel.title for panel in panels], native=native)
+    checkpoints = "; ".join(f"{name} is {title}" for name, title in named.items())
+    return _bars(panels, labels, f"Variants of {_backbones(runs)} beside other checkpoints ({checkpoints}).", width)
+
+
+def ablation(
+    runs: Sequence[ReportRun],
+    choice: Choice | None = None,
+    *,
+    fields: Sequence[str] = (),
+    native: bool = False,
+    width: float | None = None,
+) -> Drawn:
+    """Scores against every switch in which the runs' fits differ (Figure 3)."""
+    choice = choice or Choice()
+    sweeps = find_sweeps(read_settings(runs, _variant(choice)), fields)
+    held = [
+        f"{sweep.field}: {', '.join(f'{name} = {value}' for name, value in sweep.fixed.items())}"
+        for sweep in sweeps
+        if sweep.fixed
+    ]
+    subject = f"Scores of fits on {_backbones(runs)} that differ in one switch." + (f" Held: {'; '.join(held)}." if held else "")
+    return _sweeps(runs, sweeps, choice, subject, native, width)
+
+
+def layers(runs: Sequence[ReportRun], choice: Choice | None = None, *, native: bool = False, width: float | None = None) -> Drawn:
+    """Scores against the first changed block, counted from 1 (Figure 4)."""
+    choice = choice or Choice()
+    sweep = layer_sweep(read_settings(runs, _variant(choice)))
+    subject = (
+        f"Scores of fits on {_backbones(runs)} by the first block that was changed, counted from 1; the last block is the end."
+    )
+    return _sweeps(runs, [sweep], choice, subject, native, width)
+
+
+def matrix(
+    runs: Sequence[ReportRun],
+    *,
+    task: str | None = None,
+    level: str = "answer",
+    turn: int = 1,
+    identifier: str | None = None,
+    variants: Sequence[str] = (),
+    native: bool = False,
+    width: float | None = None,
+) -> Drawn:
+    """The asked x answered matrix of every variant as a heat map."""
+    found = choose_matrices(runs, task=task, level=level, turn=turn, identifier=identifier, variants=variants)
+    codes = list(dict.fromkeys(code for _, m in found for code in (*m["asked"], *m["answered"]) if code in languages()))
+    labels = labels_for(codes, native=native)
+    titles = {key.rpartition("/")[0]: about["title"] for run in runs for key, about in run.results["tasks"].items()}
+    name = found[0][1]["task"]
+    with styled():
+        figure = draw_matrices(found, labels, width)
+    return Drawn(figure, _with_fonts(matrix_caption(titles.get(name, name), found), labels))
+
+
+def figures_for(runs: Sequence[ReportRun]) -> list[tuple[str, str]]:
+    """Every figure that the runs have the cells for, as (caption, SVG): understanding, generation, externals, matrices.
+
+    Raises:
+        UnavailableError: matplotlib is not installed.
+    """
+    drawn: list[Drawn] = []
+    sources = {bool(cell["source"]) for run in runs for cell in run.results["cells"]}
+    if False in sources:
+        drawn.append(per_language(runs, "understanding"))
+    if True in sources:
+        drawn.append(per_language(runs, "generation"))
+    if any(about.get("external") for run in runs for about in run.results["variants"].values()):
+        drawn.append(external(runs))
+    shown = dict.fromkeys(
+        (m["task"], m["identifier"].split(":")[0])
+        for run in runs
+        for m in run.results.get("matrices") or ()
+        if m["level"] == "answer"
+    )
+    drawn += [matrix(runs, task=task, identifier=identifier) for task, identifier in shown]
+    return [(one.caption, one.svg()) for one in drawn]
+
+
+def _bars(panels: Sequence[Panel], labels: dict[str, Label], subject: str, width: float | None) -> Drawn:
+    with styled():
+        figure = draw_bars(panels, labels, width)
+    return Drawn(figure, _with_fonts(panels_caption(subject, panels), labels))
+
+
+def _sweeps(
+    runs: Sequence[ReportRun], sweeps: Sequence[Sweep], choice: Choice, subject: str, native: bool, width: float | None
+) -> Drawn:
+    scope = Choice(choice.tasks, choice.metrics, choice.languages)
+    blocks, columns = blocks_for(runs, _kinds(runs), scope)
+    place = {(column.run, column.variant): number for number, column in enumerate(columns)}
+    rows, shown = [], {}
+    for block in blocks:
+        row = [_line_panel(block, sweep, place, scope) for sweep in sweeps]
+        row = [panel for panel in row if panel.cells]
+        if row:
+            rows.append(row)
+            shown[block.title] = [cell for panel in row for cell in (*panel.cells.values(), *panel.base.values())]
+    codes = list(dict.fromkeys(code for row in rows for panel in row for code in panel.languages))
+    labels = labels_for(codes, native=native)
+    with styled():
+        figure = draw_lines(rows, labels, width)
+    sentences = [s.replace("Whiskers are", "Ribbons are") for s in cells_sentences(shown) if not s.startswith("▲")]
+    dotted = "Dotted: the untouched backbone." if any(panel.base for row in rows for panel in row) else ""
+    return Drawn(figure, _with_fonts(" ".join(filter(None, [subject, dotted, *sentences])), labels))
+
+
+def _line_panel(block: Block, sweep: Sweep, place: dict[tuple[int, str], int], choice: Choice) -> LinePanel:
+    codes = [code for code in languages() if code in block.languages and (not choice.languages or code in choice.languages)]
+    codes += [code for code in block.languages if code not in codes and not choice.languages]
+    cells = {
+        (code, number): block.cells[column, code]
+        for code in codes
+        for number, (_, run, variant) in enumerate(sweep.points)
+        if (column := place[run, variant], code) in block.cells
+    }
+    base = {}
+    for code in codes:
+        found = [
+            block.cells[place[run, BASE], code]
+            for _, run, _ in sweep.points
+            if (run, BASE) in place and (place[run, BASE], code) in block.cells
+        ]
+        # One line for the backbone, unless the runs do not agree on what it scores.
+        if found and all(cell["value"] == found[0]["value"] for cell in found):
+            base[code] = found[0]
+    quantity = "judge's rating" if block.unit == "rating" else "%"
+    names = {"acc": block.title, "rating": block.title}
+    return LinePanel(names.get(block.metric, f"{block.title}: {block.name}"), block.unit, quantity, sweep, codes, cells, base)
+
+
+def _kinds(runs: Sequence[ReportRun]) -> list[Kind]:
+    sources = {bool(cell["source"]) for run in runs for cell in run.results["cells"]}
+    kinds: list[Kind] = ["understanding"] if False in sources else []
+    return [*kinds, "generation"] if True in sources else kinds
+
+
+def _variant(choice: Choice) -> str | None:
+    if len(choice.variants) > 1:
+        raise UsageError(f"--variant: a sweep is of one, here are {len(choice.variants)}")
+    return choice.variants[0] if choice.variants else None
+
+
+def _backbones(runs: Sequence[ReportRun]) -> str:
+    return ", ".join(dict.fromkeys(str(run.results["backbone"]) for run in runs))
+
+
+def _with_fonts(caption: str, labels: dict[str, Label]) -> str:
+    return " ".join(filter(None, [caption, missing_fonts(labels)]))

@@ -1,0 +1,200 @@
+"""What a figure of bars shows, before it is drawn: the cells of one or several runs, panel by panel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from lensbench.errors import UsageError, unknown_name
+from lensbench.languages import languages
+from lensbench.reporting.html.runs import BASE, Column, ReportRun, columns_of
+from lensbench.reporting.html.tables import Block, blocks_of
+
+__all__ = ["Choice", "Panel", "Series", "blocks_for", "by_language", "by_task", "series_of"]
+
+Kind = Literal["generation", "understanding"]
+
+_GENERATION = ("rating", "lf_response", "lf_turn1")
+"""What is shown of open questions unless a metric is asked for by name."""
+_UNDERSTANDING = ("acc", "exact_match")
+"""Of several metrics of a closed task, the first of these it has, else its first."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What of the runs a figure is to show; empty means all."""
+
+    tasks: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Series:
+    """One variant of one run.
+
+    Attributes:
+        column: Its number among the columns of all runs.
+        slot: Its look; 0 is the untouched backbone's.
+    """
+
+    column: int
+    label: str
+    slot: int
+
+
+@dataclass
+class Panel:
+    """One pair of axes.
+
+    Attributes:
+        places: Keys of the places along x, in order: codes of languages, or `task/metric`.
+        names: Text for each place that is no language.
+        cells: (number of the series' column, place) -> cell of results.json, with `line` (see `reporting.table.Line`).
+    """
+
+    title: str
+    unit: str
+    quantity: str
+    places: list[str]
+    series: list[Series]
+    cells: dict[tuple[int, str], dict[str, Any]]
+    names: dict[str, str] = field(default_factory=dict)
+    note: str = ""
+
+
+def blocks_for(runs: Sequence[ReportRun], kinds: Sequence[Kind], choice: Choice) -> tuple[list[Block], list[Column]]:
+    """Tables of the chosen kinds, and the columns they refer to.
+
+    Raises:
+        UsageError: the runs have nothing of the kind, or not what was chosen; names the nearest.
+    """
+    columns = columns_of(runs)
+    blocks = [b for b in blocks_of(runs, columns) if _kind(b) in kinds]
+    if not blocks:
+        raise UsageError(
+            f"no {' and no '.join(kinds)} in {', '.join(str(run.folder.path) for run in runs)}",
+            "Closed tasks are understanding; rated answers, or answers whose language was identified, are generation.",
+        )
+    _check("task", choice.tasks, {b.task for b in blocks})
+    _check("metric", choice.metrics, {b.metric for b in blocks})
+    _check("language", choice.languages, {code for b in blocks for code in b.languages})
+    _check("variant", choice.variants, {c.variant for c in columns} | {c.label for c in columns})
+    wanted = [b for b in blocks if (b.task in choice.tasks or not choice.tasks) and b.metric in _metrics(b, blocks, choice)]
+    if not wanted:
+        raise UsageError(f"no chosen task has {' or '.join(choice.metrics)}", "Choose another --metric.")
+    return wanted, columns
+
+
+def by_language(runs: Sequence[ReportRun], kind: Kind, choice: Choice) -> list[Panel]:
+    """A panel for each task and metric, languages along x."""
+    blocks, columns = blocks_for(runs, (kind,), choice)
+    series = series_of(runs, blocks, columns, choice)
+    panels = []
+    for block in blocks:
+        places = _languages(block.languages, choice)
+        own = [s for s in series if any((s.column, code) in block.cells for code in places)]
+        if own:
+            title, quantity = _names(block)
+            panels.append(Panel(title, block.unit, quantity, places, own, block.cells, note=block.note))
+    return panels
+
+
+def by_task(runs: Sequence[ReportRun], choice: Choice) -> list[Panel]:
+    """A panel for each language and unit, tasks along x."""
+    blocks, columns = blocks_for(runs, ("understanding", "generation"), choice)
+    series = series_of(runs, blocks, columns, choice)
+    panels = []
+    for code in _languages(list(dict.fromkeys(code for b in blocks for code in b.languages)), choice):
+        for unit, quantity in (("share", "score (%)"), ("rating", "judge's rating")):
+            cells: dict[tuple[int, str], dict[str, Any]] = {}
+            names: dict[str, str] = {}
+            for number, block in enumerate(blocks):
+                for (column, language), cell in block.cells.items():
+                    if language == code and block.unit == unit:
+                        place = f"{block.task}/{block.metric}/{number}"
+                        cells[column, place] = cell
+                        names[place] = block.title if block.metric in ("acc", "rating") else f"{block.title}: {block.name}"
+            own = [s for s in series if any((s.column, place) in cells for place in names)]
+            if own:
+                panels.append(Panel(code, unit, quantity, list(names), own, cells, names))
+    return panels
+
+
+def series_of(runs: Sequence[ReportRun], blocks: Sequence[Block], columns: Sequence[Column], choice: Choice) -> list[Series]:
+    """The columns to draw. A backbone that several runs asked the same questions with the same outcome is drawn once."""
+    used = [number for number in range(len(columns)) if any(number in b.columns for b in blocks)]
+    bases: list[int] = []
+    kept = []
+    for number in used:
+        column = columns[number]
+        if column.variant == BASE:
+            if any(_same_base(runs, columns, blocks, number, other) for other in bases):
+                continue
+            bases.append(number)
+        if not choice.variants or column.variant in (*choice.variants, BASE) or column.label in choice.variants:
+            kept.append(number)
+    names = [columns[number].variant for number in kept]
+    found, enhanced = [], 0
+    for number in kept:
+        column = columns[number]
+        enhanced += column.variant != BASE or number != bases[0]
+        look = 0 if bases and number == bases[0] else enhanced
+        found.append(Series(number, column.variant if names.count(column.variant) == 1 else column.label, look))
+    return found
+
+
+def _same_base(runs: Sequence[ReportRun], columns: Sequence[Column], blocks: Sequence[Block], one: int, other: int) -> bool:
+    here, there = (runs[columns[number].run].results for number in (one, other))
+    if (here["backbone"], here.get("backbone_origin")) != (there["backbone"], there.get("backbone_origin")):
+        return False
+    fields = ("value", "low", "high", "n", "failures")
+
+    def outcome(number: int) -> dict[tuple[int, str], tuple[Any, ...]]:
+        return {
+            (place, code): tuple(cell[name] for name in fields)
+            for place, block in enumerate(blocks)
+            for (column, code), cell in block.cells.items()
+            if column == number
+        }
+
+    return outcome(one) == outcome(other)
+
+
+def _kind(block: Block) -> Kind:
+    source = next(iter(block.cells.values()))["source"]
+    return "generation" if source else "understanding"
+
+
+def _metrics(block: Block, blocks: Sequence[Block], choice: Choice) -> tuple[str, ...]:
+    if choice.metrics:
+        return choice.metrics
+    if _kind(block) == "generation":
+        return _GENERATION
+    own = list(dict.fromkeys(b.metric for b in blocks if b.task == block.task and b.profile == block.profile))
+    return (next((m for m in _UNDERSTANDING if m in own), own[0]),)
+
+
+def _languages(codes: Sequence[str], choice: Choice) -> list[str]:
+    """In the order of the language table: the central language first."""
+    order = {code: place for place, code in enumerate(languages())}
+    return sorted(
+        (code for code in codes if not choice.languages or code in choice.languages), key=lambda c: (order.get(c, len(order)), c)
+    )
+
+
+def _names(block: Block) -> tuple[str, str]:
+    """Title of the panel and what stands along y."""
+    quantity = {"acc": "accuracy (%)", "rating": "judge's rating"}.get(block.metric)
+    if quantity is None:
+        quantity = "in the asked language (%)" if block.metric.startswith("lf_") else f"{block.metric} (%)"
+    judge = block.name.partition(" · ")[2]
+    return f"{block.title} · {judge}" if judge else block.title, quantity
+
+
+def _check(kind: str, given: Sequence[str], known: Mapping[str, Any] | set[str]) -> None:
+    for name in given:
+        if name not in known:
+            raise unknown_name(kind, name, known)

@@ -1,0 +1,171 @@
+"""Several runs that differ in a switch of a method: which ones belong into one panel, and where along x they stand."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lensbench.errors import RunError, UsageError, unknown_name
+from lensbench.reporting.html.runs import BASE, ReportRun
+
+__all__ = ["Setting", "Sweep", "find_sweeps", "layer_sweep", "read_settings"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A fitted variant of one run.
+
+    Attributes:
+        config: Every switch of the fit as its card has it; mappings are laid flat (`push_strength.zh`).
+        start_layer: First changed block, counted from 1, as recorded; None where the method changes no block.
+    """
+
+    run: int
+    variant: str
+    config: dict[str, Any]
+    start_layer: int | None
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Runs that are alike but for one switch.
+
+    Attributes:
+        points: (value, number of the run, variant), in the order along x.
+        fixed: What the other switches that differ between the runs are held at.
+    """
+
+    field: str
+    points: tuple[tuple[Any, int, str], ...]
+    fixed: dict[str, Any]
+
+    @property
+    def numeric(self) -> bool:
+        return all(isinstance(value, int | float) and not isinstance(value, bool) for value, _, _ in self.points)
+
+
+def read_settings(runs: Sequence[ReportRun], variant: str | None = None) -> list[Setting]:
+    """The fitted variant of every run.
+
+    Args:
+        variant: Its name; None takes the only one that a run has.
+
+    Raises:
+        UsageError: a run without it, or with several to choose from; runs of unlike backbones.
+        RunError: its card cannot be read.
+    """
+    backbones = {run.results["backbone"] for run in runs}
+    if len(backbones) > 1:
+        raise UsageError(f"runs of {len(backbones)} backbones do not make one sweep: {', '.join(sorted(backbones))}")
+    return [_setting(number, run, variant) for number, run in enumerate(runs)]
+
+
+def _setting(number: int, run: ReportRun, variant: str | None) -> Setting:
+    folder = run.folder
+    fitted = [n for n in run.results["variants"] if n != BASE and (folder.enhancement(n) / "card.json").is_file()]
+    if variant is None and len(fitted) != 1:
+        raise UsageError(
+            f"{folder.path} has {len(fitted) or 'no'} fitted variants{': ' + ', '.join(fitted) if fitted else ''}",
+            "Name one: --variant NAME." if fitted else "A sweep needs the settings that a fit was recorded with.",
+        )
+    name = variant or fitted[0]
+    if name not in fitted:
+        raise unknown_name("fitted variant", name, fitted)
+    path = folder.enhancement(name) / "card.json"
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        first = card.get("first_changed_layer")
+        return Setting(number, name, _flat(card["config"]), None if first is None else int(first) + 1)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path}: the settings of the fit cannot be read ({error!r})") from None
+
+
+def find_sweeps(settings: Sequence[Setting], fields: Sequence[str] = ()) -> list[Sweep]:
+    """One sweep for every switch that differs.
+
+    A switch's panel holds the runs in which all other switches are at the value that most runs have.
+
+    Args:
+        fields: Switches to show; empty takes every one that differs.
+
+    Raises:
+        UsageError: nothing differs, an unknown switch, or one without two values beside each other.
+    """
+    names = list(dict.fromkeys(name for setting in settings for name in setting.config))
+    values = {name: [setting.config.get(name) for setting in settings] for name in names}
+    # The preset only names where the values came from; what it changed differs by itself.
+    varied = [name for name in names if len({_key(v) for v in values[name]}) > 1 and name != "preset"]
+    for name in fields:
+        if name not in names:
+            raise unknown_name("switch", name, names)
+        if name not in varied:
+            raise UsageError(f"'{name}' is {values[name][0]!r} in every run", f"What differs: {', '.join(varied) or 'nothing'}.")
+    if not varied:
+        raise UsageError(
+            "the runs were fitted with equal settings", "An ablation needs runs that differ in a switch: --set NAME=VALUE."
+        )
+    usual = {name: _usual(values[name]) for name in varied}
+    found = []
+    for name in fields or varied:
+        others = [other for other in varied if other != name]
+        alike = [s for s in settings if all(_key(s.config.get(o)) == _key(usual[o]) for o in others)]
+        points = [(s.config.get(name), s.run, s.variant) for s in alike]
+        if len({_key(value) for value, _, _ in points}) > 1:
+            found.append(Sweep(name, _ordered(points), {other: usual[other] for other in others}))
+    if not found:
+        raise UsageError(
+            f"no two runs differ in one switch alone; between them differ {', '.join(varied)}",
+            "Change one switch at a time, from one common setting.",
+        )
+    return found
+
+
+def layer_sweep(settings: Sequence[Setting]) -> Sweep:
+    """The runs by the first block that was changed.
+
+    Raises:
+        UsageError: fewer than two such layers, or runs that differ in more.
+    """
+    if any(setting.start_layer is None for setting in settings):
+        raise UsageError("a run's method changes no block, so it has no start layer", "Choose another with --variant.")
+    points = [(setting.start_layer, setting.run, setting.variant) for setting in settings]
+    if len({value for value, _, _ in points}) < 2:
+        raise UsageError(f"every run starts at block {points[0][0]}", "Name runs fitted with unlike --set start_layer=N.")
+    bare = [{k: _key(v) for k, v in s.config.items() if k not in ("start_layer", "preset")} for s in settings]
+    differing = sorted({k for one in bare for k in one.keys() | bare[0].keys() if one.get(k) != bare[0].get(k)})
+    if differing:
+        raise UsageError(
+            f"the runs differ in more than the start layer: {', '.join(differing)}", "Name runs that differ in it alone."
+        )
+    return Sweep("start_layer", _ordered(points), {})
+
+
+def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in config.items():
+        if isinstance(value, dict):
+            flat.update(_flat(value, f"{prefix}{name}."))
+        else:
+            flat[prefix + name] = value
+    return flat
+
+
+def _key(value: Any) -> str:
+    # 1 and 1.0 are one value.
+    return json.dumps(float(value) if isinstance(value, int | float) and not isinstance(value, bool) else value, sort_keys=True)
+
+
+def _usual(values: Sequence[Any]) -> Any:
+    """The commonest value, the first of equals."""
+    counts = Counter(_key(value) for value in values)
+    most = max(counts.values())
+    return next(value for value in values if counts[_key(value)] == most)
+
+
+def _ordered(points: Sequence[tuple[Any, int, str]]) -> tuple[tuple[Any, int, str], ...]:
+    if all(isinstance(value, int | float) for value, _, _ in points):
+        return tuple(sorted(points, key=lambda point: (point[0], point[1])))
+    return tuple(sorted(points, key=lambda point: (str(point[0]), point[1])))
