@@ -168,10 +168,11 @@ def test_odd_characters_are_shown_by_their_code_points() -> None:
         (["same\n", "same\n"], "", ""),
         (["a\nWhat is x", "a\nWhat is y", "a\nWhat is z"], "a\n", ""),
         (["a\nb\n", "a\nb\n", "a\nb\n"], "a\nb\n", ""),
+        (["Be good. Choose: The cat", "Be good. Choose: The dog", "Be good. Choose: The cow"], "Be good. Choose: ", ""),
         (["", "x", "y"], "", ""),
     ],
 )
-def test_what_prompts_share_is_taken_in_whole_lines(prompts: list[str], head: str, tail: str) -> None:
+def test_what_prompts_share_is_taken_in_whole_lines_and_sentences(prompts: list[str], head: str, tail: str) -> None:
     assert shared_ends(prompts) == (head, tail)
 
 
@@ -246,8 +247,9 @@ def test_the_headline_says_what_the_table_says(run: RunFolder) -> None:
     found = {(s.language, v) for s in headline([report], columns_of([report])) for v in s.verdicts}
     expected = set()
     for cell in results["cells"]:
-        if cell["delta"] is not None and cell["metric"] in ("acc", "lf_response", "rating", "rating_turn1", "rating_turn2"):
-            verdict = "better" if cell["delta_low"] > 0 else "worse" if cell["delta_high"] < 0 else "not distinguishable"
+        if cell["delta"] is not None and cell["metric"] in ("acc", "lf_response", "rating"):
+            side = "better" if cell["delta_low"] > 0 else "worse" if cell["delta_high"] < 0 else "not distinguishable"
+            verdict = side if cell["p_holm"] < 0.05 else "not distinguishable"
             expected.add((cell["language"], verdict))
     assert found == expected
 
@@ -257,15 +259,16 @@ def test_newer_fields_of_cells_are_shown_where_they_are_there(run: RunFolder) ->
     for cell in results["cells"]:
         for name in ("p_value", "p_holm", "smallest_detectable"):
             cell.pop(name, None)
-    results.pop("averages", None)
+    averages = results.pop("averages")
     without = render_html_report([ReportRun(run, results)])
     assert "would mostly go unseen" not in without and " · p " not in without
     for cell in results["cells"]:
         if cell["metric"] == "acc" and cell["variant"] == "lens":
             cell.update(p_value=0.01, p_holm=0.0321, smallest_detectable=0.085)
-    results["averages"] = [{"task": "m_mmlu", "variant": "lens", "value": 0.51234}]
+    results["averages"] = averages
+    averages[0]["value"] = 0.51234
     shown = render_html_report([ReportRun(run, results)])
-    assert "smaller than 8.5 points would mostly go unseen" in shown and " · p 0.032" in shown and "0.5123" in shown
+    assert "smaller than 8.5 points would mostly go unseen" in shown and " · p 0.032" in shown and "<td>51.2</td>" in shown
 
 
 # --- damage and bad input

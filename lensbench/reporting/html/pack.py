@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
@@ -74,15 +75,19 @@ def pack(entries: Sequence[Entry], columns: Sequence[Column]) -> Packed:
     return Packed(groups, _compress(index), starts, blocks)
 
 
+_BREAK = re.compile(r"\n|[.:?!] |[。：？！]")
+"""Where an instruction may end in front of what an item itself says."""
+
+
 def shared_ends(prompts: Sequence[str]) -> tuple[str, str]:
-    """Beginning and end that all prompts of a group share, in whole lines: the chat template and the instruction.
+    """Beginning and end that all prompts of a group share, in whole lines or sentences: the chat template and the instruction.
 
     Fewer than three prompts share more than that by chance, so nothing is taken from them.
     """
     if len(prompts) < 3 or not all(prompts):
         return "", ""
     head = _shared_beginning(prompts)
-    head = head[: head.rfind("\n") + 1]
+    head = head[: max((match.end() for match in _BREAK.finditer(head)), default=0)]
     rest = [prompt[len(head) :] for prompt in prompts]
     tail = _shared_beginning([prompt[::-1] for prompt in rest])[::-1]
     start = tail.find("\n")
