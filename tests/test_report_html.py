@@ -259,16 +259,14 @@ def test_newer_fields_of_cells_are_shown_where_they_are_there(run: RunFolder) ->
     for cell in results["cells"]:
         for name in ("p_value", "p_holm", "smallest_detectable"):
             cell.pop(name, None)
-    averages = results.pop("averages")
+    results.pop("averages")
     without = render_html_report([ReportRun(run, results)])
     assert "would mostly go unseen" not in without and " · p " not in without
     for cell in results["cells"]:
         if cell["metric"] == "acc" and cell["variant"] == "lens":
             cell.update(p_value=0.01, p_holm=0.0321, smallest_detectable=0.085)
-    results["averages"] = averages
-    averages[0]["value"] = 0.51234
     shown = render_html_report([ReportRun(run, results)])
-    assert "smaller than 8.5 points would mostly go unseen" in shown and " · p 0.032" in shown and "<td>51.2</td>" in shown
+    assert "smaller than 8.5 points would mostly go unseen" in shown and " · p 0.032" in shown
 
 
 # --- damage and bad input

@@ -10,10 +10,13 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["print_fidelity", "print_json", "print_results", "print_table"]
+__all__ = ["MARKS", "print_fidelity", "print_json", "print_results", "print_table"]
 
 _WIDE = 200
 """Columns assumed where stdout is no terminal: a piped table should not be folded."""
+
+
+MARKS = {"better": "▲ better", "worse": "▼ worse", "not distinguishable": "≈ not distinguishable"}
 
 
 def console() -> Console:
@@ -40,14 +43,14 @@ def print_results(results: dict[str, Any], *, everything: bool = False) -> None:
     from rich.text import Text
 
     from lensbench.reporting.cost import COST_HEADER, cost_rows
+    from lensbench.reporting.statistics import AVERAGES_HEADER, AVERAGES_NOTE, average_rows
     from lensbench.reporting.table import notes, table_lines
 
     out = console()
-    marks = {"better": "▲ better", "worse": "▼ worse", "not distinguishable": "≈ not distinguishable"}
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for name, justify in (
         ("task", "left"), ("lang", "left"), ("metric", "left"), ("variant", "left"), ("value", "right"), ("95%", "left"),
-        ("diff to base", "right"), ("95%", "left"), ("n", "right"), ("failures", "right"), ("", "left"),
+        ("diff to base", "right"), ("95%", "left"), ("p (Holm)", "right"), ("n", "right"), ("failures", "right"), ("", "left"),
     ):  # fmt: skip
         table.add_column(name, justify=justify, no_wrap=name in ("lang", "value", "n"))  # type: ignore[arg-type]
     before = None
@@ -68,14 +71,19 @@ def print_results(results: dict[str, Any], *, everything: bool = False) -> None:
                     line.interval,
                     line.delta,
                     line.delta_interval,
+                    line.p_holm,
                     line.n,
                     line.failures,
-                    marks.get(line.verdict, ""),
+                    MARKS.get(line.verdict, ""),
                 )
             )
         )
         before = key
     out.print(table)
+    averages = average_rows(results)
+    if averages:
+        print_table((*AVERAGES_HEADER[:-1], ""), [[*row[:-1], MARKS.get(row[-1], "")] for row in averages])
+        out.print(Text(AVERAGES_NOTE, style="dim"))
     if results.get("costs"):
         print_table(COST_HEADER, cost_rows(results["costs"]))
     for note in notes(results):

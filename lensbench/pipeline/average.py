@@ -48,6 +48,7 @@ class Average:
     """Items of the cells that name no source item and so count as their own."""
     low: float | None
     high: float | None
+    """95% bootstrap interval over source items; None where all scores are equal, of which a bootstrap can say nothing."""
     delta: float | None
     """Mean of the cells' paired differences to `base`."""
     delta_low: float | None
@@ -150,6 +151,7 @@ def _averaged(group: _Group, table: dict[Kind, dict[str, Column]], sources: Sour
     found = bootstrap_means(
         np.concatenate([values, differences]), clusters, cells=numbers, weights=weights, draws=DRAWS, seed=SEED
     )
+    varied = [len(np.unique(row[~np.isnan(row)])) > 1 for row in values]
     errors = clustered_errors(differences, clusters, cells=numbers, weights=weights)
     p_values = sign_flip(differences, clusters, cells=numbers, weights=weights, draws=DRAWS, seed=SEED)
     made_of = []
@@ -164,8 +166,8 @@ def _averaged(group: _Group, table: dict[Kind, dict[str, Column]], sources: Sour
             n=n,
             clusters=int(found.clusters[row]),
             unnamed=sum(sources.unnamed[cell] for cell in cells),
-            low=_known(found.low[row]),
-            high=_known(found.high[row]),
+            low=_known(found.low[row]) if varied[row] else None,
+            high=_known(found.high[row]) if varied[row] else None,
             delta=_known(found.value[paired]) if paired else None,
             delta_low=_known(found.low[paired]) if paired else None,
             delta_high=_known(found.high[paired]) if paired else None,

@@ -81,5 +81,5 @@ def _newer_records(folder: RunFolder) -> bool:
 
 def _readable(results: dict[str, Any]) -> bool:
     """Whether stored results are of a version that has all the fields a report shows."""
-    needed = {"unit", "source", "states", "planned", "picks", "signature"}
+    needed = {"unit", "source", "states", "planned", "picks", "signature", "p_holm"}
     return all(needed <= cell.keys() for cell in results["cells"]) and all("substitute" in t for t in results["tasks"].values())

@@ -9,6 +9,7 @@ from typing import Any
 from lensbench.reporting.answers import answer_lines
 from lensbench.reporting.cost import COST_HEADER, cost_rows
 from lensbench.reporting.matrix import matrix_table, with_base
+from lensbench.reporting.statistics import AVERAGES_HEADER, AVERAGES_NOTE, average_rows
 from lensbench.reporting.table import notes, table_lines
 from lensbench.store import RunFolder, write_atomically
 
@@ -29,12 +30,13 @@ def write_report(folder: RunFolder) -> None:
         "",
         *[f"- {_escape(note)}" for note in notes(results)],
         "",
+        *_averages(results),
         *_cost(results),
         *_matrices(results),
         *answer_lines(folder, variants),
         "## Cells, with signatures",
         "",
-        *[f"- `{cell['signature']}`" for cell in results["cells"]],
+        *[f"- `{entry['signature']}`" for entry in (*results["cells"], *results["averages"])],
         "",
         "## Made with",
         "",
@@ -71,6 +73,7 @@ def _table(results: dict[str, Any]) -> list[str]:
         "95%",
         "difference",
         "95%",
+        "p (Holm)",
         "n",
         "failures",
         "verdict",
@@ -86,6 +89,7 @@ def _table(results: dict[str, Any]) -> list[str]:
             x.interval,
             x.delta,
             x.delta_interval,
+            x.p_holm,
             x.n,
             x.failures,
             x.verdict,
@@ -93,6 +97,14 @@ def _table(results: dict[str, Any]) -> list[str]:
         for x in table_lines(results)
     ]
     return ["| " + " | ".join(row) + " |" for row in (header, ["---"] * len(header), *rows)]
+
+
+def _averages(results: dict[str, Any]) -> list[str]:
+    rows = average_rows(results)
+    if not rows:
+        return []
+    table = [AVERAGES_HEADER, ["---"] * len(AVERAGES_HEADER), *rows]
+    return ["## Averages", "", *("| " + " | ".join(map(_escape, row)) + " |" for row in table), "", AVERAGES_NOTE, ""]
 
 
 def _cost(results: dict[str, Any]) -> list[str]:

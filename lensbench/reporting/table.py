@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Line", "metric_name", "notes", "table_lines"]
+from lensbench.reporting.statistics import statistics_notes
+from lensbench.stats import ALPHA
+
+__all__ = ["METRICS", "Line", "interval", "metric_name", "notes", "number", "p_text", "table_lines", "verdict"]
 
 _SAME = 0.9
 _FEW = 10
@@ -36,10 +39,11 @@ class Line:
     interval: str
     delta: str
     delta_interval: str
+    p_holm: str
     n: str
     failures: str
     verdict: str
-    """"better", "worse", "not distinguishable" or "" for the base."""
+    """"better", "worse", "not distinguishable"; "" for the base, and for numbers that are not tested."""
 
 
 def table_lines(results: dict[str, Any], *, everything: bool = False) -> list[Line]:
@@ -63,13 +67,14 @@ def table_lines(results: dict[str, Any], *, everything: bool = False) -> list[Li
                 cell["profile"],
                 metric_name(cell),
                 cell["variant"],
-                "no score" if cell["value"] is None else _number(cell, "value"),
-                _range(cell, "low", "high"),
-                "" if cell["delta"] is None else _number(cell, "delta", sign=True),
-                _range(cell, "delta_low", "delta_high", sign=True),
+                "no score" if cell["value"] is None else number(cell, "value"),
+                interval(cell, "low", "high"),
+                "" if cell["delta"] is None else number(cell, "delta", sign=True),
+                interval(cell, "delta_low", "delta_high", sign=True),
+                p_text(cell.get("p_holm")),
                 n,
                 failures,
-                _verdict(cell),
+                verdict(cell),
             )
         )
     return lines
@@ -114,10 +119,7 @@ def notes(results: dict[str, Any]) -> list[str]:
     )
     if uncovered:
         found.append(f"! no fidelity for {', '.join(uncovered)}: the identifier has no label for the language")
-    found.append(
-        "[low, high] are 95% intervals: Wilson for a share of items, a bootstrap over items for ratings and for paired "
-        "differences. A difference whose interval holds 0 is not distinguishable from chance at this number of items."
-    )
+    found += statistics_notes(results)
     identifiers = sorted({c["source"].split(":")[0] for c in results["cells"] if c["metric"].startswith("lf_")})
     if identifiers:
         glotlid = "" if identifiers == ["glotlid"] else " (not GlotLID, so not comparable with the paper)"
@@ -173,23 +175,37 @@ def _headline(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _number(cell: dict[str, Any], field: str, *, sign: bool = False) -> str:
+def number(cell: dict[str, Any], field: str, *, sign: bool = False) -> str:
     """Shares in percent with one digit, ratings with two."""
     plus = "+" if sign else ""
     return f"{cell[field]:{plus}.2f}" if cell["unit"] == "rating" else f"{100 * cell[field]:{plus}.1f}"
 
 
-def _range(cell: dict[str, Any], low: str, high: str, *, sign: bool = False) -> str:
+def interval(cell: dict[str, Any], low: str, high: str, *, sign: bool = False) -> str:
+    """`[low, high]`; "" where there is none."""
     if cell[low] is None or cell[high] is None:
         return ""
-    return f"[{_number(cell, low, sign=sign)}, {_number(cell, high, sign=sign)}]"
+    return f"[{number(cell, low, sign=sign)}, {number(cell, high, sign=sign)}]"
 
 
-def _verdict(cell: dict[str, Any]) -> str:
-    if cell["delta"] is None:
+def verdict(cell: dict[str, Any]) -> str:
+    """What a cell or an average says, in the one way there is.
+
+    "better" or "worse" where the p-value adjusted by Holm is below 0.05 and the interval of the difference lies on one side of
+    0; else "not distinguishable". "" where nothing was tested.
+    """
+    if cell.get("p_holm") is None:
         return ""
-    if cell["delta_low"] > 0:
-        return "better"
-    if cell["delta_high"] < 0:
-        return "worse"
+    if cell["p_holm"] < ALPHA and cell["delta_low"] is not None:
+        if cell["delta_low"] > 0:
+            return "better"
+        if cell["delta_high"] < 0:
+            return "worse"
     return "not distinguishable"
+
+
+def p_text(p_value: float | None) -> str:
+    """Three decimals, and "<0.001" below."""
+    if p_value is None:
+        return ""
+    return "<0.001" if p_value < 0.001 else f"{p_value:.3f}"

@@ -28,6 +28,7 @@ from lensbench.reporting.html.pack import pack
 from lensbench.reporting.html.runs import ReportRun, columns_of
 from lensbench.reporting.html.tables import MARKS, blocks_of, headline, language_name
 from lensbench.reporting.html.text import json_for_page, plain, visible
+from lensbench.reporting.statistics import AVERAGES_HEADER, AVERAGES_NOTE, average_rows
 from lensbench.reporting.table import notes
 from lensbench.store import write_atomically
 
@@ -92,6 +93,7 @@ def render_html_report(runs: Sequence[ReportRun], figures: Sequence[Figure] = ()
         figures=figures, matrices=[(run, heat_tables(run.results.get("matrices") or ())) for run in runs],
         health=health, picks=_picks(runs), overlap=_overlap(runs), titles=titles, letters=_LETTERS,
         costs=[(run, COST_HEADER, cost_rows(run.results["costs"])) for run in runs if run.results.get("costs")],
+        averages=[(run, AVERAGES_HEADER, rows, AVERAGES_NOTE) for run in runs if (rows := average_rows(run.results))],
         notes=[(run, notes(run.results)) for run in runs], provenance=[(run, _provenance(run)) for run in runs],
         damage=[(run, d) for run in runs for d in run.damage.values()], marks=MARKS,
         items=len(entries), meta=json_for_page(meta), packed=packed,
