@@ -75,6 +75,9 @@ def pack(entries: Sequence[Entry], columns: Sequence[Column]) -> Packed:
     return Packed(groups, _compress(index), starts, blocks)
 
 
+_TEXT = 8
+"""Signs of the shortest string of a row that is looked for in its prompt: shorter ones are labels."""
+
 _BREAK = re.compile(r"\n|[.:?!] |[。：？！]")
 """Where an instruction may end in front of what an item itself says."""
 
@@ -110,6 +113,9 @@ def _content(entry: Entry, head: int, tail: int) -> dict[str, Any]:
     content: dict[str, Any] = {"k": entry.key, "p": shown, "x": _row(entry), "v": {}}
     if entry.turns:
         content["t"] = entry.turns
+    else:
+        # Where in the prompt the row's own words begin: what the list of items shows.
+        content["b"] = max(0, _own_words(entry) - head)
     if entry.choices:
         content["o"] = entry.choices if any(context for context, _ in entry.choices) else [text for _, text in entry.choices]
         content["g"] = entry.gold
@@ -125,6 +131,12 @@ def _content(entry: Entry, head: int, tail: int) -> dict[str, Any]:
             shown_cell = {"s": cell["state"], "a": sorted(cell["answers"], key=lambda answer: answer["turn"])}
         content["v"][str(column)] = shown_cell
     return content
+
+
+def _own_words(entry: Entry) -> int:
+    """Place in the prompt of the first of the row's texts that stands there; 0 where none does."""
+    texts = (value.strip() for value in entry.doc.values() if isinstance(value, str) and len(value.strip()) >= _TEXT)
+    return min((place for place in map(entry.prompt.find, texts) if place >= 0), default=0)
 
 
 def _row(entry: Entry) -> dict[str, Any]:

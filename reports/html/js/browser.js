@@ -99,7 +99,7 @@ function renderPage() {
 }
 
 function excerptOf(content) {
-  const first = content.t ? content.t[0] : content.p || [content.o[0]].flat().join("");
+  const first = content.t ? content.t[0] : content.p.slice(content.b || 0) || content.p || [content.o[0]].flat().join("");
   return first.trim().slice(0, 160).replace(/\s+/g, " ").replace(/[\ud800-\udbff]$/, "");
 }
 
