@@ -1,0 +1,141 @@
+"""A run as the tables read it: its results, its spec and its cards, tolerant of what older runs lack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from lensbench.languages import CENTRAL
+from lensbench.reporting.published import CellFacts, RunFacts
+
+__all__ = ["BASE", "TableRun", "unit_of"]
+
+BASE = "base"
+
+
+@dataclass(frozen=True)
+class TableRun:
+    """One run.
+
+    Attributes:
+        name: How messages call it: the folder as the user named it.
+        label: What stands before its variants where several runs share a section; "" for a single run.
+        results: Content of `results.json`.
+        spec: `spec` of `run.json`, as it stands there.
+        starts: `starts` of `provenance.json`.
+        cards: Variant -> `card.json` of its enhancement.
+    """
+
+    name: str
+    label: str
+    results: Mapping[str, Any]
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    starts: Sequence[Mapping[str, Any]] = ()
+    cards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @cached_property
+    def targets(self) -> tuple[str, ...]:
+        """Target languages; those of its tasks, where the spec does not say."""
+        named = self.spec.get("languages") or [key.rpartition("/")[2] for key in self.results["tasks"]]
+        return tuple(code for code in dict.fromkeys(named) if code != CENTRAL)
+
+    @property
+    def backbone(self) -> str:
+        return str(self.results["backbone"])
+
+    @cached_property
+    def backbone_key(self) -> str:
+        """What two runs of one backbone share: the digest of its weights, and how they were held."""
+        origin = self.results.get("backbone_origin") or {}
+        return f"{origin.get('digest', self.backbone)}|{self.results.get('dtype')}"
+
+    @cached_property
+    def cells(self) -> list[Mapping[str, Any]]:
+        return list(self.results["cells"])
+
+    @cached_property
+    def averages(self) -> list[Mapping[str, Any]]:
+        return list(self.results.get("averages", ()))
+
+    @property
+    def variants(self) -> dict[str, Mapping[str, Any]]:
+        """Variant -> what is known of it; the base first, then in the order of the run."""
+        found = dict(self.results["variants"])
+        return {name: found[name] for name in sorted(found, key=lambda name: name != BASE)}
+
+    @property
+    def failed(self) -> Mapping[str, str]:
+        return self.results.get("failed") or {}
+
+    def about(self, task: str, language: str) -> Mapping[str, Any] | None:
+        """What is known of a task in a language; None where the run did not ask it."""
+        found: Mapping[str, Any] | None = self.results["tasks"].get(f"{task}/{language}")
+        return found
+
+    def gap(self, task: str, language: str) -> str | None:
+        """Why the run has no such task, in its own words."""
+        found = [gap for gap in self.results.get("gaps", ()) if gap.startswith(f"{task} ") and f"'{language}'" in gap]
+        return found[0] if found else None
+
+    def digest(self, variant: str) -> str:
+        return str(self.variants.get(variant, {}).get("digest", variant))
+
+    def method(self, variant: str) -> str:
+        return str(self.variants.get(variant, {}).get("method") or variant)
+
+    def config(self, variant: str) -> dict[str, Any]:
+        """The method's configuration, with blocks counted from the end resolved where the card says which they are."""
+        card = self.cards.get(variant, {})
+        chosen = next((m for m in self.spec.get("methods", ()) if m.get("method") == self.method(variant)), {})
+        config = dict(card.get("config") or chosen.get("config") or {})
+        first = card.get("first_changed_layer")
+        if isinstance(config.get("start_layer"), str) and isinstance(first, int):
+            config["start_layer"] = first + 1
+        return config
+
+    @cached_property
+    def machines(self) -> tuple[str, ...]:
+        """What it ran on, one name for each start that differs."""
+        return tuple(dict.fromkeys(_machine(start) for start in self.starts))
+
+    @cached_property
+    def facts(self) -> RunFacts:
+        return RunFacts(self.backbone, self.results.get("backbone_origin") or {}, self.targets, self.machines)
+
+    def cell_facts(self, cell: Mapping[str, Any]) -> CellFacts:
+        """One number with its provenance."""
+        variant = cell["variant"]
+        about = self.about(cell["task"], cell["language"]) or {}
+        return CellFacts(
+            self.facts,
+            self.method(variant),
+            bool(self.variants.get(variant, {}).get("method")),
+            cell["task"], cell["language"], cell["metric"], cell["profile"],
+            unit_of(cell), str(cell.get("source") or ""),
+            cell["value"], cell.get("low"), cell.get("high"),
+            n=cell["n"],
+            planned=cell.get("planned", cell["n"]),
+            failures=cell.get("failures", 0),
+            rows=about.get("origin"),
+            substitute=about.get("substitute"),
+            cut=about.get("max_new_tokens"),
+            config=self.config(variant),
+            learned_from=tuple(self.cards.get(variant, {}).get("data", ())),
+            remark=self.variants.get(variant, {}).get("note"),
+        )  # fmt: skip
+
+
+def unit_of(cell: Mapping[str, Any]) -> str:
+    """Unit of a cell; runs from before it was recorded have ratings under a name of their own."""
+    return str(cell.get("unit") or ("rating" if str(cell["metric"]).startswith("rating") else "share"))
+
+
+def _machine(start: Mapping[str, Any]) -> str:
+    accelerators = [str(name) for name in start.get("accelerators", ())]
+    if accelerators and start.get("device", "cuda") != "cpu":
+        counted = {name: accelerators.count(name) for name in dict.fromkeys(accelerators)}
+        return " + ".join(f"{count} x {name}" if count > 1 else f"one {name}" for name, count in counted.items())
+    cores, cpu = start.get("cores"), start.get("cpu")
+    return f"{cores or 'unknown number of'} CPU cores ({cpu or 'unknown processor'})"
