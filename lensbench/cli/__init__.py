@@ -22,6 +22,7 @@ _COMMANDS = {
     "calibrate": ("lensbench.cli.calibrate", "Check a judge: agreement, length, language."),
     "merge": ("lensbench.cli.merge", "Write an enhanced variant as a plain model folder."),
     "show": ("lensbench.cli.show", "Show the table of a run."),
+    "compare": ("lensbench.cli.compare", "Compare two runs item by item."),
     "report": ("lensbench.cli.report", "Write one HTML file: tables, figures and every item of one or several runs."),
     "results": ("lensbench.cli.results", "Write the items and cells of a run as Parquet files."),
     "ls": ("lensbench.cli.ls", "List methods, backbones, tasks, languages, profiles or judges."),

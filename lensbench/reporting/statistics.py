@@ -74,8 +74,8 @@ def _unnamed(results: dict[str, Any]) -> list[str]:
         return []
     listed = ", ".join(f"{task} ({n})" for task, n in items.items())
     return [
-        "Items that name no source item count as their own in averages over languages; where they are translations of each other, "
-        f"the intervals there are too narrow: {listed}."
+        "Items that name no source item count as their own in averages over languages; where they are translations of each "
+        f"other, the intervals there are too narrow: {listed}."
     ]
 
 

@@ -1,0 +1,238 @@
+"""Two runs, item by item: what both asked in the same way, and for the rest why it cannot be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from lensbench.errors import UsageError, unknown_name
+from lensbench.pipeline.observe import Column, observe
+from lensbench.pipeline.paired import DRAWS, SEED, Sources, Tested, test_pairs
+from lensbench.pipeline.summarise import headline_columns
+from lensbench.stats import bootstrap_means, clustered_errors, holm
+from lensbench.store import RunFolder
+
+__all__ = ["Compared", "Comparison", "NotCompared", "compare"]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One number of a variant of the first run (A) beside that of a variant of the second (B), over the items both have."""
+
+    task: str
+    language: str
+    profile: str
+    metric: str
+    unit: str
+    source: str
+    variant_a: str
+    variant_b: str
+    n: int
+    """Scores that both have; only these are in the two values."""
+    clusters: int
+    only_a: int
+    """Scores without a counterpart: not asked in the other run, or without a score there."""
+    only_b: int
+    value_a: float
+    value_b: float
+    fixed: int
+    """B is higher; of right and wrong, B alone is right."""
+    broken: int
+    """A is higher."""
+    both_right: int | None
+    """None where scores are not 0 or 1."""
+    both_wrong: int | None
+    equal: int
+    delta: float
+    """B less A."""
+    delta_low: float | None
+    delta_high: float | None
+    test: str
+    p_value: float
+    p_holm: float
+    """Adjusted over all numbers of this pair of variants."""
+    smallest_detectable: float | None
+
+
+@dataclass(frozen=True)
+class NotCompared:
+    """What only one run has, or both have in unlike ways."""
+
+    task: str
+    """"" with `language`, where a whole variant is meant."""
+    language: str
+    what: str
+    """The metric, or "" for all of the task in this language."""
+    reason: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    cells: list[Compared]
+    gaps: list[NotCompared]
+    pairs: list[tuple[str, str]]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "pairs": [list(pair) for pair in self.pairs],
+            "cells": [asdict(cell) for cell in self.cells],
+            "not_compared": [asdict(gap) for gap in self.gaps],
+        }
+
+
+class _Side:
+    """One run: its headline columns by task, language, variant, metric and source, and the row behind every item."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.about: dict[str, Any] = folder.read_json("variants.json")
+        self.sources = Sources.of(folder)
+        self.rows = {r["key"]: (r["doc_id"], r["row"]) if "row" in r else r["key"] for r in folder.records("items")}
+        self.columns: dict[tuple[str, str, str], dict[tuple[str, str], Column]] = {}
+        for column in headline_columns(list(observe(folder))):
+            key = (f"{column.kind[0]}/{column.kind[1]}", column.variant, column.unit if column.source else "")
+            self.columns.setdefault(key, {})[column.metric, column.source] = column
+
+    def values(self, column: Column) -> dict[Any, tuple[float, str]]:
+        """(row, turn) -> score and item. A row is its number and content: the item's id also holds the chat template's words."""
+        return {(self.rows.get(item, item), turn): (value, item) for (item, turn), value in column.values.items()}
+
+
+def compare(first: RunFolder, second: RunFolder, variant: str | None = None, other: str | None = None) -> Comparison:
+    """Compare variants of two runs on their headline metrics.
+
+    Args:
+        variant: Of the first run; None with no `other`: all names that both runs have.
+        other: Of the second run; None: the same name.
+
+    Raises:
+        UsageError: no such variant, no name in common, or a variant beside itself.
+    """
+    a, b = _Side(first), _Side(second)
+    pairs = _pairs(a, b, variant, other)
+    if first.path.resolve() == second.path.resolve() and any(x == y for x, y in pairs):
+        raise UsageError("the same variant of the same run twice", "Name two variants (--variant, --with), or two runs.")
+    cells: list[Compared] = []
+    gaps = dict.fromkeys(_alone(a, b) if variant is None and other is None else ())
+    for pair in pairs:
+        found: list[tuple[Compared, Tested]] = []
+        for key in dict.fromkeys((*a.about["tasks"], *b.about["tasks"])):
+            reason = _unlike(key, a, b)
+            task, _, language = key.partition("/")
+            if reason is not None:
+                gaps[NotCompared(task, language, "", reason)] = None
+                continue
+            for what, outcome in _task(key, a, b, pair):
+                if isinstance(outcome, str):
+                    gaps[NotCompared(task, language, what, outcome)] = None
+                else:
+                    found.append(outcome)
+        adjusted = holm(np.array([tested.p_value for _, tested in found]))
+        cells += [
+            replace(cell, p_holm=float(p_holm), smallest_detectable=tested.detectable(len(found)))
+            for (cell, tested), p_holm in zip(found, adjusted, strict=True)
+        ]
+    return Comparison(cells, list(gaps), pairs)
+
+
+def _pairs(a: _Side, b: _Side, variant: str | None, other: str | None) -> list[tuple[str, str]]:
+    have_a, have_b = list(a.about["variants"]), list(b.about["variants"])
+    if variant is None and other is None:
+        both = [(name, name) for name in have_a if name in have_b]
+        if not both:
+            raise UsageError(
+                "the runs have no variant of the same name",
+                f"Name two: --variant ({', '.join(have_a)}) --with ({', '.join(have_b)}).",
+            )
+        return both
+    names = (variant or other or "", other or variant or "")
+    for name, have, run in ((names[0], have_a, "RUN_A"), (names[1], have_b, "RUN_B")):
+        if name not in have:
+            raise unknown_name(f"variant of {run}", name, have)
+    return [names]
+
+
+def _alone(a: _Side, b: _Side) -> list[NotCompared]:
+    """Variants whose name only one run has."""
+    have = (("RUN_A", a.about["variants"], b.about["variants"]), ("RUN_B", b.about["variants"], a.about["variants"]))
+    return [
+        NotCompared("", "", f"variant {name}", f"only {run} has one of this name; --variant and --with name any two")
+        for run, own, others in have
+        for name in own
+        if name not in others
+    ]
+
+
+def _unlike(key: str, a: _Side, b: _Side) -> str | None:
+    """Why a task in a language cannot be compared at all."""
+    ours, theirs = a.about["tasks"].get(key), b.about["tasks"].get(key)
+    if ours is None or theirs is None:
+        return f"only {'RUN_B' if ours is None else 'RUN_A'} has it"
+    if ours["profile"] != theirs["profile"]:
+        return f"unlike profiles: {ours['profile']} and {theirs['profile']}"
+    if ours["protocol"] != theirs["protocol"]:
+        return f"asked in unlike ways under profile {ours['profile']}: protocol {ours['protocol']} and {theirs['protocol']}"
+    # Where rows came from does not matter once they are the same.
+    if ours["rows"].rpartition(":")[2] != theirs["rows"].rpartition(":")[2]:
+        return f"other rows: {ours['rows']} and {theirs['rows']}"
+    return None
+
+
+def _task(key: str, a: _Side, b: _Side, pair: tuple[str, str]) -> Iterable[tuple[str, tuple[Compared, Tested] | str]]:
+    """What a pair of variants has in common on one task: (metric, the comparison or why there is none)."""
+    kinds = dict.fromkeys(k[2] for side, name in ((a, pair[0]), (b, pair[1])) for k in side.columns if k[:2] == (key, name))
+    if not kinds:
+        yield "", f"nothing scored of {pair[0]} in RUN_A, nor of {pair[1]} in RUN_B"
+    for kind in kinds:
+        ours, theirs = a.columns.get((key, pair[0], kind), {}), b.columns.get((key, pair[1], kind), {})
+        for metric, source in dict.fromkeys((*ours, *theirs)):
+            mine, yours = ours.get((metric, source)), theirs.get((metric, source))
+            what = metric if not source else f"{metric} by {source}"
+            if mine is not None and yours is not None:
+                cell = _compared(a, b, mine, yours)
+                yield what, cell if cell is not None else f"no item with a score in both ({pair[0]}, {pair[1]})"
+                continue
+            run, name, rest = ("RUN_B", pair[1], theirs) if yours is None else ("RUN_A", pair[0], ours)
+            instead = ", ".join(m if not s else f"{m} by {s}" for m, s in rest)
+            word = {"rating": "other judge: ", "share": "other identifier: "}.get(kind, "") if instead and source else ""
+            yield what, f"{word}{run} has {instead or 'not got it'} for {name}"
+
+
+def _compared(a: _Side, b: _Side, mine: Column, yours: Column) -> tuple[Compared, Tested] | None:
+    ours, theirs = a.values(mine), b.values(yours)
+    common = [place for place in ours if place in theirs]
+    if not common:
+        return None
+    first = np.array([ours[place][0] for place in common])
+    second = np.array([theirs[place][0] for place in common])
+    clusters = np.array([a.sources.cluster(ours[place][1]) for place in common], dtype=str)
+    difference = second - first
+    found = bootstrap_means(difference[None], clusters, draws=DRAWS, seed=SEED)
+    tested = test_pairs(second, first, clusters, float(clustered_errors(difference[None], clusters)[0]))
+    assert tested is not None, "there is a pair"
+    binary = bool(np.isin(np.concatenate([first, second]), (0.0, 1.0)).all()) and mine.unit == "share"
+    known = not np.isnan(found.low[0])
+    cell = Compared(
+        *mine.kind, mine.metric, mine.unit, mine.source, mine.variant, yours.variant,
+        n=len(common),
+        clusters=int(found.clusters[0]),
+        only_a=len(ours) - len(common),
+        only_b=len(theirs) - len(common),
+        value_a=float(first.mean()),
+        value_b=float(second.mean()),
+        fixed=int((difference > 0).sum()),
+        broken=int((difference < 0).sum()),
+        both_right=int(((first == 1) & (second == 1)).sum()) if binary else None,
+        both_wrong=int(((first == 0) & (second == 0)).sum()) if binary else None,
+        equal=int((difference == 0).sum()),
+        delta=float(difference.mean()),
+        delta_low=float(found.low[0]) if known else None,
+        delta_high=float(found.high[0]) if known else None,
+        test=tested.test,
+        p_value=tested.p_value,
+        p_holm=tested.p_value,
+        smallest_detectable=None,
+    )  # fmt: skip
+    return cell, tested
