@@ -24,6 +24,8 @@ _COMMANDS = {
     "show": ("lensbench.cli.show", "Show the table of a run."),
     "compare": ("lensbench.cli.compare", "Compare two runs item by item."),
     "report": ("lensbench.cli.report", "Write one HTML file: tables, figures and every item of one or several runs."),
+    "figure": ("lensbench.cli.figure", "Draw a figure for a paper: bars per language, sweeps, matrices, hidden states."),
+    "project": ("lensbench.cli.project", "Read hidden states in the subspaces of LENS, for `figure pca`."),
     "results": ("lensbench.cli.results", "Write the items and cells of a run as Parquet files."),
     "ls": ("lensbench.cli.ls", "List methods, backbones, tasks, languages, profiles or judges."),
     "tasks": ("lensbench.cli.tasks", "Validate, describe or export tasks."),

@@ -1,6 +1,6 @@
 """Figures for papers: drawn from the cells of runs, in vector form, legible in grey and without colour."""
 
-from lensbench.reporting.figures.make import Drawn, ablation, external, figures_for, layers, matrix, per_language
+from lensbench.reporting.figures.make import Drawn, ablation, external, figures_for, layers, matrix, pca, per_language
 from lensbench.reporting.figures.panels import Choice
 from lensbench.reporting.figures.style import COLUMN, FORMATS, PAGE, save_figure
 
@@ -15,6 +15,7 @@ __all__ = [
     "figures_for",
     "layers",
     "matrix",
+    "pca",
     "per_language",
     "save_figure",
 ]

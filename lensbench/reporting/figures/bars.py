@@ -22,12 +22,25 @@ _GROUP = 0.86
 _NARROWEST, _MARGIN, _HEIGHT = 0.055, 0.45, 1.45
 """Inches: the narrowest bar whose hatch can be seen, room for the y axis, height of a panel."""
 _RATINGS = 10.0
+_STEP = 0.2
+"""Between two lines of the grid, as a share of the highest there can be."""
 _MARKS = {"better": "▲", "worse": "▼"}
 
 
 def scale_of(unit: str) -> tuple[float, float]:
-    """What a value is multiplied by, and the top of the axis. Shares are shown in percent; ratings go to 10."""
+    """What a value is multiplied by, and the highest there can be. Shares are shown in percent; ratings go to 10."""
     return (1.0, _RATINGS) if unit == "rating" else (100.0, 100.0)
+
+
+def _tops(panels: Sequence[Panel]) -> dict[str, float]:
+    """Unit -> top of the axes, one for all panels: the next step above everything drawn."""
+    tops = {}
+    for unit in {panel.unit for panel in panels}:
+        factor, most = scale_of(unit)
+        shown = [c["value"] if c["high"] is None else c["high"] for p in panels if p.unit == unit for c in p.cells.values()]
+        highest = factor * max((value for value in shown if value is not None), default=0.0)
+        tops[unit] = min(most, _STEP * most * max(1, -(-highest // (_STEP * most))))
+    return tops
 
 
 @dataclass(frozen=True)
@@ -44,11 +57,12 @@ def draw_bars(panels: Sequence[Panel], labels: dict[str, Label], width: float | 
         labels: How each language is named.
         width: In inches; None takes one column where the bars have room in it, else a page.
     """
-    grid = _grid(panels, width)
+    grid = _grid(panels, labels, width)
     figure = new_figure(grid.width, 0.35 + _HEIGHT * grid.rows)
     axes = figure.subplots(grid.rows, grid.columns, squeeze=False).flatten()
+    tops = _tops(panels)
     for number, panel in enumerate(panels):
-        draw_panel(axes[number], panel, labels)
+        draw_panel(axes[number], panel, labels, tops[panel.unit])
         if number % grid.columns and panel.quantity == panels[number - 1].quantity:
             axes[number].set_ylabel("")
     for spare in axes[len(panels) :]:
@@ -56,16 +70,18 @@ def draw_bars(panels: Sequence[Panel], labels: dict[str, Label], width: float | 
     handles: dict[str, Any] = {}
     for drawn in axes[: len(panels)]:
         handles.update({text: handle for handle, text in zip(*drawn.get_legend_handles_labels(), strict=True)})
+    per_row = _per_row(list(handles), grid.width)
+    names = _by_rows(list(handles), per_row)
     figure.legend(
-        handles.values(), handles.keys(), loc="outside upper center", ncols=_per_row(list(handles), grid.width), handlelength=1.6,
-        handleheight=1.0, columnspacing=1.2,
+        [handles[name] for name in names], names, loc="outside upper center", ncols=per_row, handlelength=1.6, handleheight=1.0,
+        columnspacing=1.2,
     )  # fmt: skip
     return figure
 
 
-def draw_panel(axes: Axes, panel: Panel, labels: dict[str, Label]) -> None:
+def draw_panel(axes: Axes, panel: Panel, labels: dict[str, Label], top: float) -> None:
     """One panel: a bar of the cell's value and whiskers to its low and high for every series that was asked."""
-    factor, top = scale_of(panel.unit)
+    factor, most = scale_of(panel.unit)
     bar = _GROUP / len(panel.series)
     for order, series in enumerate(panel.series):
         look = slot(series.slot)
@@ -87,11 +103,12 @@ def draw_panel(axes: Axes, panel: Panel, labels: dict[str, Label]) -> None:
             )  # fmt: skip
         for x, cell in zip(places, cells, strict=True):
             if cell is not None:
-                _mark(axes, x, cell, factor, top)
+                _mark(axes, x, cell, factor)
     axes.set_title(plain(panel_title(panel, labels)), loc="left")
     axes.set_ylabel(panel.quantity)
     axes.set_ylim(0, top * 1.04)
-    axes.set_yticks([top * step / 4 for step in range(5)])
+    ticks = [step * _STEP * most for step in range(round(top / (_STEP * most)) + 1)]
+    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.grid(axis="y")
     axes.set_xlim(-0.5, len(panel.places) - 0.5)
     axes.set_xticks(range(len(panel.places)), [_place(panel, place, labels) for place in panel.places])
@@ -99,6 +116,11 @@ def draw_panel(axes: Axes, panel: Panel, labels: dict[str, Label]) -> None:
     for tick, place in zip(axes.get_xticklabels(), panel.places, strict=True):
         if place in labels:
             tick.set_fontfamily(list(labels[place].families))
+    if any(label.text != label.code for label in labels.values()):
+        # Scripts have unlike heights: aligned at the top, their words would not stand on one line.
+        axes.tick_params(axis="x", pad=8)
+        for tick in axes.get_xticklabels():
+            tick.set_verticalalignment("baseline")
 
 
 def panel_title(panel: Panel, labels: dict[str, Label]) -> str:
@@ -106,11 +128,11 @@ def panel_title(panel: Panel, labels: dict[str, Label]) -> str:
     return labels[panel.title].text if panel.title in labels else panel.title
 
 
-def _mark(axes: Axes, x: float, cell: dict[str, Any], factor: float, top: float) -> None:
+def _mark(axes: Axes, x: float, cell: dict[str, Any], factor: float) -> None:
     if cell["value"] is None:
         axes.annotate("×", (x, 0), ha="center", va="bottom", fontsize=6)
         return
-    mark = _MARKS.get(cell["line"].verdict)
+    mark = _MARKS.get(cell["line"].verdict) if cell["line"] is not None else None
     if mark:
         high = cell["value"] if cell["high"] is None else cell["high"]
         axes.annotate(
@@ -125,9 +147,10 @@ def _place(panel: Panel, place: str, labels: dict[str, Label]) -> str:
     return labels[place].text
 
 
-def _grid(panels: Sequence[Panel], width: float | None) -> _Grid:
+def _grid(panels: Sequence[Panel], labels: dict[str, Label], width: float | None) -> _Grid:
     """As many panels beside each other as leave every bar wide enough."""
-    need = max(max(len(p.places) * max((len(p.series) + 1) * _NARROWEST, _text_room(p)) for p in panels) + _MARGIN, 1.3)
+    places = [len(p.places) * max((len(p.series) + 1) * _NARROWEST, _text_room(p, labels)) for p in panels]
+    need = max(max(places) + _MARGIN, 1.3)
     if width is None:
         width = COLUMN if need <= COLUMN and len(panels) <= 4 else PAGE
     columns = max(1, min(len(panels), int(width / need), 4))
@@ -137,11 +160,16 @@ def _grid(panels: Sequence[Panel], width: float | None) -> _Grid:
     return _Grid(width, rows, columns)
 
 
-def _text_room(panel: Panel) -> float:
+def _text_room(panel: Panel, labels: dict[str, Label]) -> float:
     """Inches that the longest name along x takes."""
-    return 0.065 * max((max(map(len, name.replace(": ", ":\n").split("\n"))) for name in panel.names.values()), default=3)
+    return 0.065 * max(len(line) for place in panel.places for line in _place(panel, place, labels).split("\n"))
 
 
 def _per_row(names: Sequence[str], width: float) -> int:
     longest = max(len(name) for name in names)
     return max(1, min(len(names), int(width / (0.45 + 0.06 * longest))))
+
+
+def _by_rows(names: Sequence[str], per_row: int) -> list[str]:
+    """In the order in which matplotlib, which fills a legend column by column, shows them row by row."""
+    return [name for column in range(per_row) for name in names[column::per_row]]

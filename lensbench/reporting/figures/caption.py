@@ -30,9 +30,12 @@ def cells_sentences(groups: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[s
         sentences.append(f"Whiskers are 95% intervals ({_interval_kinds(cells)}).")
     if any(cell["delta"] is not None for cell in cells):
         sentences.append("▲ and ▼: better and worse than base, by the verdict of the table.")
-    failures, asked = sum(cell["failures"] for cell in cells), sum(cell["n"] for cell in cells)
+    # A mean's items are those of its tasks: where these are shown too, they are not counted twice.
+    single = [cell for cell in cells if "over" not in cell]
+    counted = single if any(not cell["source"] for cell in single) else cells
+    failures, asked = sum(cell["failures"] for cell in counted), sum(cell["n"] for cell in counted)
     if failures:
-        states = _states(cells)
+        states = _states(counted)
         sentences.append(f"Without a score, and in no mean: {failures} of {asked} ({states}).")
     else:
         sentences.append("Every item has a score.")
@@ -65,6 +68,8 @@ def _interval_kinds(cells: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _kind(cell: Mapping[str, Any]) -> str:
+    if "over" in cell:
+        return "bootstrap over source items for means of tasks"
     if cell["unit"] == "rating":
         return "bootstrap over questions for ratings"
     return "Wilson for shares of items, bootstrap where one source item has several"

@@ -19,7 +19,7 @@ __all__ = ["choose_matrices", "draw_matrices", "matrix_caption"]
 
 _SHADES = "Blues"
 """One hue, from white to dark: it reads in grey as it does in colour."""
-_CELL, _NAMES, _LINE = 0.27, 0.62, 0.16
+_CELL, _NAMES, _LINE = 0.21, 0.5, 0.16
 
 
 def choose_matrices(
@@ -72,13 +72,15 @@ def draw_matrices(
     wide, high = _NAMES + _CELL * len(answered), _CELL * len(asked)
     across = max(1, min(len(matrices), int((width or PAGE) / wide)))
     rows = -(-len(matrices) // across)
-    size = (width or max(across * wide + 0.35, 2.2), rows * (high + _NAMES + _LINE) + 0.1)
+    size = (width or min(PAGE, max(across * wide + 0.2, 2.2)), rows * (high + _NAMES + _LINE) + 0.1)
     figure = new_figure(*size)
     grid = figure.subplots(rows, across, squeeze=False).flatten()
     for number, (name, matrix) in enumerate(matrices):
         _draw(grid[number], name, matrix, asked, answered, labels)
         if number % across:
             grid[number].set_ylabel("")
+        if number + across < len(matrices):
+            grid[number].set_xlabel("")
     for spare in grid[len(matrices) :]:
         spare.remove()
     return figure
@@ -112,7 +114,8 @@ def _draw(
             share = counts.get(cell, 0) / total if total else 0.0
             fill = to_hex(shades(0.9 * share))
             axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=fill, edgecolor="#ffffff", linewidth=0.5))
-            dark = luminance(fill) < 0.3
+            # Whichever of black and white stands out more.
+            dark = luminance(fill) < 0.18
             axes.text(
                 column, row, _percent(counts.get(cell, 0), total), ha="center", va="center", fontsize=6,
                 color="#ffffff" if dark else "#101010",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lensbench.reporting.figures.bars import scale_of
 from lensbench.reporting.figures.fonts import Label
-from lensbench.reporting.figures.style import PAGE, SLOTS, new_figure
+from lensbench.reporting.figures.style import COLUMN, PAGE, SLOTS, new_figure
 from lensbench.reporting.figures.sweeps import Sweep
 from lensbench.reporting.html.text import plain
 
@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["LinePanel", "draw_lines"]
+__all__ = ["LOOKS", "LinePanel", "draw_lines"]
 
-_LOOKS = [SLOTS[1], SLOTS[5], SLOTS[3], SLOTS[7], SLOTS[2], SLOTS[8], SLOTS[6], SLOTS[4]]
+LOOKS = [SLOTS[1], SLOTS[5], SLOTS[3], SLOTS[7], SLOTS[2], SLOTS[8], SLOTS[6], SLOTS[4]]
 """For lines on white: the dark fills first; the pale grey of the backbone's bars is left out."""
 _PANEL, _HEIGHT = 2.2, 1.5
+_APART = 0.08
+"""Share of the axis that a number along x takes."""
 _DECADES = 30
 """A switch whose positive values span more than this factor is shown on a logarithmic axis."""
 
@@ -31,7 +33,8 @@ class LinePanel:
 
     Attributes:
         cells: (language, number of the point in the sweep) -> cell.
-        base: Language -> the untouched backbone's cell.
+        base: Language -> the untouched backbone's cell, where all runs have the same value.
+        unlike: Languages in which they have not.
     """
 
     title: str
@@ -41,6 +44,7 @@ class LinePanel:
     languages: list[str]
     cells: dict[tuple[str, int], dict[str, Any]]
     base: dict[str, dict[str, Any]]
+    unlike: list[str]
 
 
 def draw_lines(rows: Sequence[Sequence[LinePanel]], labels: dict[str, Label], width: float | None = None) -> Figure:
@@ -54,9 +58,9 @@ def draw_lines(rows: Sequence[Sequence[LinePanel]], labels: dict[str, Label], wi
         across = max(1, min(len(panels), int(wide / _PANEL)))
         across = -(-len(panels) // -(-len(panels) // across))
         rows = [panels[start : start + across] for start in range(0, len(panels), across)]
-    width = width or min(PAGE, 3.3 if across == 1 else _PANEL * across + 0.2)
+    width = width or min(PAGE, COLUMN if across == 1 else _PANEL * across + 0.2)
     figure = new_figure(width, 0.35 + _HEIGHT * len(rows))
-    grid = figure.subplots(len(rows), across, squeeze=False)
+    grid = figure.subplots(len(rows), across, squeeze=False, sharey="row" if columns > 1 else False)
     order = list(dict.fromkeys(code for panel in panels for code in panel.languages))
     for row, drawn in zip(rows, grid, strict=True):
         for place, axes in enumerate(drawn):
@@ -64,18 +68,23 @@ def draw_lines(rows: Sequence[Sequence[LinePanel]], labels: dict[str, Label], wi
                 axes.remove()
                 continue
             _draw(axes, row[place], order, labels)
-            if place and row[place].quantity == row[place - 1].quantity:
+            if columns > 1 and place:
                 axes.set_ylabel("")
+        if columns > 1:
+            _bound(drawn[: len(row)], row)
+        else:
+            for axes, panel in zip(drawn, row, strict=False):
+                _bound([axes], [panel])
     _legend(figure, order, labels, any(panel.base for panel in panels))
     return figure
 
 
 def _draw(axes: Axes, panel: LinePanel, order: Sequence[str], labels: dict[str, Label]) -> None:
-    factor, top = scale_of(panel.unit)
+    factor, _ = scale_of(panel.unit)
     positions = _positions(panel.sweep)
     joined = len(set(positions)) == len(positions)
     for code in panel.languages:
-        look = _LOOKS[order.index(code) % len(_LOOKS)]
+        look = LOOKS[order.index(code) % len(LOOKS)]
         points = [(x, panel.cells[code, i]) for i, x in enumerate(positions) if (code, i) in panel.cells]
         points = [(x, cell) for x, cell in points if cell["value"] is not None]
         x, values = [x for x, _ in points], [factor * cell["value"] for _, cell in points]
@@ -97,9 +106,19 @@ def _draw(axes: Axes, panel: LinePanel, order: Sequence[str], labels: dict[str, 
     axes.set_ylabel(panel.quantity)
     axes.set_xlabel("first changed block" if panel.sweep.field == "start_layer" else plain(panel.sweep.field))
     _ticks(axes, panel.sweep, positions)
-    bottom, ceiling = axes.get_ylim()
-    axes.set_ylim(max(0.0, bottom), min(top * 1.02, ceiling))
     axes.grid(axis="y")
+
+
+def _bound(drawn: Sequence[Axes], row: Sequence[LinePanel]) -> None:
+    """Room around what is drawn, but none below nothing or above all."""
+    factor, top = scale_of(row[0].unit)
+    ends = [c[end] for panel in row for c in (*panel.cells.values(), *panel.base.values()) for end in ("value", "low", "high")]
+    shown = [factor * end for end in ends if end is not None]
+    if not shown:
+        return
+    room = max(0.08 * (max(shown) - min(shown)), 0.01 * top)
+    for axes in drawn:
+        axes.set_ylim(max(0.0, min(shown) - room), min(top + 0.02 * top, max(shown) + room))
 
 
 def _positions(sweep: Sweep) -> list[float]:
@@ -119,8 +138,13 @@ def _ticks(axes: Axes, sweep: Sweep, positions: Sequence[float]) -> None:
     if marks[0] > 0 and marks[-1] / marks[0] > _DECADES:
         axes.set_xscale("log")
         axes.minorticks_off()
-    if len(marks) <= 8:
-        axes.set_xticks(marks, [f"{mark:g}" for mark in marks])
+    # A name for every run, unless it would touch the one before.
+    apart = _APART * (marks[-1] - marks[0])
+    named: list[float] = []
+    for mark in reversed(marks):
+        if not named or named[-1] - mark >= apart or axes.get_xscale() == "log":
+            named.append(mark)
+    axes.set_xticks(marks, [f"{mark:g}" if mark in named else "" for mark in marks])
 
 
 def _legend(figure: Figure, order: Sequence[str], labels: dict[str, Label], with_base: bool) -> None:
@@ -128,7 +152,7 @@ def _legend(figure: Figure, order: Sequence[str], labels: dict[str, Label], with
 
     handles = []
     for number, code in enumerate(order):
-        look = _LOOKS[number % len(_LOOKS)]
+        look = LOOKS[number % len(LOOKS)]
         handles.append(
             Line2D([], [], color=look.fill, marker=look.marker, linestyle=look.dash, markersize=3.2, markeredgecolor="#202020",
                    markeredgewidth=0.4, label=labels[code].text)

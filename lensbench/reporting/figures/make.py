@@ -13,7 +13,8 @@ from lensbench.reporting.figures.caption import cells_sentences, panels_caption
 from lensbench.reporting.figures.fonts import Label, labels_for, missing_fonts
 from lensbench.reporting.figures.heat import choose_matrices, draw_matrices, matrix_caption
 from lensbench.reporting.figures.lines import LinePanel, draw_lines
-from lensbench.reporting.figures.panels import Choice, Kind, Panel, blocks_for, by_language, by_task
+from lensbench.reporting.figures.panels import Choice, Kind, Panel, blocks_for, by_language, by_task, mean_blocks, names_of
+from lensbench.reporting.figures.scatter import draw_projection, projection_caption, read_projection
 from lensbench.reporting.figures.style import styled, svg_text
 from lensbench.reporting.figures.sweeps import Sweep, find_sweeps, layer_sweep, read_settings
 from lensbench.reporting.html.runs import BASE, ReportRun
@@ -22,7 +23,7 @@ from lensbench.reporting.html.tables import Block
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Drawn", "ablation", "external", "figures_for", "layers", "matrix", "per_language"]
+__all__ = ["Drawn", "ablation", "external", "figures_for", "layers", "matrix", "pca", "per_language"]
 
 _SUBJECTS = {
     "generation": "Answers to open questions by language.",
@@ -125,8 +126,24 @@ def matrix(
     return Drawn(figure, _with_fonts(matrix_caption(titles.get(name, name), found), labels))
 
 
+def pca(runs: Sequence[ReportRun], choice: Choice | None = None, *, native: bool = False, width: float | None = None) -> Drawn:
+    """Hidden states in the subspaces of LENS, as `lensbench project` read them (Figure 6).
+
+    Raises:
+        UsageError: several runs, or none was read.
+    """
+    if len(runs) > 1:
+        raise UsageError(f"hidden states are shown of one run, here are {len(runs)}")
+    projection = read_projection(runs[0], _variant(choice or Choice()))
+    labels = labels_for(projection["languages"], native=native)
+    with styled():
+        figure = draw_projection(projection, labels, width)
+    return Drawn(figure, _with_fonts(projection_caption(projection), labels))
+
+
 def figures_for(runs: Sequence[ReportRun]) -> list[tuple[str, str]]:
-    """Every figure that the runs have the cells for, as (caption, SVG): understanding, generation, externals, matrices.
+    """Every figure that the runs have the cells for, as (caption, SVG): understanding, generation, externals,
+    matrices, and hidden states where they were read.
 
     Raises:
         UnavailableError: matplotlib is not installed.
@@ -146,6 +163,7 @@ def figures_for(runs: Sequence[ReportRun]) -> list[tuple[str, str]]:
         if m["level"] == "answer"
     )
     drawn += [matrix(runs, task=task, identifier=identifier) for task, identifier in shown]
+    drawn += [pca([run]) for run in runs if len(list((run.folder.path / "projections").glob("*.json"))) == 1]
     return [(one.caption, one.svg()) for one in drawn]
 
 
@@ -160,6 +178,10 @@ def _sweeps(
 ) -> Drawn:
     scope = Choice(choice.tasks, choice.metrics, choice.languages)
     blocks, columns = blocks_for(runs, _kinds(runs), scope)
+    means = mean_blocks(runs, columns) if not choice.tasks and not choice.metrics else []
+    if means:
+        # The mean of the closed tasks stands for them, as in the paper; single ones are shown when they are named.
+        blocks = [*means, *(block for block in blocks if next(iter(block.cells.values()))["source"])]
     place = {(column.run, column.variant): number for number, column in enumerate(columns)}
     rows, shown = [], {}
     for block in blocks:
@@ -167,14 +189,18 @@ def _sweeps(
         row = [panel for panel in row if panel.cells]
         if row:
             rows.append(row)
-            shown[block.title] = [cell for panel in row for cell in (*panel.cells.values(), *panel.base.values())]
+            shown[names_of(block)[0]] = [cell for panel in row for cell in (*panel.cells.values(), *panel.base.values())]
     codes = list(dict.fromkeys(code for row in rows for panel in row for code in panel.languages))
     labels = labels_for(codes, native=native)
     with styled():
         figure = draw_lines(rows, labels, width)
     sentences = [s.replace("Whiskers are", "Ribbons are") for s in cells_sentences(shown) if not s.startswith("▲")]
-    dotted = "Dotted: the untouched backbone." if any(panel.base for row in rows for panel in row) else ""
-    return Drawn(figure, _with_fonts(" ".join(filter(None, [subject, dotted, *sentences])), labels))
+    panels = [panel for row in rows for panel in row]
+    dotted = "Dotted: the untouched backbone." if any(panel.base for panel in panels) else ""
+    unlike = dict.fromkeys(f"{panel.title} ({', '.join(panel.unlike)})" for panel in panels if panel.unlike)
+    if unlike:
+        dotted += f" Not drawn where the runs do not agree on it: {', '.join(unlike)}."
+    return Drawn(figure, _with_fonts(" ".join(filter(None, [subject, dotted.strip(), *sentences])), labels))
 
 
 def _line_panel(block: Block, sweep: Sweep, place: dict[tuple[int, str], int], choice: Choice) -> LinePanel:
@@ -186,19 +212,19 @@ def _line_panel(block: Block, sweep: Sweep, place: dict[tuple[int, str], int], c
         for number, (_, run, variant) in enumerate(sweep.points)
         if (column := place[run, variant], code) in block.cells
     }
-    base = {}
+    base, unlike = {}, []
     for code in codes:
         found = [
             block.cells[place[run, BASE], code]
             for _, run, _ in sweep.points
             if (run, BASE) in place and (place[run, BASE], code) in block.cells
         ]
-        # One line for the backbone, unless the runs do not agree on what it scores.
         if found and all(cell["value"] == found[0]["value"] for cell in found):
             base[code] = found[0]
-    quantity = "judge's rating" if block.unit == "rating" else "%"
-    names = {"acc": block.title, "rating": block.title}
-    return LinePanel(names.get(block.metric, f"{block.title}: {block.name}"), block.unit, quantity, sweep, codes, cells, base)
+        elif found:
+            unlike.append(code)
+    title, quantity = names_of(block)
+    return LinePanel(title, block.unit, quantity, sweep, codes, cells, base, unlike)
 
 
 def _kinds(runs: Sequence[ReportRun]) -> list[Kind]:

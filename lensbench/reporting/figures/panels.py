@@ -11,7 +11,7 @@ from lensbench.languages import languages
 from lensbench.reporting.html.runs import BASE, Column, ReportRun, columns_of
 from lensbench.reporting.html.tables import Block, blocks_of
 
-__all__ = ["Choice", "Panel", "Series", "blocks_for", "by_language", "by_task", "series_of"]
+__all__ = ["Choice", "Kind", "Panel", "Series", "blocks_for", "by_language", "by_task", "mean_blocks", "names_of", "series_of"]
 
 Kind = Literal["generation", "understanding"]
 
@@ -91,15 +91,56 @@ def blocks_for(runs: Sequence[ReportRun], kinds: Sequence[Kind], choice: Choice)
 def by_language(runs: Sequence[ReportRun], kind: Kind, choice: Choice) -> list[Panel]:
     """A panel for each task and metric, languages along x."""
     blocks, columns = blocks_for(runs, (kind,), choice)
+    if kind == "understanding" and not choice.tasks and not choice.metrics:
+        blocks = [*blocks, *mean_blocks(runs, columns)]
     series = series_of(runs, blocks, columns, choice)
     panels = []
     for block in blocks:
         places = _languages(block.languages, choice)
         own = [s for s in series if any((s.column, code) in block.cells for code in places)]
         if own:
-            title, quantity = _names(block)
+            title, quantity = names_of(block)
             panels.append(Panel(title, block.unit, quantity, places, own, block.cells, note=block.note))
     return panels
+
+
+def mean_blocks(runs: Sequence[ReportRun], columns: Sequence[Column]) -> list[Block]:
+    """The averages over the closed tasks of a language, as `results.json` has them, where there are several tasks.
+
+    Runs whose averages are of unlike tasks, rows or protocols stand in blocks of their own.
+    """
+    place = {(column.run, column.variant): number for number, column in enumerate(columns)}
+    found: dict[tuple[Any, ...], Block] = {}
+    for number, run in enumerate(runs):
+        averages = [
+            a for a in run.results.get("averages", ()) if a["over"] == "tasks" and len(a["cells"]) > 1 and not a["source"]
+        ]
+        cells = {(f"{c['task']}/{c['language']}", c["variant"], c["metric"]): c for c in run.results["cells"] if not c["source"]}
+        asked = {
+            key: (about.get("protocol"), str(about.get("rows")).rpartition(":")[2]) for key, about in run.results["tasks"].items()
+        }
+        own = {a["language"]: tuple((name, asked[name]) for name in a["cells"]) for a in averages}
+        for average in averages:
+            key = (average["profile"], average["metric"], tuple(sorted(own.items())))
+            of = list(dict.fromkeys(name.rpartition("/")[0] for name in average["cells"]))
+            block = found.setdefault(
+                key, Block("mean", f"Mean of {len(of)} tasks", average["profile"], average["metric"], "mean", average["unit"])
+            )
+            parts = [cells[name, average["variant"], average["metric"]] for name in average["cells"]]
+            column = place[number, average["variant"]]
+            block.cells[column, average["language"]] = {**average, **_sums(parts), "line": None, "given": ""}
+            block.languages = list(dict.fromkeys([*block.languages, average["language"]]))
+            block.columns = list(dict.fromkeys([*block.columns, column]))
+    return list(found.values())
+
+
+def _sums(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Items asked, planned and without a score in an average's cells together."""
+    states: dict[str, int] = {}
+    for part in parts:
+        for state, count in part["states"].items():
+            states[state] = states.get(state, 0) + count
+    return {name: sum(part[name] for part in parts) for name in ("n", "planned", "failures")} | {"states": states}
 
 
 def by_task(runs: Sequence[ReportRun], choice: Choice) -> list[Panel]:
@@ -185,11 +226,11 @@ def _languages(codes: Sequence[str], choice: Choice) -> list[str]:
     )
 
 
-def _names(block: Block) -> tuple[str, str]:
+def names_of(block: Block) -> tuple[str, str]:
     """Title of the panel and what stands along y."""
     quantity = {"acc": "accuracy (%)", "rating": "judge's rating"}.get(block.metric)
     if quantity is None:
-        quantity = "in the asked language (%)" if block.metric.startswith("lf_") else f"{block.metric} (%)"
+        quantity = "asked language (%)" if block.metric.startswith("lf_") else f"{block.metric} (%)"
     judge = block.name.partition(" · ")[2]
     return f"{block.title} · {judge}" if judge else block.title, quantity
 

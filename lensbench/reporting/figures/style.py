@@ -23,7 +23,7 @@ COLUMN, PAGE = 3.3, 6.8
 FORMATS = ("svg", "pdf", "png")
 
 _DPI = 300
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "font.family": ["DejaVu Sans"],
     "font.size": 7.0,
     "axes.titlesize": 7.5,
@@ -62,7 +62,8 @@ class Slot:
     fill: str
     hatch: str
     marker: str
-    dash: str | tuple[int, tuple[float, ...]]
+    dash: Any
+    """A line style of matplotlib's: a name, or offset and lengths."""
 
     @property
     def hatch_colour(self) -> str:

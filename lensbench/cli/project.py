@@ -1,0 +1,35 @@
+"""`lensbench project`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--variant", metavar="NAME", help="Variant with subspaces; not needed where the run has one.")
+@click.option(
+    "--rows", default="multiq", show_default=True, metavar="NAME", help="Data set of prompts that are parallel across languages."
+)
+@click.option("--data", metavar="SOURCE", help="hub, embedded or a folder; default: the run's.")
+@click.option("--limit", type=click.IntRange(min=2), help="Prompts per language.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, ...")
+def command(run: Path, variant: str | None, rows: str, data: str | None, limit: int | None, device: str) -> None:
+    """Read hidden states of parallel prompts in the subspaces of LENS; `lensbench figure pca` draws them without a model.
+
+    \b
+    Example:
+      lensbench project RUN
+      lensbench figure pca RUN --out pca.pdf
+    """
+    from lensbench.cli.progress import TerminalProgress
+    from lensbench.quiet import quiet_libraries
+    from lensbench.store import RunFolder
+
+    quiet_libraries()
+    from lensbench.pipeline.project import project
+
+    folder = RunFolder.existing(run)
+    click.echo(str(project(folder, variant, TerminalProgress(), rows=rows, data=data, limit=limit, device=device)))
