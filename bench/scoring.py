@@ -33,8 +33,8 @@ TASKS = {
 }
 VARIANTS = {
     # row: (task, profile, first changed block of each variant, items, at most)
-    "8 variants, letters": ("m_mmlu", "lens-paper", [28] * 8, 100, 1.6),
-    "8 variants, continuations": ("xcopa", "lm-eval", [28] * 8, 100, 2.4),
+    "8-variants-letters": ("m_mmlu", "lens-paper", [28] * 8, 100, 1.6),
+    "8-variants-continuations": ("xcopa", "lm-eval", [28] * 8, 100, 2.4),
     "sweep": ("m_mmlu", "lens-paper", list(range(22, 30)), 100, 2.2),
 }
 MEMORY = {"vocabulary": 128_000, "sequences": 16, "tokens": 512, "at most": 0.3}
@@ -293,10 +293,7 @@ def main() -> int:
             "python": platform.python_version(), "backbone": options.backbone, "rounds": options.rounds,
         }  # fmt: skip
         print(json.dumps(machine))
-        print(
-            HEAD,
-            flush=True,
-        )
+        print(HEAD, flush=True)
         table = []
         for row in wanted:
             if row == "memory":
