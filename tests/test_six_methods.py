@@ -17,7 +17,7 @@ from lensbench.backbones.load import load_backbone
 from lensbench.backbones.resolve import find_checkpoint
 from lensbench.methods import load_method
 
-pytestmark = [pytest.mark.slow, pytest.mark.real]
+pytestmark = [pytest.mark.slow, pytest.mark.real, pytest.mark.timeout(3600)]
 
 METHODS = ("xsft", "xsft-full", "qalign", "sdrrl", "incline", "lens")
 CONFIG = Path(__file__).parents[1] / "bench" / "six-methods.yaml"
