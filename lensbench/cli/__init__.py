@@ -26,6 +26,7 @@ _COMMANDS = {
     "report": ("lensbench.cli.report", "Write one HTML file: tables, figures and every item of one or several runs."),
     "figure": ("lensbench.cli.figure", "Draw a figure for a paper: bars per language, sweeps, matrices, hidden states."),
     "project": ("lensbench.cli.project", "Read hidden states in the subspaces of LENS, for `figure pca`."),
+    "table": ("lensbench.cli.table", "Make a paper's table of runs: Markdown, LaTeX, CSV or HTML."),
     "results": ("lensbench.cli.results", "Write the items and cells of a run as Parquet files."),
     "ls": ("lensbench.cli.ls", "List methods, backbones, tasks, languages, profiles or judges."),
     "tasks": ("lensbench.cli.tasks", "Validate, describe or export tasks."),

@@ -1,0 +1,54 @@
+"""Run folders as the tables read them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lensbench.errors import RunError, UsageError
+from lensbench.pipeline.report import current_results
+from lensbench.reporting.html import name_runs
+from lensbench.reporting.tables import TableRun
+from lensbench.store import RunFolder
+
+__all__ = ["table_runs"]
+
+
+def table_runs(paths: Sequence[Path]) -> list[TableRun]:
+    """Runs, as far as they got.
+
+    Raises:
+        UsageError: no run at a path, the same folder twice, or a run that has nothing to show yet.
+        RunError: its files cannot be read.
+    """
+    resolved = [path.resolve() for path in paths]
+    twice = next((path for number, path in enumerate(paths) if resolved[number] in resolved[:number]), None)
+    if twice is not None:
+        raise UsageError(f"{twice} is named twice", "Name every run once.")
+    return [_table_run(path, label) for path, label in zip(paths, name_runs(paths), strict=True)]
+
+
+def _table_run(path: Path, label: str) -> TableRun:
+    folder = RunFolder.existing(path)
+    if not folder.has("results.json") and not folder.has("variants.json"):
+        raise UsageError(f"{path} has no numbers yet: it has not begun to score", "Give its command again to go on.")
+    results = current_results(folder)
+    cards = {name: folder.enhancement(name) / "card.json" for name in results["variants"]}
+    return TableRun(
+        str(path),
+        label,
+        results,
+        folder.read_json("run.json").get("spec", {}),
+        folder.read_json("provenance.json").get("starts", []) if folder.has("provenance.json") else [],
+        {name: _card(card) for name, card in cards.items() if card.is_file()},
+    )
+
+
+def _card(path: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RunError(f"{path}: not readable as JSON ({error})", "Remove the folder and run again to fit anew.") from None
+    return found

@@ -1,0 +1,67 @@
+"""From a spec and runs to text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from lensbench.errors import unknown_name
+from lensbench.reporting.published import load_published
+from lensbench.reporting.tables.beside import check_paper_backbone
+from lensbench.reporting.tables.cost import cost_table
+from lensbench.reporting.tables.csv_file import write_csv
+from lensbench.reporting.tables.gather import Choice
+from lensbench.reporting.tables.html_page import write_html
+from lensbench.reporting.tables.latex import write_latex
+from lensbench.reporting.tables.markdown import write_markdown
+from lensbench.reporting.tables.model import Table
+from lensbench.reporting.tables.runs import TableRun
+from lensbench.reporting.tables.schema import CostTable, ScoreTable, TableSpec
+from lensbench.reporting.tables.scores import score_table
+from lensbench.reporting.tables.settings import settings_table
+
+__all__ = ["FORMATS", "build_table", "render_table"]
+
+FORMATS: dict[str, Callable[..., str]] = {"md": write_markdown, "latex": write_latex, "csv": write_csv, "html": write_html}
+"""Name -> writer."""
+
+
+def build_table(
+    spec: TableSpec,
+    runs: Sequence[TableRun],
+    *,
+    choice: Choice | None = None,
+    published: bool = False,
+    paper_backbone: str | None = None,
+) -> Table:
+    """The table of a spec.
+
+    Args:
+        published: Whether to set the numbers against those of the papers that the spec names.
+        paper_backbone: The papers' backbone, where it is not to be the run's own.
+
+    Raises:
+        UsageError: what the spec asks for cannot be had from these runs, or a name is not known.
+    """
+    papers = [load_published(name) for name in spec.published] if published else []
+    if published:
+        check_paper_backbone(papers, paper_backbone)
+    if isinstance(spec, ScoreTable):
+        return score_table(spec, runs, choice or Choice(), papers, paper_backbone)
+    if isinstance(spec, CostTable):
+        return cost_table(spec, runs, papers, paper_backbone)
+    return settings_table(spec, runs, papers, paper_backbone)
+
+
+def render_table(table: Table, format: str, *, intervals: bool = False) -> str:
+    """The table as text.
+
+    Args:
+        format: One of `FORMATS`.
+        intervals: Show interval, items and failures in every cell.
+
+    Raises:
+        UsageError: unknown format, with the nearest.
+    """
+    if format not in FORMATS:
+        raise unknown_name("format", format, FORMATS)
+    return FORMATS[format](table, intervals=intervals)

@@ -1,0 +1,161 @@
+"""Score tables: blocks of runs become sections of cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lensbench.reporting.published import Published
+from lensbench.reporting.tables.beside import Comparison, compare_block
+from lensbench.reporting.tables.gather import Block, Choice, Entry, gather
+from lensbench.reporting.tables.model import Cell, Column, Notes, Row, Section, Table, missing
+from lensbench.reporting.tables.numbers import Units
+from lensbench.reporting.tables.runs import BASE, TableRun
+from lensbench.reporting.tables.schema import Emphasis, Measure, ScoreTable
+from lensbench.reporting.tables.slots import Number, Slot, number_of, slots_of
+from lensbench.reporting.tables.words import caption_of, detectable_remark, provenance_remarks
+
+__all__ = ["score_table"]
+
+
+def score_table(
+    spec: ScoreTable,
+    runs: Sequence[TableRun],
+    choice: Choice,
+    published: Sequence[Published] = (),
+    paper_backbone: str | None = None,
+) -> Table:
+    """A table of scores.
+
+    Args:
+        published: Papers to set the numbers against.
+        paper_backbone: The papers' backbone, where it is not to be the run's own.
+
+    Raises:
+        UsageError: see `gather`.
+    """
+    blocks, warnings = gather(spec, runs, choice)
+    notes = Notes()
+    sections: list[Section] = []
+    beside: list[Section] = []
+    for block in blocks:
+        measures = [m for m in spec.measures if not m.optional or any(place[0] == m.id for place in block.asked)]
+        comparison = compare_block(spec, block, measures, published, paper_backbone, notes)
+        sections += _sections(spec, block, measures, notes, comparison)
+        beside += comparison.sections
+    return Table(
+        name=spec.table,
+        title=spec.title,
+        caption=caption_of(spec, blocks),
+        sections=[*sections, *beside],
+        notes=notes,
+        warnings=warnings,
+        remarks=provenance_remarks(blocks),
+    )
+
+
+def _sections(
+    spec: ScoreTable, block: Block, measures: Sequence[Measure], notes: Notes, comparison: Comparison
+) -> list[Section]:
+    if spec.columns == "measures":
+        slots = slots_of(spec, block, measures)
+        return [_section(spec, block, block.title, slots, notes, comparison, grouped=True)]
+    return [
+        _section(
+            spec, block, f"{measure.title}, {block.title}", slots_of(spec, block, [measure]), notes, comparison, grouped=False
+        )
+        for measure in measures
+    ]
+
+
+def _section(
+    spec: ScoreTable, block: Block, title: str, slots: Sequence[Slot], notes: Notes, comparison: Comparison, *, grouped: bool
+) -> Section:
+    numbers = [[number_of(spec, entry, slot) for slot in slots] for entry in block.entries]
+    styles = [_styles(spec, block.entries, [row[column] for row in numbers]) for column in range(len(slots))]
+    rows = [
+        Row(
+            entry.label,
+            tuple(
+                _cell(spec, entry, slot, number, styles[column][row], title, notes, comparison)
+                for column, (slot, number) in enumerate(zip(slots, numbers[row], strict=True))
+            ),
+        )
+        for row, entry in enumerate(block.entries)
+    ]
+    remarks = [*([block.note] if block.note else []), *detectable_remark(spec, slots, numbers)]
+    columns = [Column(slot.title, slot.group if grouped else "") for slot in slots]
+    return Section(title, columns, rows, "", remarks)
+
+
+def _cell(
+    spec: ScoreTable, entry: Entry, slot: Slot, number: Number, style: str, title: str, notes: Notes, comparison: Comparison
+) -> Cell:
+    fields: dict[str, Any] = {
+        "section": title, "row": entry.label, "variant": entry.variant, "column": slot.group, "language": slot.language,
+        "average": slot.mean, "shown": "", "value": None, "unit": "", "low": None, "high": None, "delta": None,
+        "delta_low": None, "delta_high": None, "p_holm": None, "n": number.n, "failures": number.failures, "style": "none",
+        "note": "",
+        **comparison.fields(entry, slot),
+    }  # fmt: skip
+    if number.why or number.value is None:
+        return missing(notes, number.why, fields)
+    units = Units(number.unit, spec.digits)
+    significant = number.p_holm is not None and number.p_holm < spec.significant
+    delta = "" if number.delta is None else units.signed(number.delta)
+    numbered = []
+    if number.failures:
+        numbered.append(notes.number(f"{entry.label}, {slot.name}: {number.failures} of {number.n} without a score ({number.states})"))
+    if number.planned is not None and number.n is not None and number.n < number.planned:
+        numbered.append(notes.number(f"unfinished: {number.n} of {number.planned}"))
+    if slot.mean and number.low is None:
+        numbered.append(notes.number("a plain mean of the numbers shown; the run has no interval of it"))
+    fields |= {
+        "shown": units.text(number.value), "unit": units.name, "style": style, "p_holm": number.p_holm,
+        **{key: units.scaled(getattr(number, key)) for key in ("value", "low", "high", "delta", "delta_low", "delta_high")},
+        "note": "; ".join(notes.texts()[n - 1] for n in numbered),
+    }  # fmt: skip
+    return Cell(
+        units.text(number.value),
+        style,
+        _change(units, number.delta),
+        delta,
+        significant,
+        _details(units, number),
+        tuple(numbered),
+        fields,
+    )
+
+
+def _change(units: Units, delta: float | None) -> Any:
+    if delta is None:
+        return ""
+    shown = units.signed(delta)
+    return "better" if shown.startswith("+") else "worse" if shown.startswith("−") else "same"
+
+
+def _details(units: Units, number: Number) -> str:
+    parts = [units.range(number.low, number.high)]
+    if number.delta_low is not None:
+        parts.append(f"Δ {units.range(number.delta_low, number.delta_high, sign=True)}")
+    if number.n is not None:
+        parts.append(f"n {number.n}")
+    if number.failures:
+        parts.append(f"{number.failures} without a score")
+    return ", ".join(part for part in parts if part)
+
+
+def _styles(spec: ScoreTable, entries: Sequence[Entry], numbers: Sequence[Number]) -> list[str]:
+    """The style of every row in one column. What prints alike is marked alike; where all print alike nothing is marked."""
+    emphasis: Emphasis = spec.emphasis
+    printed = [
+        None
+        if number.value is None or number.why or (emphasis.over == "enhanced" and entry.variant == BASE)
+        else float(Units(number.unit, spec.digits).text(number.value).replace("−", "-"))
+        for entry, number in zip(entries, numbers, strict=True)
+    ]
+    ranked = sorted({value for value in printed if value is not None}, reverse=True)
+    if len(ranked) < 2:
+        return ["none"] * len(printed)
+    by_value = {ranked[0]: emphasis.best, ranked[1]: emphasis.second}
+    return ["none" if value is None else by_value.get(value, "none") for value in printed]
