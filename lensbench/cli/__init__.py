@@ -30,6 +30,7 @@ _COMMANDS = {
     "results": ("lensbench.cli.results", "Write the items and cells of a run as Parquet files."),
     "ls": ("lensbench.cli.ls", "List methods, backbones, tasks, languages, profiles or judges."),
     "tasks": ("lensbench.cli.tasks", "Validate, describe or export tasks."),
+    "import-lm-eval": ("lensbench.cli.import_lm_eval", "Turn results of lm-evaluation-harness into a run."),
     "data": ("lensbench.cli.data", "Turn original release files into a data folder."),
     "doctor": ("lensbench.cli.doctor", "Check what this machine has and what is missing."),
 }

@@ -42,6 +42,7 @@ def command(kind: str, runs: tuple[Path, ...], out: Path, width: str, **options:
       lensbench figure ablation RUN_A RUN_B RUN_C --by push_strength.zh --out ablation.pdf
       lensbench figure matrix RUN --task multiq --out matrix.png
     """
+    from lensbench.pipeline.as_runs import as_runs
     from lensbench.pipeline.report import report_run
     from lensbench.reporting import figures
     from lensbench.reporting.figures.style import format_of
@@ -49,6 +50,7 @@ def command(kind: str, runs: tuple[Path, ...], out: Path, width: str, **options:
     from lensbench.store import RunFolder
 
     format_of(out)
+    runs = tuple(as_runs(runs))
     wide = {"auto": None, "column": figures.COLUMN, "page": figures.PAGE}[width]
     read = [report_run(RunFolder.existing(path), label) for path, label in zip(runs, name_runs(runs), strict=True)]
     drawn = _DRAW[kind](read, options, {"native": options["native"], "width": wide})

@@ -25,11 +25,18 @@ def command(runs: tuple[Path, ...], target: Path | None, figures: tuple[Path, ..
       lensbench report RUN_A RUN_B --html report.html
     """
     from lensbench.errors import UsageError
+    from lensbench.pipeline.as_runs import as_runs
     from lensbench.pipeline.report import write_comparison
     from lensbench.reporting.html import Figure
 
-    if target is None and len(runs) > 1:
-        raise UsageError("several runs, and no file to write", "Example: --html report.html")
+    given, runs = runs, tuple(as_runs(runs))
+    if target is None and (len(runs) > 1 or runs != given):
+        raise UsageError(
+            "several runs, or results of lm-eval, and no file to write"
+            if runs != given
+            else "several runs, and no file to write",
+            "Example: --html report.html",
+        )
     target = target or runs[0] / "report.html"
     shown = []
     for figure in figures:

@@ -39,7 +39,11 @@ def _content(folder: RunFolder, about: dict[str, Any], numbers: Summary) -> dict
     return {
         "lensbench": __version__,
         **head,
-        "cells": [cell.as_dict() for cell in numbers.cells],
+        # Numbers that came without items (see pipeline/import_lm_eval.py) cannot be made again.
+        "cells": [
+            *(cell.as_dict() for cell in numbers.cells),
+            *(folder.read_json("given_cells.json") if folder.has("given_cells.json") else ()),
+        ],
         "averages": [entry.as_dict() for entry in numbers.averages],
         "unnamed": numbers.unnamed,
         "matrices": answered_by_task(folder),

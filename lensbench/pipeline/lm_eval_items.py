@@ -1,0 +1,136 @@
+"""Samples of lm-eval as records of a run, and its bare numbers as cells."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lensbench.data.rows import row_hash
+from lensbench.pipeline.summarise import Cell
+from lensbench.store.lm_eval_reading import LmEvalSample, LmEvalTask
+from lensbench.tasks.lm_eval_names import NamedTask
+
+__all__ = ["Asked", "given_cells", "item_record", "score_record", "share_metrics"]
+
+_PROFILE = "lm-eval"
+_Z = 1.959963984540054
+_INVALID = "[invalid]"
+"""What lm-eval's filters leave of a text they find no answer in."""
+_ROUNDING = 1e-6
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One task of one model, at its place in the run."""
+
+    variant: str
+    place: NamedTask
+    task: LmEvalTask
+
+
+def share_metrics(task: LmEvalTask) -> tuple[list[str], list[str]]:
+    """The metrics (`METRIC,FILTER`) that are a number from 0 to 1 on every item that has one, and those that are not."""
+    names = list(dict.fromkeys(name for sample in task.samples or () for name in sample.metrics))
+    shares = [
+        name for name in names
+        if all(_is_share(v) or _is_missing(v) for s in task.samples or () if (v := s.metrics.get(name)) is not None)
+    ]  # fmt: skip
+    return shares, [name for name in names if name not in shares]
+
+
+def item_record(asked: Asked, sample: LmEvalSample) -> dict[str, Any]:
+    """The question; equal keys are the same document, prompt and target."""
+    return {
+        "key": row_hash([_PROFILE, asked.task.name, sample.doc_id, *sample.hashes]),
+        "task": asked.place.task, "language": asked.place.language, "profile": _PROFILE, "doc_id": sample.doc_id,
+        "row": sample.hashes[0], "doc": sample.doc, "requests": sample.requests, "gold": sample.target,
+        **({} if sample.answers else {"turns": [sample.requests[0][0]]}),
+    }  # fmt: skip
+
+
+def score_record(asked: Asked, sample: LmEvalSample, item: str, metrics: Sequence[str]) -> dict[str, Any]:
+    """What the model made of it. The state says what lm-eval's number rests on:
+
+    `ok`: log-likelihoods. `generated`: a text that the filters found an answer in. `no_match`: one they found none in; lm-eval
+    counts it as wrong, and so does the mean. `not_finite`: a log-likelihood or metric that is no number; it has no score.
+    """
+    found = {name: sample.metrics.get(name) for name in metrics}
+    # lm-eval asks each choice a second time, without the question, for this metric.
+    half = any(name.startswith("acc_mutual_info,") for name in sample.metrics)
+    answers = sample.answers[: len(sample.answers) // 2] if half else sample.answers
+    if not all(math.isfinite(ll) for ll, _ in answers) or any(_is_missing(value) for value in found.values()):
+        state = "not_finite"
+    elif answers:
+        state = "ok"
+    else:
+        state = "no_match" if _INVALID in sample.texts.values() else "generated"
+    return {
+        "key": row_hash([item, asked.variant]), "item": item, "variant": asked.variant, "task": asked.place.task,
+        "language": asked.place.language, "profile": _PROFILE, "state": state,
+        "metrics": {} if state == "not_finite" else {_metric(n): float(v) for n, v in found.items() if v is not None},
+        "loglikelihoods": [ll if math.isfinite(ll) else None for ll, _ in answers], "greedy": [greedy for _, greedy in answers],
+        "tokens": [], **({"texts": sample.texts} if sample.texts else {}),
+    }  # fmt: skip
+
+
+def given_cells(asked: Sequence[Asked], tasks: Mapping[str, Mapping[str, Any]], notes: list[str]) -> list[dict[str, Any]]:
+    """Cells of tasks without samples, with lm-eval's numbers and 1.96 of its standard errors to both sides.
+
+    Notes them, and every mean of samples that is not lm-eval's number.
+    """
+    cells = []
+    for one in asked:
+        where = f"{one.place.task}/{one.place.language}"
+        numbers = {name: value for name, value in one.task.numbers.items() if "_stderr," not in name}
+        if one.task.samples is None:
+            shares = {name: value for name, value in numbers.items() if 0 <= value <= 1}
+            cells += [_given(one, name, value, tasks[where]) for name, value in shares.items()]
+            told = f"items of {one.variant} on {where}: no samples were logged; lm-eval's numbers stand without differences"
+            left = [name for name in numbers if name not in shares]
+            notes.append(told + (f"; {', '.join(left)} left out (no share)" if left else ""))
+            continue
+        for name in share_metrics(one.task)[0]:
+            values = [s.metrics[name] for s in one.task.samples if s.metrics.get(name) is not None]
+            mean = float(np.mean(values)) if values else math.nan
+            if name in numbers and not abs(mean - numbers[name]) <= _ROUNDING:
+                notes.append(
+                    f"lm-eval's own {name} of {one.variant} on {where}: it gives {numbers[name]:.4f}, the mean of its samples is "
+                    f"{mean:.4f}, which is shown"
+                )
+    return cells
+
+
+def _given(one: Asked, name: str, value: float, about: Mapping[str, Any]) -> dict[str, Any]:
+    metric, _, kept = name.partition(",")
+    error = one.task.numbers.get(f"{metric}_stderr,{kept}")
+    known = error is not None and math.isfinite(error)
+    spread = _Z * error if known and error is not None else 0.0
+    parts = (
+        f"{one.place.task}:{one.place.language}", f"v{one.task.version}", f"p:{_PROFILE}:{about['protocol']}",
+        f"n:{one.task.planned}", f"m:{_metric(name)}", f"variant:{one.variant}", "given by lm-eval, without items",
+    )  # fmt: skip
+    cell = Cell(
+        one.place.task, one.place.language, _PROFILE, one.variant, _metric(name), "share", "", value=value, n=one.task.planned,
+        failures=0, low=max(0.0, value - spread) if known else None, high=min(1.0, value + spread) if known else None, delta=None,
+        delta_low=None, delta_high=None, signature="|".join(parts), states={"without_items": one.task.planned},
+        planned=one.task.planned, picks=(), clusters=0, test=None, p_value=None, p_holm=None, smallest_detectable=None,
+    )  # fmt: skip
+    return {**cell.as_dict(), "given": "lm-eval"}
+
+
+def _metric(name: str) -> str:
+    """`acc,none` is `acc`; a filter that does something is part of the name."""
+    metric, _, kept = name.partition(",")
+    return metric if kept == "none" else f"{metric}:{kept}"
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, int | float) and 0 <= value <= 1
+
+
+def _is_missing(value: Any) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
