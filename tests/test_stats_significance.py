@@ -145,3 +145,21 @@ def test_where_nothing_differed_something_is_still_known() -> None:
     assert mcnemar_exact(wins, 0) < 0.05 and 0.2 < effect < 0.4
     assert detectable_share(3, 0.0) is None and detectable_share(0, 0.5) is None
     assert detectable_mean(0.0) is None and detectable_mean(float("nan")) is None
+
+
+def test_weights_of_cells_count_in_the_test() -> None:
+    rng = np.random.default_rng(12)
+    cells = np.repeat([0, 1], [20, 60])
+    differences = np.where(cells == 0, rng.normal(0.8, 1, 80), rng.normal(-0.3, 1, 80))
+    weights = np.array([0.9, 0.1])
+    parts = np.where(cells == 0, differences / 20 * 0.9, differences / 60 * 0.1)
+    flipped = np.abs(np.where(rng.random((20_000, 80)) < 0.5, -1, 1) @ parts)
+    found = sign_flip(differences[None], np.arange(80), cells=cells, weights=weights)[0]
+    assert found == pytest.approx(np.mean(flipped >= abs(parts.sum())), abs=0.01)
+    alike = sign_flip(differences[None], np.arange(80), cells=cells)[0]
+    assert abs(alike - found) > 0.03, "weights that do not matter would test nothing"
+
+
+def test_no_p_value_is_zero() -> None:
+    # The observed signs are one of the patterns.
+    assert sign_flip(np.ones((1, 200)), np.arange(200), draws=999)[0] == 1 / 1000
