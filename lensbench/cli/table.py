@@ -14,7 +14,7 @@ import click
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write a file instead of printing.")
 @click.option("--intervals", is_flag=True, help="Also interval, number of items and failures in every cell.")
 @click.option("--published", is_flag=True, help="Set the numbers against those the papers print.")
-@click.option("--paper-backbone", metavar="NAME", help="With --published: which of the paper's backbones. Default: the run's own.")
+@click.option("--paper-backbone", metavar="NAME", help="With --published: which of the paper's. Default: the run's own.")
 @click.option("--judge", metavar="NAME", help="Whose ratings, where a run has several judges'.")
 @click.option("--identifier", metavar="NAME", help="Whose labels, where a run has several identifiers'.")
 @click.option("--profile", metavar="NAME", help="Which profile, where runs were asked under several.")

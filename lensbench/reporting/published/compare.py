@@ -24,8 +24,8 @@ class Beside:
         paper: As printed, in percent or points of the judge's scale.
         table: Number of the table in the paper, where known.
         difference: Ours less the paper's, in the same units; None where they are not comparable or we have none.
-        verdict: "within the interval" (of ours, with half a unit of the paper's last digit), "explained", "open", "not comparable"
-            or "no number here".
+        verdict: "within the interval" (of ours, give or take half a unit of the paper's last digit), "explained", "open",
+            "not comparable" or "no number here".
         reasons: What the run's provenance says. For a number within the interval they are told too: it may be there by chance.
         note: What is known of the printed number.
     """

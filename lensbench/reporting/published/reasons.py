@@ -8,7 +8,7 @@ from typing import Any
 from lensbench.reporting.published.facts import CellFacts, RunFacts
 from lensbench.reporting.published.schema import Published, PublishedColumn
 
-__all__ = ["incomparable", "matching_backbone", "reasons", "same_setting"]
+__all__ = ["incomparable", "matching_backbone", "reasons", "same_setting", "shown_setting"]
 
 
 def matching_backbone(published: Published, run: RunFacts, wanted: str | None = None) -> tuple[str, str | None]:
@@ -100,8 +100,10 @@ def _fit(facts: CellFacts, settings: Mapping[str, Any]) -> Iterator[str]:
         return
     for key, theirs in settings.items():
         ours = facts.config.get(key)
-        if not same_setting(ours, theirs, facts.run.targets):
-            yield f"other settings: {key} {_shown(ours)}, the paper's {_shown(theirs)}"
+        if key not in facts.config:
+            yield f"other settings: {key} is not recorded, the paper's is {shown_setting(theirs)}"
+        elif not same_setting(ours, theirs, facts.run.targets):
+            yield f"other settings: {key} {shown_setting(ours)}, the paper's {shown_setting(theirs)}"
     if any(" from embedded " in line for line in facts.learned_from):
         yield "other training data: the embedded set"
     if facts.remark:
@@ -117,9 +119,14 @@ def same_setting(ours: Any, theirs: Any, targets: tuple[str, ...]) -> bool:
     return bool(ours == theirs)
 
 
-def _shown(value: Any) -> str:
+def shown_setting(value: Any) -> str:
+    """A configuration value in words: `zh 1, ja 0.6` for a mapping, "none" for null."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {item:g}" if isinstance(item, (int, float)) else f"{key} {item}" for key, item in value.items())
+        return ", ".join(f"{key} {shown_setting(item)}" for key, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(shown_setting, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:g}"
-    return "unknown" if value is None else str(value)
+    return "none" if value is None else str(value)

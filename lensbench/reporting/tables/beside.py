@@ -78,11 +78,9 @@ def compare_block(
                 comparison.by_cell.setdefault((id(entry), slot), {}).update(_fields(name, found))
                 rows.append(_row(spec, entry, slot, number, found, notes))
         if rows:
-            comparison.sections.append(
-                Section(
-                    f"Beside {paper.title}: {block.title}", _COLUMNS, rows, "", _remarks(paper, block, verdicts, own), in_csv=False
-                )
-            )
+            remarks = _remarks(paper, block, verdicts, own)
+            title = f"Beside {paper.title}: {block.title}"
+            comparison.sections.append(Section(title, _COLUMNS, rows, "", remarks, in_csv=False))
     return comparison
 
 
@@ -156,9 +154,9 @@ def _remarks(paper: Published, block: Block, verdicts: Counter[str], wanted: str
     tables = sorted({t for table in paper.scores if (t := table.tables.get(key)) is not None})
     counts = ", ".join(f"{verdicts[name]} {name}" for name in (WITHIN, EXPLAINED, OPEN, UNLIKE, NO_VALUE) if verdicts[name])
     remarks = [
-        f"{verdicts.total()} printed numbers: {counts}. \"Within the interval\" means that the printed number lies in the 95% "
-        "interval of ours; what else is unlike is listed all the same, since it may lie there by chance. \"Explained\" means that "
-        "the run's provenance gives the reasons noted, \"open\" that it gives none."
+        f"{verdicts.total()} printed numbers: {counts}. Within the interval: the printed number lies in the 95% interval of ours; "
+        "what is unlike is noted all the same, since it may lie there by chance. Explained: the run's provenance gives the reasons "
+        "noted. Open: it gives none."
     ]
     where = f", Table {' and '.join(map(str, tables))}" if tables else ""
     remarks.append(f"Set against {paper.backbones[key].title} of {paper.source}{where}.")

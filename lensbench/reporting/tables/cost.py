@@ -61,7 +61,7 @@ def cost_table(
     for paper in published:
         if paper.costs is not None:
             sections += [_beside(spec, group, paper, paper_backbone, notes) for group in groups.values()]
-    caption = [f"{spec.title}.", spec.about, *([f"After {spec.like}."] if spec.like else [])]
+    caption = [spec.about, *([f"After {spec.like}."] if spec.like else [])]
     caption.append("Time is wall time of one fit, trained is the share of the parameters that change.")
     return Table(spec.table, spec.title, caption, sections, notes, warnings, remarks)
 
@@ -151,7 +151,7 @@ def _compared(
         backbone = f"other backbone: {run.backbone}, the paper's is {paper.backbones[costs.backbone].title}"
     unlike = _unlike_fit(run, variant, paper, costs.targets)
     why = [*([backbone] if backbone else []), *unlike]
-    found = []
+    found: list[tuple[Cell, ...]] = []
     machines = " and ".join(run.machines) or "a machine that is not recorded"
     same_machine = len(run.machines) == 1 and any(name in run.machines[0] for name in costs.machine.names)
     timing = [*why, *([] if same_machine else [f"other machine: {machines}, the paper's is {costs.machine.title}"])]

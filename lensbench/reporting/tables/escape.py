@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from lensbench.reporting.html.text import plain, visible
 
-__all__ = ["csv_text", "html_text", "latex", "markdown", "one_line"]
+__all__ = ["csv_text", "html_text", "latex", "markdown", "one_line", "paragraph"]
 
 _BREAKS = re.compile("[\t\n]")
 
@@ -21,18 +21,24 @@ def one_line(text: str) -> str:
     return _BREAKS.sub(lambda match: f"U+{ord(match[0]):04X}", plain(text))
 
 
-_MARKDOWN = re.compile(r"[\\`*_{}\[\]()#|~$^!=]")
-_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;", ":": "&#58;"}
-"""`@` and `:` would make addresses into links on some sites."""
+_MARKDOWN = re.compile(r"[\\`*_{}\[\]#|~$]")
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;"}
+# Some sites make addresses into links, also without any mark of a link.
+_ADDRESS = re.compile(r"(?i)(?<=www)\.|:(?=//)|(?<=mailto):|(?<=xmpp):")
+_BLOCK = re.compile(r"^(\s*)([-+=]|\d+(?=[.)]))([.)]?)")
+"""What would begin a list or a rule where it begins a paragraph."""
 
 
 def markdown(text: str) -> str:
-    """For a cell of a table, or a paragraph."""
+    """For a cell of a table, or inside a line."""
     text = _MARKDOWN.sub(r"\\\g<0>", one_line(text))
-    text = re.sub("[&<>@:]", lambda match: _ENTITIES[match[0]], text)
-    text = re.sub(r"(?i)www\.", lambda match: match[0][:3] + "&#46;", text)
-    # What would begin a list or a rule, at the start of a paragraph.
-    return re.sub(r"^(\s*)(\d*)([-+.])", r"\1\2\\\3", text)
+    text = re.sub("[&<>@]", lambda match: _ENTITIES[match[0]], text)
+    return _ADDRESS.sub(lambda match: f"&#{ord(match[0])};", text)
+
+
+def paragraph(text: str) -> str:
+    """For a paragraph of Markdown of its own."""
+    return _BLOCK.sub(lambda m: f"{m[1]}{m[2]}\\{m[3]}" if m[3] else f"{m[1]}\\{m[2]}", markdown(text))
 
 
 _LATEX = {

@@ -138,9 +138,7 @@ def _chosen_profiles(spec: ScoreTable, runs: Sequence[TableRun], choice: Choice)
     return measures
 
 
-def _cells_of(
-    run: TableRun, measures: Sequence[Measure], choice: Choice
-) -> Iterator[tuple[Place, dict[str, Mapping[str, Any]]]]:
+def _cells_of(run: TableRun, measures: Sequence[Measure], choice: Choice) -> Iterator[tuple[Place, dict[str, Mapping[str, Any]]]]:
     """(place, variant -> cell) for every place of the table the run has."""
     for measure in measures:
         for language in measure_languages(measure, run.targets):

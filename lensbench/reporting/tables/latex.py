@@ -12,6 +12,8 @@ __all__ = ["write_latex"]
 
 _HEAD = r"""% Needs \usepackage[T1]{fontenc}, \usepackage{booktabs} and \usepackage{graphicx}."""
 _SYMBOLS = {"better": r"\ensuremath{\uparrow}", "worse": r"\ensuremath{\downarrow}", "same": r"\ensuremath{=}"}
+_LONGEST = 36
+"""Rows of one floating table."""
 # Only a table wider than the text is made smaller.
 _FIT = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 
@@ -19,14 +21,28 @@ _FIT = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 def write_latex(table: Table, *, intervals: bool) -> str:
     parts = [_HEAD]
     texts = table.notes.texts()
-    for number, section in enumerate(table.sections):
-        last = number == len(table.sections) - 1
+    sections = [part for section in table.sections for part in _pages(section)]
+    for number, section in enumerate(sections):
+        last = number == len(sections) - 1
         parts += _section(table, section, number, intervals, texts, table.remarks if last else [])
     return "\n".join(parts) + "\n"
 
 
+def _pages(section: Section) -> list[Section]:
+    """A floating table does not break over pages; a long section becomes several."""
+    starts = range(0, max(len(section.rows), 1), _LONGEST)
+    return [
+        Section(
+            f"{section.title} (continued)" if start else section.title, section.columns, section.rows[start : start + _LONGEST],
+            section.head, [] if start else section.remarks,
+        )
+        for start in starts
+    ]  # fmt: skip
+
+
 def _section(table: Table, section: Section, number: int, intervals: bool, notes: list[str], remarks: list[str]) -> list[str]:
-    caption = [f"{section.title}.", *(table.caption if number == 0 else []), *section.remarks]
+    head = [f"{table.title}.", *table.caption] if number == 0 else []
+    caption = [*head, f"{section.title}.", *section.remarks]
     alignment = "l" + "".join("r" if column.align == "right" else "l" for column in section.columns)
     lines = [
         r"\begin{table}[tbp]",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lensbench.reporting.tables.escape import markdown
+from lensbench.reporting.tables.escape import markdown, paragraph
 from lensbench.reporting.tables.marks import note_mark, symbol
 from lensbench.reporting.tables.model import Cell, Section, Table
 
@@ -12,13 +12,13 @@ __all__ = ["write_markdown"]
 def write_markdown(table: Table, *, intervals: bool) -> str:
     parts = [f"# {markdown(table.title)}", ""]
     parts += [line for warning in table.warnings for line in (f"**! {markdown(warning)}**", "")]
-    parts += [markdown(" ".join(table.caption)), ""]
+    parts += [paragraph(" ".join(table.caption)), ""]
     for section in table.sections:
         parts += _section(section, intervals)
     texts = table.notes.texts()
     parts += [f"<sup>{note_mark(number)}</sup> {markdown(text)}<br>" for number, text in enumerate(texts, start=1)]
     parts += [""] if texts else []
-    parts += [line for remark in table.remarks for line in (f"- {markdown(remark)}",)]
+    parts += [f"- {paragraph(remark)}" for remark in table.remarks]
     return "\n".join(parts).rstrip("\n") + "\n"
 
 
@@ -30,7 +30,7 @@ def _section(section: Section, intervals: bool) -> list[str]:
     lines.append(_line([":---", *("---:" if column.align == "right" else ":---" for column in section.columns)]))
     lines += [_line([markdown(row.label), *(_cell(cell, intervals) for cell in row.cells)]) for row in section.rows]
     lines.append("")
-    lines += [line for remark in section.remarks for line in (markdown(remark), "")]
+    lines += [line for remark in section.remarks for line in (paragraph(remark), "")]
     return lines
 
 

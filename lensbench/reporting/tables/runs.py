@@ -88,7 +88,8 @@ class TableRun:
     def config(self, variant: str) -> dict[str, Any]:
         """The method's configuration, with blocks counted from the end resolved where the card says which they are."""
         card = self.cards.get(variant, {})
-        chosen = next((m for m in self.spec.get("methods", ()) if m.get("method") == self.method(variant)), {})
+        methods: Sequence[Mapping[str, Any]] = self.spec.get("methods", ())
+        chosen = next((m for m in methods if m.get("method") == self.method(variant)), {})
         config = dict(card.get("config") or chosen.get("config") or {})
         first = card.get("first_changed_layer")
         if isinstance(config.get("start_layer"), str) and isinstance(first, int):

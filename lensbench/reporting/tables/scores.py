@@ -7,7 +7,7 @@ from typing import Any
 
 from lensbench.reporting.published import Published
 from lensbench.reporting.tables.beside import Comparison, compare_block
-from lensbench.reporting.tables.gather import Block, Choice, Entry, gather
+from lensbench.reporting.tables.gather import Block, Choice, Entry, backbone_title, gather
 from lensbench.reporting.tables.model import Cell, Column, Notes, Row, Section, Table, missing
 from lensbench.reporting.tables.numbers import Units
 from lensbench.reporting.tables.runs import BASE, TableRun
@@ -40,9 +40,10 @@ def score_table(
     beside: list[Section] = []
     for block in blocks:
         measures = [m for m in spec.measures if not m.optional or any(place[0] == m.id for place in block.asked)]
-        comparison = compare_block(spec, block, measures, published, paper_backbone, notes)
+        # Once for the fields of the CSV, and once more when the notes of the block itself have their numbers.
+        comparison = compare_block(spec, block, measures, published, paper_backbone, Notes())
         sections += _sections(spec, block, measures, notes, comparison)
-        beside += comparison.sections
+        beside += compare_block(spec, block, measures, published, paper_backbone, notes).sections
     return Table(
         name=spec.table,
         title=spec.title,
@@ -54,17 +55,16 @@ def score_table(
     )
 
 
-def _sections(
-    spec: ScoreTable, block: Block, measures: Sequence[Measure], notes: Notes, comparison: Comparison
-) -> list[Section]:
+def _sections(spec: ScoreTable, block: Block, measures: Sequence[Measure], notes: Notes, comparison: Comparison) -> list[Section]:
     if spec.columns == "measures":
         slots = slots_of(spec, block, measures)
         return [_section(spec, block, block.title, slots, notes, comparison, grouped=True)]
+    backbone = backbone_title(block.runs[0].backbone)
+    titles = [f"{measure.title}, {backbone}" for measure in measures]
+    by_measure = [slots_of(spec, block, [measure]) for measure in measures]
     return [
-        _section(
-            spec, block, f"{measure.title}, {block.title}", slots_of(spec, block, [measure]), notes, comparison, grouped=False
-        )
-        for measure in measures
+        _section(spec, block, title, slots, notes, comparison, grouped=False)
+        for title, slots in zip(titles, by_measure, strict=True)
     ]
 
 
@@ -105,7 +105,7 @@ def _cell(
     delta = "" if number.delta is None else units.signed(number.delta)
     numbered = []
     if number.failures:
-        numbered.append(notes.number(f"{entry.label}, {slot.name}: {number.failures} of {number.n} without a score ({number.states})"))
+        numbered.append(notes.number(f"{number.failures} of {number.n} without a score: {number.states}"))
     if number.planned is not None and number.n is not None and number.n < number.planned:
         numbered.append(notes.number(f"unfinished: {number.n} of {number.planned}"))
     if slot.mean and number.low is None:

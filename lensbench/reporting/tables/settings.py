@@ -9,7 +9,7 @@ from typing import Any
 from lensbench.errors import UsageError
 from lensbench.reporting.published import Published
 from lensbench.reporting.published.compare import UNLIKE
-from lensbench.reporting.published.reasons import matching_backbone, same_setting
+from lensbench.reporting.published.reasons import matching_backbone, same_setting, shown_setting
 from lensbench.reporting.tables.beside import verdict_cell
 from lensbench.reporting.tables.gather import backbone_title
 from lensbench.reporting.tables.model import Cell, Column, Notes, Row, Section, Table, missing
@@ -42,7 +42,7 @@ def settings_table(
         sections.append(_section(spec, method, fitted[method], notes))
         for paper in published:
             sections += _beside(spec, method, fitted[method], paper, paper_backbone, notes)
-    caption = [f"{spec.title}.", spec.about, *([f"After {spec.like}."] if spec.like else [])]
+    caption = [spec.about, *([f"After {spec.like}."] if spec.like else [])]
     caption.append("Blocks are counted from 1; the last one is always the end.")
     return Table(spec.table, spec.title, caption, sections, notes)
 
@@ -78,7 +78,14 @@ def _columns(described: SettingsOf | None, rows: Sequence[tuple[TableRun, str]])
 
 
 def _cell(
-    section: str, label: str, variant: str, column: SettingColumn, code: str, config: Mapping[str, Any], run: TableRun, notes: Notes
+    section: str,
+    label: str,
+    variant: str,
+    column: SettingColumn,
+    code: str,
+    config: Mapping[str, Any],
+    run: TableRun,
+    notes: Notes,
 ) -> Cell:
     fields = {"section": section, "row": label, "variant": variant, "column": column.title, "language": code, "shown": "",
               "value": None, "note": ""}  # fmt: skip
@@ -94,19 +101,9 @@ def _cell(
         if code not in value:
             return missing(notes, f"{column.title} {code_in_print(code)}: not set", fields)
         value = value[code]
-    text = _shown(value)
+    text = shown_setting(value)
     number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
     return Cell(text, fields={**fields, "shown": text, "value": number})
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "none"
-    if isinstance(value, float):
-        return f"{value:g}"
-    if isinstance(value, (list, tuple)):
-        return ", ".join(map(_shown, value))
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, bool)) else str(value)
 
 
 def _beside(
@@ -137,8 +134,9 @@ def _beside(
                 equal = same_setting(ours, theirs, run.targets)
                 verdict = "equal" if equal else "not equal"
                 reasons = [backbone] if backbone and not equal else []
-                ours_cell = missing(notes, f"{name}: the run did not record it") if ours is None else Cell(_shown(ours))
-                made.append(Row(label, (Cell(name), ours_cell, Cell(_shown(theirs)), verdict_cell(verdict, reasons, notes))))
+                ours_cell = missing(notes, f"{name}: the run did not record it") if ours is None else Cell(shown_setting(ours))
+                judged = verdict_cell(verdict, reasons, notes)
+                made.append(Row(label, (Cell(name), ours_cell, Cell(shown_setting(theirs)), judged)))
     columns = [Column("setting", align="left"), Column("here"), Column("paper"), Column("verdict", align="left")]
     where = f"Tables {' and '.join(map(str, tables))} of " if len(tables) > 1 else "".join(f"Table {t} of " for t in tables)
     title = f"Beside {paper.title}: {spec.methods[method].title if method in spec.methods else method}"

@@ -117,21 +117,21 @@ def _why_missing(run: TableRun, measure: Measure, code: str) -> str:
     about, where = run.about(measure.task, code), f"{measure.title} {code_in_print(code)}"
     if about is None:
         gap = run.gap(measure.task, code)
-        return f"{where}: {gap}" if gap else f"{where}: not asked"
+        return f"{where}: {gap}" if gap else "not asked in this run"
     if about.get("profile") not in measure.profiles:
         return f"{where}: asked under profile {about.get('profile')}, which does not belong here"
     if measure.metric.startswith("rating"):
-        return f"{where}: not judged (lensbench judge)"
+        return "not judged (lensbench judge)"
     if measure.metric.startswith("lf_"):
-        return f"{where}: language not identified in this unit (lensbench fidelity)"
-    return f"{where}: not scored yet"
+        return "not identified in this unit (lensbench fidelity)"
+    return "not scored yet"
 
 
 def _mean(entry: Entry, slot: Slot, measures: Mapping[str, Measure]) -> Number:
     """As the run has it, with its interval; else the plain mean of the cells, without one."""
     if len(slot.places) < 2:
         only = ", ".join(f"{measures[key].title} {code_in_print(code)}" for key, code in slot.places)
-        return Number(why=f"{slot.name}: nothing to average over ({'only ' + only if only else 'no task is asked'})")
+        return Number(why=f"nothing to average over: {'only ' + only if only else 'no task'} is asked")
     lacking = [
         f"{measures[key].title} {code_in_print(code)}"
         for key, code in slot.places
@@ -147,11 +147,11 @@ def _mean(entry: Entry, slot: Slot, measures: Mapping[str, Measure]) -> Number:
     recorded = _recorded(entry, cells)
     if recorded is not None:
         return Number("", unit, **_statistics(recorded), n=recorded.get("n"), cells=cells)
-    deltas = [cell.get("delta") for _, cell in cells]
+    deltas = [cell["delta"] for _, cell in cells if cell.get("delta") is not None]
     return Number(
         "", unit,
         value=sum(cell["value"] for _, cell in cells) / len(cells),
-        delta=None if any(delta is None for delta in deltas) else sum(deltas) / len(deltas),
+        delta=sum(deltas) / len(cells) if len(deltas) == len(cells) else None,
         cells=cells,
     )  # fmt: skip
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from lensbench.reporting.table import notes
 from lensbench.reporting.tables.gather import Block
 from lensbench.reporting.tables.numbers import Units
-from lensbench.reporting.tables.runs import unit_of
+from lensbench.reporting.tables.runs import TableRun, unit_of
 from lensbench.reporting.tables.schema import ScoreTable
 from lensbench.reporting.tables.slots import Number, Slot, code_in_print, slots_of
 
@@ -16,11 +18,11 @@ __all__ = ["caption_of", "detectable_remark", "provenance_remarks"]
 
 def caption_of(spec: ScoreTable, blocks: Sequence[Block]) -> list[str]:
     """What the table shows, and how to read its marks."""
-    said = [f"{spec.title}.", spec.about]
+    said = [spec.about]
     if spec.like:
         said.append(f"After {spec.like}.")
     units = {unit_of(cell) for block in blocks for entry in block.entries for _, cell in entry.cells.values()}
-    said.append("Shares are in percent." if units == {"share"} else "Shares are in percent, ratings in points of the judge's scale.")
+    said.append("Shares are in percent" + (", ratings in points of the judge's scale." if "rating" in units else "."))
     said += _marks(spec, blocks)
     said += _averages(spec, blocks)
     return said
@@ -28,13 +30,13 @@ def caption_of(spec: ScoreTable, blocks: Sequence[Block]) -> list[str]:
 
 def _marks(spec: ScoreTable, blocks: Sequence[Block]) -> list[str]:
     emphasis = spec.emphasis
-    names = {"bold": "Bold", "underline": "Underlined"}
+    names = {"bold": "bold", "underline": "underlined"}
     said = []
     styled = [(emphasis.best, "the best"), (emphasis.second, "the second best")]
-    marks = [f"{names[style]}: {what} of a column" for style, what in styled if style != "none"]
+    marks = [f"{what} is {names[style]}" for style, what in styled if style != "none"]
     if marks:
         among = "the base included" if emphasis.over == "all" else "among enhanced variants"
-        said.append(f"{'; '.join(marks)}, {among}; rows that print alike are marked alike.")
+        said.append(f"In each column, {among}, {' and '.join(marks)}; what prints alike is marked alike.")
     said.append("▲ better and ▼ worse than the base, with the paired difference; = the same in print.")
     p_values = [c.get("p_holm") for b in blocks for e in b.entries for _, c in e.cells.values() if c.get("delta") is not None]
     if any(p is not None for p in p_values):
@@ -68,35 +70,39 @@ def detectable_remark(spec: ScoreTable, slots: Sequence[Slot], numbers: Sequence
             found.append(f"{slot.name} {Units(largest.unit, spec.digits).text(largest.smallest_detectable)}")
     if not found:
         return []
-    return ["A true difference of this size is found in four cases of five, a smaller one more often missed: " + ", ".join(found) + "."]
+    said = "A true difference of this size is found in four cases of five, a smaller one is missed more often"
+    return [f"{said}: {', '.join(found)}."]
 
 
 def provenance_remarks(blocks: Sequence[Block]) -> list[str]:
-    """Where rows, labels and ratings come from, and what the runs say against themselves."""
+    """Under which profiles and by whom it was graded, and all that the runs say against the numbers shown."""
     grouped: dict[str, dict[str, None]] = defaultdict(dict)
+    shown: dict[str, tuple[TableRun, list[Mapping[str, Any]]]] = {}
     for block in blocks:
         for entry in block.entries:
             for run, cell in entry.cells.values():
+                shown.setdefault(run.name, (run, []))[1].append(cell)
                 about = run.about(cell["task"], cell["language"]) or {}
-                name = f"{about.get('title', cell['task'])} {code_in_print(cell['language'])}"
-                origin = about.get("origin") or {}
-                grouped[f"Profile {cell['profile']}"][str(about.get("title", cell["task"]))] = None
-                for text in (
-                    f"{origin.get('name')}: {origin['warning']}" if origin.get("warning") else None,
-                    f"Rows are a stand-in, {origin['stand_in']}" if origin.get("stand_in") else None,
-                    f"Rows of {about['substitute']} stand in" if about.get("substitute") else None,
-                    f"Answers cut after {about['max_new_tokens']} new tokens" if about.get("max_new_tokens") else None,
-                    f"{'Rated' if unit_of(cell) == 'rating' else 'Language identified'} by {cell['source']}"
-                    if cell.get("source")
-                    else None,
-                ):
-                    if text:
-                        grouped[text][name] = None
+                title = str(about.get("title", cell["task"]))
+                grouped[f"Profile {cell['profile']}"][title] = None
+                if cell.get("source"):
+                    grader = "Rated" if unit_of(cell) == "rating" else "Language identified"
+                    grouped[f"{grader} by {cell['source']}"][f"{title} {code_in_print(cell['language'])}"] = None
+                if about.get("substitute"):
+                    grouped[f"Rows of {about['substitute']} stand in"][f"{title} {code_in_print(cell['language'])}"] = None
     remarks = [f"{text}: {', '.join(names)}." for text, names in grouped.items()]
-    noted = {
-        f"{entry.label}: {about['note']}": None
-        for block in blocks
-        for entry in block.entries
-        if (about := entry.run.variants.get(entry.variant, {})).get("note")
+    for run, cells in shown.values():
+        remarks += [f"{run.label}: {note}" if run.label else note for note in _against(run, cells)]
+    return remarks
+
+
+def _against(run: TableRun, cells: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The warnings of a run that concern these cells."""
+    places = dict.fromkeys(f"{cell['task']}/{cell['language']}" for cell in cells)
+    results = {
+        **run.results,
+        "cells": list(cells),
+        "tasks": {place: about for place in places if (about := run.results["tasks"].get(place)) is not None},
+        "overlap": [o for o in run.results.get("overlap", ()) if f"{o['task']}/{o['language']}" in places],
     }
-    return remarks + list(noted)
+    return [note for note in notes(results) if note.startswith("!")]
