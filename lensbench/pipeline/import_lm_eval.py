@@ -112,8 +112,8 @@ def _models(sources: Sequence[tuple[str | None, Path]], notes: list[str]) -> dic
 
 
 def _variant_name(model: str) -> str:
-    name = model.rstrip("/").rpartition("/")[2] or "model"
-    return "".join(char if char.isalnum() or char in "._+-" else "-" for char in name)
+    name = model.rstrip("/").rpartition("/")[2]
+    return "".join(char if char.isalnum() or char in "._+-" else "-" for char in name).lstrip("._+-") or "model"
 
 
 def _places(models: Mapping[str, list[LmEvalModel]], languages: Mapping[str, str], notes: list[str]) -> dict[str, NamedTask]:

@@ -182,10 +182,11 @@ def _take(found: dict[int, LmEvalSample], record: dict[str, Any]) -> None:
     replies = record["filtered_resps"]
     scored = bool(replies) and all(isinstance(reply, list) and len(reply) == 2 for reply in replies)
     answers = [(float(ll), str(greedy) == "True") for ll, greedy in replies] if scored else []
+    hashes = (str(record["doc_hash"]), str(record["prompt_hash"]), str(record["target_hash"]))
     sample = found.setdefault(
         record["doc_id"],
         LmEvalSample(
-            int(record["doc_id"]), dict(record["doc"]), str(record["target"]), (str(record["doc_hash"]), str(record["prompt_hash"]), str(record["target_hash"])),
+            int(record["doc_id"]), dict(record["doc"]), str(record["target"]), hashes,
             requests, answers,
         ),
     )  # fmt: skip

@@ -10,6 +10,7 @@ from lensbench.reporting.figures.fonts import Label
 from lensbench.reporting.figures.panels import Panel
 from lensbench.reporting.figures.style import COLUMN, PAGE, new_figure, slot
 from lensbench.reporting.html.text import plain
+from lensbench.reporting.table import verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -132,7 +133,7 @@ def _mark(axes: Axes, x: float, cell: dict[str, Any], factor: float) -> None:
     if cell["value"] is None:
         axes.annotate("×", (x, 0), ha="center", va="bottom", fontsize=6)
         return
-    mark = _MARKS.get(cell["line"].verdict) if cell["line"] is not None else None
+    mark = _MARKS.get(verdict(cell))
     if mark:
         high = cell["value"] if cell["high"] is None else cell["high"]
         axes.annotate(

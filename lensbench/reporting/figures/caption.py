@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lensbench.reporting.figures.panels import Panel
+from lensbench.reporting.table import verdict
 
 __all__ = ["cells_sentences", "panels_caption"]
 
@@ -28,8 +29,8 @@ def cells_sentences(groups: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[s
     sentences = [_counts(groups)]
     if any(cell["low"] is not None for cell in cells):
         sentences.append(f"Whiskers are 95% intervals ({_interval_kinds(cells)}).")
-    if any(cell["delta"] is not None for cell in cells):
-        sentences.append("▲ and ▼: better and worse than base, by the verdict of the table.")
+    if any(verdict(cell) for cell in cells):
+        sentences.append("▲ and ▼: better and worse than base, after Holm's correction.")
     # A mean's items are those of its tasks: where these are shown too, they are not counted twice.
     single = [cell for cell in cells if "over" not in cell]
     counted = single if any(not cell["source"] for cell in single) else cells

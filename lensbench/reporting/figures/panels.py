@@ -52,7 +52,7 @@ class Panel:
     Attributes:
         places: Keys of the places along x, in order: codes of languages, or `task/metric`.
         names: Text for each place that is no language.
-        cells: (number of the series' column, place) -> cell of results.json, with `line` (see `reporting.table.Line`).
+        cells: (number of the series' column, place) -> cell of results.json, or average.
     """
 
     title: str
@@ -128,7 +128,7 @@ def mean_blocks(runs: Sequence[ReportRun], columns: Sequence[Column]) -> list[Bl
             )
             parts = [cells[name, average["variant"], average["metric"]] for name in average["cells"]]
             column = place[number, average["variant"]]
-            block.cells[column, average["language"]] = {**average, **_sums(parts), "line": None, "given": ""}
+            block.cells[column, average["language"]] = {**average, **_sums(parts)}
             block.languages = list(dict.fromkeys([*block.languages, average["language"]]))
             block.columns = list(dict.fromkeys([*block.columns, column]))
     return list(found.values())

@@ -55,7 +55,7 @@ def draw_projection(projection: dict[str, Any], labels: dict[str, Label], width:
     """The figure, to be called within `styled()`: a row for the backbone and one for the variant, on common axes."""
     names = list(dict.fromkeys(name for name, _ in projection["states"]))
     figure = new_figure(width or PAGE, 0.4 + _HEIGHT * len(names))
-    grid = figure.subplots(len(names), len(_VIEWS), squeeze=False, sharex="col")
+    grid = figure.subplots(len(names), len(_VIEWS), squeeze=False, sharex="col", sharey="col")
     for row, name in enumerate(names):
         for column, (view, title) in enumerate(_VIEWS):
             axes = grid[row][column]

@@ -1,0 +1,335 @@
+"""Figures show the cells and nothing else, can be read in grey, in every script, and come out the same every time."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("matplotlib")
+
+from figure_help import IDENTIFIER, cell, rating, run
+
+from lensbench.errors import UsageError
+from lensbench.reporting import figures
+from lensbench.reporting.figures import Choice, fonts, style
+
+BETTER = {"delta": 0.2, "delta_low": 0.1, "delta_high": 0.3, "p_value": 0.001, "p_holm": 0.004}
+WORSE = {"delta": -0.2, "delta_low": -0.3, "delta_high": -0.1, "p_value": 0.001, "p_holm": 0.004}
+
+
+@pytest.fixture
+def bilingual(tmp_path: Path):
+    cells = [
+        cell("xcopa", "en", "base", 0.50, 0.40, 0.61),
+        cell("xcopa", "zh", "base", 0.30, 0.21, 0.42),
+        cell("xcopa", "en", "lens", 0.70, 0.60, 0.78, **BETTER),
+        cell("xcopa", "zh", "lens", 0.10, 0.05, 0.18, **WORSE, failures=3, states={"ok": 97, "not_finite": 3}),
+        rating("en", "base", 6.5, 6.0, 7.1),
+        rating("en", "lens", 7.25, 6.9, 7.5, delta=0.7, delta_low=-0.1, delta_high=1.0, p_holm=0.2, n=160, planned=160),
+    ]
+    return run(tmp_path / "run", cells)
+
+
+def bars(axes) -> dict[str, list]:
+    """Variant -> its bars, left to right."""
+    return {container.get_label(): list(container.patches) for container in axes.containers if hasattr(container, "patches")}
+
+
+def whiskers(axes) -> list[tuple[float, float]]:
+    """(low, high) of every error bar, left to right."""
+    found = []
+    for container in axes.containers:
+        if hasattr(container, "has_yerr"):
+            for segment in container.lines[2][0].get_segments():
+                found.append((segment[0][0], min(p[1] for p in segment), max(p[1] for p in segment)))
+    return [(round(low, 9), round(high, 9)) for _, low, high in sorted(found)]
+
+
+def test_bars_and_whiskers_are_the_cells(bilingual) -> None:
+    drawn = figures.per_language([bilingual], "understanding")
+    (axes,) = drawn.figure.axes
+    found = bars(axes)
+    assert {name: [round(b.get_height(), 9) for b in own] for name, own in found.items()} == {"base": [50, 30], "lens": [70, 10]}
+    assert whiskers(axes) == [(40, 61), (60, 78), (21, 42), (5, 18)]
+    assert axes.get_title(loc="left") == "XCOPA" and axes.get_ylabel() == "accuracy (%)"
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["en", "zh"]
+    assert axes.get_ylim()[0] == 0
+    for place, name in enumerate(("en", "zh")):
+        # The variants of a language stand beside each other around its tick, base first, and do not overlap.
+        base, lens = found["base"][place], found["lens"][place]
+        assert base.get_x() + base.get_width() == pytest.approx(lens.get_x()), name
+        assert (base.get_x() + lens.get_x() + lens.get_width()) / 2 == pytest.approx(place)
+
+
+def test_marks_stand_over_what_was_found_better_or_worse(bilingual) -> None:
+    (axes,) = figures.per_language([bilingual], "understanding").figure.axes
+    lens = bars(axes)["lens"]
+    marks = [(t.get_text(), t.xy) for t in axes.texts]
+    assert [mark for mark, _ in marks] == ["▲", "▼"]
+    for (_, (x, y)), bar, high in zip(marks, lens, (78, 18), strict=True):
+        assert x == pytest.approx(bar.get_x() + bar.get_width() / 2) and y == pytest.approx(high)
+    (ratings,) = figures.per_language([bilingual], "generation").figure.axes
+    assert list(ratings.texts) == []
+
+
+def test_ratings_are_shown_on_their_scale(bilingual) -> None:
+    drawn = figures.per_language([bilingual], "generation")
+    (axes,) = drawn.figure.axes
+    assert [b.get_height() for own in bars(axes).values() for b in own] == [6.5, 7.25]
+    assert whiskers(axes) == [(6.0, 7.1), (6.9, 7.5)]
+    assert axes.get_ylabel() == "judge's rating" and axes.get_yticks()[-1] in (8, 10)
+    assert "n = 100 to 160 per value" in drawn.caption and "bootstrap over questions" in drawn.caption
+
+
+def test_the_caption_counts_what_has_no_score(bilingual, tmp_path: Path) -> None:
+    caption = figures.per_language([bilingual], "understanding").caption
+    assert "n = 100 per value." in caption and "95% intervals (Wilson" in caption
+    assert "Without a score, and in no mean: 3 of 400 (3 not finite)." in caption
+    whole = run(tmp_path / "whole", [cell("xcopa", "en", "base", 0.5, 0.4, 0.6)])
+    assert "Every item has a score." in figures.per_language([whole], "understanding").caption
+
+
+def test_no_score_is_a_cross_and_no_bar(tmp_path: Path) -> None:
+    cells = [
+        cell("xcopa", "en", "base", 0.5, 0.4, 0.6),
+        cell("xcopa", "zh", "base", None, None, None, failures=100, states={"not_finite": 100}),
+    ]
+    drawn = figures.per_language([run(tmp_path / "run", cells)], "understanding")
+    (axes,) = drawn.figure.axes
+    assert len(bars(axes)["base"]) == 1 and [t.get_text() for t in axes.texts] == ["×"]
+    assert "×: no item has a score." in drawn.caption and "100 of 200 (100 not finite)" in drawn.caption
+
+
+def test_an_unfinished_run_says_so(tmp_path: Path) -> None:
+    half = run(tmp_path / "run", [cell("xcopa", "en", "base", 0.5, 0.4, 0.6, n=40, planned=100)])
+    assert "Unfinished: 1 of 1 values" in figures.per_language([half], "understanding").caption
+
+
+def test_several_runs_share_one_base_and_keep_apart_what_differs(tmp_path: Path) -> None:
+    base = cell("xcopa", "en", "base", 0.5, 0.4, 0.6)
+    one = run(tmp_path / "a", [base, cell("xcopa", "en", "lens", 0.6, 0.5, 0.7)], label="A a")
+    two = run(tmp_path / "b", [base, cell("xcopa", "en", "xsft", 0.4, 0.3, 0.5)], label="B b")
+    other = run(tmp_path / "c", [cell("xcopa", "en", "base", 0.9, 0.8, 0.95)], label="C c", backbone="another")
+    (axes,) = figures.per_language([one, two], "understanding").figure.axes
+    assert list(bars(axes)) == ["base", "lens", "xsft"]
+    (axes,) = figures.per_language([one, two, other], "understanding").figure.axes
+    assert list(bars(axes)) == ["A a · base", "lens", "xsft", "C c · base"]
+    unlike = run(tmp_path / "d", [cell("xcopa", "en", "base", 0.9, 0.8, 0.95)], label="D d")
+    unlike.results["tasks"]["xcopa/en"]["protocol"] = "another"
+    drawn = figures.per_language([one, unlike], "understanding")
+    assert len(drawn.figure.axes) == 2 and "not comparable" in drawn.caption
+
+
+def test_averages_come_from_the_results(tmp_path: Path) -> None:
+    cells = [
+        cell(t, "en", "base", v, v - 0.1, v + 0.1, failures=1, states={"ok": 99, "not_finite": 1})
+        for t, v in (("xcopa", 0.5), ("m_mmlu", 0.3))
+    ]
+    average = {
+        **cells[0],
+        "over": "tasks",
+        "task": None,
+        "cells": ["xcopa/en", "m_mmlu/en"],
+        "value": 0.41,
+        "low": 0.33,
+        "high": 0.52,
+    }
+    drawn = figures.per_language([run(tmp_path / "run", cells, averages=[average])], "understanding")
+    last = drawn.figure.axes[2]
+    assert last.get_title(loc="left") == "Mean of 2 tasks" and bars(last)["base"][0].get_height() == pytest.approx(41)
+    assert whiskers(last) == [(33, 52)]
+    assert "2 of 200 (2 not finite)" in drawn.caption, "the items of a mean are counted once"
+    assert "200 (Mean of 2 tasks)" in drawn.caption
+
+
+def test_external_checkpoints_stand_beside_variants_task_by_task(tmp_path: Path) -> None:
+    values = {"base": 0.4, "lens": 0.6, "cn": 0.5}
+    cells = [cell(t, "zh", v, value, value - 0.1, value + 0.1) for t in ("xcopa", "m_mmlu") for v, value in values.items()]
+    cells += [rating("zh", v, 10 * value, 9 * value, 10.5 * value) for v, value in values.items()]
+    drawn = figures.external([run(tmp_path / "run", cells, external={"cn": "Chinese LLaMA"})])
+    shares, ratings = drawn.figure.axes
+    assert {name: [round(b.get_height()) for b in own] for name, own in bars(shares).items()} == {
+        "base": [40, 40],
+        "lens": [60, 60],
+        "cn": [50, 50],
+    }
+    assert [t.get_text() for t in shares.get_xticklabels()] == ["XCOPA", "M-MMLU"]
+    assert [b.get_height() for own in bars(ratings).values() for b in own] == [4, 6, 5]
+    assert "cn is Chinese LLaMA" in drawn.caption
+    with pytest.raises(UsageError, match="no run has a checkpoint of others"):
+        figures.external([run(tmp_path / "none", cells)])
+
+
+def test_a_choice_is_checked(bilingual) -> None:
+    with pytest.raises(UsageError, match="Did you mean 'xcopa'"):
+        figures.per_language([bilingual], "understanding", Choice(tasks=("xcopaa",)))
+    with pytest.raises(UsageError, match="unknown variant 'lense'"):
+        figures.per_language([bilingual], "understanding", Choice(variants=("lense",)))
+    (axes,) = figures.per_language([bilingual], "understanding", Choice(languages=("zh",))).figure.axes
+    assert [round(b.get_height()) for own in bars(axes).values() for b in own] == [30, 10]
+
+
+def lightness(colour: str) -> float:
+    """CIE L* from linear light, by its definition."""
+    light = style.luminance(colour)
+    return 116 * light ** (1 / 3) - 16 if light > 0.008856 else 903.3 * light
+
+
+def test_luminance_is_that_of_wcag() -> None:
+    # Published examples: white, black, and the grey that has 4.5:1 on white.
+    assert style.luminance("#ffffff") == pytest.approx(1) and style.luminance("#000000") == 0
+    assert (1.05) / (style.luminance("#767676") + 0.05) == pytest.approx(4.54, abs=0.01)
+
+
+def test_neighbours_differ_in_grey_and_no_two_look_alike() -> None:
+    for left, right in zip(style.SLOTS, style.SLOTS[1:], strict=False):
+        assert abs(lightness(left.fill) - lightness(right.fill)) > 12, (left, right)
+    assert len({s.fill for s in style.SLOTS}) == len({s.marker for s in style.SLOTS}) == len(style.SLOTS)
+    for i, one in enumerate(style.SLOTS):
+        for other in style.SLOTS[i + 1 :]:
+            assert one.hatch != other.hatch or abs(lightness(one.fill) - lightness(other.fill)) > 15, (one, other)
+    for look in style.SLOTS:
+        light, dark = sorted((style.luminance(look.fill), style.luminance(look.hatch_colour)), reverse=True)
+        assert (light + 0.05) / (dark + 0.05) > 2.5, look
+
+
+def test_drawn_bars_have_the_look_of_their_slot(tmp_path: Path) -> None:
+    from matplotlib.colors import to_hex
+
+    names = ["base", *(f"v{i}" for i in range(8))]
+    cells = [cell("xcopa", "en", name, 0.5, 0.4, 0.6) for name in names]
+    (axes,) = figures.per_language([run(tmp_path / "run", cells)], "understanding").figure.axes
+    for (name, own), look in zip(bars(axes).items(), style.SLOTS, strict=True):
+        assert (to_hex(own[0].get_facecolor()), own[0].get_hatch() or "") == (look.fill, look.hatch), name
+    cells.append(cell("xcopa", "en", "one too many", 0.5, 0.4, 0.6))
+    with pytest.raises(UsageError, match="9 series"):
+        figures.per_language([run(tmp_path / "more", cells)], "understanding")
+
+
+@pytest.mark.parametrize("ending", style.FORMATS)
+def test_files_are_the_same_every_time(bilingual, tmp_path: Path, ending: str) -> None:
+    written = []
+    for name in "ab":
+        drawn = figures.per_language([bilingual], "understanding")
+        figures.save_figure(drawn.figure, tmp_path / f"{name}.{ending}", drawn.caption)
+        written.append((tmp_path / f"{name}.{ending}").read_bytes())
+    assert written[0] == written[1] and len(written[0]) > 2000
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_the_svg_is_vector_self_contained_and_says_what_it_shows(bilingual) -> None:
+    drawn = figures.per_language([bilingual], "understanding")
+    svg = drawn.svg()
+    assert "<image" not in svg and "<script" not in svg and "font-family" not in svg
+    assert not re.search(r"(href|src)=\"(?!#)", svg), "nothing is fetched"
+    assert "3 not finite" in svg and not re.search(r"\b20\d\d-\d\d-\d\d", svg)
+
+
+def test_a_users_own_settings_change_nothing(bilingual) -> None:
+    import matplotlib
+
+    plain = figures.per_language([bilingual], "understanding").svg()
+    with matplotlib.rc_context({"font.size": 30, "svg.fonttype": "none", "axes.facecolor": "red", "text.parse_math": True}):
+        assert figures.per_language([bilingual], "understanding").svg() == plain
+
+
+def test_names_are_text_whatever_is_in_them(tmp_path: Path) -> None:
+    cells = [cell("xcopa", "en", name, 0.5, 0.4, 0.6) for name in ("base", "$\\frac{1}{$", "a\u202eb\x07")]
+    drawn = figures.per_language([run(tmp_path / "run", cells)], "understanding")
+    shown = [t.get_text() for t in drawn.figure.legends[0].get_texts()]
+    assert sorted(shown) == ["$\\frac{1}{$", "aU+202EbU+0007", "base"]
+    assert drawn.svg().startswith("<?xml")
+
+
+def test_unknown_endings_are_refused(bilingual, tmp_path: Path) -> None:
+    drawn = figures.per_language([bilingual], "understanding")
+    with pytest.raises(UsageError, match=r"Endings: \.svg, \.pdf, \.png"):
+        figures.save_figure(drawn.figure, tmp_path / "a.jpg", drawn.caption)
+
+
+def test_native_names_have_fonts_with_all_their_letters() -> None:
+    from matplotlib import font_manager
+
+    labels = fonts.labels_for(["en", "zh", "ja", "ko", "ar", "bn", "sw"], native=True)
+    for code, label in labels.items():
+        if label.missing:
+            assert label.text == code
+            continue
+        face = font_manager.findfont(font_manager.FontProperties(family=[label.families[0]]), fallback_to_default=False)
+        there = font_manager.get_font(face).get_charmap()
+        assert all(ord(char) in there for char in label.text), code
+    assert labels["en"].text == "English" and labels["sw"].text == "Kiswahili"
+
+
+def test_a_missing_font_gives_way_to_the_code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    faces = {name: face for name, face in fonts._faces().items() if name == "DejaVu Sans"}
+    monkeypatch.setattr(fonts, "_faces", lambda: faces)
+    cells = [cell("xcopa", code, "base", 0.5, 0.4, 0.6) for code in ("en", "zh", "bn")]
+    drawn = figures.per_language([run(tmp_path / "run", cells)], "understanding", native=True)
+    assert [t.get_text() for t in drawn.figure.axes[0].get_xticklabels()] == ["English", "zh", "bn"]
+    assert "No installed font has the script of zh (Hani), bn (Beng)" in drawn.caption
+
+
+def test_a_figure_with_native_names_draws_no_boxes(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    """matplotlib warns about every letter that none of the named fonts has."""
+    cells = [cell("xcopa", code, "base", 0.5, 0.4, 0.6) for code in ("en", "zh", "ja", "ko", "ar", "bn", "sw", "th", "hi", "ta")]
+    figures.per_language([run(tmp_path / "run", cells)], "understanding", native=True).svg()
+    assert [str(w.message) for w in recwarn if "missing from" in str(w.message)] == []
+
+
+def matrix_run(path: Path):
+    common = {"task": "multiq", "identifier": IDENTIFIER, "level": "answer", "turn": 1, "answered": ["en", "zh", "empty"]}
+    matrices = [
+        {**common, "variant": "base", "asked": ["en", "zh"], "counts": [[100, 0, 0], [75, 1024, 1]], "totals": [100, 1100]},
+        {**common, "variant": "lens", "asked": ["en", "zh"], "counts": [[100, 0, 0], [1, 298, 1]], "totals": [100, 300]},
+    ]
+    cells = [cell("multiq", code, "base", 0.5, 0.4, 0.6, metric="lf_turn1", source=IDENTIFIER) for code in ("en", "zh")]
+    return run(path, cells, variants=("base", "lens"), matrices=matrices)
+
+
+def test_the_matrix_shows_shares_of_its_rows(tmp_path: Path) -> None:
+    drawn = figures.matrix([matrix_run(tmp_path / "run")])
+    base, lens = drawn.figure.axes
+    assert [t.get_text() for t in base.texts] == ["100", "·", "·", "7", "93", "<1"]
+    assert [t.get_text() for t in lens.texts] == ["100", "·", "·", "<1", "99", "<1"]
+    assert [t.get_text() for t in base.get_xticklabels()] == ["en", "zh", "empty"]
+    assert "MultiQ, turn 1" in drawn.caption and "n = 100 to 1100 per row" in drawn.caption and "lid176" in drawn.caption
+
+
+def test_numbers_in_the_matrix_can_be_read_on_their_fill(tmp_path: Path) -> None:
+    from matplotlib.colors import to_hex
+
+    for axes in figures.matrix([matrix_run(tmp_path / "run")]).figure.axes:
+        fills = [p for p in axes.patches if p.get_fill()]
+        for patch, text in zip(fills, axes.texts, strict=True):
+            light, dark = sorted(
+                (style.luminance(to_hex(patch.get_facecolor())), style.luminance(text.get_color())), reverse=True
+            )
+            assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
+def test_the_report_can_ask_for_every_figure(bilingual, tmp_path: Path) -> None:
+    made = figures.figures_for([bilingual])
+    assert [caption.partition(".")[0] for caption, _ in made] == [
+        "Closed tasks by language",
+        "Answers to open questions by language",
+    ]
+    assert all(svg.rstrip().endswith("</svg>") for _, svg in made)
+    assert any(caption.startswith("MultiQ") for caption, _ in figures.figures_for([matrix_run(tmp_path / "m")]))
+
+
+def test_the_command_writes_the_figure_and_prints_the_caption(cli, bilingual, tmp_path: Path) -> None:
+    from lensbench.spec import RunSpec
+
+    folder = bilingual.folder
+    folder.begin(RunSpec(lensbench="0", backbone="b", languages=("zh",), profile="lens-paper", tasks=(), data="embedded"))
+    folder.write_json("results.json", bilingual.results)
+    done = cli("figure", "understanding", folder.path, "--out", tmp_path / "out" / "a.svg")
+    assert done.returncode == 0, done.stderr
+    assert "Without a score, and in no mean: 3 of 400" in done.stdout and (tmp_path / "out" / "a.svg").is_file()
+    wrong = cli("figure", "understanding", folder.path, "--out", tmp_path / "a.gif")
+    assert wrong.returncode == 2 and "Endings" in wrong.stderr
+    assert json.loads((folder.path / "results.json").read_text())["backbone"] == "hand-made"
