@@ -158,6 +158,7 @@ def test_equals_the_cells_of_the_run_itself(judged: RunFolder) -> None:
     for found in compare(judged, judged, "base", "lens").cells:
         cell = cells[found.task, found.language, found.metric]
         assert (found.delta, found.p_value, found.p_holm) == pytest.approx((cell.delta, cell.p_value, cell.p_holm))
+        assert found.smallest_detectable == pytest.approx(cell.smallest_detectable)
         assert (found.delta_low, found.delta_high) == pytest.approx((cell.delta_low, cell.delta_high), abs=0.06)
 
 
