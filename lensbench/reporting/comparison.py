@@ -44,10 +44,11 @@ def comparison_notes(found: dict[str, Any]) -> list[str]:
     notes = []
     if found["cells"]:
         notes.append(
-            "Over the items that both have a score for. fixed: B is right and A is not (for ratings: B is higher); broken: the "
-            "other way round. 95%: paired bootstrap over source items. p: how often so large a difference would arise if on "
-            "every source item the two scores could as well have changed places (McNemar's exact test, or swapping at random), "
-            "after Holm's correction for the numbers of a pair of variants. Better or worse: p below 0.05 and an interval without 0."
+            "Over the items that both have a score for. fixed: B is right and A is not (for ratings: B is higher); broken: "
+            "the other way round. 95%: paired bootstrap over source items. p: how often so large a difference would arise "
+            "if on every source item the two scores could as well have changed places (McNemar's exact test, or swapping at "
+            "random), after Holm's correction for the numbers of a pair of variants. Better or worse: p below 0.05 and an "
+            "interval without 0."
         )
     single = [cell for cell in found["cells"] if cell["only_a"] or cell["only_b"]]
     if single:
