@@ -29,7 +29,7 @@ def cells_sentences(groups: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[s
     sentences = [_counts(groups)]
     if any(cell["low"] is not None for cell in cells):
         sentences.append(f"Whiskers are 95% intervals ({_interval_kinds(cells)}).")
-    if any(verdict(cell) for cell in cells):
+    if any(verdict(dict(cell)) for cell in cells):
         sentences.append("▲ and ▼: better and worse than base, after Holm's correction.")
     # A mean's items are those of its tasks: where these are shown too, they are not counted twice.
     single = [cell for cell in cells if "over" not in cell]
