@@ -120,6 +120,8 @@ def _keys_at(model: type[BaseModel], place: Iterable[str | int]) -> list[str]:
     """Valid keys of the (possibly nested) model at a place; mapping keys such as a language code are stepped over."""
     current: Any = model
     for part in place:
+        if isinstance(part, int):
+            continue
         if isinstance(current, type) and issubclass(current, BaseModel):
             current = current.model_fields[str(part)].annotation if str(part) in current.model_fields else None
         nested = [a for a in getattr(current, "__args__", ()) if isinstance(a, type) and issubclass(a, BaseModel)]

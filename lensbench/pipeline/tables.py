@@ -34,7 +34,8 @@ def _table_run(path: Path, label: str) -> TableRun:
     folder = RunFolder.existing(path)
     if not folder.has("results.json") and not folder.has("variants.json"):
         raise UsageError(f"{path} has no numbers yet: it has not begun to score", "Give its command again to go on.")
-    results = current_results(folder)
+    # A folder that was sent without its records has what it has, be it of an older version.
+    results = current_results(folder) if folder.has("variants.json") else folder.read_json("results.json")
     cards = {name: folder.enhancement(name) / "card.json" for name in results["variants"]}
     return TableRun(
         str(path),

@@ -154,9 +154,9 @@ def _remarks(paper: Published, block: Block, verdicts: Counter[str], wanted: str
     tables = sorted({t for table in paper.scores if (t := table.tables.get(key)) is not None})
     counts = ", ".join(f"{verdicts[name]} {name}" for name in (WITHIN, EXPLAINED, OPEN, UNLIKE, NO_VALUE) if verdicts[name])
     remarks = [
-        f"{verdicts.total()} printed numbers: {counts}. Within the interval: the printed number lies in the 95% interval of ours; "
-        "what is unlike is noted all the same, since it may lie there by chance. Explained: the run's provenance gives the reasons "
-        "noted. Open: it gives none."
+        f"{verdicts.total()} printed numbers: {counts}. Within the interval: the printed number lies in the 95% interval of "
+        "ours; what is unlike is noted all the same, since it may lie there by chance. Explained: the run's provenance gives the "
+        "reasons noted. Open: it gives none."
     ]
     where = f", Table {' and '.join(map(str, tables))}" if tables else ""
     remarks.append(f"Set against {paper.backbones[key].title} of {paper.source}{where}.")

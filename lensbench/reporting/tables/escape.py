@@ -45,8 +45,8 @@ _LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
     "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
     '"': r"\textquotedbl{}", "'": r"\textquotesingle{}", "`": r"\textasciigrave{}",
-    # After \\ these two would be read as an option; two hyphens or commas in a row would become another character.
-    "[": "{[}", "]": "{]}", "*": "{*}", "-": "{-}", ",": "{,}",
+    # After \\ these would be read as an option.
+    "[": "{[}", "]": "{]}", "*": "{*}",
     "–": r"\textendash{}", "—": r"\textemdash{}", "−": r"\ensuremath{-}", "×": r"\ensuremath{\times}", "±": r"\ensuremath{\pm}",
     "≈": r"\ensuremath{\approx}", "·": r"\textperiodcentered{}", "…": r"\ldots{}", "Δ": r"\ensuremath{\Delta}",
     "λ": r"\ensuremath{\lambda}", "α": r"\ensuremath{\alpha}", "ρ": r"\ensuremath{\rho}",
@@ -67,7 +67,8 @@ def latex(text: str) -> str:
             parts.append(character)
         else:
             parts.append(rf"\texttt{{U+{ord(character):04X}}}")
-    return "".join(parts)
+    # Two hyphens or commas in a row would become another character.
+    return re.sub("-(?=-)|,(?=,)", r"\g<0>{}", "".join(parts))
 
 
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "'")

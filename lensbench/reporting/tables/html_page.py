@@ -69,5 +69,5 @@ def _cell(cell: Cell, column: Column, intervals: bool) -> dict[str, Any]:
     if column.align == "right":
         html = Markup('<span class="number">{}</span>').format(html)
     if intervals and cell.details:
-        html += Markup('<small class="details">{}</small>').format(html_text(cell.details))
+        html += Markup("").join(Markup('<small class="details">{}</small>').format(html_text(part)) for part in cell.details)
     return {"html": html, "left": column.align == "left"}

@@ -97,5 +97,6 @@ def _cell(cell: Cell, intervals: bool) -> str:
     if cell.notes:
         text += rf"\textsuperscript{{{','.join(map(note_mark, cell.notes))}}}"
     if intervals and cell.details:
-        text += rf" {{\scriptsize {latex(cell.details)}}}"
+        lines = r" \\ ".join([text, *(rf"\scriptsize {latex(part)}" for part in cell.details)])
+        text = rf"\begin{{tabular}}[t]{{@{{}}r@{{}}}}{lines}\end{{tabular}}"
     return text

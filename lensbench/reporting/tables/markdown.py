@@ -51,5 +51,5 @@ def _cell(cell: Cell, intervals: bool) -> str:
     if cell.notes:
         text += f"<sup>{','.join(map(note_mark, cell.notes))}</sup>"
     if intervals and cell.details:
-        text += f"<br>{markdown(cell.details)}"
+        text += f"<br>{markdown(', '.join(cell.details))}"
     return text

@@ -32,7 +32,7 @@ class Cell:
     change: Literal["", "better", "worse", "same"] = ""
     delta: str = ""
     significant: bool = False
-    details: str = ""
+    details: tuple[str, ...] = ()
     notes: tuple[int, ...] = ()
     fields: Mapping[str, Any] = field(default_factory=dict)
 

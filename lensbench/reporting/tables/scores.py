@@ -134,7 +134,7 @@ def _change(units: Units, delta: float | None) -> Any:
     return "better" if shown.startswith("+") else "worse" if shown.startswith("−") else "same"
 
 
-def _details(units: Units, number: Number) -> str:
+def _details(units: Units, number: Number) -> tuple[str, ...]:
     parts = [units.range(number.low, number.high)]
     if number.delta_low is not None:
         parts.append(f"Δ {units.range(number.delta_low, number.delta_high, sign=True)}")
@@ -142,7 +142,7 @@ def _details(units: Units, number: Number) -> str:
         parts.append(f"n {number.n}")
     if number.failures:
         parts.append(f"{number.failures} without a score")
-    return ", ".join(part for part in parts if part)
+    return tuple(part for part in parts if part)
 
 
 def _styles(spec: ScoreTable, entries: Sequence[Entry], numbers: Sequence[Number]) -> list[str]:
