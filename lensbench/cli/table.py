@@ -51,11 +51,12 @@ def command(
         raise UsageError("--paper-backbone goes with --published")
     if out is not None and not out.parent.is_dir():
         raise UsageError(f"--out {out}: no folder {out.parent}")
+    from lensbench.pipeline.as_runs import as_runs
     from lensbench.pipeline.tables import table_runs
 
     made = build_table(
         spec,
-        table_runs(runs),
+        table_runs(as_runs(runs)),
         choice=Choice(judge, identifier, profile),
         published=published,
         paper_backbone=paper_backbone,
