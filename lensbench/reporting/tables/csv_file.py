@@ -32,5 +32,6 @@ def _value(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
-        return f"{value:.10g}"
+        # Adding zero takes the sign off a negative zero.
+        return f"{round(value, 10) + 0.0:.10g}"
     return str(value) if isinstance(value, int) else csv_text(str(value))

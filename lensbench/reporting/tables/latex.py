@@ -42,7 +42,7 @@ def _pages(section: Section) -> list[Section]:
 
 def _section(table: Table, section: Section, number: int, intervals: bool, notes: list[str], remarks: list[str]) -> list[str]:
     head = [f"{table.title}.", *table.caption] if number == 0 else []
-    caption = [*head, f"{section.title}.", *section.remarks]
+    caption = [*head, f"{section.title}."]
     alignment = "l" + "".join("r" if column.align == "right" else "l" for column in section.columns)
     lines = [
         r"\begin{table}[tbp]",
@@ -59,7 +59,7 @@ def _section(table: Table, section: Section, number: int, intervals: bool, notes
         r"\end{tabular}}",
     ]
     used = sorted({n for row in section.rows for cell in row.cells for n in cell.notes})
-    below = [*(f"! {warning}" for warning in table.warnings if number == 0), *remarks]
+    below = [*(f"! {warning}" for warning in table.warnings if number == 0), *section.remarks, *remarks]
     small = [rf"\textsuperscript{{{note_mark(n)}}}\,{latex(notes[n - 1])}" for n in used] + [latex(text) for text in below]
     if small:
         lines += [r"\par\smallskip\footnotesize\raggedright", r"\par ".join(small)]
