@@ -54,6 +54,13 @@ def test_values_failures_and_pairs(folder: RunFolder) -> None:
     assert found["lens"].states == {"ok": 4, "not_finite": 1}
 
 
+def test_items_that_rounding_could_decide_are_counted_and_said(folder: RunFolder) -> None:
+    found = cells(folder, [{**score("base", i, True), "tied": i < 2} for i in range(5)])["base"]
+    assert (found.tied, found.value, found.failures) == (2, 1.0, 0), "they count as they fell"
+    results = {**folder.read_json("variants.json"), "cells": [json.loads(json.dumps(found.as_dict()))]}
+    assert any("2 of 5 in xcopa/zh base" in note and "rounding could decide" in note for note in notes(results))
+
+
 def test_a_cell_without_any_score_has_no_value(folder: RunFolder) -> None:
     found = cells(folder, [score("base", i, None) for i in range(3)])["base"]
     assert (found.value, found.low, found.n, found.failures, found.planned) == (None, None, 3, 3, 5)

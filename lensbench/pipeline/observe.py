@@ -33,6 +33,7 @@ class Column:
         states: Items, or graded answers, by state.
         planned: How many the run is to have.
         picks: Choice with the highest log-likelihood -> items.
+        tied: Items that rounding could decide.
     """
 
     kind: Kind
@@ -44,6 +45,7 @@ class Column:
     values: dict[tuple[str, int], float] = field(default_factory=dict)
     states: Counter[str] = field(default_factory=Counter)
     picks: Counter[int] = field(default_factory=Counter)
+    tied: int = 0
 
     @property
     def failures(self) -> int:
@@ -78,6 +80,8 @@ def _scored(folder: RunFolder, planned: Counter[Kind]) -> Iterator[Column]:
                     column.values[item, 0] = record["metrics"][metric]
                 if record["state"] == "ok":
                     column.picks[int(np.argmax(record["loglikelihoods"]))] += 1
+                # Records of before ties were noted have none.
+                column.tied += bool(record.get("tied"))
             yield column
 
 

@@ -65,6 +65,8 @@ class Cell:
     """Adjusted by Holm over all tests of the variant: languages x tasks, headline metrics."""
     smallest_detectable: float | None
     """Smallest true difference that is found in four cases of five at Holm's strictest step; None where it is not defined."""
+    tied: int = 0
+    """Items that rounding could decide (docs/engines.md); they count as they fell."""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -189,6 +191,7 @@ def _cell(column: Column, made: Made, clusters: int, level: Interval | None, del
         p_value=None,
         p_holm=None,
         smallest_detectable=None,
+        tied=column.tied,
     )  # fmt: skip
 
 

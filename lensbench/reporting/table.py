@@ -113,6 +113,7 @@ def notes(results: dict[str, Any]) -> list[str]:
         f"! answers were cut {where}, which is not the profile's own length: {', '.join(keys)}" for where, keys in cut.items()
     ]
     found += _one_sided(results)
+    found += _tied(results)
     found += _unscored(results)
     uncovered = sorted(
         {f"{c['language']} ({c['source'].split(':')[0]})" for c in results["cells"] if c["states"].get("not_covered")}
@@ -143,6 +144,16 @@ def _unscored(results: dict[str, Any]) -> list[str]:
                 f"{cell['source'].split(':')[0]} have no rating and are in no mean ({reasons})"
             )
     return found
+
+
+def _tied(results: dict[str, Any]) -> list[str]:
+    """Cells with items that rounding could decide."""
+    places = [
+        f"{cell['tied']} of {cell['n']} in {cell['task']}/{cell['language']} {cell['variant']}"
+        for cell in results["cells"]
+        if cell.get("tied")
+    ]
+    return [f"! items that rounding could decide; they count as they fell: {'; '.join(places)}"] if places else []
 
 
 def _one_sided(results: dict[str, Any]) -> list[str]:
