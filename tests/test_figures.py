@@ -273,10 +273,17 @@ def test_a_missing_font_gives_way_to_the_code(monkeypatch: pytest.MonkeyPatch, t
     assert "No installed font has the script of zh (Hani), bn (Beng)" in drawn.caption
 
 
-def test_a_figure_with_native_names_draws_no_boxes(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
-    """matplotlib warns about every letter that none of the named fonts has."""
-    cells = [cell("xcopa", code, "base", 0.5, 0.4, 0.6) for code in ("en", "zh", "ja", "ko", "ar", "bn", "sw", "th", "hi", "ta")]
-    figures.per_language([run(tmp_path / "run", cells)], "understanding", native=True).svg()
+@pytest.mark.parametrize("native", [True, False])
+def test_no_figure_draws_boxes(tmp_path: Path, recwarn: pytest.WarningsRecorder, native: bool) -> None:
+    """matplotlib warns about every letter that none of the named fonts has. U+10FFFD is private, so no font has it."""
+    codes = ("en", "zh", "ja", "ko", "ar", "bn", "sw", "th", "hi", "ta")
+    names = ("base", "中文-عربي-\U0010fffd")
+    cells = [cell("xcopa", code, name, 0.5, 0.4, 0.6) for code in codes for name in names]
+    one = run(tmp_path / "run", cells, external={names[1]: "other"})
+    for drawn in (figures.per_language([one], "understanding", native=native), figures.external([one], native=native)):
+        drawn.svg()
+        assert "U+10FFFD" in drawn.figure.legends[0].get_texts()[1].get_text()
+    figures.matrix([matrix_run(tmp_path / "matrix")], native=native).svg()
     assert [str(w.message) for w in recwarn if "missing from" in str(w.message)] == []
 
 

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lensbench.reporting.figures.fonts import Label
+from lensbench.reporting.figures.fonts import Label, printable
 from lensbench.reporting.figures.panels import Panel
 from lensbench.reporting.figures.style import COLUMN, PAGE, new_figure, slot
-from lensbench.reporting.html.text import plain
 from lensbench.reporting.table import verdict
 
 if TYPE_CHECKING:
@@ -90,8 +89,8 @@ def draw_panel(axes: Axes, panel: Panel, labels: dict[str, Label], top: float) -
         cells = [panel.cells.get((series.column, place)) for place in panel.places]
         scored = [(x, c) for x, c in zip(places, cells, strict=True) if c is not None and c["value"] is not None]
         axes.bar(
-            [x for x, _ in scored], [factor * c["value"] for _, c in scored], bar, label=plain(series.label), facecolor=look.fill,
-            hatch=look.hatch, hatchcolor=look.hatch_colour, edgecolor="#202020", linewidth=0.4,
+            [x for x, _ in scored], [factor * c["value"] for _, c in scored], bar, label=printable(series.label),
+            facecolor=look.fill, hatch=look.hatch, hatchcolor=look.hatch_colour, edgecolor="#202020", linewidth=0.4,
         )  # fmt: skip
         ranged = [(x, c) for x, c in scored if c["low"] is not None and c["high"] is not None]
         if ranged:
@@ -105,7 +104,11 @@ def draw_panel(axes: Axes, panel: Panel, labels: dict[str, Label], top: float) -
         for x, cell in zip(places, cells, strict=True):
             if cell is not None:
                 _mark(axes, x, cell, factor)
-    axes.set_title(plain(panel_title(panel, labels)), loc="left")
+    title = axes.set_title(printable(panel.title), loc="left")
+    if panel.title in labels:
+        # A panel of one language is named as the language is.
+        title.set_text(labels[panel.title].text)
+        title.set_fontfamily(list(labels[panel.title].families))
     axes.set_ylabel(panel.quantity)
     axes.set_ylim(0, top * 1.04)
     ticks = [step * _STEP * most for step in range(round(top / (_STEP * most)) + 1)]
@@ -124,11 +127,6 @@ def draw_panel(axes: Axes, panel: Panel, labels: dict[str, Label], top: float) -
             tick.set_verticalalignment("baseline")
 
 
-def panel_title(panel: Panel, labels: dict[str, Label]) -> str:
-    """A panel of one language is named as the language is."""
-    return labels[panel.title].text if panel.title in labels else panel.title
-
-
 def _mark(axes: Axes, x: float, cell: dict[str, Any], factor: float) -> None:
     if cell["value"] is None:
         axes.annotate("×", (x, 0), ha="center", va="bottom", fontsize=6)
@@ -144,7 +142,7 @@ def _mark(axes: Axes, x: float, cell: dict[str, Any], factor: float) -> None:
 
 def _place(panel: Panel, place: str, labels: dict[str, Label]) -> str:
     if place in panel.names:
-        return plain(panel.names[place]).replace(": ", ":\n")
+        return printable(panel.names[place]).replace(": ", ":\n")
     return labels[place].text
 
 

@@ -8,8 +8,9 @@ from functools import cache
 from typing import Any
 
 from lensbench.languages import Language, languages
+from lensbench.reporting.html.text import plain
 
-__all__ = ["Label", "labels_for", "missing_fonts"]
+__all__ = ["Label", "installed", "labels_for", "missing_fonts", "printable"]
 
 _DEFAULT = "DejaVu Sans"
 """Comes with matplotlib."""
@@ -55,6 +56,17 @@ def missing_fonts(labels: dict[str, Label]) -> str:
         return ""
     named = ", ".join(f"{code} ({languages()[code].script})" for code in lacking)
     return f"No installed font has the script of {named}: the code stands in place of the name."
+
+
+def installed() -> list[str]:
+    """The default font, and behind it one for each script that this machine has one for."""
+    return [_DEFAULT, *(found for names in _PREFERRED.values() if (found := next((n for n in names if n in _faces()), None)))]
+
+
+def printable(value: object) -> str:
+    """A name as it can be drawn: what hides or turns text, and what no font has a letter for, as `U+202E`."""
+    there = frozenset().union(*(_characters(family) for family in installed()))
+    return "".join(c if c.isspace() or ord(c) in there else f"U+{ord(c):04X}" for c in plain(value))
 
 
 def _label(code: str, native: bool) -> Label:

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lensbench.errors import UsageError, unknown_name
-from lensbench.reporting.figures.fonts import Label
+from lensbench.reporting.figures.fonts import Label, printable
 from lensbench.reporting.figures.style import PAGE, luminance, new_figure
 from lensbench.reporting.html.runs import ReportRun
-from lensbench.reporting.html.text import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -132,7 +131,7 @@ def _draw(
             tick.set_fontfamily(list(labels[cell].families))
     axes.tick_params(length=0, labelsize=6.5)
     axes.spines[:].set_visible(False)
-    axes.set_title(plain(name), loc="left")
+    axes.set_title(printable(name), loc="left")
     axes.set_xlabel("answered")
     axes.set_ylabel("asked")
 
@@ -146,7 +145,7 @@ def _percent(count: int, total: int) -> str:
 
 
 def _name(cell: str, labels: dict[str, Label]) -> str:
-    return labels[cell].text if cell in labels else plain(cell.replace("_", " "))
+    return labels[cell].text if cell in labels else printable(cell.replace("_", " "))
 
 
 def _one(kind: str, given: str | None, there: Sequence[str]) -> str:

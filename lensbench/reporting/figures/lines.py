@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lensbench.reporting.figures.bars import scale_of
-from lensbench.reporting.figures.fonts import Label
+from lensbench.reporting.figures.fonts import Label, printable
 from lensbench.reporting.figures.style import COLUMN, PAGE, SLOTS, new_figure
 from lensbench.reporting.figures.sweeps import Sweep
-from lensbench.reporting.html.text import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -102,9 +101,9 @@ def _draw(axes: Axes, panel: LinePanel, order: Sequence[str], labels: dict[str, 
         base = panel.base.get(code)
         if base is not None and base["value"] is not None:
             axes.axhline(factor * base["value"], color=look.fill, linewidth=0.7, linestyle=(0, (1, 2)), zorder=1)
-    axes.set_title(plain(panel.title), loc="left")
+    axes.set_title(printable(panel.title), loc="left")
     axes.set_ylabel(panel.quantity)
-    axes.set_xlabel("first changed block" if panel.sweep.field == "start_layer" else plain(panel.sweep.field))
+    axes.set_xlabel("first changed block" if panel.sweep.field == "start_layer" else printable(panel.sweep.field))
     _ticks(axes, panel.sweep, positions)
     axes.grid(axis="y")
 
@@ -131,7 +130,7 @@ def _positions(sweep: Sweep) -> list[float]:
 def _ticks(axes: Axes, sweep: Sweep, positions: Sequence[float]) -> None:
     if not sweep.numeric:
         names = list(dict.fromkeys(str(value) for value, _, _ in sweep.points))
-        axes.set_xticks(range(len(names)), [plain(name) for name in names])
+        axes.set_xticks(range(len(names)), [printable(name) for name in names])
         axes.set_xlim(-0.5, len(names) - 0.5)
         return
     marks = sorted(set(positions))

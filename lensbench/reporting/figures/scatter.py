@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from lensbench.errors import RunError, UsageError, unknown_name
-from lensbench.reporting.figures.fonts import Label
+from lensbench.reporting.figures.fonts import Label, printable
 from lensbench.reporting.figures.lines import LOOKS
 from lensbench.reporting.figures.style import PAGE, new_figure
 from lensbench.reporting.html.runs import ReportRun
-from lensbench.reporting.html.text import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,7 +67,7 @@ def draw_projection(projection: dict[str, Any], labels: dict[str, Label], width:
                 _histogram(axes, chosen, [p[0] for p in points])
             else:
                 _scatter(axes, chosen, points)
-            axes.set_title(f"{plain(name)}: {title}", loc="left")
+            axes.set_title(f"{printable(name)}: {title}", loc="left")
             if row == len(names) - 1:
                 axes.set_xlabel(_axis(1, shares) if shares else "coordinate")
             axes.set_ylabel("prompts" if len(points[0]) == 1 else _axis(2, shares))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lensbench.errors import UnavailableError, UsageError
+from lensbench.reporting.figures.fonts import installed
 from lensbench.reporting.html.text import plain
 from lensbench.store.records import write_failed
 
@@ -24,7 +25,6 @@ FORMATS = ("svg", "pdf", "png")
 
 _DPI = 300
 _STYLE: Any = {
-    "font.family": ["DejaVu Sans"],
     "font.size": 7.0,
     "axes.titlesize": 7.5,
     "axes.labelsize": 7.0,
@@ -117,6 +117,8 @@ def styled() -> Iterator[None]:
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_STYLE)
+        # Names of tasks and variants are in any script.
+        matplotlib.rcParams["font.family"] = installed()
         yield
 
 
