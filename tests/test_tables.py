@@ -419,6 +419,14 @@ def test_a_run_that_has_not_scored_yet(cli: Any, tmp_path: Path) -> None:
     assert done.returncode == 2 and "has no numbers yet" in done.stderr
 
 
+def test_results_that_cannot_be_read(cli: Any, tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", small())
+    for text, said in (("{", "not readable as JSON"), ('{"cells": []}', "has no backbone, tasks, variants")):
+        (run / "results.json").write_text(text, encoding="utf-8")
+        done = cli("table", "bilingual", run)
+        assert done.returncode == 1 and said in done.stderr and "Traceback" not in done.stderr
+
+
 def test_the_wheel_ships_the_specs(tmp_path: Path) -> None:
     root = Path(__file__).parents[1]
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]

@@ -36,6 +36,12 @@ def _table_run(path: Path, label: str) -> TableRun:
         raise UsageError(f"{path} has no numbers yet: it has not begun to score", "Give its command again to go on.")
     # A folder that was sent without its records has what it has, be it of an older version.
     results = current_results(folder) if folder.has("variants.json") else folder.read_json("results.json")
+    lacking = [key for key in ("backbone", "cells", "tasks", "variants") if key not in results]
+    if lacking:
+        raise RunError(
+            f"{path}/results.json has no {', '.join(lacking)}; another version wrote it",
+            "Repeat the run, or show it with that version.",
+        )
     cards = {name: folder.enhancement(name) / "card.json" for name in results["variants"]}
     return TableRun(
         str(path),
