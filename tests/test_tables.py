@@ -149,8 +149,8 @@ def test_html_is_as_by_hand(shown: Shown) -> None:
     text = shown("small", small(), form="html")
     assert text[text.index("<tbody>") : text.index("</tbody>") + len("</tbody>")] == HTML
     assert "<script" not in text and "default-src 'none'" in text
-    # Nothing is said by colour: the only two colours are of rules and of small print.
-    assert set(re.findall(r"--\w+(?=:)", text)) == {"--line", "--soft"}
+    # Nothing is said by colour: all there are belong to the page, its text, links, rules and small print.
+    assert set(re.findall(r"--\w+(?=:)", text)) == {"--page", "--text", "--link", "--line", "--soft"}
 
 
 def test_the_same_runs_give_the_same_bytes(shown: Shown) -> None:
