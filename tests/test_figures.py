@@ -228,6 +228,20 @@ def test_the_svg_is_vector_self_contained_and_says_what_it_shows(bilingual) -> N
     assert "3 not finite" in svg and not re.search(r"\b20\d\d-\d\d-\d\d", svg)
 
 
+def test_the_pdf_embeds_true_type_only(tmp_path: Path) -> None:
+    """Fonts with cubic outlines would be embedded under a wrong type, and Type 3 is refused by publishers."""
+    import zlib
+
+    cells = [cell("xcopa", code, "base", 0.5, 0.4, 0.6) for code in ("en", "zh", "ar", "bn")]
+    drawn = figures.per_language([run(tmp_path / "run", cells)], "understanding", native=True)
+    figures.save_figure(drawn.figure, tmp_path / "a.pdf", drawn.caption)
+    content = (tmp_path / "a.pdf").read_bytes()
+    parts = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", content, re.S)
+    text = content + b"".join(zlib.decompress(part) for part in parts if part[:1] == b"x")
+    assert b"/FontFile2" in text and b"/FontFile3" not in text and b"/Type3" not in text
+    assert set(re.findall(rb"/BaseFont /[A-Z]{6}\+(\S+)", text)) == {b"DejaVuSans"}
+
+
 def test_a_users_own_settings_change_nothing(bilingual) -> None:
     import matplotlib
 

@@ -10,7 +10,7 @@ from typing import Any
 from lensbench.languages import Language, languages
 from lensbench.reporting.html.text import plain
 
-__all__ = ["Label", "installed", "labels_for", "missing_fonts", "printable"]
+__all__ = ["Label", "in_default", "installed", "labels_for", "missing_fonts", "printable"]
 
 _DEFAULT = "DejaVu Sans"
 """Comes with matplotlib."""
@@ -61,6 +61,11 @@ def missing_fonts(labels: dict[str, Label]) -> str:
 def installed() -> list[str]:
     """The default font, and behind it one for each script that this machine has one for."""
     return [_DEFAULT, *(found for names in _PREFERRED.values() if (found := next((n for n in names if n in _faces()), None)))]
+
+
+def in_default(text: str) -> bool:
+    """Whether the font that comes with matplotlib is all a text needs; its own Arabic letters are not taken."""
+    return all(char.isspace() or (ord(char) in _characters(_DEFAULT) and not "\u0600" <= char <= "\u08ff") for char in text)
 
 
 def printable(value: object) -> str:

@@ -71,7 +71,7 @@ def draw_matrices(
     wide, high = _NAMES + _CELL * len(answered), _CELL * len(asked)
     across = max(1, min(len(matrices), int((width or PAGE) / wide)))
     rows = -(-len(matrices) // across)
-    size = (width or min(PAGE, max(across * wide + 0.2, 2.2)), rows * (high + _NAMES + _LINE) + 0.1)
+    size = (width or min(PAGE, max(across * wide + 0.2, 2.2)), rows * (high + _NAMES + _LINE) + 0.2)
     figure = new_figure(*size)
     grid = figure.subplots(rows, across, squeeze=False).flatten()
     for number, (name, matrix) in enumerate(matrices):

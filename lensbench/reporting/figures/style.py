@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lensbench.errors import UnavailableError, UsageError
-from lensbench.reporting.figures.fonts import installed
+from lensbench.reporting.figures.fonts import in_default, installed
 from lensbench.reporting.html.text import plain
 from lensbench.store.records import write_failed
 
@@ -173,6 +173,26 @@ def _bytes(figure: Figure, form: str, caption: str) -> bytes:
         "png": {"Software": None, "Description": about},
     }
     stream = io.BytesIO()
-    with styled():
+    with styled(), _foreign_outlined(figure) if form == "pdf" else nullcontext():
         figure.savefig(stream, format=form, dpi=_DPI, metadata=metadata[form])
     return stream.getvalue()
+
+
+@contextmanager
+def _foreign_outlined(figure: Figure) -> Iterator[None]:
+    """Words beyond the default font as outlines.
+
+    matplotlib embeds fonts with cubic outlines, as those of Chinese mostly are, under the wrong type, which strict readers of PDF
+    refuse.
+    """
+    from matplotlib.patheffects import Normal
+    from matplotlib.text import Text
+
+    foreign: list[Any] = [text for text in figure.findobj(Text) if not in_default(text.get_text())]
+    for text in foreign:
+        text.set_path_effects([Normal()])
+    try:
+        yield
+    finally:
+        for text in foreign:
+            text.set_path_effects(None)
