@@ -13,10 +13,11 @@ from lensbench.pipeline.observe import final_verdicts
 from lensbench.pipeline.variants import BASE
 from lensbench.stats import (
     Interval,
-    clustered_mean,
+    Intervals,
+    bootstrap_means,
     clustered_slope,
     krippendorff_alpha,
-    paired_difference,
+    paired_bootstrap,
     within_unit_deviation,
 )
 from lensbench.store import RunFolder
@@ -189,11 +190,16 @@ def _controlled(rated: Sequence[Mapping[str, Any]], faithful: Mapping[str, Mappi
 def _mean(values: Mapping[tuple[str, int], float]) -> Interval | None:
     if not values:
         return None
-    return clustered_mean(np.array(list(values.values())), np.array([item for item, _ in values]))
+    return _only(bootstrap_means(np.array([list(values.values())]), np.array([item for item, _ in values])))
 
 
 def _paired(both: Mapping[tuple[str, int], tuple[float, float]]) -> Interval | None:
     if not both:
         return None
     mine, theirs = (np.array(column) for column in zip(*both.values(), strict=True))
-    return paired_difference(mine, theirs, clusters=np.array([item for item, _ in both]))
+    return _only(paired_bootstrap(mine, theirs, np.array([item for item, _ in both])))
+
+
+def _only(found: Intervals) -> Interval | None:
+    """The one column; None where it has fewer than two questions."""
+    return None if np.isnan(found.low[0]) else Interval(float(found.value[0]), float(found.low[0]), float(found.high[0]))

@@ -2,7 +2,7 @@
 
 from lensbench.stats.agreement import krippendorff_alpha, within_unit_deviation
 from lensbench.stats.bootstrap import Intervals, bootstrap_means, clustered_errors, paired_bootstrap
-from lensbench.stats.intervals import Interval, clustered_mean, paired_difference, wilson
+from lensbench.stats.intervals import Interval, wilson
 from lensbench.stats.power import ALPHA, POWER, detectable_mean, detectable_share
 from lensbench.stats.significance import holm, mcnemar_exact, sign_flip
 from lensbench.stats.slope import clustered_slope
@@ -14,7 +14,6 @@ __all__ = [
     "Intervals",
     "bootstrap_means",
     "clustered_errors",
-    "clustered_mean",
     "clustered_slope",
     "detectable_mean",
     "detectable_share",
@@ -22,7 +21,6 @@ __all__ = [
     "krippendorff_alpha",
     "mcnemar_exact",
     "paired_bootstrap",
-    "paired_difference",
     "sign_flip",
     "wilson",
     "within_unit_deviation",
