@@ -43,7 +43,7 @@ class Item:
     turns: tuple[str, ...] = ()
     """What the user says, turn by turn, before the chat template; empty for multiple choice."""
     source: str | None = None
-    """The item of the original data set that the row is a version of, the same in all languages; None where the row names none."""
+    """The item of the original data set that the row is a version of, the same in all languages; None where it names none."""
 
     def as_record(self) -> dict[str, Any]:
         return {
