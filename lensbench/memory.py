@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-__all__ = ["PeakMemory", "measure_peak", "resident_bytes"]
+__all__ = ["PeakMemory", "measure_peak", "release", "resident_bytes"]
 
 _STATUS = Path("/proc/self/status")
 _RESET = Path("/proc/self/clear_refs")
@@ -39,6 +42,18 @@ def measure_peak(device: torch.device) -> Iterator[PeakMemory]:
         return
     yield found
     found.peak_bytes = _status_bytes("VmHWM")
+
+
+def release() -> None:
+    """Give back what is no longer used, so that it does not count in the next measurement.
+
+    The C library keeps freed memory for later; glibc can be told not to.
+    """
+    gc.collect()
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def resident_bytes() -> int | None:

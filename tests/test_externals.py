@@ -63,6 +63,20 @@ def test_it_is_paired_with_the_backbone_and_named(run: Path) -> None:
     assert "theirs is another checkpoint" in (run / "report.md").read_text()
 
 
+def test_variants_that_are_the_same_are_both_there(
+    cli: Callable[..., Any], tiny_model_dir: Path, other: Path, tmp_path: Path
+) -> None:
+    """Equal weights give equal answers, but each variant has its own."""
+    out = tmp_path / "run"
+    done = cli("run", "-b", tiny_model_dir, "--variant", f"one={other}", "--variant", f"two={other}", *TASKS, "--out", out)
+    assert done.returncode == 0, done.stderr
+    for stage, value in (("score", "loglikelihoods"), ("answers", "text")):
+        one, two = records(out, stage, "one"), records(out, stage, "two")
+        assert len(one) == 6 and {p: r[value] for p, r in one.items()} == {p: r[value] for p, r in two.items()}
+    cells = [(c["variant"], c["n"]) for c in json.loads((out / "results.json").read_text())["cells"] if c["metric"] == "acc"]
+    assert cells.count(("one", 3)) == cells.count(("two", 3)) == 2
+
+
 def test_a_second_start_asks_nothing_again(cli: Callable[..., Any], run: Path, tiny_model_dir: Path, other: Path) -> None:
     before = {stage: (run / "items" / f"{stage}.jsonl").read_bytes() for stage in ("items", "score", "answers", "identified")}
     done = cli("run", "-b", tiny_model_dir, "--variant", f"theirs={other}", *TASKS, "--out", run)

@@ -65,7 +65,7 @@ def _key(lm: LensLM, variant: Variant, asked: AskedTask, item: Item, turn: int, 
     generation = asked.planned.task.generation
     temperature = generation.temperature_for(item.doc)
     settings = [generation.max_new_tokens, temperature, *([seed] if temperature else [])]
-    return answer_key(lm.loaded, variant.digest, item, "generate", settings)
+    return answer_key(lm.loaded, variant, item, "generate", settings)
 
 
 def _answer_turn(

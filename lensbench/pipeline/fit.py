@@ -12,6 +12,7 @@ import torch
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.data.overlap import TrainingIndex, find_overlap
 from lensbench.errors import LensbenchError, RunError
+from lensbench.memory import release
 from lensbench.methods import load_method
 from lensbench.methods.base import Enhancement, Progress, TrainingData
 from lensbench.methods.check import check_weights
@@ -88,6 +89,7 @@ def fit_stage(
         try:
             with _memory_as_error(name):
                 if corpora[name] is not None:
+                    release()
                     _fit(name, plan, folder, loaded, corpora[name], progress)
         except LensbenchError as error:
             errors[name] = error

@@ -46,7 +46,7 @@ def score_stage(
         variants: All of one loaded backbone; those that exchange parameters share the blocks below the first one they change.
         engine: "tree", or "reference": one variant after the other, one sequence per distinct input.
     """
-    work = _Work(lm, log, progress, {variant.name: variant.digest for variant in variants})
+    work = _Work(lm, log, progress)
     if not any(work.missing(asked, variant) for asked in tasks for variant in variants):
         return
     tree = work.tree(tasks) if engine == "tree" else None
@@ -64,14 +64,14 @@ def score_stage(
 class _Work:
     """One start of the stage."""
 
-    def __init__(self, lm: LensLM, log: RecordLog, progress: Progress, digests: dict[str, str]) -> None:
-        self._lm, self._log, self._progress, self._digests = lm, log, progress, digests
+    def __init__(self, lm: LensLM, log: RecordLog, progress: Progress) -> None:
+        self._lm, self._log, self._progress = lm, log, progress
         self._noise = 0.0
         self._encoded: tuple[AskedTask | None, dict[str, list[TokenRequest]]] = (None, {})
         self._said: set[str] = set()
 
     def _key(self, asked: AskedTask, variant: Variant, item: Item) -> str:
-        return answer_key(self._lm.loaded, self._digests[variant.name], item, asked.planned.task.profile.scoring, None)
+        return answer_key(self._lm.loaded, variant, item, asked.planned.task.profile.scoring, None)
 
     def missing(self, asked: AskedTask, variant: Variant) -> set[str]:
         """Ids of the items that have no record."""

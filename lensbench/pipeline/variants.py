@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -36,19 +37,21 @@ class Variant:
             return contextlib.nullcontext()
         return self.enhancement.applied(loaded, language)
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
+        """Of everything that sets it apart from the backbone; worked out once, since it reads all changed tensors."""
         if self.checkpoint is not None:
             return row_hash(["external", self.checkpoint.digest, self.system_text])
         return self.enhancement.digest if self.enhancement else BASE
 
 
-def answer_key(loaded: LoadedBackbone, variant_digest: str, item: Item, scoring: str, settings: object) -> str:
+def answer_key(loaded: LoadedBackbone, variant: Variant, item: Item, scoring: str, settings: object) -> str:
     """Hash of everything that can change an answer; a key that does not match is a miss, never somebody else's answer.
 
     Args:
-        variant_digest: Of the enhancement.
+        variant: By name too: two variants of equal weights have their own records.
         settings: Generation settings, or None.
     """
     dtype = str(next(loaded.model.parameters()).dtype)
-    return row_hash([loaded.checkpoint.digest, variant_digest, loaded.tokenizer_digest, dtype, item.id, scoring, settings])
+    own = [variant.name, variant.digest]
+    return row_hash([loaded.checkpoint.digest, own, loaded.tokenizer_digest, dtype, item.id, scoring, settings])
