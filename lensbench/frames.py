@@ -58,7 +58,7 @@ def load(path: str | os.PathLike[str]) -> RunFrames:
     Raises:
         UsageError: there is none.
     """
-    return RunFrames(RunFolder.existing(Path(path)))
+    return RunFrames(RunFolder.existing(Path(path), lenient=True))
 
 
 def write_parquet(frames: RunFrames, target: Path) -> list[Path]:

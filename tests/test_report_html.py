@@ -28,6 +28,7 @@ from lensbench.reporting.html.page import render_html_report
 from lensbench.reporting.html.runs import columns_of
 from lensbench.reporting.html.tables import blocks_of, headline
 from lensbench.reporting.html.text import json_for_page, plain, visible
+from lensbench.reporting.table import notes
 from lensbench.store import RunFolder
 
 
@@ -281,15 +282,33 @@ def test_damaged_lines_are_counted_named_and_left_out(run: RunFolder, tmp_path: 
     lines = path.read_bytes().splitlines()
     lines[3], lines[7] = b'{"key": 5}', b"\x80 nonsense"
     path.write_bytes(b"\n".join(lines) + b'\n{"key": "unfinished')
-    report = report_run(RunFolder(copy))
+    report = report_run(RunFolder(copy, lenient=True))
     page = render_html_report([report])
-    assert report.damage["score"].skipped == [4, 8]
+    assert [(damage.file, damage.skipped) for damage in report.damage] == [("score.jsonl", [4, 8])]
     assert "2 lines of <code>items/score.jsonl</code> could not be read and are left out: 4, 8" in page
     entries = gather([report])
     assert sum(len(e.cells) for e in entries) == sum(len(e.cells) for e in gather([report_run(run)])) - 2
     (copy / "results.json").unlink()
     with pytest.raises(RunError, match=r"score\.jsonl, line 4"):
         report_run(RunFolder(copy))
+    made = report_run(RunFolder(copy, lenient=True)).results
+    assert made["damaged"] == [{"file": "score.jsonl", "skipped": [4, 8], "repaired": [8]}]
+    whole = sum(cell["n"] for cell in report_run(run).results["cells"] if not cell["source"])
+    assert sum(cell["n"] for cell in made["cells"] if not cell["source"]) == whole - 2
+    assert "! items/score.jsonl: 2 damaged lines left out (lines 4, 8)" in notes(made)
+
+
+def test_show_and_table_leave_damaged_lines_out_and_say_so(cli: Any, run: RunFolder, tmp_path: Path) -> None:
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(run.path, copy)
+    path = copy / "items" / "score.jsonl"
+    path.write_bytes(b"broken\n" + path.read_bytes())
+    for command in ("show", "report"):
+        done = cli(command, copy, *(("--html", tmp_path / "x.html") if command == "report" else ()))
+        assert done.returncode == 0, done.stderr
+        assert "score.jsonl: 1 damaged line" in done.stdout + done.stderr
 
 
 def test_stored_results_serve_only_while_no_record_is_newer(tmp_path: Path) -> None:

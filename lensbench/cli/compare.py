@@ -30,7 +30,7 @@ def command(run_a: Path, run_b: Path, variant: str | None, other: str | None, as
     from lensbench.pipeline.compare import compare
     from lensbench.store import RunFolder
 
-    folders = [RunFolder.existing(as_runs([path])[0]) for path in (run_a, run_b)]
+    folders = [RunFolder.existing(as_runs([path])[0], lenient=True) for path in (run_a, run_b)]
     found = compare(folders[0], folders[1], variant, other)
     runs = [_run(folder) for folder in folders]
     if as_json:

@@ -52,7 +52,7 @@ def command(kind: str, runs: tuple[Path, ...], out: Path, width: str, **options:
     format_of(out)
     runs = tuple(as_runs(runs))
     wide = {"auto": None, "column": figures.COLUMN, "page": figures.PAGE}[width]
-    read = [report_run(RunFolder.existing(path), label) for path, label in zip(runs, name_runs(runs), strict=True)]
+    read = [report_run(RunFolder.existing(path, lenient=True), label) for path, label in zip(runs, name_runs(runs), strict=True)]
     drawn = _DRAW[kind](read, options, {"native": options["native"], "width": wide})
     figures.save_figure(drawn.figure, out, drawn.caption)
     for run in read:

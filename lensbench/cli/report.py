@@ -50,7 +50,7 @@ def command(runs: tuple[Path, ...], target: Path | None, figures: tuple[Path, ..
     for run in write_comparison(runs, target, shown):
         if not run.finished:
             click.echo(f"! {run.folder.path} is unfinished: the report goes as far as it got", err=True)
-        for damage in run.damage.values():
+        for damage in run.damage:
             if damage.skipped:
                 click.echo(f"! {run.folder.path}/items/{damage.file}: {len(damage.skipped)} damaged lines left out", err=True)
     click.echo(f"report: {target}")

@@ -23,7 +23,7 @@ def command(run: Path, everything: bool, as_json: bool) -> None:
     from lensbench.pipeline.results import collect_results
     from lensbench.store import RunFolder
 
-    folder = RunFolder.existing(run)
+    folder = RunFolder.existing(run, lenient=True)
     results = collect_results(folder)
     if as_json:
         print_json(results)

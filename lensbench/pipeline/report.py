@@ -31,7 +31,9 @@ def write_comparison(paths: Sequence[Path], target: Path, figures: Sequence[Figu
     twice = next((path for number, path in enumerate(paths) if resolved[number] in resolved[:number]), None)
     if twice is not None:
         raise UsageError(f"{twice} is named twice", "Name every run once.")
-    runs = [report_run(RunFolder.existing(path), label) for path, label in zip(paths, name_runs(paths), strict=True)]
+    runs = [
+        report_run(RunFolder.existing(path, lenient=True), label) for path, label in zip(paths, name_runs(paths), strict=True)
+    ]
     write_html_report(runs, target, figures)
     return runs
 
@@ -49,8 +51,7 @@ def report_run(folder: RunFolder, label: str = "") -> ReportRun:
 def current_results(folder: RunFolder) -> dict[str, Any]:
     """Results as the records are now.
 
-    Making them takes as long as the bootstrap does, so the stored ones serve where no record is newer. They also serve where a
-    damaged record keeps new ones from being made; the report names the damage.
+    Making them takes as long as the bootstrap does, so the stored ones serve where no record is newer.
 
     Raises:
         RunError: they cannot be made, and none are stored that could serve.
@@ -62,11 +63,9 @@ def current_results(folder: RunFolder) -> dict[str, Any]:
         return stored
     try:
         return collect_results(folder)
-    except (RunError, KeyError) as error:
+    except KeyError as error:
         if stored is not None:
             return stored
-        if isinstance(error, RunError):
-            raise
         raise RunError(
             f"{folder.path}: its records lack {error}, which this version needs; an older version wrote them",
             f"Report it with the version that wrote it ({folder.read_json('variants.json')['lensbench']}), or repeat the run.",

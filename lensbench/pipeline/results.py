@@ -49,6 +49,7 @@ def _content(folder: RunFolder, about: dict[str, Any], numbers: Summary) -> dict
         "matrices": answered_by_task(folder),
         "costs": _costs(folder, about),
         "overlap": folder.read_json("overlap.json") if folder.has("overlap.json") else [],
+        "damaged": [damage.as_dict() for damage in folder.damage],
     }
 
 

@@ -31,7 +31,7 @@ def table_runs(paths: Sequence[Path]) -> list[TableRun]:
 
 
 def _table_run(path: Path, label: str) -> TableRun:
-    folder = RunFolder.existing(path)
+    folder = RunFolder.existing(path, lenient=True)
     if not folder.has("results.json") and not folder.has("variants.json"):
         raise UsageError(f"{path} has no numbers yet: it has not begun to score", "Give its command again to go on.")
     # A folder that was sent without its records has what it has, be it of an older version.

@@ -92,6 +92,7 @@ def notes(results: dict[str, Any]) -> list[str]:
         for key, o in origins.items()
         if o["expected_rows"] and o["rows"] != o["expected_rows"]
     ]
+    found += [f"! items/{harm['file']}: {_damaged(harm['skipped'])}" for harm in results.get("damaged", ()) if harm["skipped"]]
     found += [
         f"{name} is another checkpoint, {about['external']['title']}; it is asked through its own chat template"
         for name, about in results["variants"].items()
@@ -131,6 +132,13 @@ def notes(results: dict[str, Any]) -> list[str]:
     judges = sorted({c["source"] for c in results["cells"] if c["unit"] == "rating"})
     found += [f"Ratings are of judge {judge}; unlike judges are not comparable." for judge in judges]
     return found
+
+
+def _damaged(numbers: list[int], most: int = 5) -> str:
+    """`1 damaged line left out (4)`, `14 damaged lines left out (4, 8, 9, 12, 20 and 9 more)`."""
+    named = ", ".join(map(str, numbers[:most]))
+    more = f" and {len(numbers) - most} more" if len(numbers) > most else ""
+    return f"{len(numbers)} damaged line{'s' if len(numbers) > 1 else ''} left out ({named}{more})"
 
 
 def _unscored(results: dict[str, Any]) -> list[str]:

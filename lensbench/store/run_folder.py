@@ -27,6 +27,7 @@ from typing import Any
 
 from lensbench.errors import RunError, UsageError
 from lensbench.spec import RunSpec, differences
+from lensbench.store.damage import Damage, read_leniently
 from lensbench.store.records import RecordLog, read_records, write_failed
 
 __all__ = ["RunFolder", "write_atomically"]
@@ -36,13 +37,25 @@ _LOCK = ".lock"
 
 
 class RunFolder:
-    """The folder of one run."""
+    """The folder of one run.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        lenient: Leave damaged lines of item files out and note them, instead of stopping at the first: to show a run, not to go
+            on with it.
+    """
+
+    def __init__(self, path: Path, *, lenient: bool = False) -> None:
         self.path = path
+        self._lenient = lenient
+        self._damage: dict[str, Damage] = {}
+
+    @property
+    def damage(self) -> list[Damage]:
+        """What was left out of the item files read so far."""
+        return [damage for damage in self._damage.values() if damage]
 
     @classmethod
-    def existing(cls, path: Path) -> RunFolder:
+    def existing(cls, path: Path, *, lenient: bool = False) -> RunFolder:
         """A folder that holds a run.
 
         Raises:
@@ -50,7 +63,7 @@ class RunFolder:
         """
         if not (path / _SPEC).is_file():
             raise UsageError(f"no run at {path}", "A run folder holds a run.json.")
-        return cls(path)
+        return cls(path, lenient=lenient)
 
     def begin(self, spec: RunSpec) -> None:
         """Claim the folder for a spec, or check that it holds a run with the same one.
@@ -115,7 +128,12 @@ class RunFolder:
         return RecordLog(self.path / "items" / f"{stage}.jsonl")
 
     def records(self, stage: str) -> Iterator[dict[str, Any]]:
-        return read_records(self.path / "items" / f"{stage}.jsonl")
+        path = self.path / "items" / f"{stage}.jsonl"
+        if not self._lenient:
+            return read_records(path)
+        # Noted anew by every reading.
+        damage = self._damage[stage] = Damage(path.name)
+        return read_leniently(path, damage)
 
     def has_records(self, stage: str) -> bool:
         return (self.path / "items" / f"{stage}.jsonl").is_file()

@@ -95,7 +95,7 @@ def render_html_report(runs: Sequence[ReportRun], figures: Sequence[Figure] = ()
         costs=[(run, COST_HEADER, cost_rows(run.results["costs"])) for run in runs if run.results.get("costs")],
         averages=[(run, AVERAGES_HEADER, rows, AVERAGES_NOTE) for run in runs if (rows := average_rows(run.results))],
         notes=[(run, notes(run.results)) for run in runs], provenance=[(run, _provenance(run)) for run in runs],
-        damage=[(run, d) for run in runs for d in run.damage.values()], marks=MARKS,
+        damage=[(run, d) for run in runs for d in run.damage], marks=MARKS,
         items=len(entries), meta=json_for_page(meta), packed=packed,
     )  # fmt: skip
 

@@ -1,33 +1,19 @@
-"""The runs of a report: their results, their records read leniently, and the columns they become."""
+"""The runs of a report: their results, their records, and the columns they become."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from lensbench.store import RunFolder
+from lensbench.store.damage import Damage
 
-__all__ = ["Column", "Damage", "ReportRun", "columns_of", "name_runs"]
+__all__ = ["Column", "ReportRun", "columns_of", "name_runs"]
 
 BASE = "base"
-
-
-@dataclass
-class Damage:
-    """Lines of one file that could not be used as they are.
-
-    Attributes:
-        skipped: Numbers (from 1) of the lines that are no records.
-        repaired: Numbers of the lines with bytes that are no UTF-8, which are shown as U+FFFD.
-    """
-
-    file: str
-    skipped: list[int] = field(default_factory=list)
-    repaired: list[int] = field(default_factory=list)
 
 
 @dataclass
@@ -37,13 +23,11 @@ class ReportRun:
     Attributes:
         results: Content of `results.json`.
         label: What the report calls the run; "" where it is the only one.
-        damage: Filled while records are read.
     """
 
     folder: RunFolder
     results: dict[str, Any]
     label: str = ""
-    damage: dict[str, Damage] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -66,38 +50,14 @@ class ReportRun:
         found = self.folder.read_json("judging.json") if self.folder.has("judging.json") else []
         return found if isinstance(found, list) else [found]
 
+    @property
+    def damage(self) -> list[Damage]:
+        """What was left out of the run's item files."""
+        return self.folder.damage
+
     def records(self, stage: str) -> Iterator[dict[str, Any]]:
-        """Records of a stage; a damaged line is counted and named instead of ending the report."""
-        path = self.folder.path / "items" / f"{stage}.jsonl"
-        if not path.is_file():
-            return
-        damage = Damage(path.name)
-        with path.open("rb") as lines:
-            for number, line in enumerate(lines, start=1):
-                if not line.endswith(b"\n"):
-                    # A run that is under way is writing this line.
-                    break
-                record = _parse(line, number, damage)
-                if record is not None:
-                    yield record
-        if damage.skipped or damage.repaired:
-            self.damage[stage] = damage
-
-
-def _parse(line: bytes, number: int, damage: Damage) -> dict[str, Any] | None:
-    try:
-        text = line.decode("utf-8", "surrogatepass")
-    except UnicodeDecodeError:
-        damage.repaired.append(number)
-        text = line.decode("utf-8", "replace")
-    try:
-        record = json.loads(text)
-        if isinstance(record["key"], str):
-            return dict(record)
-    except (ValueError, KeyError, TypeError):
-        pass
-    damage.skipped.append(number)
-    return None
+        """Records of a stage."""
+        return self.folder.records(stage)
 
 
 @dataclass(frozen=True)

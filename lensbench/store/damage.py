@@ -1,0 +1,60 @@
+"""Records read leniently: for whoever shows a run, not for whoever goes on with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Damage", "read_leniently"]
+
+
+@dataclass
+class Damage:
+    """Lines of one file that could not be used as they are.
+
+    Attributes:
+        skipped: Numbers (from 1) of the lines that are no records.
+        repaired: Numbers of the lines with bytes that are no UTF-8, which are shown as U+FFFD.
+    """
+
+    file: str
+    skipped: list[int] = field(default_factory=list)
+    repaired: list[int] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.skipped or self.repaired)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def read_leniently(path: Path, damage: Damage) -> Iterator[dict[str, Any]]:
+    """The records of a file; a damaged line is noted and left out, an unfinished last one is being written and left out too."""
+    if not path.is_file():
+        return
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.endswith(b"\n"):
+                return
+            record = _parse(line, number, damage)
+            if record is not None:
+                yield record
+
+
+def _parse(line: bytes, number: int, damage: Damage) -> dict[str, Any] | None:
+    try:
+        text = line.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        damage.repaired.append(number)
+        text = line.decode("utf-8", "replace")
+    try:
+        record = json.loads(text)
+        if isinstance(record["key"], str):
+            return dict(record)
+    except (ValueError, KeyError, TypeError):
+        pass
+    damage.skipped.append(number)
+    return None
