@@ -295,7 +295,7 @@ def test_damaged_lines_are_counted_named_and_left_out(run: RunFolder, tmp_path: 
     assert made["damaged"] == [{"file": "score.jsonl", "skipped": [4, 8], "repaired": [8]}]
     whole = sum(cell["n"] for cell in report_run(run).results["cells"] if not cell["source"])
     assert sum(cell["n"] for cell in made["cells"] if not cell["source"]) == whole - 2
-    assert "! items/score.jsonl: 2 damaged lines left out (lines 4, 8)" in notes(made)
+    assert "! items/score.jsonl: 2 damaged lines left out (4, 8)" in notes(made)
 
 
 def test_show_and_table_leave_damaged_lines_out_and_say_so(cli: Any, run: RunFolder, tmp_path: Path) -> None:
