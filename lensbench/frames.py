@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -46,8 +46,9 @@ class RunFrames:
 
         Columns: `item`, `task`, `language`, `profile`, `doc_id`, `variant`, `turn` (0 where the item was scored by
         log-likelihood), `state`, `prompt`, `gold`; `loglikelihoods` (nats) and `pick` (0-based, missing unless the state is ok);
-        `text`, `tokens`, `finish`; a column a metric (`acc`, `lf_turn1` ... of the whole conversation); `answered:IDENTIFIER` and
-        `rating:JUDGE` (the mean of its repetitions, missing without one).
+        `text`, `tokens`, `finish`; a column a metric: `acc`, or of the whole conversation `lf_turn1:IDENTIFIER` and others;
+        `answered:IDENTIFIER` and `rating:JUDGE` (the mean of its repetitions, missing without one). An identifier or judge is
+        named by its whole signature where its name stands for several.
         """
         return _frame(list(_rows(self.folder)))
 
@@ -100,23 +101,33 @@ def _rows(folder: RunFolder) -> Iterator[dict[str, Any]]:
             **_about(record, asked), "turn": 0, "loglikelihoods": lls, "pick": lls.index(max(lls)) if whole else None,
             **record["metrics"],
         }  # fmt: skip
+    name_of = _short_names(folder)
     labels: dict[str, dict[str, str]] = defaultdict(dict)
     metrics: dict[tuple[str, str], dict[str, float | None]] = defaultdict(dict)
     for record in folder.records("identified"):
-        name = record["identifier"].split(":")[0]
-        metrics[record["item"], record["variant"]].update(record["metrics"])
+        name = name_of[record["identifier"]]
+        found = {f"{metric}:{name}": value for metric, value in record["metrics"].items()}
+        metrics[record["item"], record["variant"]].update(found)
         for turn in record["turns"]:
             labels[turn["answer"]][f"answered:{name}"] = turn["cell"]
     ratings: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for record in final_verdicts(folder):
         if record["state"] == "ok":
-            ratings[record["answer"]][f"rating:{record['judge'].split(':')[0]}"].append(record["rating"])
+            ratings[record["answer"]][f"rating:{name_of[record['judge']]}"].append(record["rating"])
     for record in folder.records("answers"):
         yield {
             **_about(record, asked), "turn": record["turn"], "text": _storable(record["text"]), "tokens": record["tokens"],
             "finish": record["finish"], **metrics[record["item"], record["variant"]], **labels[record["key"]],
             **{judge: sum(values) / len(values) for judge, values in ratings[record["key"]].items()},
         }  # fmt: skip
+
+
+def _short_names(folder: RunFolder) -> dict[str, str]:
+    """Identifiers and judges by signature: the name alone where it stands for one of them, else the whole signature."""
+    signatures = {record["identifier"] for record in folder.records("identified")}
+    signatures |= {record["judge"] for record in final_verdicts(folder)}
+    names = Counter(signature.partition(":")[0] for signature in signatures)
+    return {s: s.partition(":")[0] if names[s.partition(":")[0]] == 1 else s for s in signatures}
 
 
 def _about(record: dict[str, Any], asked: dict[str, dict[str, Any]]) -> dict[str, Any]:

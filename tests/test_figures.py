@@ -145,6 +145,15 @@ def test_averages_come_from_the_results(tmp_path: Path) -> None:
     assert "200 (Mean of 2 tasks)" in drawn.caption
 
 
+def test_a_variant_that_lacks_a_task_has_no_mean(tmp_path: Path) -> None:
+    cells = [cell(t, "en", v, 0.5, 0.4, 0.6) for t in ("xcopa", "m_mmlu") for v in ("base", "lens")][:3]
+    about = {**cells[0], "over": "tasks", "task": None, "cells": ["xcopa/en", "m_mmlu/en"]}
+    averages = [about, {**about, "variant": "lens", "value": None, "low": None, "high": None}]
+    drawn = figures.per_language([run(tmp_path / "run", cells, averages=averages)], "understanding")
+    last = drawn.figure.axes[2]
+    assert last.get_title(loc="left") == "Mean of 2 tasks" and list(bars(last)) == ["base"]
+
+
 def test_external_checkpoints_stand_beside_variants_task_by_task(tmp_path: Path) -> None:
     values = {"base": 0.4, "lens": 0.6, "cn": 0.5}
     cells = [cell(t, "zh", v, value, value - 0.1, value + 0.1) for t in ("xcopa", "m_mmlu") for v, value in values.items()]

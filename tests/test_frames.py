@@ -57,6 +57,22 @@ def test_items_are_the_records(run: RunFolder) -> None:
         assert pandas.isna(row["rating:strict"]) if rating is None else row["rating:strict"] == rating
 
 
+def test_unlike_identifiers_have_columns_of_their_own(run: RunFolder, tmp_path: Path) -> None:
+    import shutil
+
+    copy = RunFolder(shutil.copytree(run.path, tmp_path / "copy"))
+    first = records(copy, "identified")
+    for signature in ("other:1", "other:2"):
+        with copy.log("identified") as log:
+            log.append({**r, "key": r["key"] + signature, "identifier": signature, "metrics": {"lf_turn1": 0.25}} for r in first)
+    frame = lensbench.load(copy.path).items
+    spoken = frame[frame.turn > 0]
+    assert {"lf_turn1:lid176", "lf_turn1:other:1", "lf_turn1:other:2"} <= set(frame.columns) and "lf_turn1" not in frame.columns
+    assert set(spoken["lf_turn1:other:2"]) == {0.25}
+    before = lensbench.load(run.path).items
+    assert list(spoken["lf_turn1:lid176"]) == list(before[before.turn > 0]["lf_turn1:lid176"])
+
+
 def test_means_of_items_are_the_cells(run: RunFolder) -> None:
     frames = lensbench.load(str(run.path))
     accuracy = frames.items[frames.items.turn == 0].groupby(["language", "variant"]).acc.mean()

@@ -216,6 +216,7 @@ RATED = changed(
         ("gpt-4o:gpt-4o-2024-08-06:5d7b", ()),
         ("mine:gpt-4o:1", ()),
         ("local:qwen2.5:7b:1", ("other judge: qwen2.5:7b, the paper's is GPT-4o",)),
+        ("gpt-4o:gpt-4o-mini:1", ("other judge: gpt-4o-mini, the paper's is GPT-4o",)),
         ("gpt-4o:gpt-4-turbo:1", ("other judge: gpt-4-turbo, the paper's is GPT-4o",)),
     ],
 )

@@ -146,6 +146,14 @@ def test_the_same_spec_goes_on_and_keeps_the_pins(tmp_path: Path) -> None:
     assert RunFolder.existing(folder.path).spec() == spec()
 
 
+@pytest.mark.parametrize("content", [{"spec": {"lensbench": "9.9", "news": 1}}, {"pinned": {}}, {"spec": []}, []])
+def test_a_run_of_another_version_is_told_with_its_version(tmp_path: Path, content: object) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.write_json("run.json", content)
+    with pytest.raises(RunError, match=r"cannot be read by this version; version (9\.9|unknown) of lensbench wrote it"):
+        folder.spec()
+
+
 def test_another_spec_is_refused_with_the_difference(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run")
     folder.begin(spec())

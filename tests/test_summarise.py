@@ -69,6 +69,12 @@ def test_a_cell_without_any_score_has_no_value(folder: RunFolder) -> None:
     assert (line.value, line.n, line.failures) == ("no score", "3 of 5", "3")
 
 
+def test_a_habit_beyond_the_letters_is_named(folder: RunFolder) -> None:
+    found = cells(folder, [score("base", i, False, [-3.0] * 11 + [-1.0]) for i in range(12)])["base"]
+    results = {**folder.read_json("variants.json"), "cells": [json.loads(json.dumps(found.as_dict()))]}
+    assert any("base picks option 12 (xcopa/zh)" in note for note in notes(results))
+
+
 def test_a_habit_is_named(folder: RunFolder, tmp_path: Path) -> None:
     records = [score("base", i, i % 2 == 0, [-3.0, -1.0]) for i in range(12)]
     found = cells(folder, records)["base"]

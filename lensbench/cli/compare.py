@@ -24,7 +24,7 @@ def command(run_a: Path, run_b: Path, variant: str | None, other: str | None, as
       lensbench compare runs/before runs/after
       lensbench compare RUN RUN --variant xsft --with lens
     """
-    from lensbench.cli.render import print_json
+    from lensbench.cli.render import print_json, tell_damage
     from lensbench.errors import RunError
     from lensbench.pipeline.as_runs import as_runs
     from lensbench.pipeline.compare import compare
@@ -37,6 +37,8 @@ def command(run_a: Path, run_b: Path, variant: str | None, other: str | None, as
         print_json({"run_a": runs[0], "run_b": runs[1], **found.as_dict()})
     else:
         _print(runs, found.as_dict())
+    for folder in folders:
+        tell_damage(folder)
     if not found.cells:
         raise RunError("nothing in these two runs can be compared", "The reasons are listed with what could not be compared.")
 

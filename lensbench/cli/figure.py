@@ -42,6 +42,7 @@ def command(kind: str, runs: tuple[Path, ...], out: Path, width: str, **options:
       lensbench figure ablation RUN_A RUN_B RUN_C --by push_strength.zh --out ablation.pdf
       lensbench figure matrix RUN --task multiq --out matrix.png
     """
+    from lensbench.cli.render import tell_damage
     from lensbench.pipeline.as_runs import as_runs
     from lensbench.pipeline.report import report_run
     from lensbench.reporting import figures
@@ -58,6 +59,7 @@ def command(kind: str, runs: tuple[Path, ...], out: Path, width: str, **options:
     for run in read:
         if not run.finished:
             click.echo(f"! {run.folder.path} is unfinished: the figure goes as far as it got", err=True)
+        tell_damage(run.folder)
     click.echo(f"figure: {out}")
     click.echo(drawn.caption)
 

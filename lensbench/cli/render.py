@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["MARKS", "print_fidelity", "print_json", "print_results", "print_table"]
+if TYPE_CHECKING:
+    from lensbench.store import RunFolder
+
+__all__ = ["MARKS", "print_fidelity", "print_json", "print_results", "print_table", "tell_damage"]
 
 _WIDE = 200
 """Columns assumed where stdout is no terminal: a piped table should not be folded."""
@@ -22,6 +25,15 @@ MARKS = {"better": "▲ better", "worse": "▼ worse", "not distinguishable": "�
 def console() -> Console:
     found = Console()
     return found if found.is_terminal else Console(width=_WIDE)
+
+
+def tell_damage(folder: RunFolder) -> None:
+    """Say on stderr which lines of a run's item files were left out."""
+    for damage in folder.damage:
+        if damage.skipped:
+            lines = f"{len(damage.skipped)} damaged line{'s' if len(damage.skipped) > 1 else ''}"
+            named = ", ".join(map(str, damage.skipped[:5])) + (" ..." if len(damage.skipped) > 5 else "")
+            click.echo(f"! {folder.path}/items/{damage.file}: {lines} left out ({named})", err=True)
 
 
 def print_json(content: Any) -> None:

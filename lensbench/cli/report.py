@@ -24,6 +24,7 @@ def command(runs: tuple[Path, ...], target: Path | None, figures: tuple[Path, ..
       lensbench report RUN
       lensbench report RUN_A RUN_B --html report.html
     """
+    from lensbench.cli.render import tell_damage
     from lensbench.errors import UsageError
     from lensbench.pipeline.as_runs import as_runs
     from lensbench.pipeline.report import write_comparison
@@ -50,7 +51,5 @@ def command(runs: tuple[Path, ...], target: Path | None, figures: tuple[Path, ..
     for run in write_comparison(runs, target, shown):
         if not run.finished:
             click.echo(f"! {run.folder.path} is unfinished: the report goes as far as it got", err=True)
-        for damage in run.damage:
-            if damage.skipped:
-                click.echo(f"! {run.folder.path}/items/{damage.file}: {len(damage.skipped)} damaged lines left out", err=True)
+        tell_damage(run.folder)
     click.echo(f"report: {target}")

@@ -21,10 +21,13 @@ def command(run: Path, parquet: bool, target: Path | None) -> None:
       lensbench results RUN --parquet
       python -c "import lensbench; print(lensbench.load('RUN').cells)"
     """
+    from lensbench.cli.render import tell_damage
     from lensbench.errors import UsageError
     from lensbench.frames import load, write_parquet
 
     if not parquet:
         raise UsageError("no format given", "Example: lensbench results RUN --parquet")
-    for path in write_parquet(load(run), target or run):
+    frames = load(run)
+    for path in write_parquet(frames, target or run):
         click.echo(str(path))
+    tell_damage(frames.folder)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lensbench.errors import RunError, UsageError
-from lensbench.pipeline.results import collect_results
+from lensbench.pipeline.results import collect_results, record_sizes
 from lensbench.reporting.html import Figure, ReportRun, name_runs, write_html_report
 from lensbench.store import RunFolder
 
@@ -51,7 +51,7 @@ def report_run(folder: RunFolder, label: str = "") -> ReportRun:
 def current_results(folder: RunFolder) -> dict[str, Any]:
     """Results as the records are now.
 
-    Making them takes as long as the bootstrap does, so the stored ones serve where no record is newer.
+    Making them takes as long as the bootstrap does, so the stored ones serve where they were made from these very records.
 
     Raises:
         RunError: they cannot be made, and none are stored that could serve.
@@ -59,7 +59,7 @@ def current_results(folder: RunFolder) -> dict[str, Any]:
     stored: dict[str, Any] | None = folder.read_json("results.json") if folder.has("results.json") else None
     if stored is not None and not _readable(stored):
         stored = None
-    if stored is not None and not _newer_records(folder):
+    if stored is not None and stored.get("made_from", {}) == record_sizes(folder):
         return stored
     try:
         return collect_results(folder)
@@ -72,13 +72,9 @@ def current_results(folder: RunFolder) -> dict[str, Any]:
         ) from None
 
 
-def _newer_records(folder: RunFolder) -> bool:
-    written = (folder.path / "results.json").stat().st_mtime_ns
-    records = list((folder.path / "items").glob("*.jsonl"))
-    return any(path.stat().st_mtime_ns > written for path in [*records, folder.path / "variants.json"] if path.is_file())
-
-
 def _readable(results: dict[str, Any]) -> bool:
     """Whether stored results are of a version that has all the fields a report shows."""
     needed = {"unit", "source", "states", "planned", "picks", "signature", "p_holm"}
-    return all(needed <= cell.keys() for cell in results["cells"]) and all("substitute" in t for t in results["tasks"].values())
+    return all(needed <= cell.keys() for cell in results.get("cells", [{}])) and all(
+        "substitute" in about for about in results.get("tasks", {"": {}}).values()
+    )

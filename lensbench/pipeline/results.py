@@ -13,7 +13,7 @@ from lensbench.reporting.html import ReportRun, write_html_report
 from lensbench.store import RunFolder
 from lensbench.store.lm_eval_files import write_lm_eval_files
 
-__all__ = ["collect_results", "write_results"]
+__all__ = ["collect_results", "record_sizes", "write_results"]
 
 _HEAD = ("backbone", "backbone_origin", "dtype", "device", "variants", "failed", "tasks", "gaps")
 
@@ -49,8 +49,15 @@ def _content(folder: RunFolder, about: dict[str, Any], numbers: Summary) -> dict
         "matrices": answered_by_task(folder),
         "costs": _costs(folder, about),
         "overlap": folder.read_json("overlap.json") if folder.has("overlap.json") else [],
+        # By their sizes, since an append-only file that has grown holds more, and times do not survive a copy.
+        "made_from": record_sizes(folder),
         "damaged": [damage.as_dict() for damage in folder.damage],
     }
+
+
+def record_sizes(folder: RunFolder) -> dict[str, int]:
+    """Bytes of every item file."""
+    return {path.name: path.stat().st_size for path in sorted((folder.path / "items").glob("*.jsonl"))}
 
 
 def _costs(folder: RunFolder, about: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from lensbench.stats import ALPHA
 
 __all__ = ["METRICS", "Line", "interval", "metric_name", "notes", "number", "p_text", "table_lines", "verdict"]
 
+_LETTERS = "ABCDEFGHIJ"
 _SAME = 0.9
 _FEW = 10
 """Fewer items than this say nothing about a habit."""
@@ -170,7 +171,8 @@ def _one_sided(results: dict[str, Any]) -> list[str]:
     for cell in results["cells"]:
         asked = sum(cell["picks"])
         if asked >= _FEW and max(cell["picks"]) >= _SAME * asked:
-            option = "ABCDEFGHIJ"[list(cell["picks"]).index(max(cell["picks"]))]
+            place = list(cell["picks"]).index(max(cell["picks"]))
+            option = _LETTERS[place] if place < len(_LETTERS) else f"option {place + 1}"
             found.setdefault(f"{cell['variant']} picks {option}", []).append(f"{cell['task']}/{cell['language']}")
     if not found:
         return []
@@ -181,7 +183,12 @@ def _one_sided(results: dict[str, Any]) -> list[str]:
 def metric_name(cell: dict[str, Any]) -> str:
     """The metric in words, with the identifier or judge it comes from."""
     name = METRICS.get(cell["metric"], cell["metric"])
-    return f"{name} · {cell['source'].split(':')[0]}" if cell["source"] else name
+    if not cell["source"]:
+        return name
+    grader, _, rest = cell["source"].partition(":")
+    model = rest.rpartition(":")[0]
+    # One judge's file may be asked with another model.
+    return f"{name} · {grader}" + (f" ({model})" if model and model != grader else "")
 
 
 def _headline(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:

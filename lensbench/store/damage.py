@@ -52,7 +52,7 @@ def _parse(line: bytes, number: int, damage: Damage) -> dict[str, Any] | None:
         text = line.decode("utf-8", "replace")
     try:
         record = json.loads(text)
-        if isinstance(record["key"], str):
+        if isinstance(record["key"], str) and isinstance(record["task"], str):
             return dict(record)
     except (ValueError, KeyError, TypeError):
         pass

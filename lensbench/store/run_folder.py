@@ -25,6 +25,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from lensbench.errors import RunError, UsageError
 from lensbench.spec import RunSpec, differences
 from lensbench.store.damage import Damage, read_leniently
@@ -93,7 +95,22 @@ class RunFolder:
         return any(p.is_file() for name in ("enhancements", "items") for p in (self.path / name).rglob("*"))
 
     def spec(self) -> RunSpec:
-        return RunSpec.model_validate(self.read_json(_SPEC)["spec"])
+        """What the run was asked to do.
+
+        Raises:
+            RunError: another version of lensbench wrote it in a form that is not known here.
+        """
+        content = self.read_json(_SPEC)
+        try:
+            return RunSpec.model_validate(content["spec"])
+        except (KeyError, TypeError, ValidationError) as error:
+            spec = content.get("spec") if isinstance(content, dict) else None
+            writer = spec.get("lensbench", "unknown") if isinstance(spec, dict) else "unknown"
+            what = f"{len(error.errors())} values" if isinstance(error, ValidationError) else f"its {error}"
+            raise RunError(
+                f"{self.path / _SPEC}: {what} cannot be read by this version; version {writer} of lensbench wrote it",
+                "Show it with that version, or repeat the run with this one.",
+            ) from None
 
     def pinned(self) -> dict[str, str]:
         """Hub commits by name, as resolved when the run began."""

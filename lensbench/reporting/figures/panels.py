@@ -121,14 +121,17 @@ def mean_blocks(runs: Sequence[ReportRun], columns: Sequence[Column]) -> list[Bl
         }
         own = {a["language"]: tuple((name, asked[name]) for name in a["cells"]) for a in averages}
         for average in averages:
+            parts = [cells.get((name, average["variant"], average["metric"])) for name in average["cells"]]
+            if average["value"] is None or None in parts:
+                # A variant that lacks one of the tasks has no mean to draw.
+                continue
             key = (average["profile"], average["metric"], tuple(sorted(own.items())))
             of = list(dict.fromkeys(name.rpartition("/")[0] for name in average["cells"]))
             block = found.setdefault(
                 key, Block("mean", f"Mean of {len(of)} tasks", average["profile"], average["metric"], "mean", average["unit"])
             )
-            parts = [cells[name, average["variant"], average["metric"]] for name in average["cells"]]
             column = place[number, average["variant"]]
-            block.cells[column, average["language"]] = {**average, **_sums(parts)}
+            block.cells[column, average["language"]] = {**average, **_sums([part for part in parts if part])}
             block.languages = list(dict.fromkeys([*block.languages, average["language"]]))
             block.columns = list(dict.fromkeys([*block.columns, column]))
     return list(found.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -87,7 +88,7 @@ def _sample(facts: CellFacts, column: PublishedColumn) -> Iterator[str]:
 def _graders(facts: CellFacts, published: Published) -> Iterator[str]:
     if facts.unit == "rating" and published.judge is not None:
         model = facts.source.partition(":")[2].rpartition(":")[0]
-        if not model.startswith(published.judge.models):
+        if not any(re.fullmatch(rf"{re.escape(name)}(-\d{{4}}-\d\d-\d\d)?", model) for name in published.judge.models):
             yield f"other judge: {model or 'unknown'}, the paper's is {published.judge.title}"
     elif facts.source and facts.unit == "share" and published.identifier is not None:
         name = facts.source.partition(":")[0]
