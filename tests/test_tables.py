@@ -86,23 +86,23 @@ LENS & \textbf{87.60} {\scriptsize\ensuremath{\uparrow}\,+4.20}\textsuperscript{
 _NOTE = "a plain mean of the numbers shown; the run has no interval of it"
 # 274/504 = 54.36507937 %, 336/504 = 66.66666667 %, 62/504 = 12.3015873 points.
 CSV = """\
-section,row,variant,column,language,average,shown,value,unit,low,high,delta,delta_low,delta_high,p_holm,n,failures,style,note
-S,base,base,XCOPA,zh,,83.40,83.4,percent,80,86,,,,,500,0,none,
-S,base,base,XWinograd,en,,63.50,63.5,percent,60,66,,,,,1000,0,bold,
-S,base,base,XWinograd,zh,,54.37,54.36507937,percent,50,59,,,,,504,0,none,
-S,base,base,Average,en,avg,–,,,,,,,,,,,none,nothing to average over: only XWinograd En is asked
-S,base,base,Average,zh,avg,68.88,68.88253968,percent,,,,,,,,,none,MEAN
-S,xSFT,xsft,XCOPA,zh,,87.20,87.2,percent,84,90,3.8,0,7,0.06,500,0,underline,
-S,xSFT,xsft,XWinograd,en,,60.10,60.1,percent,57,63,-3.4,-6,-1,0.02,1000,0,underline,
-S,xSFT,xsft,XWinograd,zh,,60.00,60,percent,56,64,5.6,2,9,0.3,504,4,underline,4 of 504 without a score: 4 not finite
-S,xSFT,xsft,Average,en,avg,–,,,,,,,,,,,none,nothing to average over: only XWinograd En is asked
-S,xSFT,xsft,Average,zh,avg,73.60,73.6,percent,,,4.7,,,,,,underline,MEAN
-S,LENS,lens,XCOPA,zh,,87.60,87.6,percent,84,90,4.2,2,6,0.003,500,0,bold,
-S,LENS,lens,XWinograd,en,,–,,,,,,,,,,,none,not scored yet
-S,LENS,lens,XWinograd,zh,,66.67,66.66666667,percent,62,71,12.3015873,9,15,0.0001,504,0,bold,
-S,LENS,lens,Average,en,avg,–,,,,,,,,,,,none,nothing to average over: only XWinograd En is asked
-S,LENS,lens,Average,zh,avg,77.13,77.13333333,percent,,,8.250793651,,,,,,bold,MEAN
-""".replace("MEAN", _NOTE).replace("\nS,", "\nLLaMA-3-8B-Instruct: English and Chinese,")
+section,row,variant,column,language,average,shown,value,unit,low,high,delta,delta_low,delta_high,p_holm,n,failures,style,note,run,profile,protocol,signature
+S,base,base,XCOPA,zh,,83.40,83.4,percent,80,86,,,,,500,0,none,,run0,lens-paper,lens-paper-xcopa,s
+S,base,base,XWinograd,en,,63.50,63.5,percent,60,66,,,,,1000,0,bold,,run0,lens-paper,lens-paper-xwinograd,s
+S,base,base,XWinograd,zh,,54.37,54.36507937,percent,50,59,,,,,504,0,none,,run0,lens-paper,lens-paper-xwinograd,s
+S,base,base,Average,en,avg,–,,,,,,,,,,,none,nothing to average over: only XWinograd En is asked,run0,,,
+S,base,base,Average,zh,avg,68.88,68.88253968,percent,,,,,,,,,none,MEAN,run0,lens-paper,lens-paper-xcopa; lens-paper-xwinograd,
+S,xSFT,xsft,XCOPA,zh,,87.20,87.2,percent,84,90,3.8,0,7,0.06,500,0,underline,,run0,lens-paper,lens-paper-xcopa,s
+S,xSFT,xsft,XWinograd,en,,60.10,60.1,percent,57,63,-3.4,-6,-1,0.02,1000,0,underline,,run0,lens-paper,lens-paper-xwinograd,s
+S,xSFT,xsft,XWinograd,zh,,60.00,60,percent,56,64,5.6,2,9,0.3,504,4,underline,4 of 504 without a score: 4 not finite,run0,lens-paper,lens-paper-xwinograd,s
+S,xSFT,xsft,Average,en,avg,–,,,,,,,,,,,none,nothing to average over: only XWinograd En is asked,run0,,,
+S,xSFT,xsft,Average,zh,avg,73.60,73.6,percent,,,4.7,,,,,,underline,MEAN,run0,lens-paper,lens-paper-xcopa; lens-paper-xwinograd,
+S,LENS,lens,XCOPA,zh,,87.60,87.6,percent,84,90,4.2,2,6,0.003,500,0,bold,,run0,lens-paper,lens-paper-xcopa,s
+S,LENS,lens,XWinograd,en,,–,,,,,,,,,,,none,not scored yet,run0,,,
+S,LENS,lens,XWinograd,zh,,66.67,66.66666667,percent,62,71,12.3015873,9,15,0.0001,504,0,bold,,run0,lens-paper,lens-paper-xwinograd,s
+S,LENS,lens,Average,en,avg,–,,,,,,,,,,,none,nothing to average over: only XWinograd En is asked,run0,,,
+S,LENS,lens,Average,zh,avg,77.13,77.13333333,percent,,,8.250793651,,,,,,bold,MEAN,run0,lens-paper,lens-paper-xcopa; lens-paper-xwinograd,
+""".replace("MEAN", _NOTE).replace("\nS,", "\nLLaMA-3-8B-Instruct: English and Chinese,")  # noqa: E501
 
 
 def up(value: str) -> str:
@@ -257,6 +257,75 @@ def test_a_method_fitted_twice_is_two_rows(shown: Shown) -> None:
     other["variants"]["lens"]["digest"] = "another fit"
     text = shown("small", small(), other)
     assert "| LENS |" in text and "| B run1 · LENS |" in text and "B run1 · xSFT" not in text
+
+
+def sampled(base: float, lens: float) -> dict[str, Any]:
+    return results([cell("xcopa", "zh", "base", base), cell("xcopa", "zh", "lens", lens, delta=lens - base)])
+
+
+def test_a_base_that_scored_otherwise_is_a_row_of_its_own_with_its_variants_beside_it(shown: Shown) -> None:
+    text = shown("small", sampled(0.5, 0.6), sampled(0.7, 0.8), sampled(0.5, 0.6))
+    rows = [line.split(" | ")[:2] for line in text.splitlines() if "·" in line and line.startswith("|")]
+    # The third run has the first one's numbers and joins them; in each group the better of its two rows is bold.
+    assert rows == [
+        ["| A run0 · base", "<u>50.00</u>"],
+        ["| A run0 · LENS", "**60.00** ▲ +10.00"],
+        ["| B run1 · base", "<u>70.00</u>"],
+        ["| B run1 · LENS", "**80.00** ▲ +10.00"],
+    ]
+    assert "The base of B run1 has other numbers than that of A run0 for xcopa in zh" in text
+    lines = list(csv.DictReader(io.StringIO(shown("small", sampled(0.5, 0.6), sampled(0.7, 0.8), form="csv"))))
+    found = [(x["run"], x["variant"], x["value"], x["delta"]) for x in lines if x["column"] == "XCOPA"]
+    assert found == [
+        ("A run0", "base", "50", ""), ("A run0", "lens", "60", "10"), ("B run1", "base", "70", ""), ("B run1", "lens", "80", "10")
+    ]  # fmt: skip
+
+
+def test_a_variant_that_scored_otherwise_beside_an_equal_base_is_a_row_of_its_own(shown: Shown) -> None:
+    text = shown("small", sampled(0.5, 0.6), sampled(0.5, 0.8))
+    assert text.count("| base |") == 1
+    assert "| LENS | <u>60.00</u> ▲ +10.00" in text and "| B run1 · LENS | **80.00** ▲ +30.00" in text
+
+
+def test_a_fit_that_failed_in_one_run_does_not_hide_the_numbers_of_another(shown: Shown) -> None:
+    one = results([cell("xcopa", "zh", "base", 0.5)], failed={"lens": "loss was not finite"})
+    other = sampled(0.5, 0.6)
+    for first, second, label in ((one, other, "B run1 · LENS"), (other, one, "LENS")):
+        text = shown("small", first, second)
+        assert f"| {label} | **60.00** ▲ +10.00" in text and "lens could not be fitted: loss was not finite" in text
+
+
+def two_protocols() -> list[dict[str, Any]]:
+    contents = [sampled(0.5, 0.6), sampled(0.7, 0.8)]
+    for content, protocol in zip(contents, ("p1", "p2"), strict=True):
+        content["tasks"]["xcopa/zh"]["protocol"] = protocol
+    return contents
+
+
+def test_sections_that_stand_apart_are_told_apart(shown: Shown) -> None:
+    text = shown("small", *two_protocols())
+    assert [line for line in text.splitlines() if line.startswith("##")] == [
+        "## LLaMA-3-8B-Instruct: English and Chinese (A run0; protocol p1 for xcopa in zh)",
+        "## LLaMA-3-8B-Instruct: English and Chinese (B run1; protocol p2 for xcopa in zh)",
+    ]
+    lines = list(csv.DictReader(io.StringIO(shown("small", *two_protocols(), form="csv"))))
+    found = {(x["section"], x["run"], x["profile"], x["protocol"], x["signature"]) for x in lines if x["column"] == "XCOPA"}
+    section = "LLaMA-3-8B-Instruct: English and Chinese"
+    assert found == {
+        (f"{section} ({run}; protocol {protocol} for xcopa in zh)", run, "lens-paper", protocol, "s")
+        for run, protocol in (("A run0", "p1"), ("B run1", "p2"))
+    }
+
+
+def test_csv_on_stdout_says_beside_it_what_it_has_no_line_for(cli: Any, tmp_path: Path) -> None:
+    paths = [write_run(tmp_path / f"run{n}", content) for n, content in enumerate(two_protocols())]
+    paths.append(write_run(tmp_path / "several", small(), languages=("zh", "sw")))
+    done = cli("table", "bilingual", "--format", "csv", *paths)
+    assert done.returncode == 0 and {row["variant"] for row in csv.DictReader(io.StringIO(done.stdout))} == {"base", "lens"}
+    said = done.stderr.splitlines()
+    assert any(line.startswith("! ") and "several is left out" in line for line in said)
+    assert any("stands apart from" in line and "another protocol for xcopa in zh" in line for line in said)
+    assert "Profile lens-paper: XCOPA." in said
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,7 @@ def command(
         raise UsageError(f"--out {out}: no folder {out.parent}")
     from lensbench.pipeline.as_runs import as_runs
     from lensbench.pipeline.tables import table_runs
+    from lensbench.reporting.tables.escape import one_line
 
     made = build_table(
         spec,
@@ -64,10 +65,16 @@ def command(
     text = render_table(made, form, intervals=intervals)
     if out is None:
         click.echo(text, nl=False)
-        return
-    from lensbench.store import write_atomically
+    else:
+        from lensbench.store import write_atomically
 
-    write_atomically(out, text)
-    for warning in made.warnings:
-        click.echo(f"! {warning}", err=True)
-    click.echo(f"table: {out}")
+        write_atomically(out, text)
+    # Other formats print them in the table; a line of CSV has no place for what is true of many.
+    said = [f"! {warning}" for warning in made.warnings] if out is not None or form == "csv" else []
+    if form == "csv":
+        remarks = [remark for section in made.sections if section.in_csv for remark in section.remarks]
+        said += [*dict.fromkeys(remarks), *made.remarks]
+    for line in said:
+        click.echo(one_line(line), err=True)
+    if out is not None:
+        click.echo(f"table: {out}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,11 +30,16 @@ class Choice:
 
 @dataclass
 class Entry:
-    """A row: one variant, of one run or of several that fitted the same."""
+    """A row: one variant, of one run or of several that fitted and scored the same.
+
+    Attributes:
+        group: Rows of one number share a base; no others are ranked against each other.
+    """
 
     run: TableRun
     variant: str
     label: str
+    group: int = 0
     cells: dict[Place, tuple[TableRun, Mapping[str, Any]]] = field(default_factory=dict)
     failed: str | None = None
 
@@ -45,6 +51,8 @@ class Block:
     Attributes:
         note: Why it stands apart from the block of the same backbone before it.
         asked: Place -> what a run must share to stand here.
+        remarks: Which runs have a base of their own, and where it differs.
+        apart: What tells it from other blocks: its runs, and its protocol where that differs; "" for an only block.
     """
 
     runs: list[TableRun]
@@ -52,11 +60,13 @@ class Block:
     entries: list[Entry] = field(default_factory=list)
     note: str = ""
     asked: dict[Place, dict[str, Any]] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+    apart: str = ""
 
     @property
     def title(self) -> str:
         names = [language_name(code) for code in (CENTRAL, *self.targets)]
-        return f"{backbone_title(self.runs[0].backbone)}: {', '.join(names[:-1])} and {names[-1]}"
+        return f"{backbone_title(self.runs[0].backbone)}: {', '.join(names[:-1])} and {names[-1]}{self.apart}"
 
 
 def backbone_title(name: str) -> str:
@@ -96,7 +106,12 @@ def gather(spec: ScoreTable, runs: Sequence[TableRun], choice: Choice) -> tuple[
         if cells:
             _place(spec, blocks, run, cells)
     for block in blocks:
-        block.entries.sort(key=lambda entry: _rank(spec, entry))
+        block.entries.sort(key=lambda entry: (entry.group, *_rank(spec, entry)))
+        if any(entry.group for entry in block.entries):
+            for entry in block.entries:
+                entry.label = _labelled(entry.run, spec.rows.get(entry.variant, entry.variant))
+        if len(blocks) > 1:
+            block.apart = f" ({'; '.join([', '.join(run.short for run in block.runs), *_own_protocol(block, blocks)])})"
     return blocks, warnings
 
 
@@ -215,18 +230,82 @@ def _differing(one: dict[Place, dict[str, Any]], other: dict[Place, dict[str, An
     return ""
 
 
+def _own_protocol(block: Block, blocks: Sequence[Block]) -> list[str]:
+    """The protocol of the first place that another block of these weights and languages asked otherwise."""
+    first = block.runs[0]
+    for other in blocks:
+        if other is block or other.runs[0].backbone_key != first.backbone_key or set(other.targets) != set(block.targets):
+            continue
+        for place, asked in block.asked.items():
+            own = asked["another protocol"]
+            if place in other.asked and other.asked[place]["another protocol"] != own:
+                return [f"protocol {str(own)[:12]} for {place[0]} in {place[1]}"]
+    return []
+
+
 def _add_rows(spec: ScoreTable, block: Block, run: TableRun, cells: dict[Place, dict[str, Mapping[str, Any]]]) -> None:
-    for variant in [*run.variants, *(name for name in run.failed if name not in run.variants)]:
-        same = next((e for e in block.entries if e.variant == variant and e.run.digest(variant) == run.digest(variant)), None)
-        if same is None or variant in run.failed:
-            taken = any(entry.variant == variant for entry in block.entries)
+    own = {
+        variant: {place: (run, variants[variant]) for place, variants in cells.items() if variant in variants}
+        for variant in [*run.variants, *(name for name in run.failed if name not in run.variants)]
+    }
+    group = _group(block, run, own.get(BASE, {}))
+    for variant, numbers in own.items():
+        row = next((e for e in block.entries if e.group == group and _is_row_of(e, run, variant, numbers)), None)
+        if row is None:
             title = spec.rows.get(variant, variant)
-            label = f"{run.label} · {title}" if taken and run.label else title
-            same = Entry(run, variant, label, failed=run.failed.get(variant))
-            block.entries.append(same)
-        for place, variants in cells.items():
-            if variant in variants:
-                same.cells.setdefault(place, (run, variants[variant]))
+            taken = any(entry.variant == variant for entry in block.entries)
+            row = Entry(run, variant, _labelled(run, title) if taken else title, group, failed=run.failed.get(variant))
+            block.entries.append(row)
+        for place, number in numbers.items():
+            row.cells.setdefault(place, number)
+
+
+def _group(block: Block, run: TableRun, base: Mapping[Place, tuple[TableRun, Mapping[str, Any]]]) -> int:
+    """The rows whose base has the same numbers wherever both have one, else a new group.
+
+    The digest of the base says that its weights are the same, not its numbers: answers may be sampled or judged anew.
+    """
+    bases = {entry.group: entry for entry in reversed(block.entries) if entry.variant == BASE}
+    where = ""
+    for group in dict.fromkeys(entry.group for entry in block.entries):
+        differing = _unequal(bases[group].cells, base) if group in bases else None
+        if differing is None:
+            return group
+        where = where or f"{bases[group].run.short} for {differing[0]} in {differing[1]}"
+    if where:
+        block.remarks.append(
+            f"The base of {run.short} has other numbers than that of {where}, so its rows stand below, compared and marked "
+            "among themselves."
+        )
+    return 1 + max((entry.group for entry in block.entries), default=-1)
+
+
+def _is_row_of(entry: Entry, run: TableRun, variant: str, numbers: Mapping[Place, tuple[TableRun, Mapping[str, Any]]]) -> bool:
+    return (
+        (entry.variant, entry.run.digest(variant)) == (variant, run.digest(variant))
+        and entry.failed is None
+        and variant not in run.failed
+        and _unequal(entry.cells, numbers) is None
+    )
+
+
+def _unequal(
+    one: Mapping[Place, tuple[TableRun, Mapping[str, Any]]], other: Mapping[Place, tuple[TableRun, Mapping[str, Any]]]
+) -> Place | None:
+    """The first place where both have a number, and not the same one."""
+    return next((place for place in one if place in other and not _same_number(one[place][1], other[place][1])), None)
+
+
+def _same_number(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Of the same items, states and difference to the base; p depends on what else its run tested."""
+    if any(one.get(name) != other.get(name) for name in ("n", "failures", "states")):
+        return False
+    pairs = [(one.get(name), other.get(name)) for name in ("value", "delta")]
+    return all(a is b if a is None or b is None else math.isclose(a, b, abs_tol=1e-9) for a, b in pairs)
+
+
+def _labelled(run: TableRun, title: str) -> str:
+    return f"{run.short} · {title}"
 
 
 def _rank(spec: ScoreTable, entry: Entry) -> tuple[int, int]:

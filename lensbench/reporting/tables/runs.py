@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from lensbench.languages import CENTRAL
@@ -34,6 +35,11 @@ class TableRun:
     spec: Mapping[str, Any] = field(default_factory=dict)
     starts: Sequence[Mapping[str, Any]] = ()
     cards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def short(self) -> str:
+        """What rows and sections call it."""
+        return self.label or Path(self.name).name
 
     @cached_property
     def targets(self) -> tuple[str, ...]:

@@ -60,7 +60,7 @@ def _sections(spec: ScoreTable, block: Block, measures: Sequence[Measure], notes
         slots = slots_of(spec, block, measures)
         return [_section(spec, block, block.title, slots, notes, comparison, grouped=True)]
     backbone = backbone_title(block.runs[0].backbone)
-    titles = [f"{measure.title}, {backbone}" for measure in measures]
+    titles = [f"{measure.title}, {backbone}{block.apart}" for measure in measures]
     by_measure = [slots_of(spec, block, [measure]) for measure in measures]
     return [
         _section(spec, block, title, slots, notes, comparison, grouped=False)
@@ -83,7 +83,7 @@ def _section(
         )
         for row, entry in enumerate(block.entries)
     ]
-    remarks = [*([block.note] if block.note else []), *detectable_remark(spec, slots, numbers)]
+    remarks = [*([block.note] if block.note else []), *block.remarks, *detectable_remark(spec, slots, numbers)]
     columns = [Column(slot.title, slot.group if grouped else "") for slot in slots]
     return Section(title, columns, rows, "", remarks)
 
@@ -95,7 +95,7 @@ def _cell(
         "section": title, "row": entry.label, "variant": entry.variant, "column": slot.group, "language": slot.language,
         "average": slot.mean, "shown": "", "value": None, "unit": "", "low": None, "high": None, "delta": None,
         "delta_low": None, "delta_high": None, "p_holm": None, "n": number.n, "failures": number.failures, "style": "none",
-        "note": "",
+        "note": "", **_source(entry, number),
         **comparison.fields(entry, slot),
     }  # fmt: skip
     if number.why or number.value is None:
@@ -127,6 +127,18 @@ def _cell(
     )
 
 
+def _source(entry: Entry, number: Number) -> dict[str, Any]:
+    """Run, profile, protocol and signature of a field; a plain mean of several runs' numbers has no signature."""
+    runs = dict.fromkeys(run.short for run, _ in number.cells) or {entry.run.short: None}
+    asked = [(run.about(cell["task"], cell["language"]) or {}).get("protocol") for run, cell in number.cells]
+    return {
+        "run": "; ".join(runs),
+        "profile": "; ".join(dict.fromkeys(str(cell["profile"]) for _, cell in number.cells)),
+        "protocol": "; ".join(dict.fromkeys(str(protocol) for protocol in asked if protocol)),
+        "signature": number.signature,
+    }
+
+
 def _change(units: Units, delta: float | None) -> Any:
     if delta is None:
         return ""
@@ -146,7 +158,19 @@ def _details(units: Units, number: Number) -> tuple[str, ...]:
 
 
 def _styles(spec: ScoreTable, entries: Sequence[Entry], numbers: Sequence[Number]) -> list[str]:
-    """The style of every row in one column. What prints alike is marked alike; where all print alike nothing is marked."""
+    """The style of every row in one column, among the rows that share its base.
+
+    What prints alike is marked alike; where all print alike nothing is marked.
+    """
+    styles = ["none"] * len(entries)
+    for group in dict.fromkeys(entry.group for entry in entries):
+        rows = [row for row, entry in enumerate(entries) if entry.group == group]
+        for row, style in zip(rows, _ranked(spec, [entries[r] for r in rows], [numbers[r] for r in rows]), strict=True):
+            styles[row] = style
+    return styles
+
+
+def _ranked(spec: ScoreTable, entries: Sequence[Entry], numbers: Sequence[Number]) -> list[str]:
     emphasis: Emphasis = spec.emphasis
     printed = [
         None

@@ -42,6 +42,7 @@ class Number:
     Attributes:
         why: Why there is no value; "" where there is one.
         states: Items without a score, in words; "" where all have one.
+        signature: Of the cell or average; "" for a mean that the run does not have.
     """
 
     why: str = ""
@@ -58,6 +59,7 @@ class Number:
     planned: int | None = None
     failures: int | None = None
     states: str = ""
+    signature: str = ""
     cells: tuple[tuple[TableRun, Mapping[str, Any]], ...] = field(default=(), repr=False)
 
 
@@ -105,7 +107,8 @@ def number_of(spec: ScoreTable, entry: Entry, slot: Slot) -> Number:
     unscored = states_text(cell.get("states") or {})
     why = "" if value is not None else f"{by_id[key].title} {code_in_print(code)}: nothing has a score ({unscored or 'no items'})"
     return Number(why, unit_of(cell), **_statistics(cell), n=cell["n"], planned=cell.get("planned"),
-                  failures=cell.get("failures"), states=unscored, cells=((run, cell),))  # fmt: skip
+                  failures=cell.get("failures"), states=unscored, signature=str(cell.get("signature") or ""),
+                  cells=((run, cell),))  # fmt: skip
 
 
 def _statistics(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,7 +149,8 @@ def _mean(entry: Entry, slot: Slot, measures: Mapping[str, Measure]) -> Number:
     unit = unit_of(cells[0][1])
     recorded = _recorded(entry, cells)
     if recorded is not None:
-        return Number("", unit, **_statistics(recorded), n=recorded.get("n"), cells=cells)
+        return Number("", unit, **_statistics(recorded), n=recorded.get("n"), signature=str(recorded.get("signature") or ""),
+                      cells=cells)  # fmt: skip
     deltas = [cell["delta"] for _, cell in cells if cell.get("delta") is not None]
     return Number(
         "", unit,
