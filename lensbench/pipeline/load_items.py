@@ -14,6 +14,9 @@ from lensbench.tasks.build import Item, build_items, build_task
 
 __all__ = ["AskedTask", "LoadedRows", "load_rows", "render_items"]
 
+_EXAMPLE_SPLITS = ("val", "validation", "dev", "train")
+"""Where few-shot examples are looked for when the split that the task names is not there, or it names none."""
+
 
 @dataclass(frozen=True)
 class LoadedRows:
@@ -60,14 +63,17 @@ def load_rows(plan: Plan, pinned: Mapping[str, str]) -> list[LoadedRows]:
         fewshot = None
         if task.config.get("num_fewshot"):
             split = task.config.get("fewshot_split")
-            for candidate in (split, "val", "dev", "train"):
-                if candidate and plan.source.has(spec, task.language, candidate):
+            # The scored rows are examples only where the task itself says so: each would be shown with its answer.
+            others = [other for other in _EXAMPLE_SPLITS if other not in (task.split, split)]
+            candidates = [split, *others] if split else others
+            for candidate in candidates:
+                if plan.source.has(spec, task.language, candidate):
                     fewshot = plan.source.load(spec, task.language, candidate, revision)
                     break
             if fewshot is None:
                 raise DataError(
                     f"--num-fewshot {task.config['num_fewshot']}: {plan.source.describe()} has no examples for "
-                    f"'{task.name}' in '{task.language.code}' (split {split})"
+                    f"'{task.name}' in '{task.language.code}' (splits {', '.join(candidates)})"
                 )
             if len(fewshot) < task.config["num_fewshot"]:
                 raise DataError(

@@ -89,7 +89,8 @@ def make_plan(request: RunRequest) -> Plan:
     """Look up every name and check every choice.
 
     Raises:
-        UsageError: unknown names (with the nearest), a task without any of the languages, wrong configuration values.
+        UsageError: unknown names (with the nearest), a task without any of the languages, one that generates under a profile
+            that does not, wrong configuration values.
     """
     backbone = get_backbone(request.backbone)
     languages = tuple(dict.fromkeys(get_language(c).code for c in request.languages if c != CENTRAL))
@@ -162,6 +163,14 @@ def _plan_task(
             continue
         fewshot = request.num_fewshot if not profile.generates else None
         task = resolve(entry, code, profile, num_fewshot=fewshot, max_new_tokens=request.max_new_tokens)
+        # lm-eval generates where a definition does not say.
+        if not profile.generates and (task.config.get("output_type") or "generate_until") == "generate_until":
+            generating = ", ".join(sorted(p.profile for p in registry.profiles.values() if p.generates))
+            raise UsageError(
+                f"{entry.path}: task '{name}' has answers generated (output_type generate_until); profile '{profile.profile}' "
+                "scores log-likelihoods",
+                f"Give it `output_type: multiple_choice` or `loglikelihood`, or a profile that generates: {generating}.",
+            )
         if not entry.file.rows:
             found.append(PlannedTask(task, None))
             continue

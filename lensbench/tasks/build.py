@@ -22,6 +22,9 @@ RenderChat = Callable[..., str]
 _FEWSHOT_SEED = 1234
 """lm-eval's own default."""
 
+_EXAMPLES = "examples"
+"""Split of the few-shot examples where the task names none."""
+
 
 @dataclass(frozen=True)
 class Item:
@@ -37,7 +40,7 @@ class Item:
     row: str
     doc: dict[str, Any]
     requests: tuple[tuple[str, str], ...]
-    """(context, continuation) per choice; for open questions one (prompt, "")."""
+    """(context, continuation) per choice, or the one of a task that scores its target; for open questions one (prompt, "")."""
     gold: str
     """The right choice as text, or an index where that is what the task gives; "" where there is none."""
     turns: tuple[str, ...] = ()
@@ -72,6 +75,7 @@ def build_task(task: TaskInLanguage, rows: Rows | None, fewshot: Rows | None = N
     if rows is not None:
         splits = {task.split: datasets.Dataset.from_list(rows.rows)}
         if fewshot is not None:
+            config["fewshot_split"] = config.get("fewshot_split") or _EXAMPLES
             splits[str(config["fewshot_split"])] = datasets.Dataset.from_list(fewshot.rows)
         table = datasets.DatasetDict(splits)
         for key in ("training_split", "validation_split", "test_split", "fewshot_split"):
@@ -157,7 +161,7 @@ def _requests(task: TaskInLanguage, built: Any, doc: dict[str, Any], render_chat
         doc=doc, ctx=context, metadata=(task.name, 0, 1), apply_chat_template=chat, chat_template=render_chat if chat else None
     )
     if not isinstance(instances, list):
-        return ((instances.args[0], ""),)
+        return ((instances.args[0], instances.args[1] if instances.request_type == "loglikelihood" else ""),)
     return tuple((i.args[0], i.args[1]) for i in instances)
 
 
