@@ -13,14 +13,18 @@ __all__ = ["pin_checkpoint", "pin_rows"]
 
 
 def pin_rows(folder: RunFolder, rows: Sequence[LoadedRows]) -> None:
-    """Write down which rows the run began with; a data folder that was changed since holds other questions.
+    """Write down which rows and few-shot examples the run began with; a data folder that was changed since holds other questions.
 
     Raises:
         RunError: they have changed.
     """
-    digests = {
-        f"digest:{e.planned.rows}/{e.planned.task.language.code}": e.rows.origin.digest for e in rows if e.rows is not None
-    }
+    digests = {}
+    for entry in rows:
+        key = f"digest:{entry.planned.rows}/{entry.planned.task.language.code}"
+        if entry.rows is not None:
+            digests[key] = entry.rows.origin.digest
+        if entry.fewshot is not None:
+            digests[f"{key}/examples"] = entry.fewshot.origin.digest
     before = folder.pinned()
     changed = [key.removeprefix("digest:") for key, digest in digests.items() if before.get(key, digest) != digest]
     if changed:
