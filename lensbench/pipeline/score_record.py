@@ -28,12 +28,14 @@ def score_record(
     """The record. A state other than "ok" carries no metric.
 
     Args:
-        encoded: The item's requests.
+        encoded: The item's requests; where each choice is asked a second time without the question, those come last, and the
+            record keeps their answers apart (`unconditional`).
         results: Their answers.
         noise: Nats by which each answer may be off; `tied` says whether that could decide the item.
     """
     state = "ok"
-    first_tokens = [tuple(target) for _, _, target in encoded]
+    choices = len(results) // 2 if _asks_twice(asked) else len(results)
+    first_tokens = [tuple(target) for _, _, target in encoded[:choices]]
     first_token = asked.planned.task.profile.scoring == "first_token"
     if not all(math.isfinite(ll) for ll, _ in results):
         state = "not_finite"
@@ -43,11 +45,11 @@ def score_record(
     metrics: dict[str, float] = {}
     tied = False
     if state == "ok":
-        score = functools.partial(_metrics, asked, item)
-        metrics = score(results)
-        tied = is_tied([ll for ll, _ in results], noise)
+        metrics = _metrics(asked, item, results)
+        tied = is_tied([ll for ll, _ in results[:choices]], noise)
         if not tied and metrics.keys() != {"acc"}:
-            tied = could_change(metrics, results, noise, score)
+            tied = could_change(metrics, results[:choices], noise, functools.partial(_moved, asked, item, results))
+    plain = [(ll if math.isfinite(ll) else None, greedy) for ll, greedy in results]
     return {
         "key": key,
         "item": item.id,
@@ -58,10 +60,29 @@ def score_record(
         "state": state,
         "tied": tied,
         "metrics": metrics,
-        "loglikelihoods": [ll if math.isfinite(ll) else None for ll, _ in results],
-        "greedy": [greedy for _, greedy in results],
-        "tokens": [len(target) for _, _, target in encoded],
+        "loglikelihoods": [ll for ll, _ in plain[:choices]],
+        "greedy": [greedy for _, greedy in plain[:choices]],
+        "tokens": [len(target) for _, _, target in encoded[:choices]],
+        **({"unconditional": plain[choices:]} if plain[choices:] else {}),
     }
+
+
+def _asks_twice(asked: AskedTask) -> bool:
+    """Whether each choice is asked a second time, without the question: lm-eval appends those requests for `acc_mutual_info`."""
+    config = asked.built.config
+    return config.output_type == "multiple_choice" and any(
+        metric["metric"] == "acc_mutual_info" for metric in config.metric_list or ()
+    )
+
+
+def _moved(asked: AskedTask, item: Item, results: Sequence[Answer], choices: Sequence[Answer]) -> dict[str, float]:
+    """The metrics with other log-likelihoods of the choices; those without the question are off the other way, the worst case
+    for a difference of the two."""
+    unconditional = [
+        (ll - (moved - before), greedy)
+        for (moved, _), (before, _), (ll, greedy) in zip(choices, results, results[len(choices) :], strict=False)
+    ]
+    return _metrics(asked, item, [*choices, *unconditional])
 
 
 def _metrics(asked: AskedTask, item: Item, results: Sequence[Answer]) -> dict[str, float]:

@@ -31,7 +31,9 @@ def write_lm_eval_files(folder: RunFolder, about: dict[str, Any], cells: Sequenc
             if cell.variant != variant or name not in samples or cell.value is None:
                 continue
             n = cell.n - cell.failures
-            stderr = (cell.value * (1 - cell.value) / (n - 1)) ** 0.5 if n > 1 else "N/A"
+            # The formula is that of a share; a mean log-likelihood, for one, has none.
+            share = n > 1 and 0 <= cell.value <= 1
+            stderr = (cell.value * (1 - cell.value) / (n - 1)) ** 0.5 if share else "N/A"
             entry = results.setdefault(name, {"name": name, "alias": name, "sample_len": cell.n})
             entry[f"{cell.metric},none"] = cell.value
             entry[f"{cell.metric}_stderr,none"] = stderr
@@ -74,6 +76,7 @@ def _samples(folder: RunFolder, variant: str, items: dict[str, dict[str, Any]]) 
             continue
         item = items[record["item"]]
         responses = [[str(ll), str(greedy)] for ll, greedy in zip(record["loglikelihoods"], record["greedy"], strict=True)]
+        responses += [[str(ll), str(greedy)] for ll, greedy in record.get("unconditional", ())]
         prompts = [request[0] + request[1] for request in item["requests"]]
         samples.setdefault(f"{item['task']}_{item['language']}", []).append(
             {
