@@ -226,6 +226,83 @@ def test_averages_are_a_family_of_their_own(found: Summary) -> None:
     assert all(a.p_value is None and a.delta is None for a in found.averages if a.variant == "base")
 
 
+ENGLISH = {"xcopa": 40, "xwinograd": 60, "m_mmlu": 50}
+
+
+@pytest.fixture(scope="module")
+def english(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """Three tasks in English and Chinese, with effects of every size."""
+    rng = np.random.default_rng(5)
+    gains = {"lens": {"xcopa": 0.35, "xwinograd": 0.12, "m_mmlu": 0.1}, "xsft": {"xcopa": -0.2, "xwinograd": 0.1, "m_mmlu": 0.0}}
+    scores = {
+        (f"{task}/{code}", variant): (rng.random(n) < 0.5 + gains.get(variant, {}).get(task, 0)).astype(float)
+        for task, n in ENGLISH.items()
+        for code in ("en", "zh")
+        for variant in VARIANTS
+    }
+    run = write_run(tmp_path_factory.mktemp("english") / "run", scores)
+    run.write_json("provenance.json", {"starts": []})
+    return run
+
+
+def test_the_english_average_is_also_taken_as_papers_print_it(english: RunFolder) -> None:
+    found = summary(english)
+    for variant in ("lens", "xsft"):
+        own = {a.over + (a.language or ""): a for a in found.averages if a.variant == variant}
+        assert set(own) == {"tasksen", "taskszh", "tasks without xcopaen"}
+        every, chinese, some = own["tasksen"], own["taskszh"], own["tasks without xcopaen"]
+        assert some.cells == ("xwinograd/en", "m_mmlu/en") and every.cells == ("xcopa/en", *some.cells) and some.n == 110
+        cells = {f"{c.task}/{c.language}": c for c in found.cells if c.variant == variant}
+        assert some.value == pytest.approx(np.mean([cells[name].value for name in some.cells]))
+        assert some.delta == pytest.approx(np.mean([cells[name].delta for name in some.cells]))
+        assert some.low < some.value < some.high and some.delta_low < some.delta < some.delta_high
+        # The headline family is what it would be without it, and it stands in the place of the other.
+        family = multipletests([every.p_value, chinese.p_value], method="holm")[1]
+        assert (every.p_holm, chinese.p_holm) == pytest.approx(tuple(family))
+        assert some.p_holm == pytest.approx(multipletests([some.p_value, chinese.p_value], method="holm")[1][0])
+        assert some.signature.startswith("mean:tasks-without-xcopa:en|xwinograd/en:")
+    results = collect_results(english)
+    assert "3 tasks" in (titles := [row[0] for row in average_rows(results)]) and "2 tasks without xcopa" in titles
+    assert not [note for note in notes(results) if "name no source item" in note], "nothing here is over languages"
+
+
+def test_the_english_average_of_the_table_has_an_interval_and_a_test(english: RunFolder) -> None:
+    from lensbench.pipeline.tables import table_runs
+    from lensbench.reporting.tables import build_table, load_table_spec
+
+    results = collect_results(english)
+    for cell in results["cells"] + results["averages"]:
+        cell["profile"] = "lens-paper"
+    for known in results["tasks"].values():
+        known["profile"] = "lens-paper"
+    home = english.path.parent / "sent"
+    home.mkdir()
+    (home / "run.json").write_text(json.dumps({"spec": {"languages": ["zh"], "backbone": "b", "methods": []}}))
+    (home / "results.json").write_text(json.dumps(results))
+    [section] = build_table(load_table_spec("bilingual"), table_runs([home])).sections
+    rows = {(c.fields["variant"], c.fields["column"], c.fields["language"]): c.fields for row in section.rows for c in row.cells}
+    recorded = {(a["variant"], a["over"], a["language"]): a for a in results["averages"]}
+    for over, language in (("tasks without xcopa", "en"), ("tasks", "zh")):
+        shown, known = rows["lens", "Average", language], recorded["lens", over, language]
+        for name in ("value", "low", "high", "delta", "delta_low", "delta_high"):
+            assert shown[name] == pytest.approx(100 * known[name]), name
+        assert (shown["p_holm"], shown["n"], shown["signature"]) == (known["p_holm"], known["n"], known["signature"])
+        assert shown["note"] == ""
+    reach = 100 * max(
+        a["smallest_detectable"] for (v, over, _), a in recorded.items() if over == "tasks without xcopa" and v != "base"
+    )
+    assert any(f"Average En {reach:.2f}" in remark for remark in section.remarks)
+
+
+def test_the_average_without_xcopa_is_that_of_the_table() -> None:
+    from lensbench.pipeline.average import NOT_IN_ENGLISH
+    from lensbench.reporting.tables import load_table_spec
+
+    spec = load_table_spec("bilingual")
+    [mean] = spec.averages
+    assert [m.task for m in spec.measures if m.id in mean.over and m.languages == "targets"] == [NOT_IN_ENGLISH]
+
+
 def test_the_p_value_of_an_average_equals_a_slow_permutation(found: Summary, scores: dict) -> None:
     one = average(found, "languages", "xsft", task="xcopa")
     deltas = [scores[cell, "xsft"] - scores[cell, "base"] for cell in one.cells]

@@ -65,7 +65,8 @@ def _reach(results: dict[str, Any], tested: list[dict[str, Any]]) -> str:
 
 def _unnamed(results: dict[str, Any]) -> list[str]:
     """Items whose translations cannot be recognised: it matters only where languages are averaged."""
-    across = {cell for average in results.get("averages", ()) if average["over"] != "tasks" for cell in average["cells"]}
+    # An average within one language never holds two versions of an item.
+    across = {cell for average in results.get("averages", ()) if average["language"] is None for cell in average["cells"]}
     items: Counter[str] = Counter()
     for cell, n in results.get("unnamed", {}).items():
         if cell in across:
