@@ -8,10 +8,14 @@ from pathlib import Path
 
 from lensbench import __version__
 from lensbench.backbones.resolve import cache_dir
+from lensbench.errors import DataError
 from lensbench.pipeline.import_lm_eval import import_lm_eval
 from lensbench.store.lm_eval_reading import holds_lm_eval
 
 __all__ = ["as_runs"]
+
+_LONGEST = 240
+"""Bytes of a folder's name, with room for what is added while it is written."""
 
 
 def as_runs(paths: Sequence[Path], *, together: bool = True) -> list[Path]:
@@ -33,15 +37,30 @@ def as_runs(paths: Sequence[Path], *, together: bool = True) -> list[Path]:
 
 
 def _cached(paths: Sequence[Path]) -> Path:
-    """A run made of these very files by this version, made once."""
+    """A run made of these very files by this version, made once.
+
+    By their content, and under the folders' own names, so files that were moved or touched give the same reports.
+    """
     digest = hashlib.sha256(__version__.encode())
+    names = []
     for path in paths:
-        files = (
-            [path, *path.parent.glob("samples_*.jsonl")] if path.is_file() else [*path.rglob("*.json"), *path.rglob("*.jsonl")]
-        )
-        for file in sorted(files):
-            digest.update(f"{path.resolve()}\0{file.name}\0{file.stat().st_size}\0{file.stat().st_mtime_ns}\n".encode())
-    target = cache_dir() / "lm_eval" / digest.hexdigest()[:16]
+        home = path.resolve().parent if path.is_file() else path.resolve()
+        names.append(home.name)
+        results = [path.resolve()] if path.is_file() else [*home.glob("results*.json"), *home.glob("*/results*.json")]
+        samples = [file for folder in {found.parent for found in results} for file in folder.glob("samples_*.jsonl")]
+        digest.update(f"{home.name}\n".encode("utf-8", "surrogateescape"))
+        for file in sorted([*results, *samples]):
+            digest.update(f"{file.relative_to(home)}\0{_content(file)}\n".encode("utf-8", "surrogateescape"))
+    label = "+".join(names).encode("utf-8", "ignore")[:_LONGEST].decode("utf-8", "ignore") or "lm-eval"
+    target = cache_dir() / "lm_eval" / digest.hexdigest()[:16] / label
     if not (target / "results.json").is_file():
         import_lm_eval([(None, path) for path in paths], target)
     return target
+
+
+def _content(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None

@@ -14,7 +14,7 @@ from lensbench import __version__
 from lensbench.data.rows import row_hash
 from lensbench.errors import UsageError, unknown_name
 from lensbench.languages import CENTRAL, get_language
-from lensbench.pipeline.lm_eval_items import Asked, given_cells, item_record, score_record, share_metrics
+from lensbench.pipeline.lm_eval_items import Asked, given_cells, identity, item_record, score_record, settings, share_metrics
 from lensbench.pipeline.results import collect_results
 from lensbench.pipeline.variants import BASE
 from lensbench.spec import ExternalChoice, RunSpec, TaskChoice
@@ -27,11 +27,22 @@ from lensbench.tasks.lm_eval_names import UNKNOWN, NamedTask, named_task
 __all__ = ["Imported", "import_lm_eval"]
 
 _PROFILE = "lm-eval"
-_CONFIG = (
-    "doc_to_text", "doc_to_choice", "doc_to_target", "description", "target_delimiter", "fewshot_delimiter", "gen_prefix",
-    "output_type", "generation_kwargs", "filter_list", "metric_list",
-)  # fmt: skip
-"""Of a task's configuration, what decides how it is asked and scored."""
+_TEMPLATES = ("chat_template_sha", "system_instruction_sha", "fewshot_as_multiturn")
+_WEIGHTS = ("model_revision", "model_sha", "peft_sha", "delta_sha")
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How a variant was asked a task.
+
+    Attributes:
+        items: Identities of its samples; empty where none were logged.
+    """
+
+    variant: str
+    items: set[tuple[Any, ...]]
+    settings: dict[str, str]
+    templates: list[Any]
 
 
 @dataclass
@@ -54,8 +65,8 @@ def import_lm_eval(
     """Write a run folder from results of lm-eval.
 
     The first model is the variant `base`, which the others are compared with. Two models' samples are one item where document,
-    prompt and target have equal hashes. A task that a model was asked in other words, or on other documents, than `base` stands
-    apart under a name of its own.
+    requests and target are equal. A task that a model was asked in other words, with other options or settings, or on other
+    documents, than `base` (or the first model that has it) stands apart under a name of its own.
 
     Args:
         sources: Name of the variant (None takes it from the model's) and a results file or a folder with some.
@@ -63,7 +74,8 @@ def import_lm_eval(
         languages: lm-eval's name of a task -> language code, where the name does not tell.
 
     Raises:
-        UsageError: nothing to read, names that clash, a target that is in use, an unknown language or task.
+        UsageError: nothing to read, names that clash, several revisions in one folder, a target that is in use, an unknown
+            language or task.
         DataError: a file is cut off or is not what lm-eval writes.
         RunError: the folder cannot be written.
     """
@@ -99,6 +111,7 @@ def _models(sources: Sequence[tuple[str | None, Path]], notes: list[str]) -> dic
                 f"'{given}' names {len(own)} models: {', '.join(name for name, _ in own)}", "Name a folder of one model."
             )
         for (name, _), files in own.items():
+            _one_revision(name, files)
             variant = BASE if not found else given or _variant_name(name)
             if variant in found or (given == BASE and found):
                 raise UsageError(
@@ -109,6 +122,17 @@ def _models(sources: Sequence[tuple[str | None, Path]], notes: list[str]) -> dic
             if groups:
                 notes.append(f"{variant}: lm-eval's own averages of groups ({', '.join(groups)})")
     return found
+
+
+def _one_revision(name: str, files: Sequence[LmEvalModel]) -> None:
+    """lm-eval names its folder by the model alone, so evaluations of several revisions may lie in one."""
+    for key in _WEIGHTS:
+        told = {str(value): file.path for file in files if (value := (file.content.get("config") or {}).get(key))}
+        if len(told) > 1:
+            raise UsageError(
+                f"{files[0].path.parent}: evaluations of unlike weights of {name}: {key} {' and '.join(told)}",
+                f"Name a results file of each: {' '.join(str(path) for path in told.values())}",
+            )
 
 
 def _variant_name(model: str) -> str:
@@ -174,10 +198,10 @@ def _write(folder: RunFolder, models: Mapping[str, list[LmEvalModel]], names: Ma
         "variants.json",
         {
             "lensbench": __version__, "backbone": first.name, "backbone_origin": _origin(first),
-            "backbone_digest": row_hash(_origin(first)),
+            "backbone_digest": _origin(first)["digest"],
             "dtype": str((first.content.get("config") or {}).get("model_dtype")).removeprefix("torch."),
             "device": str((first.content.get("config") or {}).get("device")), "tokenizer_digest": "not told by lm-eval",
-            "variants": {v: {"digest": BASE if v == BASE else row_hash(_origin(files[-1])), "method": None,
+            "variants": {v: {"digest": BASE if v == BASE else _origin(files[-1])["digest"], "method": None,
                              "note": f"{files[-1].name}, scored by lm-eval {files[-1].version}"} for v, files in models.items()},
             "failed": {}, "tasks": tasks, "gaps": notes,
         },
@@ -193,7 +217,7 @@ def _asked(
     """Every task of every model with the place it has in the run, and what `variants.json` says of those places."""
     asked: list[Asked] = []
     tasks: dict[str, dict[str, Any]] = {}
-    base: dict[str, set[tuple[Any, ...]]] = {}
+    ways: dict[str, _Way] = {}
     for variant, files in models.items():
         newest: dict[str, tuple[LmEvalModel, LmEvalTask]] = {}
         for file in files:
@@ -202,12 +226,9 @@ def _asked(
                     notes.append(f"{variant}: an older evaluation of {name} ({newest[name][0].path.name}); the newest is taken")
                 newest[name] = (file, task)
         for name, (file, task) in newest.items():
-            place = names[name]
-            own = {(s.doc_id, *s.hashes) for s in task.samples or ()}
-            if variant == BASE:
-                base[name] = own
-            elif own and base.get(name):
-                place = _apart(place, variant, own, base[name], notes)
+            own = {identity(s) for s in task.samples or ()}
+            way = _Way(variant, own, settings(task), [file.content.get(k) for k in _TEMPLATES])
+            place = _apart(names[name], way, ways.setdefault(name, way), notes)
             key = f"{place.task}/{place.language}"
             asked.append(Asked(variant, place, task))
             tasks.setdefault(key, _about(place, file, task))
@@ -215,40 +236,61 @@ def _asked(
     return asked, tasks
 
 
-def _apart(place: NamedTask, variant: str, own: set[tuple[Any, ...]], base: set[tuple[Any, ...]], notes: list[str]) -> NamedTask:
-    """The place of a task that was not asked as `base` was; notes what differs."""
-    where, shared = f"{place.task}/{place.language}", own & base
-    if shared == own == base:
+def _apart(place: NamedTask, own: _Way, first: _Way, notes: list[str]) -> NamedTask:
+    """The place of a task, another one if it was not asked as the first variant that has it was; notes what differs."""
+    where, shared = f"{place.task}/{place.language}", own.items & first.items
+    unlike = [_differs(name, own.settings[name], value) for name, value in first.settings.items() if own.settings[name] != value]
+    logged = bool(own.items and first.items)
+    # With samples, all that templates do stands in the requests.
+    if not logged and own.templates != first.templates:
+        unlike.append("chat template or system instruction")
+    if not unlike and (not logged or shared == own.items == first.items):
         return place
-    documents = len({doc for _, doc, _, _ in own} & {doc for _, doc, _, _ in base})
-    if shared:
+    compared = f"the difference of {own.variant}" if first.variant == BASE else f"{own.variant} beside {first.variant}"
+    documents = len({item[1] for item in own.items} & {item[1] for item in first.items})
+    if shared and not unlike:
+        alone = len(first.items - shared)
         notes.append(
-            f"the difference of {variant} on {where} but for {len(shared)} items: {len(own - base)} of its {len(own)} and "
-            f"{len(base - own)} of {len(base)} of base have no partner ({documents} documents in common)"
+            f"{compared} on {where} but for {len(shared)} items: {len(own.items - shared)} of its {len(own.items)} and "
+            f"{alone} of {len(first.items)} of {first.variant} have no partner ({documents} documents in common)"
         )
         return place
-    why = f"other prompts or targets ({documents} documents in common)" if documents else "no document in common"
-    notes.append(f"the difference of {variant} on {where}: {why}; it stands apart as {place.task}@{variant}")
-    return NamedTask(f"{place.task}@{variant}", place.language, f"{place.title} as {variant} was asked")
+    why = [f"other settings ({', '.join(unlike)})"] if unlike else []
+    if logged and not documents:
+        why.append("no document in common")
+    elif logged and not shared:
+        prompts = {item[:4] for item in own.items} & {item[:4] for item in first.items}
+        what = "other options or generation settings" if prompts else "other prompts or targets"
+        why.append(f"{what} ({documents} documents in common)")
+    name = f"{place.task}@{own.variant}"
+    notes.append(f"{compared} on {where}: {'; '.join(why)}; it stands apart as {name}")
+    return NamedTask(name, place.language, f"{place.title} as {own.variant} was asked")
+
+
+def _differs(name: str, own: str, first: str) -> str:
+    return f"{name} {own}, not {first}" if name in ("version", "num_fewshot") else name
 
 
 def _about(place: NamedTask, file: LmEvalModel, task: LmEvalTask) -> dict[str, Any]:
-    settings = [{k: task.config.get(k) for k in _CONFIG}, task.num_fewshot, task.version]
-    templates = [file.content.get(k) for k in ("chat_template_sha", "system_instruction_sha", "fewshot_as_multiturn")]
+    templates = [file.content.get(k) for k in _TEMPLATES]
+    protocol = row_hash([settings(task), templates])[:12]
     documents = row_hash(sorted(s.hashes[0] for s in task.samples or ()))
     return {
-        "title": place.title, "version": task.version, "profile": _PROFILE, "protocol": row_hash([settings, templates])[:12],
+        "title": place.title, "version": task.version, "profile": _PROFILE, "protocol": protocol,
         "rows": f"lm-eval:{task.name}:{documents[:12]}", "substitute": None, "origin": None, "items": 0, "max_new_tokens": None,
         "judged": False,
     }  # fmt: skip
 
 
 def _origin(model: LmEvalModel) -> dict[str, Any]:
+    """What lm-eval tells of the weights; `digest` is of that, since the weights themselves are not there."""
     config = model.content.get("config") or {}
-    return {
+    told = {
         "kind": "lm-eval", "name": model.name, "revision": config.get("model_revision"), "sha": config.get("model_sha"),
-        "model": config.get("model"), "arguments": config.get("model_args"),
+        "peft_sha": config.get("peft_sha"), "delta_sha": config.get("delta_sha"), "dtype": config.get("model_dtype"),
+        "parameters": config.get("model_num_parameters"), "model": config.get("model"), "arguments": config.get("model_args"),
     }  # fmt: skip
+    return {**told, "digest": row_hash(told)}
 
 
 def _start(file: LmEvalModel) -> dict[str, Any]:

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from lensbench.data.rows import row_hash
+from lensbench.data.rows import canonical_json, row_hash
 from lensbench.pipeline.summarise import Cell
 from lensbench.store.lm_eval_reading import LmEvalSample, LmEvalTask
 from lensbench.tasks.lm_eval_names import NamedTask
 
-__all__ = ["Asked", "given_cells", "item_record", "score_record", "share_metrics"]
+__all__ = ["Asked", "given_cells", "identity", "item_record", "score_record", "settings", "share_metrics"]
 
 _PROFILE = "lm-eval"
 _Z = 1.959963984540054
 _INVALID = "[invalid]"
 """What lm-eval's filters leave of a text they find no answer in."""
 _ROUNDING = 1e-6
+_CONFIG = (
+    "doc_to_text", "doc_to_choice", "doc_to_target", "description", "target_delimiter", "fewshot_delimiter", "gen_prefix",
+    "output_type", "generation_kwargs", "filter_list", "metric_list",
+)  # fmt: skip
+"""Of a task's configuration, what decides how it is asked and scored."""
+_SCORING = ("output_type", "generation_kwargs", "filter_list")
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+"""Where a function lay in memory: lm-eval writes it where it finds no source, and it is another in every process."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,20 @@ class Asked:
     variant: str
     place: NamedTask
     task: LmEvalTask
+
+
+def settings(task: LmEvalTask) -> dict[str, str]:
+    """How a task is asked and scored: setting -> canonical JSON. Tasks that differ in one are not the same task."""
+    found = {**{name: task.config.get(name) for name in _CONFIG}, "num_fewshot": task.num_fewshot, "version": task.version}
+    return {name: _ADDRESS.sub("", canonical_json(value)) for name, value in found.items()}
+
+
+def identity(sample: LmEvalSample) -> tuple[Any, ...]:
+    """Row number, hashes of document, prompt and target, and one of all requests.
+
+    lm-eval's hash of the prompt is of the first context alone: not of options, nor of how text is to be generated.
+    """
+    return (sample.doc_id, *sample.hashes, row_hash(_ADDRESS.sub("", canonical_json(sample.arguments))))
 
 
 def share_metrics(task: LmEvalTask) -> tuple[list[str], list[str]]:
@@ -43,11 +66,12 @@ def share_metrics(task: LmEvalTask) -> tuple[list[str], list[str]]:
 
 
 def item_record(asked: Asked, sample: LmEvalSample) -> dict[str, Any]:
-    """The question; equal keys are the same document, prompt and target."""
+    """The question; equal keys are the same document, requests and target, scored alike, at the same place of the run."""
+    told, same = settings(asked.task), identity(sample)
     return {
-        "key": row_hash([_PROFILE, asked.task.name, sample.doc_id, *sample.hashes]),
+        "key": row_hash([_PROFILE, asked.task.name, asked.place.task, asked.place.language, *same, *(told[k] for k in _SCORING)]),
         "task": asked.place.task, "language": asked.place.language, "profile": _PROFILE, "doc_id": sample.doc_id,
-        "row": sample.hashes[0], "doc": sample.doc, "requests": sample.requests, "gold": sample.target,
+        "row": row_hash(same), "doc": sample.doc, "requests": sample.requests, "gold": sample.target,
         **({} if sample.answers else {"turns": [sample.requests[0][0]]}),
     }  # fmt: skip
 

@@ -13,6 +13,8 @@ from lensbench.errors import DataError, UsageError
 __all__ = ["LmEvalModel", "LmEvalSample", "LmEvalTask", "holds_lm_eval", "read_lm_eval"]
 
 _VERSION = re.compile(r"0\.4\.\d+")
+_TABLES = ("group_subtasks", "configs", "versions", "n-shot", "n-samples", "config")
+_BROKEN = "lm-eval does not write that; was the file edited?"
 _NEEDED = (
     "doc_id", "doc", "target", "arguments", "filtered_resps", "filter", "metrics", "doc_hash", "prompt_hash", "target_hash",
 )  # fmt: skip
@@ -23,6 +25,7 @@ class LmEvalSample:
     """One question under one model.
 
     Attributes:
+        arguments: Of every request, as lm-eval wrote them.
         requests: (context, continuation) of every request; continuation "" where text was to be generated.
         answers: (log-likelihood, greedy) of every request; empty where text was generated.
         metrics: `METRIC,FILTER` -> value as it was written.
@@ -33,6 +36,7 @@ class LmEvalSample:
     doc: dict[str, Any]
     target: str
     hashes: tuple[str, str, str]
+    arguments: list[dict[str, Any]]
     requests: list[tuple[str, str]]
     answers: list[tuple[float, bool]]
     metrics: dict[str, Any] = field(default_factory=dict)
@@ -44,6 +48,7 @@ class LmEvalTask:
     """One task of one results file.
 
     Attributes:
+        num_fewshot: None where the file does not say (lm-eval: "n/a").
         numbers: `METRIC,FILTER` -> lm-eval's own aggregate, and `METRIC_stderr,FILTER` -> its standard error.
         samples: None where no samples were logged.
         planned: Items the task was to be asked; 0 where the file does not say.
@@ -51,7 +56,7 @@ class LmEvalTask:
 
     name: str
     version: str
-    num_fewshot: int
+    num_fewshot: int | None
     config: dict[str, Any]
     numbers: dict[str, float]
     samples: list[LmEvalSample] | None
@@ -119,6 +124,9 @@ def _read_results(path: Path) -> LmEvalModel:
     version = str(content.get("lm_eval_version") or "no version")
     if not _VERSION.match(version):
         raise UsageError(f"{path}: written by lm-eval {version}, which is not known here", "Files of lm-eval 0.4.x are read.")
+    for key in _TABLES:
+        if not isinstance(content.get(key) or {}, dict):
+            raise DataError(f"{path}: '{key}' is no table of names and values but {_shown(content[key])}", _BROKEN)
     groups = [name for name, tasks in (content.get("group_subtasks") or {}).items() if tasks]
     tasks = {}
     for name, numbers in content["results"].items():
@@ -127,17 +135,33 @@ def _read_results(path: Path) -> LmEvalModel:
     return LmEvalModel(path, str(content.get("model_name") or path.parent.name), version, content, tasks, groups)
 
 
-def _read_task(path: Path, name: str, numbers: dict[str, Any], content: dict[str, Any]) -> LmEvalTask:
+def _read_task(path: Path, name: str, numbers: Any, content: dict[str, Any]) -> LmEvalTask:
     def about(key: str) -> Any:
         return (content.get(key) or {}).get(name)
 
-    counted = about("n-samples") or {}
+    def count(what: str, value: Any) -> int | None:
+        if value is None or (isinstance(value, str) and value.lower() == "n/a"):
+            return None
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise DataError(f"{path}: {what} of task {name} is no whole number but {_shown(value)}", _BROKEN)
+        return value
+
+    tables = {"results": numbers, "configs": about("configs") or {}, "n-samples": about("n-samples") or {}}
+    for key, table in tables.items():
+        if not isinstance(table, dict):
+            raise DataError(f"{path}: '{key}' of task {name} is no table of names and values but {_shown(table)}", _BROKEN)
+    planned = count("'n-samples'", tables["n-samples"].get("effective")) or count("'sample_len'", numbers.get("sample_len"))
     samples = _samples_file(path, name)
     return LmEvalTask(
-        name, str(about("versions")), int(about("n-shot") or 0), about("configs") or {},
+        name, str(about("versions")), count("'n-shot'", about("n-shot")), tables["configs"],
         {key: float(value) for key, value in numbers.items() if "," in key and isinstance(value, int | float)},
-        None if samples is None else _read_samples(samples), int(counted.get("effective") or numbers.get("sample_len") or 0),
+        None if samples is None else _read_samples(samples), planned or 0,
     )  # fmt: skip
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 40 else f"{text[:40]}..."
 
 
 def _samples_file(results: Path, task: str) -> Path | None:
@@ -187,7 +211,7 @@ def _take(found: dict[int, LmEvalSample], record: dict[str, Any]) -> None:
         record["doc_id"],
         LmEvalSample(
             int(record["doc_id"]), dict(record["doc"]), str(record["target"]), hashes,
-            requests, answers,
+            arguments, requests, answers,
         ),
     )  # fmt: skip
     for metric in record["metrics"]:
