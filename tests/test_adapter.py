@@ -12,8 +12,10 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from lensbench.backbones.load import LoadedBackbone
-from lensbench.errors import RunError
+from lensbench.errors import RunError, UsageError
 from lensbench.methods.adapter import Adapter, load_weights
+from lensbench.methods.sft import SftConfig
+from lensbench.methods.sft.trainee import trainee
 
 peft = pytest.importorskip("peft")
 
@@ -45,6 +47,15 @@ def test_peft_reads_the_folder_and_gives_the_same_logits(tiny: LoadedBackbone, a
     torch.testing.assert_close(theirs(ids).logits, ours, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(theirs.merge_and_unload()(ids).logits, ours, rtol=1e-4, atol=1e-4)
     assert not torch.allclose(ours, untouched, atol=1e-2)
+
+
+@pytest.mark.parametrize("target", ["embed_tokens", "lm_head"])
+def test_only_linear_modules_with_a_weight_of_their_own_are_adapted(tiny: LoadedBackbone, target: str) -> None:
+    tiny.model.config.tie_word_embeddings = True
+    tiny.model.tie_weights()
+    config = SftConfig(lora_rank=2, lora_targets=("q_proj", target))
+    with pytest.raises(UsageError, match=f"{target} is no linear module with a weight of its own"), trainee(tiny, config):
+        pass
 
 
 def test_it_comes_back_as_it_was(tiny: LoadedBackbone, adapter: Adapter, tmp_path: Path) -> None:

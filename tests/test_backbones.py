@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lensbench.backbones import backbones, get_backbone
+from lensbench.backbones.load import LoadedBackbone
 from lensbench.backbones.resolve import find_checkpoint
 from lensbench.errors import UnavailableError, UsageError
 from lensbench.methods.lens.config import LensConfig
@@ -73,3 +74,12 @@ def test_a_folder_without_a_model(tmp_path: Path) -> None:
     (tmp_path / "pytorch_model.bin").write_bytes(b"pickled")
     with pytest.raises(UnavailableError, match=r"no \.safetensors"):
         find_checkpoint(get_backbone(str(tmp_path)))
+
+
+def test_a_tokenizers_digest_does_not_hang_on_what_was_encoded_before(tiny: LoadedBackbone) -> None:
+    tiny.tokenizer.backend_tokenizer.enable_truncation(7)
+    before = tiny.tokenizer_digest
+    del tiny.tokenizer_digest
+    tiny.tokenizer("hello", truncation=False, padding=False)
+    assert tiny.tokenizer.backend_tokenizer.truncation is None
+    assert tiny.tokenizer_digest == before

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from conftest import save_tiny_model
 
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.errors import RunError
@@ -46,6 +48,42 @@ def test_a_delta_that_changes_nothing(tiny: LoadedBackbone) -> None:
 def test_a_delta_that_has_blown_up(tiny: LoadedBackbone) -> None:
     with pytest.raises(RunError, match="not finite"):
         check_weights("m", tiny, delta_of(tiny, "model.layers.2.mlp.up_proj.weight", 2, change=1e38))
+
+
+ONE = (
+    "-l", "zh", "--data", "embedded", "-t", "xcopa", "--limit", "2", "--set", "n_probe=8", "--set", "n_parallel=16",
+    "--set", "warmup_ratio=0", "--set", "learning_rate=0.01",
+)  # fmt: skip
+
+
+def test_scores_of_another_fit_under_the_same_name_are_refused(
+    cli: Callable[..., Any], tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    out, other = tmp_path / "run", tmp_path / "other"
+    command = ("run", "-m", "lens", "-b", tiny_model_dir, *ONE)
+    assert cli(*command, "--out", out).returncode == 0
+    assert cli(*command, "--set", "push_strength=0.1", "--out", other).returncode == 0
+    shutil.rmtree(out / "enhancements" / "lens")
+    again = cli(*command, "--out", out)
+    assert again.returncode == 0, "the same fit again is the same variant"
+    shutil.rmtree(out / "enhancements" / "lens")
+    shutil.copytree(other / "enhancements" / "lens", out / "enhancements" / "lens")
+    before = (out / "items" / "score.jsonl").read_bytes()
+    refused = cli(*command, "--out", out)
+    assert refused.returncode == 1 and "'lens' is not what the scores in" in refused.stderr
+    assert (out / "items" / "score.jsonl").read_bytes() == before
+
+
+def test_questions_whose_wording_has_changed_are_refused(cli: Callable[..., Any], tmp_path: Path) -> None:
+    model = save_tiny_model(tmp_path / "model")
+    command = ("run", "-b", model, "-l", "zh", "--data", "embedded", "-t", "xcopa", "--limit", "2", "--out", tmp_path / "run")
+    assert cli(*command).returncode == 0
+    items = tmp_path / "run" / "items" / "items.jsonl"
+    first, *rest = items.read_text(encoding="utf-8").splitlines()
+    record = json.loads(first)
+    items.write_text("\n".join([json.dumps({**record, "key": "asked-yesterday"}), first, *rest]) + "\n", encoding="utf-8")
+    done = cli(*command)
+    assert done.returncode == 1 and "the questions of xcopa/en are not those" in done.stderr
 
 
 FITS = (

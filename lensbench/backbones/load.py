@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -89,9 +90,15 @@ class LoadedBackbone:
         """16 hex digits over vocabulary, merges and chat template."""
         digest = hashlib.sha256()
         fast = getattr(self.tokenizer, "backend_tokenizer", None)
-        digest.update((fast.to_str() if fast is not None else repr(sorted(self.tokenizer.get_vocab().items()))).encode())
+        digest.update((_lasting(fast) if fast is not None else repr(sorted(self.tokenizer.get_vocab().items()))).encode())
         digest.update(str(self.tokenizer.chat_template).encode())
         return digest.hexdigest()[:16]
+
+
+def _lasting(fast: Any) -> str:
+    """A fast tokenizer without the truncation and padding that every call sets anew."""
+    state = json.loads(fast.to_str())
+    return json.dumps({**state, "truncation": None, "padding": None}, sort_keys=True)
 
 
 def _decoder(model: Any) -> Any:

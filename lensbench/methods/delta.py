@@ -13,7 +13,7 @@ import torch
 
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.errors import RunError
-from lensbench.methods.saved import check_backbone, model_card, read_saved, save_card, save_tensors, update_digest
+from lensbench.methods.saved import check_backbone, model_card, read_saved, save_card, save_tensors, unreadable, update_digest
 
 __all__ = ["Delta"]
 
@@ -91,12 +91,14 @@ class Delta:
         """
         card, tensors = read_saved(folder, _TENSORS)
         extras = read_saved(folder, _EXTRAS)[1] if (folder / _EXTRAS).is_file() else {}
-        check_backbone(folder, card["backbone"], card["backbone_digest"], backbone_digest)
         known = {"method", "backbone", "backbone_digest", "first_changed_layer", "digest"}
-        delta = cls(
-            card["method"], card["backbone"], card["backbone_digest"], card["first_changed_layer"], tensors,
-            {k: v for k, v in card.items() if k not in known}, extras,
-        )  # fmt: skip
-        if delta.digest != card["digest"]:
+        try:
+            own = {name: card[name] for name in sorted(known)}
+        except KeyError as error:
+            raise unreadable(folder, error) from None
+        check_backbone(folder, own["backbone"], own["backbone_digest"], backbone_digest)
+        digest = own.pop("digest")
+        delta = cls(**own, tensors=tensors, card={k: v for k, v in card.items() if k not in known}, extras=extras)
+        if delta.digest != digest:
             raise RunError(f"{folder / _TENSORS} is not what was saved: its digest differs from the card's")
         return delta

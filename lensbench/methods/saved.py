@@ -96,7 +96,10 @@ def read_saved(folder: Path, tensors: str) -> tuple[dict[str, Any], dict[str, to
 
 
 def unreadable(folder: Path, error: Exception) -> RunError:
-    return RunError(f"{folder} is not a readable enhancement: {error}", "Remove it and run again to fit anew.")
+    return RunError(
+        f"{folder} is not a readable enhancement: {error}",
+        "Remove it and run again to fit anew; where it was scored already, with another --out.",
+    )
 
 
 def check_backbone(folder: Path, backbone: str, theirs: str, ours: str) -> None:

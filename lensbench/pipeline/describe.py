@@ -10,6 +10,7 @@ from lensbench.backbones.load import LoadedBackbone
 from lensbench.backbones.resolve import Checkpoint
 from lensbench.pipeline.load_items import AskedTask
 from lensbench.pipeline.plan import Plan
+from lensbench.pipeline.unchanged import check_variants
 from lensbench.pipeline.variants import Variant
 from lensbench.store import RunFolder
 from lensbench.store.provenance import gather_provenance
@@ -32,6 +33,9 @@ def describe(
         variants: All of the run, other checkpoints too.
         externals: Those checkpoints by the name of their variant.
         failed: What went wrong, by method that could not be fitted.
+
+    Raises:
+        RunError: the folder has records of other variants under these names.
     """
     about = {
         "lensbench": __version__,
@@ -60,6 +64,7 @@ def describe(
         },
         "gaps": list(plan.gaps),
     }
+    check_variants(folder, about)
     folder.write_json("variants.json", about)
     return about
 

@@ -53,12 +53,13 @@ class Column:
 
 
 def observe(folder: RunFolder) -> Iterator[Column]:
-    """All columns of a run."""
+    """All columns of a run, without those of a variant that it no longer has, since its method failed when fitted anew."""
     items = list(folder.records("items"))
     planned = Counter((r["task"], r["language"], r["profile"]) for r in items)
-    yield from _scored(folder, planned)
-    yield from _identified(folder, planned)
-    yield from _judged(folder, items)
+    variants = folder.read_json("variants.json")["variants"]
+    for column in (*_scored(folder, planned), *_identified(folder, planned), *_judged(folder, items)):
+        if column.variant in variants:
+            yield column
 
 
 def _kind(record: dict[str, Any]) -> Kind:
@@ -129,11 +130,12 @@ def _judged(folder: RunFolder, items: list[dict[str, Any]]) -> Iterator[Column]:
             column.states[record["state"]] += 1
             if record["state"] == "ok":
                 sums[key][record["item"], record["turn"]].append(record["rating"])
-    repeats: dict[str, int] = {}
+    repeats: dict[tuple[str, Kind], int] = {}
     for record in units:
-        repeats[record["judge"]] = max(repeats.get(record["judge"], 1), record["repeat"] + 1)
+        asked_of = (record["judge"], _kind(record))
+        repeats[asked_of] = max(repeats.get(asked_of, 1), record["repeat"] + 1)
     for key, column in columns.items():
-        column.planned *= repeats[column.source]
+        column.planned *= repeats[column.source, column.kind]
         column.values = {place: float(np.mean(ratings)) for place, ratings in sums[key].items()}
         yield column
 

@@ -63,4 +63,5 @@ def record_sizes(folder: RunFolder) -> dict[str, int]:
 def _costs(folder: RunFolder, about: dict[str, Any]) -> dict[str, Any]:
     """What each enhanced variant's fit took, from its card."""
     cards = {name: folder.enhancement(name) / "card.json" for name in about["variants"]}
-    return {name: json.loads(card.read_text(encoding="utf-8"))["cost"] for name, card in cards.items() if card.is_file()}
+    read = {name: json.loads(card.read_text(encoding="utf-8")) for name, card in cards.items() if card.is_file()}
+    return {name: card["cost"] for name, card in read.items() if "cost" in card}

@@ -25,6 +25,7 @@ from lensbench.pipeline.plan import Plan
 from lensbench.pipeline.results import write_results
 from lensbench.pipeline.score import score_stage
 from lensbench.pipeline.summarise import Cell
+from lensbench.pipeline.unchanged import check_questions
 from lensbench.pipeline.variants import BASE, Variant
 from lensbench.store import RunFolder
 
@@ -83,6 +84,7 @@ def run(
         loaded = _load(plan, plan.backbone, checkpoint, device, progress)
         lm = LensLM(loaded, batch_size=plan.spec.batch_size)
         tasks = render_items(plan, rows, lm.apply_chat_template)
+        check_questions(folder, tasks)
         for asked in tasks:
             if plan.spec.limit is not None and len(asked.items) < plan.spec.limit:
                 progress.say(f"{asked.name}: {plan.spec.limit} items were asked for, there are {len(asked.items)}")

@@ -97,6 +97,7 @@ def _adapted(loaded: LoadedBackbone, config: SftConfig) -> Trainee:
             f"lora_targets {', '.join(config.lora_targets) or 'all linear modules'}: {str(error).splitlines()[0]}",
             "Give the last parts of module names, such as q_proj, or none for all linear modules of the blocks.",
         ) from None
+    _check_adapted(loaded, model, peft)
 
     def tensors() -> dict[str, Tensor]:
         return {name: value.detach().float().cpu().clone() for name, value in peft.get_peft_model_state_dict(model).items()}
@@ -104,6 +105,20 @@ def _adapted(loaded: LoadedBackbone, config: SftConfig) -> Trainee:
     settings = model.peft_config["default"].to_dict()
     settings |= {"target_modules": sorted(settings["target_modules"]), "base_model_name_or_path": loaded.checkpoint.name}
     return Trainee(model, tensors, {key: _plain(value) for key, value in settings.items()})
+
+
+def _check_adapted(loaded: LoadedBackbone, model: Any, peft: Any) -> None:
+    """Only linear modules with a weight of their own can be adapted: embeddings, and a projection tied to them, cannot be merged.
+
+    Raises:
+        UsageError: another module is.
+    """
+    weights = {name for name, _ in loaded.model.named_parameters()}
+    for name, module in model.get_base_model().named_modules():
+        if not isinstance(module, peft.tuners.lora.LoraLayer):
+            continue
+        if not isinstance(module.get_base_layer(), nn.Linear) or f"{name}.weight" not in weights:
+            raise UsageError(f"lora_targets: {name} is no linear module with a weight of its own", "Name modules of the blocks.")
 
 
 def _plain(value: Any) -> Any:
