@@ -196,6 +196,28 @@ def test_nothing_is_marked_as_significant_without_p_values(shown: Shown) -> None
     assert r"\*" not in text and "recorded no p-values" in text
 
 
+def test_a_number_that_was_not_tested_says_what_was(shown: Shown) -> None:
+    more = {"profile": "mt-bench", "source": "glotlid:1", "n": 80}
+    cells = [
+        cell("mt_bench", "zh", variant, value, metric=metric, delta=None if variant == "base" else 0.3, p_holm=p, **more)
+        for variant, metric, value, p in (
+            ("base", "lf_response", 0.55, None), ("lens", "lf_response", 0.85, 0.001),
+            ("base", "lf_question_concat", 0.5, None), ("lens", "lf_question_concat", 0.8, None),
+        )
+    ]  # fmt: skip
+    text = shown("bilingual", results(cells))
+    [letter] = re.findall(r"\| \*\*80\.00\*\* ▲ \+30\.00<sup>(.)</sup> \|", text)
+    assert f"<sup>{letter}</sup> not tested; the test is of lf\\_response (answers in the asked language, both turns)" in text
+    # The base has no difference to be tested.
+    assert "| <u>50.00</u> |" in text
+    # Where nothing but this was scored there is no other test to name.
+    assert "not tested" not in shown("bilingual", results(cells[2:]))
+    for entry in small()["cells"]:
+        cells.append(entry)
+    assert "whatever its size" in shown("bilingual", results(cells))
+    assert "whatever its size" not in shown("small", small())
+
+
 def test_why_a_number_is_missing(shown: Shown) -> None:
     content = results(
         [

@@ -65,6 +65,14 @@ class TableRun:
     def averages(self) -> list[Mapping[str, Any]]:
         return list(self.results.get("averages", ()))
 
+    def tested_instead(self, cell: Mapping[str, Any]) -> str:
+        """The metric that was tested of the same answers, for a difference that was not; "" where none was or this one was."""
+        if cell.get("delta") is None or cell.get("p_holm") is not None:
+            return ""
+        same = ("task", "language", "profile", "variant", "source")
+        others = (c for c in self.cells if all(c.get(key) == cell.get(key) for key in same) and unit_of(c) == unit_of(cell))
+        return next((str(c["metric"]) for c in others if c.get("p_holm") is not None), "")
+
     @property
     def variants(self) -> dict[str, Mapping[str, Any]]:
         """Variant -> what is known of it; the base first, then in the order of the run."""

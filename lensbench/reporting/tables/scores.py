@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lensbench.reporting.published import Published
+from lensbench.reporting.table import METRICS
 from lensbench.reporting.tables.beside import Comparison, compare_block
 from lensbench.reporting.tables.gather import Block, Choice, Entry, backbone_title, gather
 from lensbench.reporting.tables.model import Cell, Column, Notes, Row, Section, Table, missing
@@ -108,6 +109,10 @@ def _cell(
         numbered.append(notes.number(f"{number.failures} of {number.n} without a score: {number.states}"))
     if number.planned is not None and number.n is not None and number.n < number.planned:
         numbered.append(notes.number(f"unfinished: {number.n} of {number.planned}"))
+    if not slot.mean and (tested := number.cells[0][0].tested_instead(number.cells[0][1])):
+        numbered.append(
+            notes.number(f"not tested; the test is of {tested} ({METRICS.get(tested, 'another reading of the answers')})")
+        )
     if slot.mean and number.low is None:
         numbered.append(notes.number("a plain mean of the numbers shown; the run has no interval of it"))
     fields |= {

@@ -38,9 +38,12 @@ def _marks(spec: ScoreTable, blocks: Sequence[Block]) -> list[str]:
         among = "the base included" if emphasis.over == "all" else "among enhanced variants"
         said.append(f"In each column, {among}, {' and '.join(marks)}; what prints alike is marked alike.")
     said.append("▲ better and ▼ worse than the base, with the paired difference; = the same in print.")
-    p_values = [c.get("p_holm") for b in blocks for e in b.entries for _, c in e.cells.values() if c.get("delta") is not None]
+    differing = [(run, c) for b in blocks for e in b.entries for run, c in e.cells.values() if c.get("delta") is not None]
+    p_values = [c.get("p_holm") for _, c in differing]
     if any(p is not None for p in p_values):
         said.append(f"* p < {spec.significant:g} after Holm over the tests of a variant.")
+        if any(run.tested_instead(c) for run, c in differing):
+            said.append("What has a note that it was not tested is never marked so, whatever its size.")
     elif p_values:
         said.append("The runs recorded no p-values, so no difference is marked as significant.")
     return said
