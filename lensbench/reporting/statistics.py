@@ -12,7 +12,7 @@ AVERAGES_HEADER = ("average over", "of", "metric", "variant", "value", "95%", "d
 AVERAGES_NOTE = (
     "Cells count alike, whatever their number of items; over languages and over both, English is left out, and languages "
     "count alike. The versions of one source item in several languages are drawn and swapped as one. p: after Holm's correction "
-    "for the averages of the variant."
+    "for the averages of the variant, where English without XCOPA, as papers print it, takes the place of English with it."
 )
 
 
