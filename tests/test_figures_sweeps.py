@@ -146,7 +146,7 @@ def test_means_stand_for_their_tasks_beside_ratings(tmp_path: Path) -> None:
         card = {"config": {"start_layer": first + 1}, "first_changed_layer": first}
         runs.append(run(tmp_path / str(first), cells, label=str(first), averages=[mean], cards={"lens": card}))
     drawn = figures.layers(runs)
-    assert [axes.get_title(loc="left") for axes in drawn.figure.axes] == ["Mean of 2 tasks", "MT-Bench · strict"]
+    assert [axes.get_title(loc="left") for axes in drawn.figure.axes] == ["Mean of 2 tasks", "MT-Bench · strict (m)"]
     assert list(line(drawn.figure.axes[0], "zh").get_ydata()) == pytest.approx([32, 43])
     named = figures.layers(runs, Choice(tasks=("m_mmlu",))).figure.axes
     assert [axes.get_title(loc="left") for axes in named] == ["M-MMLU"]

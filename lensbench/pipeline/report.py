@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lensbench.errors import RunError, UsageError
-from lensbench.pipeline.results import collect_results, record_sizes
+from lensbench.pipeline.results import collect_results, record_counts
 from lensbench.reporting.html import Figure, ReportRun, name_runs, write_html_report
 from lensbench.store import RunFolder
 
@@ -59,7 +59,7 @@ def current_results(folder: RunFolder) -> dict[str, Any]:
     stored: dict[str, Any] | None = folder.read_json("results.json") if folder.has("results.json") else None
     if stored is not None and not _readable(stored):
         stored = None
-    if stored is not None and stored.get("made_from", {}) == record_sizes(folder):
+    if stored is not None and stored.get("made_from", {}) == record_counts(folder):
         return stored
     try:
         return collect_results(folder)

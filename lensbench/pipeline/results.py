@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from lensbench import __version__
@@ -13,7 +14,7 @@ from lensbench.reporting.html import ReportRun, write_html_report
 from lensbench.store import RunFolder
 from lensbench.store.lm_eval_files import write_lm_eval_files
 
-__all__ = ["collect_results", "record_sizes", "write_results"]
+__all__ = ["collect_results", "record_counts", "write_results"]
 
 _HEAD = ("backbone", "backbone_origin", "dtype", "device", "variants", "failed", "tasks", "gaps")
 
@@ -49,15 +50,20 @@ def _content(folder: RunFolder, about: dict[str, Any], numbers: Summary) -> dict
         "matrices": answered_by_task(folder),
         "costs": _costs(folder, about),
         "overlap": folder.read_json("overlap.json") if folder.has("overlap.json") else [],
-        # By their sizes, since an append-only file that has grown holds more, and times do not survive a copy.
-        "made_from": record_sizes(folder),
+        # By their lengths, since files that are only appended to have grown when they hold more, and times do not survive a copy.
+        "made_from": record_counts(folder),
         "damaged": [damage.as_dict() for damage in folder.damage],
     }
 
 
-def record_sizes(folder: RunFolder) -> dict[str, int]:
-    """Bytes of every item file."""
-    return {path.name: path.stat().st_size for path in sorted((folder.path / "items").glob("*.jsonl"))}
+def record_counts(folder: RunFolder) -> dict[str, int]:
+    """Lines of every item file."""
+    return {path.name: _lines(path) for path in sorted((folder.path / "items").glob("*.jsonl"))}
+
+
+def _lines(path: Path) -> int:
+    with path.open("rb") as stream:
+        return sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b""))
 
 
 def _costs(folder: RunFolder, about: dict[str, Any]) -> dict[str, Any]:

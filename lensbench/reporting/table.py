@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -188,7 +189,7 @@ def metric_name(cell: dict[str, Any]) -> str:
     grader, _, rest = cell["source"].partition(":")
     model = rest.rpartition(":")[0]
     # One judge's file may be asked with another model.
-    return f"{name} · {grader}" + (f" ({model})" if model and model != grader else "")
+    return f"{name} · {grader}" + (f" ({model})" if model and not re.fullmatch(rf"{re.escape(grader)}(-[\d-]+)?", model) else "")
 
 
 def _headline(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
