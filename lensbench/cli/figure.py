@@ -16,7 +16,7 @@ _WIDTHS = ("auto", "column", "page")
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(_KINDS), metavar="|".join(_KINDS))
+@click.argument("kind", metavar="|".join(_KINDS))
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN [RUN ...]")
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Ends in .svg, .pdf or .png."
@@ -43,6 +43,7 @@ def command(kind: str, runs: tuple[Path, ...], out: Path, width: str, **options:
       lensbench figure matrix RUN --task multiq --out matrix.png
     """
     from lensbench.cli.render import tell_damage
+    from lensbench.errors import unknown_name
     from lensbench.pipeline.as_runs import as_runs
     from lensbench.pipeline.report import report_run
     from lensbench.reporting import figures
@@ -50,6 +51,8 @@ def command(kind: str, runs: tuple[Path, ...], out: Path, width: str, **options:
     from lensbench.reporting.html import name_runs
     from lensbench.store import RunFolder
 
+    if kind not in _KINDS:
+        raise unknown_name("figure", kind, _KINDS)
     format_of(out)
     runs = tuple(as_runs(runs))
     wide = {"auto": None, "column": figures.COLUMN, "page": figures.PAGE}[width]

@@ -106,9 +106,10 @@ class RunFolder:
         except (KeyError, TypeError, ValidationError) as error:
             spec = content.get("spec") if isinstance(content, dict) else None
             writer = spec.get("lensbench", "unknown") if isinstance(spec, dict) else "unknown"
-            what = f"{len(error.errors())} values" if isinstance(error, ValidationError) else f"its {error}"
+            fields = [".".join(map(str, e["loc"])) for e in error.errors()] if isinstance(error, ValidationError) else ["spec"]
             raise RunError(
-                f"{self.path / _SPEC}: {what} cannot be read by this version; version {writer} of lensbench wrote it",
+                f"{self.path / _SPEC}: {', '.join(fields[:5])} cannot be read by this version; version {writer} of lensbench "
+                "wrote it",
                 "Show it with that version, or repeat the run with this one.",
             ) from None
 
