@@ -72,7 +72,7 @@ def test_equal_pairs_are_dropped_and_counted() -> None:
 
 
 def test_a_language_without_parallel_rows_is_named(real_data: Path, tmp_path: Path) -> None:
-    with pytest.raises(UnavailableError, match=r"QAlign needs questions in Swahili \('sw'\)"):
+    with pytest.raises(UnavailableError, match=r"parallel texts are needed in Swahili \('sw'\)"):
         pairs(Made(en=questions("en", 9), zh=questions("zh", 9)), "zh", "sw", n_pairs=8)
     for name in ("alpaca_demo", "lens"):
         shutil.copytree(real_data / name, tmp_path / "originals" / name)

@@ -10,7 +10,7 @@ from typing import Any
 from lensbench.data.parallel_file import find_file, read_pairs_file
 from lensbench.data.rows import load_rows_spec
 from lensbench.data.sources import DataSource, Origin
-from lensbench.errors import unknown_name
+from lensbench.errors import UnavailableError, unknown_name
 from lensbench.languages import get_language
 
 __all__ = ["Pair", "check_pairs", "load_parallel", "prompt_of"]
@@ -65,7 +65,7 @@ def load_parallel(
         Pairs by target language in the central side's order; origins by `<rows>/<language>`.
 
     Raises:
-        UnavailableError: the source has no such rows in a language.
+        UnavailableError: the source has no such rows in a language; names it.
         UsageError, DataError: see `parallel_file`.
     """
     central, *targets = languages
@@ -79,7 +79,12 @@ def load_parallel(
         return found, origins
     sides: dict[str, dict[str, str]] = {}
     for code in languages:
-        rows = source.load(load_rows_spec(pairs), get_language(code), split or _SPLITS[pairs], (revisions or {}).get(pairs))
+        language = get_language(code)
+        try:
+            rows = source.load(load_rows_spec(pairs), language, split or _SPLITS[pairs], (revisions or {}).get(pairs))
+        except UnavailableError as error:
+            needed = f"parallel texts are needed in {language.name} ('{code}')"
+            raise UnavailableError(f"{needed}: {error.message}", error.hint) from None
         origins[f"{pairs}/{code}"] = rows.origin
         sides[code] = {str(row["id"]): _text(row, pairs) for row in rows.rows}
     for code in targets:

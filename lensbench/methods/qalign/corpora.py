@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lensbench.data.parallel import load_parallel
 from lensbench.data.sources import DataSource, Origin
-from lensbench.errors import DataError, UnavailableError
+from lensbench.errors import DataError
 from lensbench.languages import get_language
 from lensbench.methods.qalign.config import QalignConfig
 from lensbench.methods.qalign.prompts import translation_request
@@ -54,12 +54,8 @@ def load_qalign(
         UsageError: the warm-up would take every step.
     """
     central, *targets = languages
-    try:
-        found, origins = load_parallel(
-            source, config.pairs, languages, revisions, split=config.bactrian_split if config.pairs == BACTRIAN else None
-        )
-    except UnavailableError as error:
-        raise UnavailableError(f"QAlign needs questions in every language: {error.message}", error.hint) from None
+    split = config.bactrian_split if config.pairs == BACTRIAN else None
+    found, origins = load_parallel(source, config.pairs, languages, revisions, split=split)
     wanted = [None] * len(targets) if config.n_pairs is None else shares(config.n_pairs, len(targets))
     examples: list[Example] = []
     counts: dict[str, dict[str, int]] = {}
