@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lensbench.data.parallel import load_parallel
 from lensbench.data.sources import DataSource, Origin
-from lensbench.errors import DataError, UnavailableError
+from lensbench.errors import DataError
 from lensbench.fidelity import Identifier, load_identifier
 from lensbench.languages import get_language
 from lensbench.methods.qalign.corpora import shares
@@ -71,10 +71,7 @@ def load_sdrrl(
     if config.code_switch > 0:
         lexicons = {code: read_lexicon(Path(str(config.lexicon).replace("{language}", code))) for code in targets}
     identifier = load_identifier(config.identifier)
-    try:
-        pairs, origins = load_parallel(source, BACTRIAN, languages, revisions)
-    except UnavailableError as error:
-        raise UnavailableError(f"SDRRL needs questions in every language: {error.message}", error.hint) from None
+    pairs, origins = load_parallel(source, BACTRIAN, languages, revisions)
     sides = {code: {pair.id: pair.source for pair in pairs[code]} for code in targets}
     sides[central] = {pair.id: pair.target for code in targets for pair in pairs[code]}
     common = [pair.id for pair in pairs[targets[0]] if all(pair.id in sides[code] for code in targets)]
