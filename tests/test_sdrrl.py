@@ -238,7 +238,9 @@ def test_a_fit_that_has_nothing_to_learn_from_stops(talker: LoadedBackbone) -> N
         fit(talker, max_new_tokens=5)
     with pytest.raises(RunError, match=r"no translation into Chinese by the backbone itself can be used: .* cut"):
         fit(talker, translate_max_new_tokens=3)
-    with pytest.raises(UnavailableError, match=r"parallel texts are needed in Chinese \('zh'\): made rows have no bactrian_x rows in"):
+    with pytest.raises(
+        UnavailableError, match=r"parallel texts are needed in Chinese \('zh'\): made rows have no bactrian_x rows in"
+    ):
         fit(talker, source=questions(("en",), 30))
 
 
