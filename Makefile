@@ -5,8 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 DEMO := runs/demo
+# Tests run side by side, each with one thread.
+WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 1); echo $$((n > 8 ? 8 : n)))
 
-.PHONY: demo test test-slow check parity bench bench-report constraints clean help
+.PHONY: demo test test-slow check parity bench bench-scoring bench-lens bench-generation bench-report constraints clean help
 
 help:  ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -26,7 +28,7 @@ demo: $(STAMP)  ## Fit LENS on the embedded model and data, print the table, nam
 	$(BIN)/lensbench run --method lens --backbone smollm2-135m --languages zh --data embedded --out $(DEMO)
 
 test: $(STAMP)  ## Run the tests
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
 
 test-slow: $(STAMP)  ## Run the tests that take minutes
 	$(BIN)/python -m pytest -q -m slow
@@ -40,11 +42,16 @@ check: $(STAMP)  ## Lint, formatting, types, task files
 parity: $(STAMP)  ## Compare the reference engine with lm-eval's hf on real rows (LENSBENCH_REAL_DATA)
 	$(BIN)/python bench/parity.py
 
-bench: bench-scoring  ## Measure scoring beside lm-eval's hf, and batched answers beside one at a time (LENSBENCH_REAL_DATA)
-	$(BIN)/python bench/generation.py
+bench: bench-scoring bench-lens bench-generation  ## Measure scoring beside lm-eval's hf, LENS beside its floor, answers (LENSBENCH_REAL_DATA)
 
 bench-scoring: $(STAMP)  ## Measure scoring alone
-	$(BIN)/python bench/scoring.py
+	$(BIN)/python bench/scoring.py --json bench/scoring.json
+
+bench-lens: $(STAMP)  ## Measure a LENS step beside its floor, and a LENS fit beside full xSFT
+	$(BIN)/python bench/lens.py --json bench/lens.json
+
+bench-generation: $(STAMP)  ## Measure answers in one moving batch beside one at a time, and of many variants
+	$(BIN)/python bench/generation.py --json bench/generation.json
 
 bench-report: $(STAMP)  ## Build and open the HTML report of a run of 210,000 item records: time, memory, size, speed
 	$(BIN)/python bench/report.py

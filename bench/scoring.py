@@ -11,17 +11,18 @@ a run calls it: encoding, the sample that measures noise, scoring, records. fp32
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
+
+from measuring import Taken, Watch, machine, ratios, real_rows
 
 TASKS = {
     # row: (task, language, items, five examples in front, at least)
@@ -41,25 +42,6 @@ MEMORY = {"vocabulary": 128_000, "sequences": 16, "tokens": 512, "at most": 0.3}
 
 
 HEAD = "| row | items | lm-eval, or one variant | lensbench | ratio | CPU ratio | wanted | tokens |\n" + "|---" * 8 + "|"
-
-Taken = tuple[float, float]
-"""Seconds that passed, and seconds that processors worked: the second does not count who else uses the machine."""
-
-
-class Watch:
-    """Seconds since it was made."""
-
-    def __init__(self) -> None:
-        self._started = (time.perf_counter(), time.process_time())
-
-    def read(self) -> Taken:
-        return time.perf_counter() - self._started[0], time.process_time() - self._started[1]
-
-
-def ratios(over: list[Taken], under: list[Taken]) -> dict[str, float]:
-    """Of the medians."""
-    wall, cpu = (statistics.median(t[i] for t in over) / statistics.median(t[i] for t in under) for i in (0, 1))
-    return {"ratio": wall, "cpu_ratio": cpu}
 
 
 class Bench:
@@ -272,7 +254,6 @@ def main() -> int:
         memory_of(options.memory_of)
         return 0
 
-    from lensbench.data.importing import import_folder
     from lensbench.quiet import quiet_libraries
 
     quiet_libraries()
@@ -280,19 +261,12 @@ def main() -> int:
     wanted = options.only.split(",") if options.only else rows
     if unknown := set(wanted) - set(rows):
         parser.error(f"no row {', '.join(unknown)}; there are {', '.join(rows)}")
-    with tempfile.TemporaryDirectory() as folder:
-        data = Path(options.data or folder)
-        if not options.data and wanted != ["memory"]:
-            original = os.environ.get("LENSBENCH_REAL_DATA")
-            if not original:
-                parser.error("give --data, or the folder of original release files in LENSBENCH_REAL_DATA")
-            import_folder(Path(original), data)
-        bench = Bench(options.backbone, data, options.batch_size) if wanted != ["memory"] else None
-        machine = {
-            "processor": platform.processor() or platform.machine(), "cores": os.cpu_count(),
-            "python": platform.python_version(), "backbone": options.backbone, "rounds": options.rounds,
-        }  # fmt: skip
-        print(json.dumps(machine))
+    about = machine(backbone=options.backbone, rounds=options.rounds)
+    print(json.dumps(about))
+    with contextlib.ExitStack() as stack:
+        bench = None
+        if wanted != ["memory"]:
+            bench = Bench(options.backbone, stack.enter_context(real_rows(options.data)), options.batch_size)
         print(HEAD, flush=True)
         table = []
         for row in wanted:
@@ -305,7 +279,7 @@ def main() -> int:
             table[-1]["load"] = os.getloadavg()[0]
             print(line(table[-1]), flush=True)
     if options.json:
-        options.json.write_text(json.dumps({"machine": machine, "rows": table}, indent=1) + "\n")
+        options.json.write_text(json.dumps({"machine": about, "rows": table}, indent=1) + "\n")
     return 0
 
 

@@ -18,6 +18,7 @@ from lensbench.methods.lens import METHOD, LensConfig
 from lensbench.methods.lens.losses import alignment_loss, push_loss, retention_loss
 from lensbench.methods.lens.probe import language_means, probe
 from lensbench.methods.lens.prompts import pad, probe_ids, train_ids
+from lensbench.methods.lens.readers import PaddedReader
 from lensbench.methods.lens.states import ForkedBlocks, read_states
 from lensbench.methods.lens.train import Constants, Diverged, accumulate
 
@@ -73,7 +74,7 @@ def test_step_zero_identities(tiny: LoadedBackbone) -> None:
     rows = {c: train_ids(tiny, [p.text[c] for p in data.parallel], config) for c in data.languages}
     last = {c: read_states(tiny, pad(rows[c], 2, tiny.device), (layer,))[layer][:, -1] for c in rows}
     blocks = ForkedBlocks(tiny, 2, (layer,))
-    losses = accumulate(tiny, blocks, {layer: Constants.of(found[layer], tiny.device)}, rows, config)
+    losses = accumulate(PaddedReader(blocks), {layer: Constants.of(found[layer], tiny.device)}, rows, config)
     d = tiny.hidden_size
     assert losses.push == pytest.approx(sum(0.49 * float(v.square().sum()) / d for v in found[layer].directions), rel=1e-4)
     assert losses.retention == pytest.approx(0.0, abs=1e-12)
@@ -92,7 +93,7 @@ def test_gradients_equal_those_of_one_graph(tiny: LoadedBackbone) -> None:
     with torch.no_grad():  # leave step 0, where some gradients vanish
         for parameter in blocks.parameters():
             parameter.add_(0.02 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(parameter.numel())))
-    accumulate(tiny, blocks, {layer: Constants.of(found, tiny.device)}, rows, config)
+    accumulate(PaddedReader(blocks), {layer: Constants.of(found, tiny.device)}, rows, config)
     ours = [p.grad.clone() for p in blocks.parameters()]
     for parameter in blocks.parameters():
         parameter.grad = None

@@ -21,7 +21,7 @@ from lensbench.methods.lens.prompts import Batch
 
 __all__ = ["ForkedBlocks", "LayerStates", "read_states"]
 
-LayerStates = dict[int, Float[Tensor, "batch seq hidden"]]
+LayerStates = dict[int, Float[Tensor, "*tokens hidden"]]
 """Layer index -> states; index n_layers is the state after the final norm, as in `hidden_states[-1]`."""
 
 
@@ -95,7 +95,7 @@ class ForkedBlocks:
         reference, calls = self._reference(batch)
         states: LayerStates = {}
         hidden = calls[0].hidden
-        with self._autocast():
+        with self.autocast():
             for offset, (block, call) in enumerate(zip(self.trained, calls, strict=True)):
                 hidden = _tensor(block(hidden, *call.args, **call.kwargs))
                 states[self.start + offset] = hidden
@@ -113,14 +113,15 @@ class ForkedBlocks:
             calls.append(_BlockCall(hidden, args[1:], rest))
 
         with contextlib.ExitStack() as stack:
-            stack.enter_context(self._frozen_in_place())
+            stack.enter_context(self.frozen_in_place())
             for block in self.frozen:
                 stack.callback(block.register_forward_pre_hook(note, with_kwargs=True).remove)
             states = read_states(self.loaded, batch, self.layers)
         return states, calls
 
     @contextlib.contextmanager
-    def _frozen_in_place(self) -> Iterator[None]:
+    def frozen_in_place(self) -> Iterator[None]:
+        """The model with the frozen copies where the trained blocks are."""
         for offset, block in enumerate(self.frozen):
             self.loaded.blocks[self.start + offset] = block
         try:
@@ -129,7 +130,8 @@ class ForkedBlocks:
             for offset, block in enumerate(self.trained):
                 self.loaded.blocks[self.start + offset] = block
 
-    def _autocast(self) -> Any:
+    def autocast(self) -> Any:
+        """What trained blocks are computed in: the model's own dtype."""
         if self.compute_dtype == torch.float32:
             return contextlib.nullcontext()
         return torch.autocast(self.loaded.device.type, dtype=self.compute_dtype)

@@ -17,8 +17,10 @@ from lensbench.errors import RunError, UsageError
 from lensbench.methods.base import Progress
 from lensbench.methods.lens.config import LensConfig
 from lensbench.methods.lens.decompose import Subspaces
+from lensbench.methods.lens.kept import KeptRows
 from lensbench.methods.lens.losses import alignment_loss, push_loss, retention_loss
-from lensbench.methods.lens.prompts import pad, train_ids
+from lensbench.methods.lens.prompts import train_ids
+from lensbench.methods.lens.readers import Reader, pick_reader
 from lensbench.methods.lens.states import ForkedBlocks
 
 __all__ = ["Constants", "Diverged", "Losses", "StepLog", "accumulate", "train"]
@@ -105,7 +107,12 @@ def train(
     order = random.Random(config.seed)
     log: list[StepLog] = []
     tokens = 0
-    with progress.stage(f"training {len(blocks.trained)} blocks", total_steps) as advance:
+    with (
+        KeptRows() as kept,
+        progress.stage(f"training {len(blocks.trained)} blocks", total_steps) as advance,
+    ):
+        # Frozen blocks say the same in every epoch; one epoch has nothing to read again.
+        reader = pick_reader(blocks, encoded, config, kept if config.epochs > 1 else None, progress)
         for _epoch in range(config.epochs):
             shuffled = order.sample(range(len(prompts)), len(prompts))
             for start in range(0, len(shuffled), config.batch_size):
@@ -116,7 +123,7 @@ def train(
                     rows = {code: [encoded[code][index] for index in micro] for code in languages}
                     tokens += sum(len(row) for side in rows.values() for row in side)
                     share = len(micro) / len(chosen)
-                    losses = accumulate(loaded, blocks, constants, rows, config, share)
+                    losses = accumulate(reader, constants, rows, config, share)
                     if not math.isfinite(losses.total(config)):
                         raise Diverged(len(log) + 1, "the loss")
                     parts.append((share, losses))
@@ -147,8 +154,7 @@ class Constants:
 
 
 def accumulate(
-    loaded: LoadedBackbone,
-    blocks: ForkedBlocks,
+    reader: Reader,
     constants: Mapping[int, Constants],
     rows: Mapping[str, Sequence[Sequence[int]]],
     config: LensConfig,
@@ -156,42 +162,42 @@ def accumulate(
 ) -> Losses:
     """Add the gradients of one micro-batch, and say what its losses were.
 
-    Each target's graph is freed before the next language is read, so memory does not grow with the languages: the alignment loss
-    meets the central states as a leaf, whose gradient is then carried through the central language's own graph.
+    The graph of the targets that are read together is freed before the next ones are read, so memory does not grow with the
+    languages: the alignment loss meets the central states as a leaf, whose gradient is then carried through the central
+    language's own graph.
 
     Args:
         rows: Language code -> token ids of the same prompts; the central language first.
         share: What the micro-batch counts in its batch.
     """
-    central, *targets = rows
-    pad_token = int(loaded.tokenizer.pad_token_id)
-    batch = pad(rows[central], pad_token, loaded.device)
-    central_states, central_reference = blocks.states(batch)
-    leaves = {layer: central_states[layer][:, -1].detach().requires_grad_() for layer in constants}
+    first, *targets = rows
+    central = reader.central(rows[first])
+    leaves = {layer: central.states[layer][:, -1].detach().requires_grad_() for layer in constants}
     alignment = push = retention = 0.0
-    for number, code in enumerate(targets):
-        states, reference = blocks.states(pad(rows[code], pad_token, loaded.device))
-        total = torch.zeros((), device=loaded.device)
-        for layer, constant in constants.items():
-            aligned = alignment_loss(leaves[layer], states[layer][:, -1], constant.agnostic, config.reduction)
-            pushed = push_loss(
-                states[layer][:, -1], reference[layer][:, -1], constant.specific, constant.directions[number],
-                config.strength_of(code), config.reduction,
-            )  # fmt: skip
-            total = total + config.alignment_weight * aligned + config.push_weight * pushed
-            alignment += float(aligned.detach())
-            push += float(pushed.detach())
-        (total * share).backward()
-    total = torch.zeros((), device=loaded.device)
+    for group in reader.targets({code: rows[code] for code in targets}):
+        total: Tensor | float = 0.0
+        for code, target in group.items():
+            number = targets.index(code)
+            for layer, constant in constants.items():
+                aligned = alignment_loss(leaves[layer], target.states[layer], constant.agnostic, config.reduction)
+                pushed = push_loss(
+                    target.states[layer], target.reference[layer], constant.specific, constant.directions[number],
+                    config.strength_of(code), config.reduction,
+                )  # fmt: skip
+                total = total + config.alignment_weight * aligned + config.push_weight * pushed
+                alignment += float(aligned.detach())
+                push += float(pushed.detach())
+        torch.as_tensor(total * share).backward()
+    total = 0.0
     for layer in constants:
         retained = retention_loss(
-            central_states[layer], central_reference[layer], batch.mask, config.retain_pool, config.reduction
+            central.states[layer], central.reference[layer], central.mask, config.retain_pool, config.reduction
         )
         retention += float(retained.detach())
         total = total + share * config.retain_weight * retained
         leaf = leaves[layer].grad
         if leaf is not None and not config.detach_central:
             # Its derivative with respect to the central states is exactly the gradient the leaf has gathered.
-            total = total + (central_states[layer][:, -1] * leaf).sum()
-    total.backward()
+            total = total + (central.states[layer][:, -1] * leaf).sum()
+    torch.as_tensor(total).backward()
     return Losses(alignment, push, retention)

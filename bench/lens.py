@@ -1,0 +1,193 @@
+"""What a LENS step costs beside its floor, and a LENS fit beside a full xSFT fit on as many items.
+
+    make bench-lens                                   # real rows under LENSBENCH_REAL_DATA
+    python bench/lens.py --only step --rounds 5
+
+The floor of a step is one pass without gradients of the frozen blocks over the same number of tokens, three passes of the trained
+blocks (forward, and twice that for the gradients) and one of their frozen copy, by transformers' own blocks over rows of one
+length, so without padding. Step, floor, step, floor in one process, over the same weights. fp32 on the CPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+from measuring import Taken, Watch, machine, ratios, real_rows
+
+STEPS, BATCH, ITEMS = 10, 8, 128
+AT_MOST = {"step": 1.2, "step, later epochs": 1.2, "fit": 0.2}
+
+
+class Stamps:
+    """Progress that notes when each step of a stage ended."""
+
+    def __init__(self) -> None:
+        self.steps: list[Taken] = []
+
+    @contextmanager
+    def stage(self, title: str, total: int) -> Iterator[Any]:
+        watch, self.steps = Watch(), []
+        before = [(0.0, 0.0)]
+
+        def advance(n: int = 1, note: str = "") -> None:
+            now = watch.read()
+            self.steps.append((now[0] - before[0][0], now[1] - before[0][1]))
+            before[0] = now
+
+        yield advance
+
+    def say(self, text: str) -> None:
+        raise SystemExit(text)
+
+
+def load(name: str, dtype: str = "float32") -> Any:
+    from lensbench.backbones import get_backbone
+    from lensbench.backbones.load import load_backbone
+    from lensbench.backbones.resolve import find_checkpoint
+
+    backbone = get_backbone(name)
+    return load_backbone(backbone, find_checkpoint(backbone, say=print), device="cpu", dtype=dtype)
+
+
+def steps(loaded: Any, corpora: Any, config: Any) -> list[Taken]:
+    """Seconds of each optimiser step of a training from the backbone's own weights."""
+    from lensbench.methods.lens.probe import probe
+    from lensbench.methods.lens.states import ForkedBlocks
+    from lensbench.methods.lens.train import train
+
+    layer = len(loaded.blocks)
+    subspaces = probe(loaded, corpora.probing, (layer,), config, Stamps())
+    blocks = ForkedBlocks(loaded, config.start_index(layer), (layer,))
+    progress = Stamps()
+    train(loaded, blocks, subspaces, corpora.parallel, corpora.languages, config, progress)
+    blocks.finish()
+    return progress.steps
+
+
+def floor(loaded: Any, tokens: int, rows: int, start: int) -> Taken:
+    """Frozen blocks once, trained blocks four times, over `tokens` tokens in `rows` rows of one length."""
+    import torch
+
+    draw = torch.Generator().manual_seed(tokens)
+    ids = torch.randint(3, loaded.model.config.vocab_size, (rows, round(tokens / rows)), generator=draw)
+    every = loaded.decoder.layers
+
+    def run(blocks: Any, **inputs: Any) -> tuple[Taken, Any]:
+        norm, loaded.decoder.norm = loaded.decoder.norm, torch.nn.Identity()
+        loaded.decoder.layers, kept = torch.nn.ModuleList(blocks), loaded.model.config.num_hidden_layers
+        loaded.model.config.num_hidden_layers = len(blocks)
+        try:
+            watch = Watch()
+            states = loaded.decoder(use_cache=False, **inputs).last_hidden_state
+            return watch.read(), states
+        finally:
+            loaded.decoder.layers, loaded.decoder.norm, loaded.model.config.num_hidden_layers = every, norm, kept
+
+    with torch.no_grad():
+        below, states = run(every[:start], input_ids=ids)
+        above = [run(every[start:], inputs_embeds=states)[0] for _ in range(4)]
+    return tuple(below[i] + sum(taken[i] for taken in above) for i in (0, 1))  # type: ignore[return-value]
+
+
+def step_rows(loaded: Any, data: Path, rounds: int) -> list[dict[str, Any]]:
+    from lensbench.data.corpora import load_corpora
+    from lensbench.data.sources import Folder
+    from lensbench.methods.lens import LensConfig
+    from lensbench.methods.lens.prompts import train_ids
+
+    corpora = load_corpora(
+        Folder(data), ("en", "zh"), n_probe=16, n_parallel=STEPS * BATCH, seed=42, probe_text="inputs+targets", revisions=None
+    )
+    found: dict[str, list[list[Taken]]] = {"step": [[], []], "step, later epochs": [[], []]}
+    one, two = (LensConfig.model_validate({"epochs": n, "n_probe": 16, "n_parallel": STEPS * BATCH}) for n in (1, 2))
+    start = one.start_index(len(loaded.blocks))
+    encoded = [train_ids(loaded, [prompt.text[code] for prompt in corpora.parallel], one) for code in corpora.languages]
+    tokens = sum(len(row) for rows in encoded for row in rows) / STEPS
+    for _ in range(rounds):
+        found["step"][0] += steps(loaded, corpora, one)
+        found["step"][1] += [floor(loaded, round(tokens), 2 * BATCH, start) for _ in range(STEPS)]
+        found["step, later epochs"][0] += steps(loaded, corpora, two)[STEPS:]
+        found["step, later epochs"][1] += [floor(loaded, round(tokens), 2 * BATCH, start) for _ in range(STEPS)]
+    return [
+        {
+            "row": row, "items": BATCH, "tokens": tokens, "ours": ours, "other": floors, **ratios(ours, floors),
+            "at_most": AT_MOST[row],
+        }
+        for row, (ours, floors) in found.items()
+    ]  # fmt: skip
+
+
+def fit_row(loaded: Any, rounds: int) -> dict[str, Any]:
+    """128 items each, those of LENS in the paper's proportions: three probing texts, rows xSFT learns too, to one prompt."""
+    from lensbench.data.sources import EMBEDDED, open_data
+    from lensbench.methods import load_method
+
+    changes: dict[str, dict[str, Any]] = {
+        "lens": {"n_probe": 48, "n_parallel": 32, "start_layer": "last:2"},
+        "xsft": {"n_aya": 64, "max_length": 1024},
+    }
+    taken: dict[str, list[Taken]] = {name: [] for name in changes}
+    items = {}
+    for _ in range(rounds):
+        for name, values in changes.items():
+            method = load_method(name)
+            config = method.config_model.model_validate(values)
+            corpora = method.corpora(open_data(EMBEDDED), ("en", "zh"), config)
+            progress = Stamps()
+            progress.say = lambda text: None  # type: ignore[method-assign]
+            watch = Watch()
+            cost = method.fit(loaded, corpora, config, progress).card["cost"]
+            taken[name].append(watch.read())
+            items[name] = cost["training_items"]
+    return {
+        "row": "fit", "items": items, "ours": taken["lens"], "other": taken["xsft"], **ratios(taken["lens"], taken["xsft"]),
+        "at_most": AT_MOST["fit"],
+    }  # fmt: skip
+
+
+def line(row: dict[str, Any]) -> str:
+    other, ours = (statistics.median(taken[0] for taken in row[side]) for side in ("other", "ours"))
+    return f"| {row['row']} | {other:.2f} s | {ours:.2f} s | {row['ratio']:.2f} | {row['cpu_ratio']:.2f} | <= {row['at_most']} |"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", help="data folder made by `lensbench data import`")
+    parser.add_argument("--backbone", default="smollm2-135m")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", choices=("step", "fit"))
+    parser.add_argument("--json", type=Path, help="write machine and table here")
+    options = parser.parse_args()
+
+    from lensbench.quiet import quiet_libraries
+
+    quiet_libraries()
+    loaded = load(options.backbone)
+    about = machine(backbone=options.backbone, rounds=options.rounds)
+    print(json.dumps(about))
+    print("| row | floor, or xSFT | LENS | ratio | CPU ratio | wanted |\n" + "|---" * 6 + "|", flush=True)
+    table = []
+    if options.only != "fit":
+        with real_rows(options.data) as data:
+            table += step_rows(loaded, data, options.rounds)
+        print("\n".join(map(line, table)), flush=True)
+    if options.only != "step":
+        table.append(fit_row(loaded, max(options.rounds - 2, 1)))
+        print(line(table[-1]), flush=True)
+    if options.json:
+        options.json.write_text(json.dumps({"machine": about, "rows": table}, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

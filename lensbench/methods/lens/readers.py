@@ -1,0 +1,178 @@
+"""How the trainer gets states: packed, which reads every distinct token once, or padded, the plain way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from lensbench.engine.blocks import CannotPack
+from lensbench.methods.base import Progress
+from lensbench.methods.lens.config import LensConfig
+from lensbench.methods.lens.kept import KeptRows
+from lensbench.methods.lens.packed import Pack, PackedBlocks
+from lensbench.methods.lens.prompts import pad
+from lensbench.methods.lens.states import ForkedBlocks, LayerStates
+
+__all__ = ["Central", "PackedReader", "PaddedReader", "Reader", "Targets", "pick_reader"]
+
+Rows = Sequence[Sequence[int]]
+
+_TOKENS = 2048
+"""Tokens of target languages that are read together, before rows share beginnings; one graph is held for them."""
+
+
+@dataclass(frozen=True)
+class Central:
+    """The central language's rows, padded on the left."""
+
+    states: dict[int, Float[Tensor, "rows seq hidden"]]
+    reference: dict[int, Float[Tensor, "rows seq hidden"]]
+    mask: Bool[Tensor, "rows seq"]
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Last tokens of one target language's rows."""
+
+    states: dict[int, Float[Tensor, "rows hidden"]]
+    reference: dict[int, Float[Tensor, "rows hidden"]]
+
+
+class Reader(Protocol):
+    """States with gradients, and the reference's without, by layer."""
+
+    def central(self, rows: Rows) -> Central: ...
+
+    def targets(self, rows: Mapping[str, Rows]) -> Iterator[dict[str, Targets]]:
+        """Languages that share one graph; what was yielded before is done with."""
+        ...
+
+
+class PaddedReader:
+    """One padded batch for each language; the reference for `PackedReader`, and for models it cannot read."""
+
+    def __init__(self, blocks: ForkedBlocks) -> None:
+        self._blocks = blocks
+        self._pad = int(blocks.loaded.tokenizer.pad_token_id)
+
+    def central(self, rows: Rows) -> Central:
+        batch = pad(rows, self._pad, self._blocks.loaded.device)
+        states, reference = self._blocks.states(batch)
+        return Central(states, reference, batch.mask)
+
+    def targets(self, rows: Mapping[str, Rows]) -> Iterator[dict[str, Targets]]:
+        for code, own in rows.items():
+            found = self._blocks.states(pad(own, self._pad, self._blocks.loaded.device))
+            yield {code: Targets(*({layer: s[:, -1] for layer, s in side.items()} for side in found))}
+
+
+class PackedReader:
+    """All rows in one line without padding, shared beginnings once, the last block only where the losses read.
+
+    Args:
+        longest: Tokens of the longest row.
+        kept: Where states go that later epochs read again; None keeps nothing.
+        whole: The retention loss reads every token of the central language; else its last ones.
+
+    Raises:
+        CannotPack: with the reason.
+    """
+
+    def __init__(self, blocks: ForkedBlocks, longest: int, *, kept: KeptRows | None = None, whole: bool = True) -> None:
+        self._blocks, self._kept, self._whole = blocks, kept, whole
+        self._packed = PackedBlocks(blocks.loaded, longest)
+
+    def central(self, rows: Rows) -> Central:
+        pack, states, reference = self._read(rows, self._whole)
+        width = max(len(places) for places in pack.places)
+        where = torch.zeros(len(rows), width, dtype=torch.long)
+        mask = torch.zeros(len(rows), width, dtype=torch.bool)
+        for row, places in enumerate(pack.places):
+            where[row, width - len(places) :] = torch.from_numpy(places)
+            mask[row, width - len(places) :] = True
+        where, mask = where.to(self._blocks.loaded.device), mask.to(self._blocks.loaded.device)
+        return Central(
+            {layer: found[where] for layer, found in states.items()},
+            {layer: found[where] for layer, found in reference.items()},
+            mask,
+        )
+
+    def targets(self, rows: Mapping[str, Rows]) -> Iterator[dict[str, Targets]]:
+        together: dict[str, Rows] = {}
+        held = 0
+        for code, own in rows.items():
+            size = sum(map(len, own))
+            if together and held + size > _TOKENS:
+                yield self._together(together)
+                together, held = {}, 0
+            together[code] = own
+            held += size
+        yield self._together(together)
+
+    def _together(self, rows: Mapping[str, Rows]) -> dict[str, Targets]:
+        pack, states, reference = self._read([row for own in rows.values() for row in own], False)
+        last = torch.tensor([int(places[-1]) for places in pack.places], device=self._blocks.loaded.device)
+        found, begin = {}, 0
+        for code, own in rows.items():
+            mine = last[begin : begin + len(own)]
+            begin += len(own)
+            found[code] = Targets(*({layer: s[mine] for layer, s in side.items()} for side in (states, reference)))
+        return found
+
+    def _read(self, rows: Rows, whole: bool) -> tuple[Pack, LayerStates, LayerStates]:
+        blocks, packed = self._blocks, self._packed
+        pack = Pack(rows, whole=whole, device=blocks.loaded.device)
+        calls = packed.enter(pack)
+        kept = self._take(pack, rows, whole)
+        if kept is None:
+            with torch.no_grad(), blocks.frozen_in_place():
+                start = packed.below(pack, calls, blocks.start)
+                reference = packed.above(pack, calls, start, blocks.start, blocks.layers)
+            self._give(pack, rows, whole, start, reference)
+        else:
+            start, reference = kept
+        with blocks.autocast():
+            states = packed.above(pack, calls, start, blocks.start, blocks.layers)
+        return pack, states, reference
+
+    def _take(self, pack: Pack, rows: Rows, whole: bool) -> tuple[Tensor, LayerStates] | None:
+        """States in front of the first trained block and the reference's, where every row has been read before."""
+        if self._kept is None or any((whole, *row) not in self._kept for row in rows):
+            return None
+        device, dtype = self._blocks.loaded.device, self._blocks.compute_dtype
+        start = torch.empty(1, pack.tokens, self._blocks.loaded.hidden_size, dtype=dtype)
+        reference = {layer: torch.empty(len(pack.at), start.shape[-1], dtype=dtype) for layer in self._blocks.layers}
+        for row, index, places in zip(rows, pack.index, pack.places, strict=True):
+            found = self._kept[whole, *row]
+            start[0, index] = found["start"]
+            for layer, states in reference.items():
+                states[places] = found[f"reference.{layer}"]
+        return start.to(device), {layer: states.to(device) for layer, states in reference.items()}
+
+    def _give(self, pack: Pack, rows: Rows, whole: bool, start: Tensor, reference: LayerStates) -> None:
+        if self._kept is None:
+            return
+        for row, index, places in zip(rows, pack.index, pack.places, strict=True):
+            if (whole, *row) not in self._kept:
+                read = {f"reference.{layer}": states[places] for layer, states in reference.items()}
+                self._kept.keep((whole, *row), {"start": start[0, index], **read})
+
+
+def pick_reader(
+    blocks: ForkedBlocks, encoded: Mapping[str, Rows], config: LensConfig, kept: KeptRows | None, progress: Progress
+) -> Reader:
+    """The packed reader where it can read this model and gives what the losses want."""
+    longest = max(len(row) for rows in encoded.values() for row in rows)
+    if config.retain_pool == "all_positions":
+        # Padding is part of what that pool averages.
+        return PaddedReader(blocks)
+    try:
+        return PackedReader(blocks, longest, kept=kept, whole=config.retain_pool == "mean")
+    except CannotPack as error:
+        progress.say(f"prompts are read in padded batches: {error}")
+        return PaddedReader(blocks)
