@@ -1,77 +1,127 @@
-"""Tokens a second of the moving batch against one answer at a time, for 32 answers of mixed length, in one run.
+"""Answers in one moving batch beside one at a time, and of many variants in one batch beside one after the other.
 
-    .venv/bin/python bench/generation.py [--backbone NAME] [--rounds 3]
+    make bench-generation
+    python bench/generation.py --only variants --rounds 1
 
-Both paths answer the same embedded questions greedily on the same weights. Prints every round, the median ratio, and how many
-answers differ; an answer that differs is checked for a numerical tie at the first token that differs.
+The same embedded questions, greedily, on the same weights, in one process: one way, the other, one way, the other. An answer
+that differs between the two ways is looked at: at a numerical tie, either is right.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
+import json
 import os
-import platform
 import statistics
-import time
+import sys
+from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+from measuring import Taken, Watch, machine, ratios
+
 LENGTHS = (16, 32, 64, 128)
 """Cuts of the answers, in turn: a batch that waits for its longest answer would mostly be padding."""
+VARIANTS, BLOCKS = 8, 2
+"""LENS-like variants, and how many of the last blocks each exchanges."""
+HEAD = "| row | answers | one by one | in one batch | ratio | CPU ratio | differ, of them tied |\n" + "|---" * 7 + "|"
+
+Prompt = tuple[int, ...]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--backbone", default="smollm2-135m")
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
-
+def load(name: str) -> tuple[Any, list[Prompt]]:
+    """A backbone, and 32 questions in English and Chinese as its chat prompts."""
     from lensbench.backbones import get_backbone
     from lensbench.backbones.load import load_backbone
     from lensbench.backbones.resolve import find_checkpoint
     from lensbench.data.rows import load_rows_spec
     from lensbench.data.sources import EMBEDDED, open_data
     from lensbench.engine.chat import encode_prompt, render_chat
-    from lensbench.engine.decode import AnswerRequest, generate_answers
-    from lensbench.engine.generate import generate_reference
     from lensbench.languages import get_language
-    from lensbench.quiet import quiet_libraries
 
-    quiet_libraries()
-    backbone = get_backbone(options.backbone)
+    backbone = get_backbone(name)
     loaded = load_backbone(backbone, find_checkpoint(backbone, say=print), device="auto", dtype="float32")
     spec, source = load_rows_spec("open_questions"), open_data(EMBEDDED)
     questions = [row["turns"][0] for code in ("en", "zh") for row in source.load(spec, get_language(code), "test").rows[:16]]
-    prompts = [
-        tuple(
-            encode_prompt(loaded.tokenizer, render_chat(loaded.tokenizer, [{"role": "user", "content": q}], backbone.system_text))
-        )
-        for q in questions
-    ]
-    cuts = [LENGTHS[i % len(LENGTHS)] for i in range(len(prompts))]
-    print(f"{backbone.backbone} on {platform.machine()}, {os.cpu_count()} cores, {loaded.device}, fp32; {len(prompts)} answers")
-    ratios = []
-    for number in range(1, options.rounds + 1):
-        started = time.perf_counter()
-        fast = generate_answers(
-            loaded, [AnswerRequest(p, n) for p, n in zip(prompts, cuts, strict=True)], batch_size=len(prompts)
-        )
-        fast_seconds = time.perf_counter() - started
-        started = time.perf_counter()
-        slow = [generate_reference(loaded, p, n) for p, n in zip(prompts, cuts, strict=True)]
-        slow_seconds = time.perf_counter() - started
-        rates = sum(a.tokens for a in fast) / fast_seconds, sum(a.tokens for a in slow) / slow_seconds
-        ratios.append(rates[0] / rates[1])
-        differing = [i for i, (a, b) in enumerate(zip(fast, slow, strict=True)) if a.text != b.text]
-        ties = sum(_tie(loaded, prompts[i], fast[i].text, slow[i].text) for i in differing)
-        print(
-            f"round {number}: {rates[0]:.1f} tokens/s in the batch, {rates[1]:.1f} one by one, ratio {ratios[-1]:.2f}; "
-            f"{len(differing)} answers differ, {ties} of them at a numerical tie"
-        )
-    print(f"median ratio {statistics.median(ratios):.2f}")
+    rendered = [render_chat(loaded.tokenizer, [{"role": "user", "content": q}], backbone.system_text) for q in questions]
+    return loaded, [tuple(encode_prompt(loaded.tokenizer, text)) for text in rendered]
 
 
-def _tie(loaded, prompt, one: str, other: str) -> bool:  # type: ignore[no-untyped-def]
+def batch_row(loaded: Any, prompts: list[Prompt], rounds: int) -> dict[str, Any]:
+    """The moving batch beside transformers' own `generate`, for answers of mixed length."""
+    from lensbench.engine.decode import AnswerRequest, generate_answers
+    from lensbench.engine.generate import generate_reference
+
+    requests = [AnswerRequest(prompt, LENGTHS[i % len(LENGTHS)]) for i, prompt in enumerate(prompts)]
+    ours, other, differ, ties = [], [], 0, 0
+    for _ in range(rounds):
+        watch = Watch()
+        slow = [generate_reference(loaded, request.prompt, request.max_new_tokens) for request in requests]
+        other.append(watch.read())
+        watch = Watch()
+        fast = generate_answers(loaded, requests, batch_size=len(requests))
+        ours.append(watch.read())
+        unlike = [i for i, (one, two) in enumerate(zip(fast, slow, strict=True)) if one.text != two.text]
+        differ, ties = len(unlike), sum(_tie(loaded, prompts[i], fast[i].text, slow[i].text) for i in unlike)
+    return _row("moving batch", len(requests), ours, other, differ, ties, sum(answer.tokens for answer in fast))
+
+
+def variants_row(loaded: Any, prompts: list[Prompt], rounds: int) -> dict[str, Any]:
+    """Variants that share all but the last blocks, in one batch, beside a moving batch for each."""
+    import torch
+
+    from lensbench.engine.branches import branch_of
+    from lensbench.engine.decode import AnswerRequest, generate_answers
+    from lensbench.methods.delta import Delta
+
+    start = len(loaded.blocks) - BLOCKS
+    prefixes = tuple(f"{loaded.blocks_prefix}.{index}." for index in range(start, len(loaded.blocks)))
+    deltas = []
+    for number in range(VARIANTS):
+        draw = torch.Generator().manual_seed(number)
+        tensors = {
+            name: p.detach() * (1 + 0.01 * torch.randn(p.shape, generator=draw))
+            for name, p in loaded.model.named_parameters()
+            if name.startswith(prefixes)
+        }
+        deltas.append(Delta("lens", loaded.backbone.backbone, "", start, tensors))
+    branches = [branch_of(loaded, functools.partial(delta.applied, loaded, "zh"), start) for delta in deltas]
+    # 16 of the 32 questions under each variant; items of one question are neighbours, as in a run.
+    asked = [(prompt, LENGTHS[i % len(LENGTHS)]) for i, prompt in enumerate(prompts[::2])]
+    together = [AnswerRequest(prompt, cut, lane=lane) for prompt, cut in asked for lane in range(VARIANTS)]
+    ours, other, differ, ties = [], [], 0, 0
+    for _ in range(rounds):
+        watch, slow = Watch(), {}
+        for lane, delta in enumerate(deltas):
+            with delta.applied(loaded, "zh"):
+                found = generate_answers(loaded, [AnswerRequest(prompt, cut) for prompt, cut in asked], batch_size=len(asked))
+            slow.update({(place, lane): answer for place, answer in enumerate(found)})
+        other.append(watch.read())
+        watch = Watch()
+        fast = generate_answers(loaded, together, batch_size=len(together), branches=branches)
+        ours.append(watch.read())
+        unlike = [
+            (index, slow[index // VARIANTS, index % VARIANTS])
+            for index, answer in enumerate(fast)
+            if answer.text != slow[index // VARIANTS, index % VARIANTS].text
+        ]
+        differ, ties = len(unlike), 0
+        for index, answer in unlike:
+            with deltas[together[index].lane].applied(loaded, "zh"):
+                ties += _tie(loaded, together[index].prompt, fast[index].text, answer.text)
+    return _row(f"{VARIANTS} variants", len(together), ours, other, differ, ties, sum(answer.tokens for answer in fast))
+
+
+def _row(name: str, answers: int, ours: list[Taken], other: list[Taken], differ: int, ties: int, tokens: int) -> dict[str, Any]:
+    return {
+        "row": name, "answers": answers, "tokens": tokens, "ours": ours, "other": other, **ratios(other, ours),
+        "differ": differ, "tied": ties,
+    }  # fmt: skip
+
+
+def _tie(loaded: Any, prompt: Prompt, one: str, other: str) -> bool:
     """Whether the two best tokens are within 1e-3 where two answers part."""
     import torch
 
@@ -82,5 +132,37 @@ def _tie(loaded, prompt, one: str, other: str) -> bool:  # type: ignore[no-untyp
     return float(best[0] - best[1]) < 1e-3
 
 
+def line(row: dict[str, Any]) -> str:
+    """One row of the Markdown table."""
+    other, ours = (statistics.median(taken[0] for taken in row[side]) for side in ("other", "ours"))
+    rates = f"{row['tokens'] / other:.0f} tokens/s | {row['tokens'] / ours:.0f} tokens/s"
+    return f"| {row['row']} | {row['answers']} | {rates} | {row['ratio']:.2f} | {row['cpu_ratio']:.2f} | {row['differ']}, {row['tied']} |"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--backbone", default="smollm2-135m")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--only", choices=("batch", "variants"))
+    parser.add_argument("--json", type=Path, help="write machine and table here")
+    options = parser.parse_args()
+
+    from lensbench.quiet import quiet_libraries
+
+    quiet_libraries()
+    loaded, prompts = load(options.backbone)
+    about = machine(backbone=options.backbone, rounds=options.rounds)
+    print(json.dumps(about))
+    print(HEAD, flush=True)
+    table = []
+    for name, measure in (("batch", batch_row), ("variants", variants_row)):
+        if options.only in (None, name):
+            table.append(measure(loaded, prompts, options.rounds))
+            print(line(table[-1]), flush=True)
+    if options.json:
+        options.json.write_text(json.dumps({"machine": about, "rows": table}, indent=1) + "\n")
+    return 0
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import torch
 
-__all__ = ["PeakMemory", "measure_peak", "release", "resident_bytes"]
+__all__ = ["PeakMemory", "free_bytes", "measure_peak", "out_of_memory", "release", "resident_bytes"]
 
 _STATUS = Path("/proc/self/status")
 _RESET = Path("/proc/self/clear_refs")
+_MEMINFO = Path("/proc/meminfo")
 
 
 @dataclass
@@ -42,6 +43,22 @@ def measure_peak(device: torch.device) -> Iterator[PeakMemory]:
         return
     yield found
     found.peak_bytes = _status_bytes("VmHWM")
+
+
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether an error of torch says that memory ran out; on the CPU it has no class of its own."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def free_bytes(device: torch.device) -> int | None:
+    """Memory that can still be had on a device now; None where the system does not tell."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    try:
+        lines = _MEMINFO.read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
 
 
 def release() -> None:

@@ -50,7 +50,7 @@ def test_answers_end_at_any_of_the_end_tokens(tiny: LoadedBackbone) -> None:
     assert [(a.text, a.finish) for a in fast] == [(a.text, a.finish) for a in slow]
 
 
-def test_a_sliding_window_is_decoded_without_joining(tmp_path: Path) -> None:
+def test_a_sliding_window_is_decoded_and_joined(tmp_path: Path) -> None:
     folder = save_tiny_model(tmp_path / "mistral", kind="mistral")
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "sliding_window": 16}))

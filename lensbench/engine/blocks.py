@@ -34,7 +34,7 @@ class CannotPack(UnavailableError):
 class BlockCalls:
     """States before the first block, and the keyword arguments of each block."""
 
-    def __init__(self, states: Float[Tensor, "1 tokens hidden"], keywords: list[dict[str, Any]]) -> None:
+    def __init__(self, states: Float[Tensor, "rows tokens hidden"], keywords: list[dict[str, Any]]) -> None:
         self.states, self.keywords = states, keywords
 
 
@@ -113,11 +113,15 @@ class Blocks:
                 config._attn_implementation = implementation
 
     def enter(self, ids: Int[Tensor, " tokens"], depths: Int[Tensor, " tokens"]) -> BlockCalls:
-        """Embed tokens and hear what each block is called with."""
+        """Embed the tokens of one line and hear what each block is called with."""
+        return self.hear(input_ids=ids[None], position_ids=depths[None], use_cache=False)
+
+    def hear(self, **inputs: Any) -> BlockCalls:
+        """What the decoder's own forward calls each block with."""
         heard: list[tuple[Tensor, dict[str, Any]]] = []
         recorders = nn.ModuleList([_Recorder(heard) for _ in range(self.count)])
         with _replaced(self._loaded.decoder, "layers", recorders):
-            self._loaded.decoder(input_ids=ids[None], position_ids=depths[None], use_cache=False)
+            self._loaded.decoder(**inputs)
         return BlockCalls(heard[0][0], [keywords for _, keywords in heard])
 
     def block(self, index: int, states: Tensor, calls: BlockCalls, step: AttentionStep) -> Float[Tensor, "1 tokens hidden"]:

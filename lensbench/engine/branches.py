@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from lensbench.backbones.load import LoadedBackbone
 
-__all__ = ["BASE_BRANCH", "Branch", "branch_of", "trunk_length"]
+__all__ = ["BASE_BRANCH", "Branch", "branch_of", "held_on_device", "trunk_length"]
 
 Applied = Callable[[], AbstractContextManager[None]]
 
@@ -52,6 +52,30 @@ def branch_of(loaded: LoadedBackbone, applied: Applied, declared: int) -> Branch
             continue
         start = min(start, int(name.removeprefix(blocks).split(".")[0]) if name.startswith(blocks) else 0)
     return Branch(applied, start)
+
+
+def held_on_device(loaded: LoadedBackbone, branch: Branch) -> Branch:
+    """The same branch with its tensors ready where the model is: to apply it moves and computes nothing.
+
+    For who applies it at every step; the exchanged tensors stay in memory as long as the branch does.
+    """
+    before = {name: p.data for name, p in loaded.model.named_parameters()}
+    with branch.applied():
+        held = {name: p.data for name, p in loaded.model.named_parameters() if p.data_ptr() != before[name].data_ptr()}
+
+    @contextmanager
+    def applied() -> Iterator[None]:
+        parameters = dict(loaded.model.named_parameters())
+        originals = {name: parameters[name].data for name in held}
+        try:
+            for name, tensor in held.items():
+                parameters[name].data = tensor
+            yield
+        finally:
+            for name, tensor in originals.items():
+                parameters[name].data = tensor
+
+    return Branch(applied, branch.start)
 
 
 def trunk_length(branches: list[Branch], count: int) -> int:

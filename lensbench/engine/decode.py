@@ -1,9 +1,10 @@
 """Answers in one moving batch: whoever is done leaves it at once, and whoever waits takes the free place.
 
 A batch that waits for its longest answer spends most of its steps on padding. Here the cache loses a row when its answer ends,
-and prompts that wait are read in and put beside the rows that go on. Greedy answers equal those of `generate_reference` up to
-numerical ties; sampled ones take one uniform number a step from a generator of their own, so that neither the batch size nor
-the order of the questions decides what is drawn.
+and prompts that wait are read in and put beside the rows that go on. Rows may belong to several variants
+(`lensbench.engine.lanes`): a prompt that several of them answer is read once as far as they share blocks. Greedy answers equal
+those of `generate_reference` up to numerical ties; sampled ones take one uniform number a step from a generator of their own, so
+that neither the batch size nor the order of the questions decides what is drawn.
 """
 
 from __future__ import annotations
@@ -15,12 +16,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from transformers.cache_utils import DynamicCache, DynamicLayer
+from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
 from lensbench.backbones.load import LoadedBackbone
+from lensbench.engine.branches import Branch
 from lensbench.engine.generate import GeneratedAnswer, end_tokens, finished
+from lensbench.engine.lanes import Lanes
+from lensbench.errors import RunError
+from lensbench.memory import free_bytes, out_of_memory
 
-__all__ = ["AnswerRequest", "generate_answers"]
+__all__ = ["AnswerRequest", "generate_answers", "places_for"]
 
 _REFILL = 4
 """A quarter of the places must be free before waiting prompts are read in: reading one prompt stops all others."""
@@ -36,6 +41,24 @@ class AnswerRequest:
     """0 is greedy."""
     seed: int = 0
     """Of this answer's own generator."""
+    lane: int = 0
+    """Which of the branches answers."""
+
+
+def places_for(loaded: LoadedBackbone, requests: Sequence[AnswerRequest], batch_size: int, variants: int) -> int:
+    """Answers of several variants at a time: `batch_size` of each, where their keys and values fit into half of the free memory.
+
+    Never less than `batch_size`, which the user chose.
+    """
+    config: Any = loaded.model.config
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    per_token = 2 * config.num_hidden_layers * heads * width * loaded.model.dtype.itemsize
+    longest = max((len(request.prompt) + request.max_new_tokens for request in requests), default=1)
+    free = free_bytes(loaded.device)
+    if free is None:
+        return batch_size
+    return max(batch_size, min(batch_size * variants, free // 2 // (per_token * longest)))
 
 
 @dataclass
@@ -53,36 +76,71 @@ def generate_answers(
     requests: Sequence[AnswerRequest],
     *,
     batch_size: int = 16,
+    branches: Sequence[Branch] = (),
     on_answer: Callable[[int, GeneratedAnswer], None] | None = None,
 ) -> list[GeneratedAnswer]:
     """Answers to all requests, in their order.
 
+    When memory runs out, the number of places is halved, and answers that were under way are begun again.
+
     Args:
         batch_size: Answers that are generated at a time.
+        branches: Variants that share blocks; none: whatever is applied to the model answers.
         on_answer: Called with the index of a request and its answer as soon as the answer has ended.
-    """
-    ends = end_tokens(loaded)
-    answers: dict[int, GeneratedAnswer] = {}
-    # Longest prompts first: prompts that are read in together are of like length, and an out-of-memory comes at once.
-    waiting = deque(sorted(range(len(requests)), key=lambda i: (-len(requests[i].prompt), i)))
 
-    def done(row: _Row) -> None:
-        answers[row.index] = finished(loaded, row.tokens, ends, row.seconds)
+    Raises:
+        CannotPack: there are branches, and the blocks of this model cannot be called one by one.
+        RunError: memory does not suffice for one answer.
+    """
+    lanes = Lanes(loaded, branches) if branches else None
+    answers: dict[int, GeneratedAnswer] = {}
+
+    def done(index: int, answer: GeneratedAnswer) -> None:
+        answers[index] = answer
         if on_answer is not None:
-            on_answer(row.index, answers[row.index])
+            on_answer(index, answer)
+
+    while len(answers) < len(requests):
+        try:
+            _generate(loaded, lanes, requests, [i for i in range(len(requests)) if i not in answers], batch_size, done)
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            if batch_size == 1:
+                raise RunError("memory does not suffice for one answer", "Use a smaller model or --dtype bfloat16.") from error
+            batch_size //= 2
+        if loaded.device.type == "cuda" and len(answers) < len(requests):
+            torch.cuda.empty_cache()
+    return [answers[index] for index in range(len(requests))]
+
+
+def _generate(
+    loaded: LoadedBackbone,
+    lanes: Lanes | None,
+    requests: Sequence[AnswerRequest],
+    missing: Sequence[int],
+    batch_size: int,
+    done: Callable[[int, GeneratedAnswer], None],
+) -> None:
+    ends = end_tokens(loaded)
+    # Longest prompts first: prompts that are read in together are of like length, and an out-of-memory comes at once.
+    waiting = deque(sorted(missing, key=lambda i: (-len(requests[i].prompt), requests[i].prompt, i)))
+
+    def ended(row: _Row) -> None:
+        done(row.index, finished(loaded, row.tokens, ends, row.seconds))
 
     batch: _Batch | None = None
     while waiting or batch is not None:
         free = batch_size - (len(batch.rows) if batch else 0)
         if waiting and (batch is None or (free * _REFILL >= batch_size and batch.can_grow)):
             chosen = _of_like_length(waiting, requests, free)
-            entering = _Batch.read_in(loaded, [_Row(i, requests[i], generator=_generator(requests[i])) for i in chosen])
+            rows = [_Row(i, requests[i], generator=_generator(requests[i])) for i in chosen]
+            entering = _Batch.read_in(loaded, lanes, rows)
             batch = entering if batch is None else batch.joined(entering)
         else:
             assert batch is not None
             batch.step()
-        batch = batch.without(ends, done)
-    return [answers[index] for index in range(len(requests))]
+        batch = batch.without(ends, ended)
 
 
 def _of_like_length(waiting: deque[int], requests: Sequence[AnswerRequest], free: int) -> list[int]:
@@ -98,6 +156,16 @@ def _generator(request: AnswerRequest) -> torch.Generator | None:
     return torch.Generator().manual_seed(request.seed) if request.temperature > 0 else None
 
 
+def _new_cache(config: Any) -> DynamicCache:
+    """A cache that keeps all keys, so that rows of unlike length can be joined; where a window slides, the masks hide them.
+
+    A model with layers of another kind, such as recurrent ones, gets the cache that its configuration names.
+    """
+    named = DynamicCache(config=config)
+    plain = all(type(layer) in (DynamicLayer, DynamicSlidingWindowLayer) for layer in named.layers)
+    return DynamicCache() if plain else named
+
+
 class _Batch:
     """Rows that are answered together, left-padded to one width.
 
@@ -106,26 +174,29 @@ class _Batch:
         mask: `[rows, width]`, 1 where the cache holds a token of the row.
     """
 
-    def __init__(self, model: Any, cache: Any, mask: torch.Tensor, rows: list[_Row]) -> None:
-        self._model, self._cache, self._mask, self.rows = model, cache, mask, rows
+    def __init__(self, model: Any, lanes: Lanes | None, cache: Any, mask: torch.Tensor, rows: list[_Row]) -> None:
+        self._model, self._lanes, self._cache, self._mask, self.rows = model, lanes, cache, mask, rows
 
     @classmethod
-    def read_in(cls, loaded: LoadedBackbone, rows: list[_Row]) -> _Batch:
+    def read_in(cls, loaded: LoadedBackbone, lanes: Lanes | None, rows: list[_Row]) -> _Batch:
         """Read the prompts and choose the first token of every answer."""
         started = time.perf_counter()
-        width = max(len(row.request.prompt) for row in rows)
-        ids = torch.full((len(rows), width), int(loaded.tokenizer.pad_token_id), dtype=torch.long)
+        prompts = [row.request.prompt for row in rows]
+        if lanes is not None:
+            prompts = list(dict.fromkeys(prompts))
+        width = max(map(len, prompts))
+        ids = torch.full((len(prompts), width), int(loaded.tokenizer.pad_token_id), dtype=torch.long)
         mask = torch.zeros_like(ids)
-        for place, row in enumerate(rows):
-            ids[place, width - len(row.request.prompt) :] = torch.tensor(row.request.prompt)
-            mask[place, width - len(row.request.prompt) :] = 1
-        batch = cls(loaded.model, DynamicCache(config=loaded.model.config), mask.to(loaded.device), rows)
-        batch._forward(ids.to(loaded.device), started)
+        for place, prompt in enumerate(prompts):
+            ids[place, width - len(prompt) :] = torch.tensor(prompt)
+            mask[place, width - len(prompt) :] = 1
+        batch = cls(loaded.model, lanes, _new_cache(loaded.model.config), mask.to(loaded.device), rows)
+        batch._forward(ids.to(loaded.device), started, [prompts.index(row.request.prompt) for row in rows] if lanes else None)
         return batch
 
     @property
     def can_grow(self) -> bool:
-        """Rows can be put side by side only where every layer keeps all keys; a sliding window drops them."""
+        """Rows can be put side by side only where every layer keeps all keys."""
         return all(type(layer) is DynamicLayer for layer in self._cache.layers)
 
     def step(self) -> None:
@@ -133,15 +204,21 @@ class _Batch:
         started = time.perf_counter()
         last = torch.tensor([[row.tokens[-1]] for row in self.rows], device=self._mask.device)
         self._mask = torch.nn.functional.pad(self._mask, (0, 1), value=1)
-        self._forward(last, started)
+        self._forward(last, started, list(range(len(self.rows))))
 
-    def _forward(self, ids: torch.Tensor, started: float) -> None:
+    def _forward(self, ids: torch.Tensor, started: float, inputs: list[int] | None) -> None:
         positions = (self._mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :]
-        output = self._model(
-            input_ids=ids, attention_mask=self._mask, position_ids=positions, past_key_values=self._cache,
-            use_cache=True, logits_to_keep=1,
-        )  # fmt: skip
-        for row, token in zip(self.rows, _choose(output.logits[:, -1], self.rows), strict=True):
+        if self._lanes is not None and inputs is not None:
+            lanes = [row.request.lane for row in self.rows]
+            logits = self._lanes.step(ids, self._mask, positions, self._cache, lanes, inputs)
+            self._mask = self._mask[torch.tensor(inputs, device=self._mask.device)]
+        else:
+            output = self._model(
+                input_ids=ids, attention_mask=self._mask, position_ids=positions, past_key_values=self._cache,
+                use_cache=True, logits_to_keep=1,
+            )  # fmt: skip
+            logits = output.logits[:, -1]
+        for row, token in zip(self.rows, _choose(logits, self.rows), strict=True):
             row.tokens.append(token)
         share = (time.perf_counter() - started) / len(self.rows)
         for row in self.rows:

@@ -16,6 +16,7 @@ from lensbench.engine.lm import LensLM, TokenRequest
 from lensbench.engine.pack import Pass, plan_passes
 from lensbench.engine.trie import build_trie
 from lensbench.errors import RunError
+from lensbench.memory import out_of_memory
 
 __all__ = ["Scored", "TreeEngine", "TreeLM"]
 
@@ -109,7 +110,7 @@ class TreeEngine:
                 try:
                     with torch.inference_mode(), self._blocks.ready():
                         found = runner.run(step)
-                except (torch.OutOfMemoryError, RuntimeError) as error:
+                except RuntimeError as error:
                     self._spend_less(error)
                     break
                 np.add.at(totals.T, found.requests, found.logprobs.T)
@@ -139,7 +140,7 @@ class TreeEngine:
 
     def _spend_less(self, error: RuntimeError) -> None:
         """Halve the budget after an out-of-memory; any other error goes on."""
-        if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
+        if not out_of_memory(error):
             raise error
         if self.budget <= _LEAST:
             raise RunError(

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lensbench.data.rows import row_hash
+from lensbench.engine.blocks import Blocks, CannotPack
+from lensbench.engine.branches import BASE_BRANCH, Branch, branch_of
 from lensbench.engine.chat import encode_prompt
-from lensbench.engine.decode import AnswerRequest, generate_answers
+from lensbench.engine.decode import AnswerRequest, generate_answers, places_for
 from lensbench.engine.generate import GeneratedAnswer
 from lensbench.engine.lm import LensLM
 from lensbench.methods.base import Progress
 from lensbench.pipeline.load_items import AskedTask
-from lensbench.pipeline.variants import Variant, answer_key
+from lensbench.pipeline.variants import Variant, answer_key, names_of
 from lensbench.store import RecordLog, RunFolder
 from lensbench.tasks.build import Item
 
@@ -35,23 +39,99 @@ def answer_stage(
 ) -> None:
     """Answer what is not in the log yet.
 
-    Turn 2 follows the variant's own answer to turn 1, so its key holds that answer. Every answer is in the log as soon as it has
-    ended; one that was under way when the run stopped is generated again.
+    Variants that share blocks with the backbone answer in one batch, of `lm.batch_size` rows for each where memory allows; the
+    others, and those that change the first block, one after the other. Turn 2 follows the variant's own answer to turn 1, so its
+    key holds that answer. Every answer is in the log as soon as it has ended; one that was under way when the run stopped is
+    generated again.
 
     Args:
         seed: Every item draws from a generator of its own, seeded by this, the item and the turn; variants share it.
     """
-    known = {record["key"]: record for record in folder.records("answers")}
+    work = _Work(lm, folder, log, progress, seed)
     for asked in tasks:
-        for variant in variants:
-            keys: dict[str, str] = {}
-            for turn in range(1, _turns(asked) + 1):
+        work.answer(asked, variants)
+
+
+class _Work:
+    """One start of the stage."""
+
+    def __init__(self, lm: LensLM, folder: RunFolder, log: RecordLog, progress: Progress, seed: int) -> None:
+        self._lm, self._log, self._progress, self._seed = lm, log, progress, seed
+        self._known = {record["key"]: record for record in folder.records("answers")}
+
+    def answer(self, asked: AskedTask, variants: Sequence[Variant]) -> None:
+        """All turns of a task: variants that share blocks in one batch, each of the others by itself."""
+        together = self._branches(asked, variants)
+        keys: dict[str, dict[str, str]] = {variant.name: {} for variant in variants}
+        for turn in range(1, _turns(asked) + 1):
+            todo: dict[str, list[Item]] = {}
+            for variant in variants:
+                own = keys[variant.name]
                 items = [item for item in asked.items if len(item.turns) >= turn]
                 for item in items:
-                    keys[item.id] = _key(lm, variant, asked, item, turn, seed, known.get(keys.get(item.id, "")))
-                todo = [item for item in items if keys[item.id] not in log]
-                if todo:
-                    _answer_turn(lm, variant, asked, todo, turn, keys, known, log, progress, seed)
+                    before = self._known.get(own.get(item.id, ""))
+                    own[item.id] = _key(self._lm, variant, asked, item, turn, self._seed, before)
+                todo[variant.name] = [item for item in items if own[item.id] not in self._log]
+            missing = [variant for variant in variants if todo[variant.name]]
+            shared = [variant for variant in missing if variant.name in together]
+            groups = [shared] if len(shared) > 1 else [[variant] for variant in shared]
+            for group in [*groups, *([variant] for variant in missing if variant not in shared)]:
+                branches = [together[variant.name] for variant in group] if len(group) > 1 else []
+                self._answer_turn(asked, group, branches, todo, turn, keys)
+
+    def _branches(self, asked: AskedTask, variants: Sequence[Variant]) -> dict[str, Branch]:
+        """The variants that share blocks; empty where this model's blocks cannot be called one by one."""
+        found = {}
+        for variant in variants:
+            branch: Branch | None = BASE_BRANCH
+            if variant.enhancement is not None:
+                applied = functools.partial(variant.applied, self._lm.loaded, asked.planned.task.language.code)
+                branch = branch_of(self._lm.loaded, applied, variant.enhancement.first_changed_layer)
+            if branch is not None and branch.start != 0:
+                found[variant.name] = branch
+        try:
+            Blocks(self._lm.loaded)
+        except CannotPack:
+            return {}
+        return found
+
+    def _answer_turn(
+        self, asked: AskedTask, variants: Sequence[Variant], branches: Sequence[Branch], todo: Mapping[str, Sequence[Item]],
+        turn: int, keys: Mapping[str, Mapping[str, str]],
+    ) -> None:  # fmt: skip
+        """Answers of one variant, or of several that share blocks."""
+        lm, task = self._lm, asked.planned.task
+        names = {variant.name for variant in variants}
+        earlier = {(r["variant"], r["item"], r["turn"]): r["text"] for r in self._known.values() if r["variant"] in names}
+        asking: list[tuple[Variant, Item, AnswerRequest]] = []
+        for lane, variant in enumerate(variants):
+            for item in todo[variant.name]:
+                before = [earlier[variant.name, item.id, t] for t in range(1, turn)]
+                prompt = encode_prompt(lm.tokenizer, _prompt(lm, item, before))
+                request = AnswerRequest(
+                    tuple(prompt), min(task.generation.max_new_tokens, lm.max_length - len(prompt)),
+                    task.generation.temperature_for(item.doc), item_seed(self._seed, item.id, turn), lane,
+                )  # fmt: skip
+                asking.append((variant, item, request))
+        title = f"{asked.name} · {names_of(variants)}" + (f" · turn {turn}" if _turns(asked) > 1 else "")
+        alone = contextlib.nullcontext() if branches else variants[0].applied(lm.loaded, task.language.code)
+        with self._progress.stage(title, len(asking)) as advance, alone:
+
+            def keep(index: int, answer: GeneratedAnswer) -> None:
+                variant, item, request = asking[index]
+                record = _record(asked, item, variant, turn, keys[variant.name][item.id], request, answer)
+                self._log.append([record])
+                self._known[record["key"]] = record
+                advance(1)
+
+            fitting = [index for index, (_, _, request) in enumerate(asking) if request.max_new_tokens > 0]
+            for index in set(range(len(asking))) - set(fitting):
+                keep(index, _NO_ROOM)
+            requests = [asking[index][2] for index in fitting]
+            generate_answers(
+                lm.loaded, requests, batch_size=places_for(lm.loaded, requests, lm.batch_size, len(variants)), branches=branches,
+                on_answer=lambda i, answer: keep(fitting[i], answer),
+            )  # fmt: skip
 
 
 def _turns(asked: AskedTask) -> int:
@@ -66,39 +146,6 @@ def _key(lm: LensLM, variant: Variant, asked: AskedTask, item: Item, turn: int, 
     temperature = generation.temperature_for(item.doc)
     settings = [generation.max_new_tokens, temperature, *([seed] if temperature else [])]
     return answer_key(lm.loaded, variant, item, "generate", settings)
-
-
-def _answer_turn(
-    lm: LensLM, variant: Variant, asked: AskedTask, todo: Sequence[Item], turn: int, keys: Mapping[str, str],
-    known: dict[str, dict[str, Any]], log: RecordLog, progress: Progress, seed: int,
-) -> None:  # fmt: skip
-    generation = asked.planned.task.generation
-    earlier = {(r["item"], r["turn"]): r["text"] for r in known.values() if r["variant"] == variant.name}
-    requests = []
-    for item in todo:
-        prompt = encode_prompt(lm.tokenizer, _prompt(lm, item, [earlier[item.id, t] for t in range(1, turn)]))
-        room = lm.max_length - len(prompt)
-        requests.append(
-            AnswerRequest(
-                tuple(prompt), min(generation.max_new_tokens, room), generation.temperature_for(item.doc),
-                item_seed(seed, item.id, turn),
-            )
-        )  # fmt: skip
-    title = f"{asked.name} · {variant.name}" + (f" · turn {turn}" if _turns(asked) > 1 else "")
-    with progress.stage(title, len(todo)) as advance, variant.applied(lm.loaded, asked.planned.task.language.code):
-
-        def keep(index: int, answer: GeneratedAnswer) -> None:
-            record = _record(asked, todo[index], variant, turn, keys[todo[index].id], requests[index], answer)
-            log.append([record])
-            known[record["key"]] = record
-            advance(1)
-
-        fitting = [index for index, request in enumerate(requests) if request.max_new_tokens > 0]
-        for index in set(range(len(todo))) - set(fitting):
-            keep(index, _NO_ROOM)
-        generate_answers(
-            lm.loaded, [requests[i] for i in fitting], batch_size=lm.batch_size, on_answer=lambda i, a: keep(fitting[i], a)
-        )
 
 
 def _prompt(lm: LensLM, item: Item, answers: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from lensbench.engine.tree import CannotPack, TreeEngine
 from lensbench.methods.base import Progress
 from lensbench.pipeline.load_items import AskedTask
 from lensbench.pipeline.score_record import score_record
-from lensbench.pipeline.variants import Variant, answer_key
+from lensbench.pipeline.variants import Variant, answer_key, names_of
 from lensbench.store import RecordLog
 from lensbench.store.records import read_records
 from lensbench.tasks.build import Item
@@ -144,8 +144,7 @@ class _Work:
         wanted = {index for index, item in enumerate(owners) if todo[item.id]}
         first = {item.id: index for index, item in reversed(list(enumerate(owners)))}
         answers: dict[str, list[list[Any]]] = {}
-        names = " + ".join(v.name for v in variants) if len(variants) <= 3 else f"{len(variants)} variants"
-        with self._progress.stage(f"{asked.name} · {names}", sum(todo.values())) as advance:
+        with self._progress.stage(f"{asked.name} · {names_of(variants)}", sum(todo.values())) as advance:
             for scored in tree.score(flat, [branch for _, branch in together], wanted):
                 done: list[Item] = []
                 for place, index in enumerate(scored.requests):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from lensbench.backbones.load import LoadedBackbone
     from lensbench.backbones.resolve import Checkpoint
 
-__all__ = ["BASE", "Variant", "answer_key"]
+__all__ = ["BASE", "Variant", "answer_key", "names_of"]
 
 BASE = "base"
 
@@ -43,6 +44,11 @@ class Variant:
         if self.checkpoint is not None:
             return row_hash(["external", self.checkpoint.digest, self.system_text])
         return self.enhancement.digest if self.enhancement else BASE
+
+
+def names_of(variants: Sequence[Variant]) -> str:
+    """For a title: up to three names, or how many there are."""
+    return " + ".join(v.name for v in variants) if len(variants) <= 3 else f"{len(variants)} variants"
 
 
 def answer_key(loaded: LoadedBackbone, variant: Variant, item: Item, scoring: str, settings: object) -> str:

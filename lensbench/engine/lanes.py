@@ -1,0 +1,166 @@
+"""One step of a batch whose answers belong to several variants: blocks they share once, each variant's own for its rows.
+
+What the decoder hands to its blocks (masks, rotary embeddings) comes from its own forward, as in `lensbench.engine.blocks`. Keys
+and values lie in one cache for all rows; a block that is called for some rows sees and adds to those of these rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from transformers.cache_utils import DynamicLayer
+
+from lensbench.backbones.load import LoadedBackbone
+from lensbench.engine.blocks import BlockCalls, Blocks
+from lensbench.engine.branches import Branch, held_on_device
+
+__all__ = ["Lanes"]
+
+KeysValues = tuple[Tensor, Tensor]
+
+
+class Lanes:
+    """The backbone under several branches at once.
+
+    Args:
+        branches: None begins at block 0: what shares nothing is better answered by itself.
+
+    Raises:
+        CannotPack: the blocks of this model cannot be called one by one.
+    """
+
+    def __init__(self, loaded: LoadedBackbone, branches: Sequence[Branch]) -> None:
+        self._loaded, self._blocks = loaded, Blocks(loaded)
+        self._branches = [held_on_device(loaded, branch) for branch in branches]
+        self._starts = [self._blocks.count if branch.start is None else branch.start for branch in branches]
+        assert 0 not in self._starts, "a branch shares no block"
+
+    def step(
+        self,
+        ids: Int[Tensor, "inputs new"],
+        mask: Int[Tensor, "inputs width"],
+        positions: Int[Tensor, "inputs new"],
+        cache: Any,
+        lanes: Sequence[int],
+        inputs: Sequence[int],
+    ) -> Float[Tensor, "rows vocabulary"]:
+        """Logits behind the last token of every row.
+
+        Args:
+            mask: 1 where the cache, with the new tokens, holds a token of the input.
+            cache: A `DynamicCache` of all rows that keeps every key; the new keys and values are added.
+            lanes: Branch of every row.
+            inputs: Input of every row. Several rows may begin with the same one; once the cache holds something, every row has
+                its own, in order.
+        """
+        calls = self._blocks.hear(
+            input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True
+        )
+        step = _Step(self._loaded, calls, cache, inputs, len(ids))
+        states, held = calls.states, list(range(len(ids)))
+        leaving: dict[int, Tensor] = {}
+        for index in range(self._blocks.count + 1):
+            for lane in set(lanes):
+                if self._starts[lane] == index:
+                    places = [held.index(inputs[row]) for row in _rows_of(lanes, lane)]
+                    leaving[lane] = states[step.indices(places)]
+            rows = [row for row, lane in enumerate(lanes) if self._starts[lane] > index]
+            if not rows:
+                break
+            wanted = sorted({inputs[row] for row in rows})
+            if wanted != held:
+                states, held = states[step.indices([held.index(each) for each in wanted])], wanted
+            states = step.block(index, states, held, rows, [held.index(inputs[row]) for row in rows])
+        logits: dict[int, Tensor] = {}
+        for lane, states in leaving.items():
+            rows = _rows_of(lanes, lane)
+            with self._branches[lane].applied():
+                for index in range(self._starts[lane], self._blocks.count):
+                    states = step.block(index, states, [inputs[row] for row in rows], rows, list(range(len(rows))))
+                logits.update(zip(rows, self._blocks.logits(states[None, :, -1]), strict=True))
+        step.finish()
+        return torch.stack([logits[row] for row in range(len(lanes))])
+
+
+def _rows_of(lanes: Sequence[int], lane: int) -> list[int]:
+    return [row for row, own in enumerate(lanes) if own == lane]
+
+
+class _RowsOfALayer:
+    """A cache, as a block sees it that is called for some rows."""
+
+    def __init__(self, before: KeysValues | None) -> None:
+        self._before = before
+        self.known: KeysValues | None = None
+
+    def update(self, keys: Tensor, values: Tensor, *args: Any, **keywords: Any) -> KeysValues:
+        if self._before is not None:
+            keys, values = torch.cat([self._before[0], keys], -2), torch.cat([self._before[1], values], -2)
+        self.known = keys, values
+        return self.known
+
+
+class _Step:
+    """Block calls of one step; keys and values come piece by piece, until every row of every layer is there."""
+
+    def __init__(self, loaded: LoadedBackbone, calls: BlockCalls, cache: Any, inputs: Sequence[int], heard: int) -> None:
+        self._loaded, self._calls, self._cache, self._heard = loaded, calls, cache, heard
+        self._rows = len(inputs)
+        self._pieces: dict[int, list[tuple[list[int], KeysValues]]] = {}
+        self._indices: dict[tuple[int, ...], Tensor] = {}
+
+    def indices(self, chosen: Sequence[int]) -> Tensor:
+        key = tuple(chosen)
+        if key not in self._indices:
+            self._indices[key] = torch.tensor(chosen, device=self._calls.states.device)
+        return self._indices[key]
+
+    def _chosen(self, tensor: Tensor, chosen: Sequence[int]) -> Tensor:
+        """Rows of a tensor; itself where that is all of them in order."""
+        return tensor if list(chosen) == list(range(len(tensor))) else tensor[self.indices(chosen)]
+
+    def block(self, index: int, states: Tensor, held: Sequence[int], rows: list[int], places: Sequence[int]) -> Tensor:
+        """Output of a block.
+
+        Args:
+            held: Input behind each entry of `states`.
+            rows: Rows that take over keys and values.
+            places: Their entries in `states`.
+        """
+        layers = self._cache.layers
+        before = (layers[index].keys, layers[index].values) if index < len(layers) else None
+        cache = _RowsOfALayer(None if before is None else (self._chosen(before[0], rows), self._chosen(before[1], rows)))
+        keywords = {name: self._of_inputs(value, held) for name, value in self._calls.keywords[index].items()}
+        output = self._loaded.blocks[index](states, **{**keywords, "past_key_values": cache})
+        assert cache.known is not None, "a block attends in a way of its own"
+        keys, values = (self._chosen(known, places) for known in cache.known)
+        self._pieces.setdefault(index, []).append((rows, (keys, values)))
+        result: Tensor = output[0] if isinstance(output, tuple) else output
+        return result
+
+    def _of_inputs(self, value: Any, held: Sequence[int]) -> Any:
+        """What a block is called with, for some of the inputs; what has one row for all stays as it is."""
+        if isinstance(value, tuple):
+            return tuple(self._of_inputs(part, held) for part in value)
+        if isinstance(value, Tensor) and value.ndim > 1 and len(value) == self._heard:
+            return self._chosen(value, held)
+        return value
+
+    def finish(self) -> None:
+        """Put the pieces into the cache."""
+        for index, pieces in sorted(self._pieces.items()):
+            order = [row for rows, _ in pieces for row in rows]
+            back = sorted(range(self._rows), key=order.__getitem__)
+            keys, values = (
+                self._chosen(torch.cat([piece[side] for _, piece in pieces]) if len(pieces) > 1 else pieces[0][1][side], back)
+                for side in (0, 1)
+            )
+            if index == len(self._cache.layers):
+                layer = DynamicLayer()
+                layer.lazy_initialization(keys, values)
+                self._cache.layers.append(layer)
+            self._cache.layers[index].keys, self._cache.layers[index].values = keys, values
