@@ -64,3 +64,32 @@ def test_the_sample_is_the_authors() -> None:
     assert choose_docs(1511, Sample(n=1000, seed=112), None) == expected
     assert choose_docs(1511, Sample(n=1000, seed=112), 7) == expected[:7]
     assert choose_docs(500, Sample(n=1000, seed=112), None) == list(range(500))
+
+
+@pytest.mark.parametrize("first_token", [False, True])
+@pytest.mark.parametrize("adds_bos", [False, True])
+def test_requests_encoded_together_are_those_encoded_one_by_one(
+    tiny: LoadedBackbone, first_token: bool, adds_bos: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tokenizers.processors import TemplateProcessing
+
+    if adds_bos:
+        tiny.tokenizer.backend_tokenizer.post_processor = TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])
+    lm = LensLM(tiny)
+    chats = [("<s><user>hi<end><assistant>\n", "A"), ("<s><user>hi<end><assistant>\n", "B"), ("two spaces  ", " and more ")]
+    requests = [*REQUESTS, *chats] if not first_token else [r for r in [*REQUESTS, *chats] if r[0]]
+    expected = [lm.token_request(*request, first_token=first_token) for request in requests]
+    assert adds_bos == all(context[0] == 0 for _, context, _ in expected if len(context) > 1)
+
+    def refuse(*args: object, **keywords: object) -> None:
+        raise AssertionError("encoded one by one")
+
+    calls: list[list[str]] = []
+    tokenizer_class, call = type(tiny.tokenizer), type(tiny.tokenizer).__call__
+    monkeypatch.setattr(tokenizer_class, "__call__", lambda self, texts, **k: (calls.append(texts), call(self, texts, **k))[1])
+    if not first_token:
+        # What follows an empty context is encoded by itself.
+        requests, expected = [r for r in requests if r[0]], [e for e in expected if e[0][0]]
+        monkeypatch.setattr(tokenizer_class, "encode", refuse)
+    assert lm.token_requests(requests, first_token=first_token) == expected
+    assert len(calls) <= 2 and all(len(texts) == len(set(texts)) for texts in calls)

@@ -39,6 +39,8 @@ class LensLM(TemplateLM):
         self.tokenizer: Any = loaded.tokenizer
         self.batch_size = batch_size
         self._device = loaded.device
+        self._encoded: dict[tuple[str, bool | None], list[int]] = {}
+        """What a batch of texts was encoded to, while its requests are made."""
 
     @property
     def eot_token_id(self) -> int:
@@ -62,6 +64,8 @@ class LensLM(TemplateLM):
         """Ids as the tokenizer makes them by default, without a second BOS where the text already begins with one."""
         if add_special_tokens is None and has_bos_prefix(string, self.tokenizer.decode(self.prefix_token_id)):
             add_special_tokens = False
+        if (string, add_special_tokens) in self._encoded:
+            return list(self._encoded[string, add_special_tokens])
         extra = {} if add_special_tokens is None else {"add_special_tokens": add_special_tokens}
         return list(self.tokenizer.encode(string, **extra))
 
@@ -88,6 +92,22 @@ class LensLM(TemplateLM):
                 return (context, continuation), [self.prefix_token_id], ids
             return (context, continuation), ids[:1], ids[1:]
         return (context, continuation), *self._encode_pair(context, continuation)
+
+    def token_requests(self, requests: Sequence[tuple[str, str]], *, first_token: bool = False) -> list[TokenRequest]:
+        """As `token_request` for each of many, with every distinct text encoded once, in one call of the tokenizer."""
+        contexts = {context if first_token else context.rstrip() for context, _ in requests}
+        texts = sorted(contexts if first_token else contexts | {context + continuation for context, continuation in requests})
+        bos = self.tokenizer.decode(self.prefix_token_id)
+        for special in (None, False):
+            chosen = [text for text in texts if bool(has_bos_prefix(text, bos)) == (special is False)]
+            if chosen:
+                extra = {} if special is None else {"add_special_tokens": special}
+                found = self.tokenizer(chosen, **extra)["input_ids"]
+                self._encoded.update({(text, special): list(ids) for text, ids in zip(chosen, found, strict=True)})
+        try:
+            return [self.token_request(*request, first_token=first_token) for request in requests]
+        finally:
+            self._encoded.clear()
 
     @torch.inference_mode()
     def score_tokens(self, requests: Sequence[TokenRequest]) -> list[tuple[float, bool]]:

@@ -85,12 +85,13 @@ class _Work:
     def _requests(self, asked: AskedTask) -> dict[str, list[TokenRequest]]:
         """Requests by item, as token ids; the task's that was asked for last are kept."""
         if self._encoded[0] is not asked:
-            self._encoded = (asked, {item.id: self._encode(asked, item) for item in asked.items})
+            self._encoded = (asked, self._encode(asked, asked.items))
         return self._encoded[1]
 
-    def _encode(self, asked: AskedTask, item: Item) -> list[TokenRequest]:
+    def _encode(self, asked: AskedTask, items: Sequence[Item]) -> dict[str, list[TokenRequest]]:
         first_token = asked.planned.task.profile.scoring == "first_token"
-        return [self._lm.token_request(*request, first_token=first_token) for request in item.requests]
+        found = iter(self._lm.token_requests([r for item in items for r in item.requests], first_token=first_token))
+        return {item.id: [next(found) for _ in item.requests] for item in items}
 
     def tree(self, tasks: Sequence[AskedTask]) -> TreeEngine | None:
         """The tree engine, with its noise measured; None where it cannot read this model."""
@@ -112,7 +113,8 @@ class _Work:
     def _typical(self, asked: AskedTask) -> list[TokenRequest]:
         """The requests of the item of median length in characters."""
         ordered = sorted(asked.items, key=lambda item: (max(len(c) + len(t) for c, t in item.requests), item.doc_id))
-        return self._encode(asked, ordered[len(ordered) // 2]) if ordered else []
+        typical = ordered[len(ordered) // 2 : len(ordered) // 2 + 1]
+        return [request for requests in self._encode(asked, typical).values() for request in requests]
 
     def branches(self, tree: TreeEngine, asked: AskedTask, variants: Sequence[Variant]) -> list[tuple[Variant, Branch]]:
         """The variants that are scored together; empty where the task has a request that only the reference engine can score."""
