@@ -8,7 +8,7 @@ DEMO := runs/demo
 # Tests run side by side, each with one thread.
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 1); echo $$((n > 8 ? 8 : n)))
 
-.PHONY: demo test test-slow check parity bench bench-scoring bench-lens bench-generation bench-report constraints clean help
+.PHONY: demo test test-slow check parity bench bench-scoring bench-lens bench-generation bench-accelerator bench-report constraints clean help
 
 help:  ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -52,6 +52,9 @@ bench-lens: $(STAMP)  ## Measure a LENS step beside its floor, and a LENS fit be
 
 bench-generation: $(STAMP)  ## Measure answers in one moving batch beside one at a time, and of many variants
 	$(BIN)/python bench/generation.py --json bench/generation.json
+
+bench-accelerator: $(STAMP)  ## On a CUDA machine: the same at the size of Llama-3-8B in bf16, and the share of its peak that is used
+	$(BIN)/python bench/accelerator.py --json bench/accelerator.json
 
 bench-report: $(STAMP)  ## Build and open the HTML report of a run of 210,000 item records: time, memory, size, speed
 	$(BIN)/python bench/report.py

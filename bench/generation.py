@@ -20,7 +20,7 @@ from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from measuring import Taken, Watch, machine, ratios
+from measuring import Taken, Watch, load_model, machine, ratios
 
 LENGTHS = (16, 32, 64, 128)
 """Cuts of the answers, in turn: a batch that waits for its longest answer would mostly be padding."""
@@ -33,19 +33,15 @@ Prompt = tuple[int, ...]
 
 def load(name: str) -> tuple[Any, list[Prompt]]:
     """A backbone, and 32 questions in English and Chinese as its chat prompts."""
-    from lensbench.backbones import get_backbone
-    from lensbench.backbones.load import load_backbone
-    from lensbench.backbones.resolve import find_checkpoint
     from lensbench.data.rows import load_rows_spec
     from lensbench.data.sources import EMBEDDED, open_data
     from lensbench.engine.chat import encode_prompt, render_chat
     from lensbench.languages import get_language
 
-    backbone = get_backbone(name)
-    loaded = load_backbone(backbone, find_checkpoint(backbone, say=print), device="auto", dtype="float32")
+    loaded = load_model(name, device="auto")
     spec, source = load_rows_spec("open_questions"), open_data(EMBEDDED)
     questions = [row["turns"][0] for code in ("en", "zh") for row in source.load(spec, get_language(code), "test").rows[:16]]
-    rendered = [render_chat(loaded.tokenizer, [{"role": "user", "content": q}], backbone.system_text) for q in questions]
+    rendered = [render_chat(loaded.tokenizer, [{"role": "user", "content": q}], loaded.backbone.system_text) for q in questions]
     return loaded, [tuple(encode_prompt(loaded.tokenizer, text)) for text in rendered]
 
 

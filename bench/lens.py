@@ -22,7 +22,7 @@ from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from measuring import Taken, Watch, machine, ratios, real_rows
+from measuring import Taken, Watch, load_model, machine, ratios, real_rows
 
 STEPS, BATCH, ITEMS = 10, 8, 128
 AT_MOST = {"step": 1.2, "step, later epochs": 1.2, "fit": 0.2}
@@ -48,15 +48,6 @@ class Stamps:
 
     def say(self, text: str) -> None:
         raise SystemExit(text)
-
-
-def load(name: str, dtype: str = "float32") -> Any:
-    from lensbench.backbones import get_backbone
-    from lensbench.backbones.load import load_backbone
-    from lensbench.backbones.resolve import find_checkpoint
-
-    backbone = get_backbone(name)
-    return load_backbone(backbone, find_checkpoint(backbone, say=print), device="cpu", dtype=dtype)
 
 
 def steps(loaded: Any, corpora: Any, config: Any) -> list[Taken]:
@@ -172,7 +163,7 @@ def main() -> int:
     from lensbench.quiet import quiet_libraries
 
     quiet_libraries()
-    loaded = load(options.backbone)
+    loaded = load_model(options.backbone)
     about = machine(backbone=options.backbone, rounds=options.rounds)
     print(json.dumps(about))
     print("| row | floor, or xSFT | LENS | ratio | CPU ratio | wanted |\n" + "|---" * 6 + "|", flush=True)

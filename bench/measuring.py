@@ -62,3 +62,13 @@ def real_rows(given: str | None) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         import_folder(Path(original), Path(folder))
         yield Path(folder)
+
+
+def load_model(name: str, *, device: str = "cpu") -> Any:
+    """A backbone in fp32."""
+    from lensbench.backbones import get_backbone
+    from lensbench.backbones.load import load_backbone
+    from lensbench.backbones.resolve import find_checkpoint
+
+    backbone = get_backbone(name)
+    return load_backbone(backbone, find_checkpoint(backbone, say=print), device=device, dtype="float32")

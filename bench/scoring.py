@@ -22,7 +22,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from measuring import Taken, Watch, machine, ratios, real_rows
+from measuring import Taken, Watch, load_model, machine, ratios, real_rows
 
 TASKS = {
     # row: (task, language, items, five examples in front, at least)
@@ -47,18 +47,14 @@ HEAD = "| row | items | lm-eval, or one variant | lensbench | ratio | CPU ratio 
 class Bench:
     """A backbone, lm-eval's model of it, and real rows."""
 
-    def __init__(self, backbone: str, data: Path, batch_size: int) -> None:
+    def __init__(self, loaded: Any, data: Path, batch_size: int) -> None:
         from lm_eval.models.huggingface import HFLM
 
-        from lensbench.backbones import get_backbone
-        from lensbench.backbones.load import load_backbone
-        from lensbench.backbones.resolve import find_checkpoint
         from lensbench.data.sources import Folder
         from lensbench.engine.lm import LensLM
         from lensbench.tasks import TaskRegistry
 
-        self.backbone = get_backbone(backbone)
-        self.loaded = load_backbone(self.backbone, find_checkpoint(self.backbone, say=print), device="cpu", dtype="float32")
+        self.loaded, self.backbone = loaded, loaded.backbone
         self.lm = LensLM(self.loaded, batch_size=batch_size)
         self.hf = HFLM(pretrained=self.loaded.model, tokenizer=self.loaded.tokenizer, batch_size=batch_size)
         self.source, self.registry = Folder(data), TaskRegistry()
@@ -266,7 +262,8 @@ def main() -> int:
     with contextlib.ExitStack() as stack:
         bench = None
         if wanted != ["memory"]:
-            bench = Bench(options.backbone, stack.enter_context(real_rows(options.data)), options.batch_size)
+            loaded = load_model(options.backbone)
+            bench = Bench(loaded, stack.enter_context(real_rows(options.data)), options.batch_size)
         print(HEAD, flush=True)
         table = []
         for row in wanted:
