@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from lensbench.data.rows import strings_in
+
 __all__ = ["Overlap", "TrainingIndex", "find_overlap"]
 
 WORDS, SIGNS = 8, 16
@@ -61,23 +63,12 @@ def find_overlap(
     examples: list[tuple[int, str]] = []
     for number, row in items:
         total += 1
-        hit = next((text for text in _texts(row) if index.shares(text)), None)
+        hit = next((text for text in strings_in(row) if index.shares(text)), None)
         if hit is not None:
             sharing += 1
             if len(examples) < most:
                 examples.append((number, hit[:80]))
     return Overlap(method, task, language, total, sharing, tuple(examples))
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for part in value.values():
-            yield from _texts(part)
-    elif isinstance(value, list | tuple):
-        for part in value:
-            yield from _texts(part)
 
 
 def _sequences(text: str) -> Iterator[bytes]:

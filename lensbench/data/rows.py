@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +20,9 @@ from lensbench.errors import DataError, UsageError, unknown_name
 from lensbench.languages import Language, get_language
 from lensbench.yamlio import explain_validation, read_yaml
 
-__all__ = ["Column", "RowsSpec", "SourceItem", "canonical_json", "check_rows", "load_rows_spec", "row_hash", "rows_specs"]
+__all__ = [
+    "Column", "RowsSpec", "SourceItem", "canonical_json", "check_rows", "load_rows_spec", "row_hash", "rows_specs", "strings_in",
+]  # fmt: skip
 
 ColumnType = Literal["str", "text", "int", "bool", "list"]
 _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
@@ -219,3 +222,15 @@ def canonical_json(value: Any) -> str:
 def row_hash(row: Any) -> str:
     """16 hex digits that stand for the content of a row (SHA-256 of its canonical JSON, cut)."""
     return hashlib.sha256(canonical_json(row).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def strings_in(value: Any) -> Iterator[str]:
+    """Every string of a row, also within its lists and mappings, in their order; keys are none of them."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for part in value.values():
+            yield from strings_in(part)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from strings_in(part)

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 
+from lensbench.data.rows import strings_in
 from lensbench.languages import languages
 from lensbench.reporting.html.gather import Entry
 
@@ -89,18 +89,7 @@ def _letter(character: str) -> str:
 
 def _texts(entry: Entry) -> Iterator[str]:
     """What the data set wrote; the instruction around it may be in English by the profile's will."""
-    yield from entry.turns or _strings(entry.doc)
-
-
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for part in value.values():
-            yield from _strings(part)
-    elif isinstance(value, list | tuple):
-        for part in value:
-            yield from _strings(part)
+    yield from entry.turns or strings_in(entry.doc)
 
 
 def _identity(entry: Entry) -> bytes:
