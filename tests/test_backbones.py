@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lensbench.backbones import backbones, get_backbone
-from lensbench.backbones.load import LoadedBackbone
+from lensbench.backbones.load import LoadedBackbone, pick_device
 from lensbench.backbones.resolve import find_checkpoint
 from lensbench.errors import UnavailableError, UsageError
 from lensbench.methods.lens.config import LensConfig
@@ -83,3 +83,10 @@ def test_a_tokenizers_digest_does_not_hang_on_what_was_encoded_before(tiny: Load
     tiny.tokenizer("hello", truncation=False, padding=False)
     assert tiny.tokenizer.backend_tokenizer.truncation is None
     assert tiny.tokenizer_digest == before
+
+
+@pytest.mark.parametrize("device", ["cdua", "cuda:x", "hpu", "meta"])
+def test_a_device_that_cannot_hold_the_model_is_refused(device: str) -> None:
+    with pytest.raises(UsageError, match=f"--device {device} cannot be used here: ."):
+        pick_device(device)
+    assert pick_device("cpu") == "cpu"

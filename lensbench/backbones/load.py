@@ -121,8 +121,9 @@ def pick_device(device: str) -> str:
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        if torch.empty(0, device=device).is_meta:
+            raise RuntimeError("its tensors hold no numbers")
+    except (RuntimeError, AssertionError, ImportError) as error:
         raise UsageError(
             f"--device {device} cannot be used here: {str(error).splitlines()[0]}", "Known: auto, cpu, cuda, cuda:0, cuda:1 ..."
         ) from None
