@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,14 @@ import torch
 from torch import Tensor
 
 from lensbench.backbones.load import LoadedBackbone
-from lensbench.errors import RunError
-from lensbench.methods.delta import Delta
-from lensbench.methods.saved import check_backbone, model_card, read_saved, save_card, save_tensors, unreadable, update_digest
+from lensbench.methods.delta import OWN, Delta, exchanged
+from lensbench.methods.saved import load_saved, model_card, save_card, save_tensors, update_digest
 from lensbench.store import write_atomically
 
 __all__ = ["Adapter", "load_weights"]
 
 _TENSORS = "adapter_model.safetensors"
 _SETTINGS = "adapter_config.json"
-_OWN = ("method", "backbone", "backbone_digest", "first_changed_layer", "digest")
 
 
 @dataclass
@@ -66,24 +64,13 @@ class Adapter:
             down, up = (part.to(weight.device, torch.float32) for part in (first, self.tensors[f"{stem}.lora_B.weight"]))
             yield f"{stem.removeprefix('base_model.model.')}.weight", (weight.float() + self._scale * up @ down).to(weight.dtype)
 
-    @contextmanager
-    def applied(self, loaded: LoadedBackbone, language: str) -> Iterator[None]:
+    def applied(self, loaded: LoadedBackbone, language: str) -> AbstractContextManager[None]:
         """The backbone with the updates added to its matrices; the originals come back afterwards, whatever happened.
 
         The language does not matter to an adapter. Added to the weights, and not computed beside them, so that a merged model
         gives the same answers bit for bit.
         """
-        parameters = dict(loaded.model.named_parameters())
-        originals: dict[str, Tensor] = {}
-        try:
-            with torch.no_grad():
-                for name, tensor in self.merged({name: p.data for name, p in parameters.items()}):
-                    originals[name] = parameters[name].data
-                    parameters[name].data = tensor
-            yield
-        finally:
-            for name, tensor in originals.items():
-                parameters[name].data = tensor
+        return exchanged(loaded, self.merged({name: p.data for name, p in loaded.model.named_parameters()}))
 
     def save(self, folder: Path) -> None:
         """Write tensors and peft's settings, then the card: a folder with a card is a complete enhancement.
@@ -93,7 +80,7 @@ class Adapter:
         """
         save_tensors(self.tensors, folder / _TENSORS)
         write_atomically(folder / _SETTINGS, json.dumps(self.settings, indent=1, sort_keys=True) + "\n")
-        card = {**{name: getattr(self, name) for name in _OWN}, **self.card}
+        card = {**{name: getattr(self, name) for name in (*OWN, "digest")}, **self.card}
         how = (
             f"Low-rank adapter of `{card['backbone']}` (weights {card['backbone_digest']}), from block "
             f"{card['first_changed_layer']} (0-based) up. Made with lensbench; load it with `lensbench`, or on the backbone with "
@@ -108,19 +95,11 @@ class Adapter:
         Raises:
             RunError: unreadable or truncated, changed since it was saved, or made for another backbone.
         """
-        card, tensors = read_saved(folder, _TENSORS)
-        try:
-            settings = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
-            own = {name: card.pop(name) for name in _OWN}
-            digest = own.pop("digest")
-            found = cls(**own, tensors=tensors, settings=settings, card=card)
-            same = found.digest == digest
-        except (OSError, ValueError, KeyError) as error:
-            raise unreadable(folder, error) from None
-        check_backbone(folder, found.backbone, found.backbone_digest, backbone_digest)
-        if not same:
-            raise RunError(f"{folder} is not what was saved: its digest differs from the card's")
-        return found
+
+        def make(own: dict[str, Any], card: dict[str, Any], tensors: dict[str, Tensor]) -> Adapter:
+            return cls(**own, tensors=tensors, settings=json.loads((folder / _SETTINGS).read_text(encoding="utf-8")), card=card)
+
+        return load_saved(folder, _TENSORS, OWN, backbone_digest, make)
 
 
 def load_weights(folder: Path, backbone_digest: str) -> Delta | Adapter:

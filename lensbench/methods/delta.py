@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,12 @@ from typing import Any
 import torch
 
 from lensbench.backbones.load import LoadedBackbone
-from lensbench.errors import RunError
-from lensbench.methods.saved import check_backbone, model_card, read_saved, save_card, save_tensors, unreadable, update_digest
+from lensbench.methods.saved import load_saved, model_card, read_saved, save_card, save_tensors, update_digest
 
-__all__ = ["Delta"]
+__all__ = ["OWN", "Delta", "exchanged"]
 
+OWN = ("method", "backbone", "backbone_digest", "first_changed_layer")
+"""Keys of the card that hold the values of an enhancement of weights."""
 _TENSORS = "delta.safetensors"
 _EXTRAS = "subspaces.safetensors"
 
@@ -42,21 +43,12 @@ class Delta:
         """SHA-256 over names, dtypes, shapes and bytes of the changed tensors."""
         return update_digest(hashlib.sha256(), self.tensors)
 
-    @contextmanager
-    def applied(self, loaded: LoadedBackbone, language: str) -> Iterator[None]:
+    def applied(self, loaded: LoadedBackbone, language: str) -> AbstractContextManager[None]:
         """The backbone with the changed tensors in place; the originals come back afterwards, whatever happened.
 
         The language does not matter to a delta.
         """
-        parameters = dict(loaded.model.named_parameters())
-        originals = {name: parameters[name].data for name in self.tensors}
-        try:
-            for name, tensor in self.tensors.items():
-                parameters[name].data = tensor.to(device=originals[name].device, dtype=originals[name].dtype)
-            yield
-        finally:
-            for name, tensor in originals.items():
-                parameters[name].data = tensor
+        return exchanged(loaded, self.tensors.items())
 
     def save(self, folder: Path) -> None:
         """Write tensors, then the card: a folder with a card is a complete enhancement.
@@ -67,14 +59,7 @@ class Delta:
         save_tensors(self.tensors, folder / _TENSORS)
         if self.extras:
             save_tensors(self.extras, folder / _EXTRAS)
-        card = {
-            "method": self.method,
-            "backbone": self.backbone,
-            "backbone_digest": self.backbone_digest,
-            "first_changed_layer": self.first_changed_layer,
-            "digest": self.digest,
-            **self.card,
-        }
+        card = {**{name: getattr(self, name) for name in (*OWN, "digest")}, **self.card}
         how = (
             f"Changed tensors of `{card['backbone']}` (weights {card['backbone_digest']}), from block "
             f"{card['first_changed_layer']} (0-based) up. Made with lensbench; load it with `lensbench`, or copy the tensors of "
@@ -89,16 +74,28 @@ class Delta:
         Raises:
             RunError: unreadable or truncated, changed since it was saved, or made for another backbone.
         """
-        card, tensors = read_saved(folder, _TENSORS)
         extras = read_saved(folder, _EXTRAS)[1] if (folder / _EXTRAS).is_file() else {}
-        known = {"method", "backbone", "backbone_digest", "first_changed_layer", "digest"}
-        try:
-            own = {name: card[name] for name in sorted(known)}
-        except KeyError as error:
-            raise unreadable(folder, error) from None
-        check_backbone(folder, own["backbone"], own["backbone_digest"], backbone_digest)
-        digest = own.pop("digest")
-        delta = cls(**own, tensors=tensors, card={k: v for k, v in card.items() if k not in known}, extras=extras)
-        if delta.digest != digest:
-            raise RunError(f"{folder / _TENSORS} is not what was saved: its digest differs from the card's")
-        return delta
+        return load_saved(
+            folder, _TENSORS, OWN, backbone_digest,
+            lambda own, card, tensors: cls(**own, tensors=tensors, card=card, extras=extras),
+        )  # fmt: skip
+
+
+@contextmanager
+def exchanged(loaded: LoadedBackbone, tensors: Iterable[tuple[str, torch.Tensor]]) -> Iterator[None]:
+    """The backbone with other values of some parameters; the originals come back afterwards, whatever happened.
+
+    Args:
+        tensors: By parameter name, taken one after the other and brought to the device and dtype of the original.
+    """
+    parameters = dict(loaded.model.named_parameters())
+    originals: dict[str, torch.Tensor] = {}
+    try:
+        with torch.no_grad():
+            for name, tensor in tensors:
+                originals[name] = parameters[name].data
+                parameters[name].data = tensor.to(device=originals[name].device, dtype=originals[name].dtype)
+        yield
+    finally:
+        for name, tensor in originals.items():
+            parameters[name].data = tensor

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -18,9 +18,20 @@ from lensbench.errors import RunError
 from lensbench.store import write_atomically
 from lensbench.store.records import write_failed
 
-__all__ = ["check_backbone", "model_card", "read_saved", "save_card", "save_tensors", "unreadable", "update_digest"]
+__all__ = ["load_saved", "model_card", "read_saved", "save_card", "save_tensors", "update_digest"]
 
 _CARD = "card.json"
+
+
+class _Saved(Protocol):
+    backbone: str
+    backbone_digest: str
+
+    @property
+    def digest(self) -> str: ...
+
+
+_S = TypeVar("_S", bound=_Saved)
 
 
 def update_digest(digest: Any, tensors: Mapping[str, torch.Tensor]) -> str:
@@ -92,24 +103,49 @@ def read_saved(folder: Path, tensors: str) -> tuple[dict[str, Any], dict[str, to
     try:
         return json.loads((folder / _CARD).read_text(encoding="utf-8")), load_file(folder / tensors)
     except (OSError, ValueError, SafetensorError) as error:
-        raise unreadable(folder, error) from None
+        raise _unreadable(folder, error) from None
 
 
-def unreadable(folder: Path, error: Exception) -> RunError:
+def load_saved(
+    folder: Path,
+    tensors: str,
+    own: Sequence[str],
+    backbone_digest: str,
+    make: Callable[[dict[str, Any], dict[str, Any], dict[str, torch.Tensor]], _S],
+) -> _S:
+    """A saved enhancement, once it is sure to be what was saved, and of this backbone.
+
+    Args:
+        tensors: Name of the safetensors file.
+        own: Keys of the card that hold the enhancement's own values; `digest` is read beside them.
+        make: Gives the enhancement of those values, the rest of the card and the tensors.
+
+    Raises:
+        RunError: unreadable or truncated, changed since it was saved, or made for another backbone.
+    """
+    card, held = read_saved(folder, tensors)
+    try:
+        values = {name: card.pop(name) for name in own}
+        digest = card.pop("digest")
+        found = make(values, card, held)
+        same = found.digest == digest
+    except (OSError, ValueError, KeyError) as error:
+        raise _unreadable(folder, error) from None
+    if found.backbone_digest != backbone_digest:
+        raise RunError(
+            f"{folder} was fitted on another backbone: {found.backbone} ({found.backbone_digest[:16]}…), "
+            f"this one is {backbone_digest[:16]}…"
+        )
+    if not same:
+        raise RunError(f"{folder} is not what was saved: its digest differs from the card's")
+    return found
+
+
+def _unreadable(folder: Path, error: Exception) -> RunError:
     return RunError(
         f"{folder} is not a readable enhancement: {error}",
         "Remove it and run again to fit anew; where it was scored already, with another --out.",
     )
-
-
-def check_backbone(folder: Path, backbone: str, theirs: str, ours: str) -> None:
-    """Refuse an enhancement of other weights.
-
-    Raises:
-        RunError: the digests differ.
-    """
-    if theirs != ours:
-        raise RunError(f"{folder} was fitted on another backbone: {backbone} ({theirs[:16]}…), this one is {ours[:16]}…")
 
 
 def _as_os_error(error: Exception) -> OSError:

@@ -18,7 +18,7 @@ from lensbench.errors import RunError
 from lensbench.methods.incline.config import Site
 from lensbench.methods.incline.fit import Alignment
 from lensbench.methods.incline.hooks import PromptEndHooks
-from lensbench.methods.saved import check_backbone, model_card, read_saved, save_card, save_tensors, unreadable, update_digest
+from lensbench.methods.saved import load_saved, model_card, save_card, save_tensors, update_digest
 
 __all__ = ["Intervention"]
 
@@ -109,19 +109,12 @@ class Intervention:
         Raises:
             RunError: unreadable or truncated, changed since it was saved, or made for another backbone.
         """
-        card, tensors = read_saved(folder, _TENSORS)
-        try:
-            own = {name: card.pop(name) for name in _OWN}
-            digest = card.pop("digest")
-            alignments = _alignments(tensors)
-        except (ValueError, KeyError) as error:
-            raise unreadable(folder, error) from None
-        check_backbone(folder, own["backbone"], own["backbone_digest"], backbone_digest)
-        rest = {name: value for name, value in card.items() if name not in ("method", "first_changed_layer")}
-        found = cls(**own, alignments=alignments, card=rest)
-        if found.digest != digest:
-            raise RunError(f"{folder} is not what was saved: its digest differs from the card's")
-        return found
+
+        def make(own: dict[str, Any], card: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Intervention:
+            rest = {name: value for name, value in card.items() if name not in ("method", "first_changed_layer")}
+            return cls(**own, alignments=_alignments(tensors), card=rest)
+
+        return load_saved(folder, _TENSORS, _OWN, backbone_digest, make)
 
     def _own(self) -> dict[str, Any]:
         return {**{name: getattr(self, name) for name in _OWN}, "alphas": dict(self.alphas)}
