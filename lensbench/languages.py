@@ -9,10 +9,10 @@ import functools
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from lensbench.errors import UsageError, nearest, unknown_name
-from lensbench.yamlio import explain_validation, read_yaml
+from lensbench.yamlio import read_yaml, validated
 
 __all__ = ["CENTRAL", "Language", "get_language", "language_of", "languages", "parse_languages"]
 
@@ -57,13 +57,7 @@ class Language(BaseModel):
 def languages() -> dict[str, Language]:
     """All languages by canonical code, in the order of the table."""
     document = read_yaml(Path(__file__).with_name("languages.yaml"))
-    table = {}
-    for code, fields in document.data.items():
-        try:
-            table[code] = Language.model_validate({"code": code, **fields})
-        except ValidationError as error:
-            raise UsageError(explain_validation(error, Language, document)) from None
-    return table
+    return {code: validated({"code": code, **fields}, Language, document) for code, fields in document.data.items()}
 
 
 def get_language(code: str) -> Language:

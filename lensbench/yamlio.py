@@ -7,16 +7,18 @@ no other tag is known, so nothing in a YAML file can construct an object.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from lensbench.errors import UsageError, nearest
 
-__all__ = ["Document", "explain_validation", "read_yaml"]
+__all__ = ["Document", "read_yaml", "validated"]
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -101,8 +103,23 @@ def _collect_lines(node: yaml.Node, prefix: tuple[str | int, ...], lines: dict[t
             _collect_lines(value, (*prefix, index), lines)
 
 
-def explain_validation(error: ValidationError, model: type[BaseModel], document: Document | None = None) -> str:
-    """A pydantic error in plain words: place, what is wrong, and the nearest valid key for an unknown one."""
+def validated(values: Mapping[str, Any], model: type[_Model], document: Document | None, about: str = "") -> _Model:
+    """Values as a model.
+
+    Args:
+        document: Where they were read, for the lines; None where it was no file.
+        about: What a message begins with.
+
+    Raises:
+        UsageError: for each mistake its place, what is wrong, and the nearest valid key for an unknown one.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise UsageError(about + _explained(error, model, document)) from None
+
+
+def _explained(error: ValidationError, model: type[BaseModel], document: Document | None) -> str:
     messages = []
     for problem in error.errors():
         place = tuple(part for part in problem["loc"])

@@ -6,12 +6,12 @@ import functools
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from lensbench.backbones.shape import Shape, shape_of_folder
 from lensbench.errors import UsageError, unknown_name
 from lensbench.plugins import plugin_entries, plugin_file
-from lensbench.yamlio import explain_validation, read_yaml
+from lensbench.yamlio import read_yaml, validated
 
 __all__ = ["Backbone", "Wheel", "backbones", "get_backbone"]
 
@@ -66,10 +66,7 @@ def backbones() -> dict[str, Backbone]:
 
 def _read(path: Path) -> Backbone:
     document = read_yaml(path)
-    try:
-        return Backbone.model_validate(document.data)
-    except ValidationError as error:
-        raise UsageError(explain_validation(error, Backbone, document)) from None
+    return validated(document.data, Backbone, document)
 
 
 def get_backbone(name: str) -> Backbone:

@@ -13,12 +13,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from lensbench.content import content_dir
-from lensbench.errors import DataError, UsageError, unknown_name
+from lensbench.errors import DataError, unknown_name
 from lensbench.languages import Language, get_language
-from lensbench.yamlio import explain_validation, read_yaml
+from lensbench.yamlio import read_yaml, validated
 
 __all__ = [
     "Column", "RowsSpec", "SourceItem", "canonical_json", "check_rows", "load_rows_spec", "row_hash", "rows_specs", "strings_in",
@@ -146,10 +146,7 @@ def parse_rows_spec(path: Path) -> RowsSpec:
         UsageError: unknown key (with the nearest), wrong type, or an unknown language, with file and line.
     """
     document = read_yaml(path)
-    try:
-        spec = RowsSpec.model_validate(document.data)
-    except ValidationError as error:
-        raise UsageError(explain_validation(error, RowsSpec, document)) from None
+    spec = validated(document.data, RowsSpec, document)
     for code in spec.hub_languages or ():
         get_language(code)
     return spec

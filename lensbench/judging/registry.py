@@ -9,15 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from lensbench.content import content_dir
+from lensbench.content import named_file, shipped_files
 from lensbench.data.rows import canonical_json
-from lensbench.errors import UsageError, unknown_name
+from lensbench.errors import UsageError
 from lensbench.judging.prompts import PromptSet, load_prompts
 from lensbench.judging.schema import JudgeFile
-from lensbench.plugins import plugin_entries, plugin_file
-from lensbench.yamlio import explain_validation, read_yaml
+from lensbench.yamlio import read_yaml, validated
 
 __all__ = ["Judge", "judges", "load_judge", "read_judge"]
 
@@ -75,7 +72,7 @@ class Judge:
 
 def judges() -> dict[str, Path]:
     """The shipped judge files by name."""
-    return {path.stem: path for path in sorted(content_dir("judges").glob("*.yaml"))}
+    return shipped_files("judges")
 
 
 def read_judge(path: Path) -> JudgeFile:
@@ -85,10 +82,7 @@ def read_judge(path: Path) -> JudgeFile:
         UsageError: a mistake in it, with file and line.
     """
     document = read_yaml(path)
-    try:
-        return JudgeFile.model_validate(document.data)
-    except ValidationError as error:
-        raise UsageError(explain_validation(error, JudgeFile, document)) from None
+    return validated(document.data, JudgeFile, document)
 
 
 def load_judge(name: str, *, model: str | None = None, base_url: str | None = None, tokenizer: str | None = None) -> Judge:
@@ -103,10 +97,7 @@ def load_judge(name: str, *, model: str | None = None, base_url: str | None = No
         UsageError: unknown name (with the nearest), a mistake in the YAML (file, line, nearest key), a prompt file that is
             missing or wrong, no model.
     """
-    known = judges()
-    path = Path(name) if name.endswith((".yaml", ".yml")) or "/" in name else known.get(name) or plugin_file(GROUP, name)
-    if path is None:
-        raise unknown_name("judge", name, [*known, *plugin_entries(GROUP)])
+    path = named_file("judge", name, judges(), GROUP)
     file = read_judge(path)
     if base_url is not None:
         if not base_url.startswith(("http://", "https://")):

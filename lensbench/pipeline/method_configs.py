@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from lensbench.backbones import Backbone
 from lensbench.errors import UsageError
 from lensbench.methods import config_model, get_method
 from lensbench.methods.config import MethodConfig
-from lensbench.yamlio import Document, explain_validation, read_yaml
+from lensbench.yamlio import Document, read_yaml, validated
 
 if TYPE_CHECKING:
     from lensbench.pipeline.plan import RunRequest
@@ -73,10 +71,7 @@ def _one(
         # One strength given for one language leaves the preset's other languages as they are.
         both = isinstance(value, dict) and isinstance(values.get(key), dict)
         values[key] = {**values[key], **value} if both else value
-    try:
-        config = model.model_validate(values)
-    except ValidationError as error:
-        raise UsageError(f"method '{name}': " + explain_validation(error, model, document)) from None
+    config = validated(values, model, document, f"method '{name}': ")
     config.check(languages)
     return config
 

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from lensbench.content import content_dir
 from lensbench.errors import UsageError, unknown_name
 from lensbench.languages import get_language, language_of, languages
 from lensbench.plugins import plugin_entries, plugin_file
 from lensbench.tasks.schema import LanguageEntry, Profile, TaskFile
-from lensbench.yamlio import Document, explain_validation, read_yaml
+from lensbench.yamlio import Document, read_yaml, validated
 
 __all__ = ["TaskEntry", "TaskRegistry", "parse_task"]
 
@@ -111,10 +109,7 @@ class TaskRegistry:
 
 def parse_profile(path: Path) -> Profile:
     document = read_yaml(path)
-    try:
-        return Profile.model_validate(document.data)
-    except ValidationError as error:
-        raise UsageError(explain_validation(error, Profile, document)) from None
+    return validated(document.data, Profile, document)
 
 
 def parse_task(path: Path, *, trust: bool = False) -> TaskEntry:
@@ -124,10 +119,7 @@ def parse_task(path: Path, *, trust: bool = False) -> TaskEntry:
         UsageError: with file and line: unknown key (and the nearest), wrong type, unknown language, `!function` untrusted.
     """
     document = _read_including(path, trust=trust)
-    try:
-        file = TaskFile.model_validate(document.data)
-    except ValidationError as error:
-        raise UsageError(explain_validation(error, TaskFile, document)) from None
+    file = validated(document.data, TaskFile, document)
     for code in file.languages:
         try:
             get_language(code)
