@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lensbench.store.records import finished_lines
+
 __all__ = ["Damage", "read_leniently"]
 
 
@@ -33,15 +35,10 @@ class Damage:
 
 def read_leniently(path: Path, damage: Damage) -> Iterator[dict[str, Any]]:
     """The records of a file; a damaged line is noted and left out, an unfinished last one is being written and left out too."""
-    if not path.is_file():
-        return
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.endswith(b"\n"):
-                return
-            record = _parse(line, number, damage)
-            if record is not None:
-                yield record
+    for number, line in finished_lines(path):
+        record = _parse(line, number, damage)
+        if record is not None:
+            yield record
 
 
 def _parse(line: bytes, number: int, damage: Damage) -> dict[str, Any] | None:

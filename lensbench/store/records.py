@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from lensbench.errors import RunError
 
-__all__ = ["RecordLog", "read_records"]
+__all__ = ["RecordLog", "finished_lines", "read_records"]
 
 
 class RecordLog:
@@ -82,21 +82,28 @@ def read_records(path: Path) -> Iterator[dict[str, Any]]:
     Raises:
         RunError: a finished line is not a record; names the line.
     """
+    for number, line in finished_lines(path):
+        try:
+            record = json.loads(line.decode("utf-8", "surrogatepass"))
+            if not isinstance(record["key"], str):
+                raise TypeError(f"its key is {record['key']!r}")
+        except (ValueError, KeyError, TypeError) as error:
+            raise RunError(
+                f"{path}, line {number}: not an item record ({error})", "Delete that line; its item is then asked again."
+            ) from None
+        yield record
+
+
+def finished_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Number (from 1) and bytes of every line but one that is being written; none where there is no file."""
     if not path.is_file():
         return
     with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             if not line.endswith(b"\n"):
+                # It may grow while it is read; what comes next would be the rest of it.
                 return
-            try:
-                record = json.loads(line.decode("utf-8", "surrogatepass"))
-                if not isinstance(record["key"], str):
-                    raise TypeError(f"its key is {record['key']!r}")
-            except (ValueError, KeyError, TypeError) as error:
-                raise RunError(
-                    f"{path}, line {number}: not an item record ({error})", "Delete that line; its item is then asked again."
-                ) from None
-            yield record
+            yield number, line
 
 
 def write_failed(path: Path, error: OSError) -> RunError:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lensbench.errors import DataError, UsageError
+from lensbench.methods.sdrrl.user_files import filled_lines
 
 __all__ = ["Lexicon", "code_switch", "read_lexicon", "words"]
 
@@ -43,17 +44,11 @@ def read_lexicon(path: Path) -> Lexicon:
     backward: dict[str, list[str]] = {}
     entries = phrases = 0
     content = path.read_bytes()
-    for number, raw in enumerate(content.split(b"\n"), start=1):
-        try:
-            line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r")
-        except UnicodeDecodeError as error:
-            raise DataError(f"{path}, line {number}: not UTF-8 at byte {error.start} of the line") from None
-        if not line.strip():
-            continue
+    for where, line in filled_lines(path, content):
         cells = [cell.strip() for cell in line.split("\t")]
         if len(cells) != 2 or not all(cells):
             raise DataError(
-                f"{path}, line {number}: a lexicon has two columns set apart by a tab, found {len(cells)}: {line[:60]!r}",
+                f"{where}: a lexicon has two columns set apart by a tab, found {len(cells)}: {line[:60]!r}",
                 "Write one pair a line: word of the central language, tab, word of the target language.",
             )
         entries += 1

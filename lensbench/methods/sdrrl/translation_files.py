@@ -12,6 +12,7 @@ from lensbench.backbones.resolve import cache_dir
 from lensbench.data.rows import row_hash
 from lensbench.errors import DataError, UsageError
 from lensbench.methods.sdrrl.kept import Made
+from lensbench.methods.sdrrl.user_files import filled_lines
 from lensbench.store import write_atomically
 
 __all__ = ["Translated", "list_untranslated", "read_translations"]
@@ -47,14 +48,7 @@ def read_translations(path: Path) -> Translated:
     content = path.read_bytes()
     table: dict[str, str] = {}
     read = _json_pair if path.suffix == ".jsonl" else _tsv_pair
-    for number, raw in enumerate(content.split(b"\n"), start=1):
-        where = f"{path}, line {number}"
-        try:
-            line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r")
-        except UnicodeDecodeError as error:
-            raise DataError(f"{where}: not UTF-8 at byte {error.start} of the line") from None
-        if not line.strip():
-            continue
+    for where, line in filled_lines(path, content):
         source, translation = (part.strip() for part in read(line, where))
         if table.setdefault(source, translation) != translation:
             raise DataError(f"{where}: a second, other translation of {source[:60]!r}")
