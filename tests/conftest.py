@@ -1,14 +1,15 @@
-"""Fixtures: tiny random models with a byte tokenizer, the real data folder, and the command line as a subprocess."""
+"""Fixtures: tiny random models with a byte tokenizer, the real data folder, and the command line as a process of its own."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from warm import Warm
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Side by side, processes that each take every core wait for each other; read when torch is imported, here and in commands.
@@ -102,13 +103,19 @@ Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="session")
-def cli() -> Cli:
+def cli() -> Iterator[Cli]:
     """Run `lensbench ARGS` in a process of its own; returns its exit code, stdout and stderr."""
+    warm = Warm() if sys.platform == "linux" and not os.environ.get("LENSBENCH_TEST_COLD") else None
 
     def call(*args: str | Path, cwd: Path | None = None, timeout: float = 300, env: dict[str, str] | None = None):
-        command = [sys.executable, "-m", "lensbench", *map(str, args)]
         environment = {**os.environ, "HF_HUB_OFFLINE": "1", **(env or {})}
         environment.pop("LENSBENCH_DATA", None)
+        words = [*map(str, args)]
+        if warm is not None and warm.can_run(environment):
+            return warm.run(words, cwd, environment, timeout)
+        command = [sys.executable, "-m", "lensbench", *words]
         return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=timeout, env=environment)
 
-    return call
+    yield call
+    if warm is not None:
+        warm.close()

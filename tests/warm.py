@@ -1,0 +1,146 @@
+"""`lensbench ARGS` in processes forked from one that has imported the libraries: most of a short run's time is their import.
+
+Only other people's packages are imported ahead; lensbench itself is read anew by every process. What a fork shares with its
+siblings, and a process started from nothing does not: the seed of Python's string hashes (the fault drills start their processes
+from nothing, and compare them bit for bit), and variables that libraries read while they are imported (a call that changes one of
+those is started from nothing, see `can_run`). LENSBENCH_TEST_COLD=1 starts every process from nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import random
+import runpy
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+_LIBRARIES = (
+    "torch", "torch._dynamo", "torch.distributed.tensor", "transformers", "transformers.modeling_utils",
+    "transformers.masking_utils", "transformers.generation.utils", "transformers.models.auto.modeling_auto",
+    "transformers.models.auto.tokenization_auto", "transformers.models.llama.modeling_llama", "transformers.loss.loss_utils",
+    "datasets", "lm_eval.api.task", "lm_eval.api.model", "lm_eval.tasks", "lm_eval.models.utils", "lm_eval.filters", "accelerate",
+    "openai", "openai.types.chat", "pandas", "pyarrow.parquet", "scipy.optimize", "sympy", "chardet", "aiohttp", "jinja2",
+    "pydantic", "typer", "rich.console", "safetensors.torch",
+)  # fmt: skip
+_FREE = ("LENSBENCH_", "OPENAI_", "OMP_NUM_THREADS", "PYTEST_")
+"""Beginnings of variables that a forked process can be given: no library reads them while it is imported."""
+_REQUEST_BYTES = 1 << 17
+
+
+class Warm:
+    """The process that is forked; it ends with the one that made it."""
+
+    def __init__(self) -> None:
+        self._environment = dict(os.environ)
+        self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            command = [sys.executable, __file__, str(theirs.fileno())]
+            # As lensbench sets them before it imports anything.
+            early = {"OMP_WAIT_POLICY": "PASSIVE", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "TOKENIZERS_PARALLELISM": "false"}
+            self._process = subprocess.Popen(
+                command, env={**early, **os.environ, "HF_HUB_OFFLINE": "1"}, pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            )  # fmt: skip
+
+    def can_run(self, environment: Mapping[str, str]) -> bool:
+        """Whether a call's variables are such that a fork does what a process started from nothing would."""
+        before = {**self._environment, "HF_HUB_OFFLINE": "1"}
+        changed = {name for name in {*before, *environment} if before.get(name) != environment.get(name)}
+        return self._process.poll() is None and all(name.startswith(_FREE) for name in changed)
+
+    def run(
+        self, args: list[str], cwd: Path | None, environment: Mapping[str, str], timeout: float
+    ) -> subprocess.CompletedProcess[str]:
+        """As `subprocess.run` with `capture_output` and `text`."""
+        request = json.dumps({"args": args, "cwd": str(cwd or Path.cwd()), "environment": dict(environment)}).encode()
+        assert len(request) < _REQUEST_BYTES
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            reply, theirs = os.pipe()
+            try:
+                socket.send_fds(self._ours, [request], [out.fileno(), err.fileno(), theirs])
+            finally:
+                os.close(theirs)
+            with os.fdopen(reply) as lines:
+                pid = int(lines.readline())
+                if not select.select([lines], [], [], timeout)[0]:
+                    os.kill(pid, signal.SIGKILL)
+                    raise subprocess.TimeoutExpired(args, timeout)
+                code = int(lines.readline())
+            for stream in (out, err):
+                stream.seek(0)
+            # A pipe read as text turns every kind of line end into \n.
+            said = [stream.read().decode().replace("\r\n", "\n").replace("\r", "\n") for stream in (out, err)]
+        return subprocess.CompletedProcess(["lensbench", *args], code, *said)
+
+    def close(self) -> None:
+        self._ours.close()
+        self._process.wait(timeout=30)
+
+
+def _serve(requests: socket.socket) -> dict[str, Any]:
+    """Fork for every request; returns in the forked process, with what it is to do."""
+    while True:
+        content, fds, *_ = socket.recv_fds(requests, _REQUEST_BYTES, 3)
+        if not content:
+            os._exit(0)
+        # The one that waits and tells the exit code, so that several can be at work at a time.
+        if os.fork() == 0:
+            requests.close()
+            out, err, reply = fds
+            pid = os.fork()
+            if pid == 0:
+                os.close(reply)
+                os.dup2(out, 1)
+                os.dup2(err, 2)
+                os.close(out)
+                os.close(err)
+                return dict(json.loads(content))
+            os.write(reply, f"{pid}\n".encode())
+            _, status = os.waitpid(pid, 0)
+            os.write(reply, f"{os.waitstatus_to_exitcode(status)}\n".encode())
+            os._exit(0)
+        for fd in fds:
+            os.close(fd)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+
+
+def main() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in _LIBRARIES:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+    asked = _serve(socket.socket(fileno=int(sys.argv[1])))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.clear()
+    os.environ.update(asked["environment"])
+    os.chdir(asked["cwd"])
+    sys.path[0] = asked["cwd"]
+    import numpy
+    import torch
+
+    numpy.random.seed()
+    random.seed(time.time_ns() ^ os.getpid())
+    if "OMP_NUM_THREADS" in os.environ:
+        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    sys.argv = ["lensbench", *asked["args"]]
+    runpy.run_module("lensbench", run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()
