@@ -103,9 +103,19 @@ Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="session")
-def cli() -> Iterator[Cli]:
+def warm() -> Iterator[Warm | None]:
+    """Where processes are forked from; None where each has to be started from nothing."""
+    if sys.platform != "linux" or os.environ.get("LENSBENCH_TEST_COLD"):
+        yield None
+        return
+    warm = Warm()
+    yield warm
+    warm.close()
+
+
+@pytest.fixture(scope="session")
+def cli(warm: Warm | None) -> Cli:
     """Run `lensbench ARGS` in a process of its own; returns its exit code, stdout and stderr."""
-    warm = Warm() if sys.platform == "linux" and not os.environ.get("LENSBENCH_TEST_COLD") else None
 
     def call(*args: str | Path, cwd: Path | None = None, timeout: float = 300, env: dict[str, str] | None = None):
         environment = {**os.environ, "HF_HUB_OFFLINE": "1", **(env or {})}
@@ -116,6 +126,4 @@ def cli() -> Iterator[Cli]:
         command = [sys.executable, "-m", "lensbench", *words]
         return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=timeout, env=environment)
 
-    yield call
-    if warm is not None:
-        warm.close()
+    return call

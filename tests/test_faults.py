@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 from small_rows import write_small_data
+from warm import Forked, Warm
 
 ITEMS, QUESTIONS = 24, 24
 ASKED = {"score": 2 * 2 * ITEMS, "answers": 2 * QUESTIONS, "identified": 2 * QUESTIONS}
@@ -30,13 +31,14 @@ PAGE = 4096
 class Drill:
     """The command of every drill; only the run folder differs."""
 
-    def __init__(self, model: Path, data: Path) -> None:
+    def __init__(self, model: Path, data: Path, warm: Warm | None) -> None:
         options: dict[str, Any] = {
             "backbone": model, "data": data, "method": "lens", "languages": "zh", "tasks": "xcopa,xwinograd,multiq",
             "profile": "lm-eval", "batch-size": 8, "device": "cpu",
         }  # fmt: skip
         settings = {"n_probe": "null", "n_parallel": "null", "batch_size": 1, "epochs": 10, "learning_rate": 0.001}
-        self.command = [sys.executable, "-m", "lensbench", "run"]
+        self._warm = warm
+        self.command = ["run"]
         for name, value in options.items():
             self.command += [f"--{name}", str(value)]
         for name, value in settings.items():
@@ -45,11 +47,18 @@ class Drill:
         self.environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
         self.environment.pop("LENSBENCH_DATA", None)
 
-    def start(self, out: Path, *more: str, limit: Callable[[], None] | None = None) -> Start:
-        return Start([*self.command, "--out", str(out), *more], self.environment, out, limit)
+    def start(self, out: Path, *more: str, log: Path | None = None, cold: bool = False, **limits: int) -> Start:
+        """Begin.
 
-    def finish(self, out: Path, *more: str, limit: Callable[[], None] | None = None) -> Start:
-        start = self.start(out, *more, limit=limit)
+        Args:
+            log: Where stderr goes; beside the run folder by default.
+            cold: A process started from nothing; others are forked, and have another seed of string hashes.
+            limits: See `Warm.start`.
+        """
+        return Start([*self.command, "--out", str(out), *more], self.environment, out, log, None if cold else self._warm, limits)
+
+    def finish(self, out: Path, *more: str, cold: bool = False, **limits: int) -> Start:
+        start = self.start(out, *more, cold=cold, **limits)
         start.wait()
         return start
 
@@ -57,18 +66,26 @@ class Drill:
 class Start:
     """One process of a drill."""
 
-    def __init__(self, command: list[str], env: dict[str, str], out: Path, limit: Callable[[], None] | None) -> None:
+    process: subprocess.Popen[bytes] | Forked
+
+    def __init__(
+        self, args: list[str], env: dict[str, str], out: Path, log: Path | None, warm: Warm | None, limits: dict[str, int]
+    ) -> None:
         self.out = out
-        self._log = out.parent / f"{out.name}.{time.monotonic_ns()}.stderr"
+        self._log = log or out.parent / f"{out.name}.{time.monotonic_ns()}.stderr"
 
         def prepare() -> None:
             # A test runner in the background of a script ignores Ctrl-C, and its children would inherit that.
             signal.signal(signal.SIGINT, signal.SIG_DFL)
-            if limit is not None:
-                limit()
+            for name, value in limits.items():
+                resource.setrlimit(getattr(resource, name), (value, value))
 
-        with self._log.open("w") as stderr:
-            self.process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=stderr, preexec_fn=prepare)
+        with self._log.open("w") as stderr, Path(os.devnull).open("w") as nowhere:
+            if warm is not None and warm.can_run(env):
+                self.process = warm.start(args, env, nowhere, stderr, **limits)
+            else:
+                command = [sys.executable, "-m", "lensbench", *args]
+                self.process = subprocess.Popen(command, env=env, stdout=nowhere, stderr=stderr, preexec_fn=prepare)
 
     @property
     def stderr(self) -> str:
@@ -136,16 +153,16 @@ def stamp(path: Path) -> tuple[int, bytes]:
 
 
 @pytest.fixture(scope="module")
-def drill(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Drill:
+def drill(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory, warm: Warm | None) -> Drill:
     data = write_small_data(tmp_path_factory.mktemp("data"), items=ITEMS, questions=QUESTIONS)
-    return Drill(tiny_model_dir, data)
+    return Drill(tiny_model_dir, data, warm)
 
 
 @pytest.fixture(scope="module")
 def left_alone(drill: Drill, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that nothing happened to."""
     out = tmp_path_factory.mktemp("left-alone") / "run"
-    start = drill.finish(out)
+    start = drill.finish(out, cold=True)
     assert start.process.returncode == 0, start.stderr
     outcome(out)
     return out
@@ -281,7 +298,7 @@ def test_disk_full_while_saving_and_while_scoring(drill: Drill, left_alone: Path
         out = disk / "run"
         # Room for the spec, not for the tensors.
         leave_free(disk, pages(left_alone / "run.json") + 8 * PAGE)
-        start = Start([*drill.command, "--out", str(out)], drill.environment, tmp_path / "log-1", None)
+        start = drill.start(out, log=tmp_path / "log-1")
         start.wait()
         assert_said_plainly(start, "the disk is full")
         assert "safetensors" in start.stderr
@@ -293,7 +310,7 @@ def test_disk_full_while_saving_and_while_scoring(drill: Drill, left_alone: Path
         shutil.rmtree(out / "enhancements", ignore_errors=True)
         half = pages(left_alone / "items/score.jsonl") // (2 * PAGE) * PAGE
         leave_free(disk, pages(*enhancement, *early) + half)
-        start = Start([*drill.command, "--out", str(out)], drill.environment, tmp_path / "log-2", None)
+        start = drill.start(out, log=tmp_path / "log-2")
         start.wait()
         assert_said_plainly(start, "the disk is full")
         assert f"{out / 'items/score.jsonl'}" in start.stderr
@@ -302,7 +319,7 @@ def test_disk_full_while_saving_and_while_scoring(drill: Drill, left_alone: Path
         delta = stamp(out / "enhancements/lens/delta.safetensors")
 
         (disk / "ballast").unlink()
-        start = Start([*drill.command, "--out", str(out)], drill.environment, tmp_path / "log-3", None)
+        start = drill.start(out, log=tmp_path / "log-3")
         assert start.wait() == 0, start.stderr
         assert stamp(out / "enhancements/lens/delta.safetensors") == delta
         assert finished_lines(out, "score")[: len(scored)] == scored
@@ -313,7 +330,7 @@ def test_a_limit_on_file_size_while_saving(drill: Drill, left_alone: Path, tmp_p
     """What can be tried without a disk of one's own: no file may grow beyond 40 kB, the tensors are larger."""
     out = tmp_path / "run"
     assert (left_alone / "enhancements/lens/delta.safetensors").stat().st_size > 40_000
-    start = drill.finish(out, limit=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000)))
+    start = drill.finish(out, RLIMIT_FSIZE=40_000)
     assert_said_plainly(start, "could not be written")
     assert "delta.safetensors" in start.stderr
     assert not list((out / "enhancements").rglob("*.safetensors*")), "a half-written file takes up the space that is missing"

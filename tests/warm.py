@@ -14,6 +14,7 @@ import importlib
 import json
 import os
 import random
+import resource
 import runpy
 import select
 import signal
@@ -24,7 +25,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 _LIBRARIES = (
     "torch", "torch._dynamo", "torch.distributed.tensor", "transformers", "transformers.modeling_utils",
@@ -32,10 +33,10 @@ _LIBRARIES = (
     "transformers.models.auto.tokenization_auto", "transformers.models.llama.modeling_llama", "transformers.loss.loss_utils",
     "datasets", "lm_eval.api.task", "lm_eval.api.model", "lm_eval.tasks", "lm_eval.models.utils", "lm_eval.filters", "accelerate",
     "openai", "openai.types.chat", "pandas", "pyarrow.parquet", "scipy.optimize", "sympy", "chardet", "aiohttp", "jinja2",
-    "pydantic", "typer", "rich.console", "safetensors.torch",
+    "pydantic", "safetensors.torch",
 )  # fmt: skip
-_FREE = ("LENSBENCH_", "OPENAI_", "OMP_NUM_THREADS", "PYTEST_")
-"""Beginnings of variables that a forked process can be given: no library reads them while it is imported."""
+_FREE = ("LENSBENCH_", "OPENAI_", "OMP_NUM_THREADS", "PYTHONPATH", "PYTEST_")
+"""Beginnings of variables that a forked process can be given: no library reads them while it is imported, or it is told anew."""
 _REQUEST_BYTES = 1 << 17
 
 
@@ -60,24 +61,35 @@ class Warm:
         changed = {name for name in {*before, *environment} if before.get(name) != environment.get(name)}
         return self._process.poll() is None and all(name.startswith(_FREE) for name in changed)
 
+    def start(
+        self, args: list[str], environment: Mapping[str, str], out: IO[Any], err: IO[Any], cwd: Path | None = None, **limits: int
+    ) -> Forked:
+        """Begin a process.
+
+        Args:
+            limits: Name of a limit of the module `resource` -> its value.
+        """
+        what = {"args": args, "cwd": str(cwd or Path.cwd()), "environment": dict(environment), "limits": limits}
+        request = json.dumps(what).encode()
+        assert len(request) < _REQUEST_BYTES
+        reply, theirs = os.pipe()
+        try:
+            socket.send_fds(self._ours, [request], [out.fileno(), err.fileno(), theirs])
+        finally:
+            os.close(theirs)
+        return Forked(reply)
+
     def run(
         self, args: list[str], cwd: Path | None, environment: Mapping[str, str], timeout: float
     ) -> subprocess.CompletedProcess[str]:
         """As `subprocess.run` with `capture_output` and `text`."""
-        request = json.dumps({"args": args, "cwd": str(cwd or Path.cwd()), "environment": dict(environment)}).encode()
-        assert len(request) < _REQUEST_BYTES
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            reply, theirs = os.pipe()
+            process = self.start(args, environment, out, err, cwd)
             try:
-                socket.send_fds(self._ours, [request], [out.fileno(), err.fileno(), theirs])
-            finally:
-                os.close(theirs)
-            with os.fdopen(reply) as lines:
-                pid = int(lines.readline())
-                if not select.select([lines], [], [], timeout)[0]:
-                    os.kill(pid, signal.SIGKILL)
-                    raise subprocess.TimeoutExpired(args, timeout)
-                code = int(lines.readline())
+                code = process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+                raise
             for stream in (out, err):
                 stream.seek(0)
             # A pipe read as text turns every kind of line end into \n.
@@ -87,6 +99,34 @@ class Warm:
     def close(self) -> None:
         self._ours.close()
         self._process.wait(timeout=30)
+
+
+class Forked:
+    """A process at work, as `subprocess.Popen` shows one."""
+
+    def __init__(self, reply: int) -> None:
+        self._reply = os.fdopen(reply)
+        self._pid = int(self._reply.readline())
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """Its exit code, or the negative number of the signal that ended it; None while it is at work."""
+        if self.returncode is None and select.select([self._reply], [], [], 0)[0]:
+            self.returncode = int(self._reply.readline())
+            self._reply.close()
+        return self.returncode
+
+    def wait(self, timeout: float) -> int:
+        if self.returncode is None:
+            select.select([self._reply], [], [], timeout)
+        code = self.poll()
+        if code is None:
+            raise subprocess.TimeoutExpired("lensbench", timeout)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self._pid, number)
 
 
 def _serve(requests: socket.socket) -> dict[str, Any]:
@@ -127,13 +167,17 @@ def main() -> None:
     gc.freeze()
     asked = _serve(socket.socket(fileno=int(sys.argv[1])))
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    os.environ.clear()
-    os.environ.update(asked["environment"])
-    os.chdir(asked["cwd"])
-    sys.path[0] = asked["cwd"]
     import numpy
     import torch
 
+    environment = asked["environment"]
+    before, after = (e.get("PYTHONPATH", "").split(os.pathsep) for e in (os.environ, environment))
+    sys.path[:] = [asked["cwd"], *filter(None, after), *(place for place in sys.path[1:] if place not in before)]
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(asked["cwd"])
+    for name, value in asked["limits"].items():
+        resource.setrlimit(getattr(resource, name), (value, value))
     numpy.random.seed()
     random.seed(time.time_ns() ^ os.getpid())
     if "OMP_NUM_THREADS" in os.environ:
