@@ -36,7 +36,7 @@ def fitted(smollm: LoadedBackbone, imported: Path) -> tuple[Delta, dict[str, tor
     """LENS on the authors' own samples (some of them, seven languages), and the backbone's tensors from before."""
     before = {name: parameter.detach().clone() for name, parameter in smollm.model.named_parameters()}
     config = LensConfig(
-        start_layer="last:2", learning_rate=2e-4, push_strength=0.5, n_probe=12, n_parallel=8, probe_tokens=32, batch_size=4
+        start_layer="last:2", learning_rate=2e-4, push_strength=0.5, n_probe=8, n_parallel=4, probe_tokens=32, batch_size=2
     )
     codes = ("en", "zh", "ja", "ko", "ar", "bn", "sw")
     data = METHOD.corpora(open_data(str(imported)), codes, config)
@@ -85,7 +85,7 @@ def test_the_push_moves_the_targets(fitted: tuple[Delta, dict[str, torch.Tensor]
 def test_a_run_on_real_rows_resumes_and_lm_eval_reads_it(checkpoint: Checkpoint, imported: Path, tmp_path: Path, cli) -> None:
     command = (
         "run", "--method", "lens", "--backbone", "smollm2-135m", "--languages", "zh", "--data", imported, "--limit", "6",
-        "--tasks", "xcopa,xwinograd,m_mmlu,multiq", "--set", "n_probe=8", "--set", "n_parallel=4",
+        "--tasks", "xcopa,xwinograd,m_mmlu,multiq", "--max-new-tokens", "16", "--set", "n_probe=8", "--set", "n_parallel=4",
         "--set", "epochs=1", "--set", "batch_size=2",
         "--set", "start_layer=last:1", "--out", tmp_path / "run",
     )  # fmt: skip
