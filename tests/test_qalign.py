@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sdrrl_help import Made
 
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.data.importing import import_folder
-from lensbench.data.rows import RowsSpec
-from lensbench.data.sources import Origin, Rows, open_data
+from lensbench.data.sources import open_data
 from lensbench.errors import DataError, UnavailableError, UsageError
-from lensbench.languages import Language
 from lensbench.methods import config_model, load_method
 from lensbench.methods.base import SilentProgress
 from lensbench.methods.qalign import QalignConfig
@@ -22,23 +21,8 @@ from lensbench.methods.qalign.prompts import qalign_layout, translation_request
 from lensbench.methods.sft.encode import IGNORED, encode
 
 
-class Made:
-    """Bactrian-X rows given by language."""
-
-    def __init__(self, **tables: list[tuple[str, str]]) -> None:
-        self.tables = tables
-
-    def describe(self) -> str:
-        return "made rows"
-
-    def has(self, spec: RowsSpec, language: Language, split: str) -> bool:
-        return language.code in self.tables
-
-    def load(self, spec: RowsSpec, language: Language, split: str, revision: str | None = None) -> Rows:
-        if language.code not in self.tables:
-            raise UnavailableError("made rows lack them")
-        rows = [{"id": i, "instruction": text, "input": "", "output": ""} for i, text in self.tables[language.code]]
-        return Rows(rows, Origin("local", "made", None, "0", len(rows), None))
+def made(**tables: list[tuple[str, str]]) -> Made:
+    return Made({code: dict(rows) for code, rows in tables.items()})
 
 
 def questions(code: str, n: int) -> list[tuple[str, str]]:
@@ -52,7 +36,7 @@ def pairs(source: Made, *targets: str, **changes: object) -> QalignCorpora:
 
 def test_pairs_are_split_evenly_and_go_into_english() -> None:
     assert shares(800, 6) == [134, 134, 133, 133, 133, 133] and shares(800, 1) == [800]
-    source = Made(en=questions("en", 50), zh=questions("zh", 50)[::-1], sw=questions("sw", 50))
+    source = made(en=questions("en", 50), zh=questions("zh", 50)[::-1], sw=questions("sw", 50))
     data = pairs(source, "zh", "sw", n_pairs=25)
     assert {pool: c["chosen"] for pool, c in data.counts.items()} == {"bactrian_x/zh": 13, "bactrian_x/sw": 12}
     for example in data.examples:
@@ -65,15 +49,15 @@ def test_pairs_are_split_evenly_and_go_into_english() -> None:
 
 def test_equal_pairs_are_dropped_and_counted() -> None:
     zh = [("alpaca-0", "en question 0"), ("alpaca-1", " en question 1 "), *questions("zh", 8)[2:], ("dolly-1", "独自")]
-    data = pairs(Made(en=questions("en", 9), zh=zh), "zh", n_pairs=None)
+    data = pairs(made(en=questions("en", 9), zh=zh), "zh", n_pairs=None)
     assert data.counts["bactrian_x/zh"] == {"pairs": 8, "equal": 2, "chosen": 6}
     with pytest.raises(DataError, match=r"7 pairs of questions in Chinese and English .* made has 6: 8 ids .* 2 of them"):
-        pairs(Made(en=questions("en", 9), zh=zh), "zh", n_pairs=7)
+        pairs(made(en=questions("en", 9), zh=zh), "zh", n_pairs=7)
 
 
 def test_a_language_without_parallel_rows_is_named(real_data: Path, tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match=r"parallel texts are needed in Swahili \('sw'\)"):
-        pairs(Made(en=questions("en", 9), zh=questions("zh", 9)), "zh", "sw", n_pairs=8)
+        pairs(made(en=questions("en", 9), zh=questions("zh", 9)), "zh", "sw", n_pairs=8)
     for name in ("alpaca_demo", "lens"):
         shutil.copytree(real_data / name, tmp_path / "originals" / name)
     import_folder(tmp_path / "originals", tmp_path / "data")
@@ -86,7 +70,7 @@ def test_a_language_without_parallel_rows_is_named(real_data: Path, tmp_path: Pa
 
 
 def test_what_can_be_checked_is_checked_first() -> None:
-    source = Made(en=questions("en", 9), zh=questions("zh", 9))
+    source = made(en=questions("en", 9), zh=questions("zh", 9))
     with pytest.raises(UsageError, match="nothing would be trained"):
         pairs(source, "zh", n_pairs=2, epochs=1)
     with pytest.raises(UsageError, match="less than one pair"):
