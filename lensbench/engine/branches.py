@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+import functools
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+from lensbench.backbones.exchange import exchanged
 from lensbench.backbones.load import LoadedBackbone
 
 __all__ = ["BASE_BRANCH", "Branch", "branch_of", "held_on_device", "trunk_length"]
@@ -63,19 +65,7 @@ def held_on_device(loaded: LoadedBackbone, branch: Branch) -> Branch:
     with branch.applied():
         held = {name: p.data for name, p in loaded.model.named_parameters() if p.data_ptr() != before[name].data_ptr()}
 
-    @contextmanager
-    def applied() -> Iterator[None]:
-        parameters = dict(loaded.model.named_parameters())
-        originals = {name: parameters[name].data for name in held}
-        try:
-            for name, tensor in held.items():
-                parameters[name].data = tensor
-            yield
-        finally:
-            for name, tensor in originals.items():
-                parameters[name].data = tensor
-
-    return Branch(applied, branch.start)
+    return Branch(functools.partial(exchanged, loaded, held.items()), branch.start)
 
 
 def trunk_length(branches: list[Branch], count: int) -> int:

@@ -13,8 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lensbench.backbones.exchange import exchanged
 from lensbench.backbones.load import LoadedBackbone
-from lensbench.methods.delta import OWN, Delta, exchanged
+from lensbench.methods.delta import OWN, Delta
 from lensbench.methods.saved import load_saved, model_card, save_card, save_tensors, update_digest
 from lensbench.store import write_atomically
 

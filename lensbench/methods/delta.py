@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from lensbench.backbones.exchange import exchanged
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.methods.saved import load_saved, model_card, read_saved, save_card, save_tensors, update_digest
 
-__all__ = ["OWN", "Delta", "exchanged"]
+__all__ = ["OWN", "Delta"]
 
 OWN = ("method", "backbone", "backbone_digest", "first_changed_layer")
 """Keys of the card that hold the values of an enhancement of weights."""
@@ -79,23 +79,3 @@ class Delta:
             folder, _TENSORS, OWN, backbone_digest,
             lambda own, card, tensors: cls(**own, tensors=tensors, card=card, extras=extras),
         )  # fmt: skip
-
-
-@contextmanager
-def exchanged(loaded: LoadedBackbone, tensors: Iterable[tuple[str, torch.Tensor]]) -> Iterator[None]:
-    """The backbone with other values of some parameters; the originals come back afterwards, whatever happened.
-
-    Args:
-        tensors: By parameter name, taken one after the other and brought to the device and dtype of the original.
-    """
-    parameters = dict(loaded.model.named_parameters())
-    originals: dict[str, torch.Tensor] = {}
-    try:
-        with torch.no_grad():
-            for name, tensor in tensors:
-                originals[name] = parameters[name].data
-                parameters[name].data = tensor.to(device=originals[name].device, dtype=originals[name].dtype)
-        yield
-    finally:
-        for name, tensor in originals.items():
-            parameters[name].data = tensor
