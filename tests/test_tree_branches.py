@@ -17,7 +17,6 @@ from lensbench.engine.branches import BASE_BRANCH, Branch, branch_of
 from lensbench.engine.lm import LensLM, TokenRequest
 from lensbench.engine.tree import TreeEngine
 from lensbench.methods.delta import Delta
-from lensbench.methods.incline import Alignment, Intervention
 
 
 def delta(loaded: LoadedBackbone, start: int, names: str = "layers.{}.", seed: int = 0, declared: int | None = None) -> Delta:
@@ -99,17 +98,6 @@ def test_head_norm_and_embeddings_count_as_what_they_change(tiny: LoadedBackbone
 def test_what_an_enhancement_says_is_checked(tiny: LoadedBackbone) -> None:
     assert branch(tiny, delta(tiny, 1, declared=3)).start == 1
     assert branch(tiny, delta(tiny, 3, declared=1)).start == 1
-
-
-def test_an_intervention_is_not_shared(tiny: LoadedBackbone) -> None:
-    maps = {"zh": {2: Alignment(torch.eye(32), torch.eye(32))}}
-    made = Intervention("tiny", "", "en", "hidden", "running", {"zh": 0.5}, maps)
-    assert branch_of(tiny, lambda: made.applied(tiny, "zh"), 2) is None
-    central = branch_of(tiny, lambda: made.applied(tiny, "en"), 2)
-    assert central is not None
-    # Not "about": a language that a method leaves alone must not look changed.
-    (base, same), _ = together(tiny, [BASE_BRANCH, central], ASKED)
-    assert base == same
 
 
 def test_blocks_are_computed_as_often_as_they_differ(tiny: LoadedBackbone) -> None:

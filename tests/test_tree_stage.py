@@ -73,10 +73,7 @@ def test_both_engines_give_the_same_records(tiny: LoadedBackbone, data: Path, tm
         assert record["tied"] or record["metrics"] == expected["metrics"]
         same = set(expected) - {"loglikelihoods", "tied", "metrics"}
         assert {name: record[name] for name in same} == {name: expected[name] for name in same}
-    # Only where it acts; in English it leaves the backbone alone and goes with the others.
-    assert [note for note in notes if "incline" in note] == [
-        "the reference engine scores incline: it does more than exchange parameters"
-    ]
+    assert not [note for note in notes if "reference engine" in note]
 
 
 def test_english_is_bit_for_bit_what_an_idle_intervention_scores(tiny: LoadedBackbone, data: Path, tmp_path: Path) -> None:

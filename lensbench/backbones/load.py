@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from safetensors import SafetensorError
@@ -21,7 +21,29 @@ from lensbench.memory import resident_bytes
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["LoadedBackbone", "load_backbone", "pick_device", "pick_dtype"]
+__all__ = ["LoadedBackbone", "PromptEditor", "load_backbone", "pick_device", "pick_dtype"]
+
+
+class PromptEditor(Protocol):
+    """What is applied to a backbone, if it changes nothing but states at the last token of a prompt and can do so block by block.
+
+    An engine that calls blocks one by one, on tokens of its own choice, tells it where prompts end among them. Whoever puts an
+    editor in place answers for every hook that it brought along.
+    """
+
+    @property
+    def untouched(self) -> Mapping[int, torch.nn.Module]:
+        """Modules, by block, whose outputs at the ends of prompts it needs as the backbone itself computes them."""
+        ...
+
+    def editing(self, ends: torch.Tensor, untouched: Mapping[int, torch.Tensor]) -> AbstractContextManager[None]:
+        """Modules are called on one row of tokens, whatever surrounds them, while the context lasts.
+
+        Args:
+            ends: `[ends]`, where prompts end among the tokens.
+            untouched: `[ends, hidden]` by block, for those of the modules above that will be called.
+        """
+        ...
 
 
 @dataclass
@@ -39,6 +61,8 @@ class LoadedBackbone:
     prompt_ends: torch.Tensor | None = None
     """`[rows]`, of the forward pass under way: index of the last prompt token, -1 for a row without a prompt. None: the rows end
     with their prompts."""
+    prompt_editor: PromptEditor | None = None
+    """What is applied at the moment, if it works on the last token of a prompt and can do so block by block."""
 
     @contextmanager
     def prompts_ending_at(self, ends: Sequence[int]) -> Iterator[None]:

@@ -157,12 +157,14 @@ class AttentionStep:
         rows: None stops the block as soon as its keys and values are known.
         before: Keys and values of the kept tokens in front.
         whole: Keys and values that are complete already; the block's own are of wanted queries only and are not used.
+        among: Keys and values of kept tokens and pass, and the places in them that the block's own take.
         known: Set by the block: keys and values of kept tokens and pass together.
     """
 
     rows: RowTensors | None
     before: KeysValues | None = None
     whole: KeysValues | None = None
+    among: tuple[KeysValues, Int[Tensor, " own"]] | None = None
     known: KeysValues | None = None
 
 
@@ -182,6 +184,9 @@ def _tree_attention(
     step = lensbench_step
     if step.whole is not None:
         step.known = step.whole
+    elif step.among is not None:
+        (keys, values), places = step.among
+        step.known = (keys.index_copy(2, places, key), values.index_copy(2, places, value))
     elif step.before is not None:
         step.known = (torch.cat([step.before[0], key], 2), torch.cat([step.before[1], value], 2))
     else:

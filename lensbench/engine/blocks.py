@@ -7,8 +7,8 @@ the model's own forward runs over a decoder that returns them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from jaxtyping import Float, Int
@@ -143,6 +143,12 @@ class Blocks:
             self.block(index, states, calls, step)
         except KeysOnly:
             return
+
+    def editing(self, ends: Int[Tensor, " ends"], untouched: Mapping[int, Tensor]) -> AbstractContextManager[None]:
+        """Blocks are called with what is applied at the ends of prompts (`PromptEditor.editing`)."""
+        editor = self._loaded.prompt_editor
+        assert editor is not None, "an intervention is gone that was there when its branch was made"
+        return editor.editing(ends, untouched)
 
     def logits(self, states: Float[Tensor, "1 tokens hidden"]) -> Float[Tensor, "tokens vocabulary"]:
         """What the last block's outputs say of the next token, as the model itself would."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
+
+from torch import nn
 
 from lensbench.backbones.exchange import exchanged
 from lensbench.backbones.load import LoadedBackbone
@@ -23,28 +25,45 @@ class Branch:
     Attributes:
         start: First block that may give another output than the backbone's. None is the backbone itself: it follows the others
             as far as they share blocks, and costs them nothing.
+        untouched: Of an intervention at the ends of prompts: modules, by block, whose outputs there it takes from the backbone.
+            None is any other variant.
     """
 
     applied: Applied
     start: int | None
+    untouched: Mapping[int, nn.Module] | None = None
+
+    @property
+    def edits(self) -> bool:
+        """Whether it changes nothing but states at the ends of prompts."""
+        return self.untouched is not None
 
 
 BASE_BRANCH = Branch(nullcontext, None)
 
 
 def branch_of(loaded: LoadedBackbone, applied: Applied, declared: int) -> Branch | None:
-    """The branch of an enhancement; None where it does more than exchange parameters, so that it must be scored by itself.
+    """The branch of an enhancement; None where what it does is not known to be shared, so that it must be scored by itself.
 
-    What the enhancement says of its first changed layer is checked against the parameters it exchanges; the lower one counts.
+    Known are an exchange of parameters, and a change of states at the ends of prompts (`LoadedBackbone.prompt_editor`). What the
+    enhancement says of its first changed layer is checked against the parameters it exchanges or the modules it hooks into; the
+    lower one counts. An enhancement that leaves the backbone alone, as some do in some languages, is the backbone.
 
     Args:
         applied: Makes the context in which the backbone is the variant.
         declared: The enhancement's `first_changed_layer`.
     """
     before = _state(loaded)
-    with applied():
+    context = applied()
+    if type(context) is nullcontext:
+        return BASE_BRANCH
+    with context:
         after = _state(loaded)
-        asks = loaded.wants_prompt_ends
+        asks, editor = loaded.wants_prompt_ends, loaded.prompt_editor
+        untouched = None if editor is None else editor.untouched
+    if untouched is not None:
+        start = _first_hook(loaded, before, after)
+        return None if start is None else Branch(applied, min(declared, start), untouched)
     if asks or before.modules != after.modules or before.tensors.keys() != after.tensors.keys():
         return None
     blocks, behind = loaded.blocks_prefix + ".", _behind(loaded)
@@ -69,7 +88,12 @@ def held_on_device(loaded: LoadedBackbone, branch: Branch) -> Branch:
 
 
 def trunk_length(branches: list[Branch], count: int) -> int:
-    """Blocks that are computed on the backbone for branches to leave from; at least the last one is each branch's own."""
+    """Blocks that are computed on the backbone for branches to leave from; at least the last one is each branch's own.
+
+    An intervention at the ends of prompts reads the backbone's keys and values all the way.
+    """
+    if any(branch.edits for branch in branches):
+        return count - 1
     starts = [min(branch.start, count - 1) for branch in branches if branch.start is not None]
     return max(starts, default=0)
 
@@ -77,6 +101,7 @@ def trunk_length(branches: list[Branch], count: int) -> int:
 @dataclass(frozen=True)
 class _State:
     modules: list[tuple[int, int, int, bool]]
+    """Each module, its hooks behind and in front of it, and whether its own function was replaced."""
     tensors: dict[str, tuple[int, int]]
 
 
@@ -87,6 +112,28 @@ def _state(loaded: LoadedBackbone) -> _State:
         [(id(m), len(m._forward_hooks), len(m._forward_pre_hooks), "forward" in vars(m)) for m in model.modules()],
         {name: (t.data_ptr(), id(t.dtype)) for name, t in (*model.named_parameters(), *model.named_buffers())},
     )
+
+
+def _first_hook(loaded: LoadedBackbone, before: _State, after: _State) -> int | None:
+    """First block with a hook that was not there before, 0 for one at the embeddings; None where more than hooks was changed.
+
+    Hooks at the decoder as a whole do not count: block by block, it is not called.
+    """
+    model: Any = loaded.model
+    if before.tensors != after.tensors or [(m[0], m[3]) for m in before.modules] != [(m[0], m[3]) for m in after.modules]:
+        return None
+    prefix = loaded.blocks_prefix + "."
+    first = len(loaded.blocks)
+    for (name, module), one, other in zip(model.named_modules(), before.modules, after.modules, strict=True):
+        if one == other or module is loaded.decoder:
+            continue
+        if name.startswith(prefix):
+            first = min(first, int(name.removeprefix(prefix).split(".")[0]))
+        elif module is model.get_input_embeddings():
+            first = 0
+        else:
+            return None
+    return first
 
 
 def _behind(loaded: LoadedBackbone) -> set[str]:

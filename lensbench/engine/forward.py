@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +12,8 @@ from torch import Tensor
 
 from lensbench.engine.attention import AttentionStep, KeysValues, RowTensors
 from lensbench.engine.blocks import BlockCalls, Blocks
-from lensbench.engine.branches import Branch, trunk_length
+from lensbench.engine.branches import BASE_BRANCH, Branch, trunk_length
+from lensbench.engine.edited import Heard, PromptEnds, find_prompt_ends, listening
 from lensbench.engine.pack import Pass
 from lensbench.engine.rows import cut_rows, lay_out, only_queries
 
@@ -23,6 +25,11 @@ _SLICE = 2**20
 """Logits that are normalised at a time: few enough to stay in a processor's cache."""
 _NARROW = 2 / 3
 """The last block is computed for scored tokens only, where they are at most this part of a pass."""
+_TRUNK = -1
+"""The backbone's own lane."""
+
+_Found = tuple[Float[Tensor, " targets"], Bool[Tensor, " targets"]]
+"""Log-probability of each target, and whether it is the likeliest token."""
 
 
 @dataclass
@@ -55,7 +62,7 @@ class ScoredTargets:
 
 @dataclass
 class _Kept:
-    """Keys and values of a kept pass and all above it: by lane (-1 is the trunk) and block."""
+    """Keys and values of a kept pass and all above it: by lane and block."""
 
     lanes: dict[int, dict[int, KeysValues]] = field(default_factory=dict)
 
@@ -72,6 +79,12 @@ class _Read:
     narrow: RowTensors | None
     """Rows with scored tokens as the only queries; None where the last block is computed for all tokens."""
     keep: bool
+    prompts: PromptEnds | None
+    """None also where no branch asks for them."""
+    before: _Kept
+    kept: _Kept = field(default_factory=_Kept)
+    """Filled while the pass runs, if `keep`."""
+    heard: Heard = field(default_factory=Heard)
 
 
 class PassRunner:
@@ -80,6 +93,10 @@ class PassRunner:
     def __init__(self, blocks: Blocks, branches: list[Branch], device: torch.device, counts: Counts) -> None:
         self._blocks, self._branches, self._device, self.counts = blocks, branches, device, counts
         self._trunk = trunk_length(branches, blocks.count)
+        self._edits = any(branch.edits for branch in branches)
+        self._with_base = self._edits or any(branch.start is None for branch in branches)
+        self._first_edit = min((self._start(branch) for branch in branches if branch.edits), default=blocks.count)
+        self._untouched = {i: {b.untouched[i] for b in branches if b.untouched and i in b.untouched} for i in range(blocks.count)}
         self._kept: dict[Pass, _Kept] = {}
 
     def run(self, step: Pass) -> ScoredTargets:
@@ -102,22 +119,26 @@ class PassRunner:
             at=self._tensor(at),
             narrow=RowTensors(only_queries(rows, at), layout, cached, self._device, at) if few and len(at) else None,
             keep=step.kept,
+            prompts=find_prompt_ends(step, layout, rows, at, cached, self._device) if self._edits else None,
+            before=self._kept[step.above] if step.above is not None else _Kept(),
         )
         self.counts.passes += 1
         self.counts.forwarded_tokens += len(layout.ids)
-        kept = _Kept()
-        before = self._kept[step.above] if step.above is not None else _Kept()
-        leaving = self._run_trunk(read, before, kept)
         place, wanted = self._tensor(np.searchsorted(at, flat)), self._tensor(tokens)
+        self._run_trunk(read)
+        as_base = self._run_base(read, place, wanted)
         logprobs, greedy = [], []
         for lane, branch in enumerate(self._branches):
-            with branch.applied():
-                states = self._run_branch(lane, branch, read, leaving, before, kept)
-                found = self._score(states, place, wanted)
+            found = as_base
+            if branch.start is not None and not (branch.edits and read.prompts is None):
+                with branch.applied():
+                    run = self._run_edited if branch.edits else self._run_branch
+                    found = self._score(run(lane, branch, read), place, wanted)
+            assert found is not None
             logprobs.append(found[0].double().cpu().numpy())
             greedy.append(found[1].cpu().numpy())
         if step.kept:
-            self._kept[step] = kept
+            self._kept[step] = read.kept
         return ScoredTargets(requests, np.stack(logprobs), np.stack(greedy))
 
     def _tensor(self, numbers: np.ndarray) -> Tensor:
@@ -126,29 +147,31 @@ class PassRunner:
     def _start(self, branch: Branch) -> int:
         return self._trunk if branch.start is None else min(branch.start, self._blocks.count - 1)
 
-    def _run_trunk(self, read: _Read, before: _Kept, kept: _Kept) -> dict[int, tuple[Tensor, BlockCalls]]:
+    def _run_trunk(self, read: _Read) -> None:
         """States in front of every block at which a branch leaves."""
-        starts = {self._start(branch) for branch in self._branches if branch.start is None or branch.start > 0}
+        starts = {self._start(branch) for branch in self._branches if branch.start != 0}
+        starts |= {self._trunk} if self._with_base else set()
         if not starts:
-            return {}
+            return
         calls = self._blocks.enter(read.ids, read.depths)
-        states, leaving = calls.states, {}
+        states = calls.states
         for index in range(self._trunk + 1):
             if index in starts:
-                leaving[index] = (states, calls)
+                read.heard.leaving[index] = (states, calls)
             if index < self._trunk:
-                states = self._block(-1, index, states, calls, read, before, kept)
-        return leaving
+                with self._listening(index, read):
+                    states = self._block(_TRUNK, index, states, calls, read)
 
-    def _run_branch(
-        self,
-        lane: int,
-        branch: Branch,
-        read: _Read,
-        leaving: dict[int, tuple[Tensor, BlockCalls]],
-        before: _Kept,
-        kept: _Kept,
-    ) -> Float[Tensor, "1 scored hidden"]:
+    def _run_base(self, read: _Read, place: Int[Tensor, " targets"], wanted: Int[Tensor, " targets"]) -> _Found | None:
+        """The backbone itself, if anything rests on it; scored, if that is asked for."""
+        if not self._with_base:
+            return None
+        read.heard.last = self._run_branch(_TRUNK, BASE_BRANCH, read)
+        if read.prompts is not None and all(branch.edits for branch in self._branches):
+            return None
+        return self._score(read.heard.last, place, wanted)
+
+    def _run_branch(self, lane: int, branch: Branch, read: _Read) -> Float[Tensor, "1 scored hidden"]:
         """Outputs of the last block at the scored tokens."""
         start = self._start(branch)
         if branch.start == 0:
@@ -156,36 +179,84 @@ class PassRunner:
             calls = self._blocks.enter(read.ids, read.depths)
             states = calls.states
         else:
-            states, calls = leaving[start]
+            states, calls = read.heard.leaving[start]
         last = self._blocks.count - 1
         for index in range(start, last):
-            states = self._block(lane, index, states, calls, read, before, kept)
-        if len(read.at) and read.narrow is None:
-            return self._block(lane, last, states, calls, read, before, kept)[:, read.at]
-        step = AttentionStep(None, before.lanes.get(lane, {}).get(last))
-        if read.keep or len(read.at):
-            self._blocks.keys_values(last, states, calls, step)
-        if read.keep and step.known is not None:
-            kept.lanes.setdefault(lane, {})[last] = step.known
-        if not len(read.at):
-            return states[:, :0]
-        self.counts.block_tokens += len(read.at)
-        inner = self._blocks.enter(read.ids[read.at], read.depths[read.at])
-        return self._blocks.block(last, states[:, read.at], inner, AttentionStep(read.narrow, whole=step.known))
+            states = self._block(lane, index, states, calls, read)
+        with self._listening(last, read) if lane == _TRUNK else nullcontext():
+            if len(read.at) and read.narrow is None:
+                return self._block(lane, last, states, calls, read)[:, read.at]
+            step = AttentionStep(None, read.before.lanes.get(lane, {}).get(last))
+            if read.keep or len(read.at):
+                self._blocks.keys_values(last, states, calls, step)
+            self._note(lane, last, step, read)
+            if not len(read.at):
+                return states[:, :0]
+            self.counts.block_tokens += len(read.at)
+            inner = self._blocks.enter(read.ids[read.at], read.depths[read.at])
+            return self._blocks.block(last, states[:, read.at], inner, AttentionStep(read.narrow, whole=step.known))
 
-    def _block(
-        self, lane: int, index: int, states: Tensor, calls: BlockCalls, read: _Read, before: _Kept, kept: _Kept
-    ) -> Float[Tensor, "1 tokens hidden"]:
-        step = AttentionStep(read.rows, before.lanes.get(lane, {}).get(index))
+    def _run_edited(self, lane: int, branch: Branch, read: _Read) -> Float[Tensor, "1 scored hidden"]:
+        """Outputs of the last block at the scored tokens: the backbone's, except behind the ends of prompts."""
+        prompts, heard, start, last = read.prompts, read.heard, self._start(branch), self._blocks.count - 1
+        assert prompts is not None and heard.last is not None and branch.untouched is not None
+        if not (read.keep or len(prompts.scored)):
+            return heard.last
+        untouched = heard.of(branch.untouched)
+        ids, depths = read.ids[prompts.own], read.depths[prompts.own]
+        with self._blocks.editing(prompts.ends_own, untouched):
+            calls = self._blocks.enter(ids, depths)
+            states = calls.states if branch.start == 0 else heard.leaving[start][0][:, prompts.own]
+            for index in range(start, last + 1):
+                if prompts.above:
+                    step = AttentionStep(prompts.rows, read.before.lanes[lane][index])
+                else:
+                    step = AttentionStep(prompts.rows, among=(heard.known[index], prompts.places))
+                whole = index < last or len(prompts.scored) == len(prompts.own)
+                if whole:
+                    states = self._blocks.block(index, states, calls, step)
+                    self.counts.block_tokens += states.shape[1]
+                else:
+                    self._blocks.keys_values(index, states, calls, step)
+                self._note(lane, index, step, read)
+        if not len(prompts.scored):
+            return heard.last
+        if not whole:
+            with self._blocks.editing(prompts.last_scored, untouched):
+                inner = self._blocks.enter(ids[prompts.scored], depths[prompts.scored])
+                states = states[:, prompts.scored]
+                states = self._blocks.block(last, states, inner, AttentionStep(prompts.scored_rows, whole=step.known))
+            self.counts.block_tokens += states.shape[1]
+        return heard.last.index_copy(1, prompts.scored_at, states)
+
+    def _listening(self, index: int, read: _Read) -> AbstractContextManager[None]:
+        """Hear what interventions take from a block of the backbone."""
+        if read.prompts is None or not self._untouched[index]:
+            return nullcontext()
+        at = read.prompts.ends
+        if index == self._blocks.count - 1:
+            at = read.prompts.last if read.narrow is None else read.prompts.last_at
+        return listening(list(self._untouched[index]), at, read.heard)
+
+    def _block(self, lane: int, index: int, states: Tensor, calls: BlockCalls, read: _Read) -> Float[Tensor, "1 tokens hidden"]:
+        step = AttentionStep(read.rows, read.before.lanes.get(lane, {}).get(index))
         states = self._blocks.block(index, states, calls, step)
-        if read.keep and step.known is not None:
-            kept.lanes.setdefault(lane, {})[index] = step.known
+        self._note(lane, index, step, read)
         self.counts.block_tokens += states.shape[1]
         return states
 
+    def _note(self, lane: int, index: int, step: AttentionStep, read: _Read) -> None:
+        """Hold on to keys and values that passes below, or interventions, will read."""
+        if step.known is None:
+            return
+        if read.keep:
+            read.kept.lanes.setdefault(lane, {})[index] = step.known
+        if lane == _TRUNK and read.prompts is not None and index >= self._first_edit:
+            read.heard.known[index] = step.known
+
     def _score(
         self, states: Float[Tensor, "1 scored hidden"], place: Int[Tensor, " targets"], wanted: Int[Tensor, " targets"]
-    ) -> tuple[Float[Tensor, " targets"], Bool[Tensor, " targets"]]:
+    ) -> _Found:
         """Log-probability of each target behind the scored token at its place, and whether it is the most likely one."""
         logprobs = torch.zeros(len(place), dtype=torch.float32, device=self._device)
         greedy = torch.zeros(len(place), dtype=torch.bool, device=self._device)

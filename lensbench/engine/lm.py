@@ -19,10 +19,16 @@ from lensbench.backbones.load import LoadedBackbone
 from lensbench.engine.chat import render_chat
 from lensbench.engine.decode import AnswerRequest, generate_answers
 
-__all__ = ["LensLM", "TokenRequest"]
+__all__ = ["LensLM", "TokenRequest", "has_prompt"]
 
 TokenRequest = tuple[tuple[str, str], list[int], list[int]]
 """(context and continuation as text, context ids, continuation ids), as lm-eval passes them."""
+
+
+def has_prompt(request: TokenRequest) -> bool:
+    """Whether a continuation is scored behind a prompt; behind an empty context, only a BOS stands in front."""
+    (context, _), _, target = request
+    return bool(context and target)
 
 
 class LensLM(TemplateLM):
@@ -141,9 +147,8 @@ class LensLM(TemplateLM):
         return answers
 
     def _prompt_end(self, request: TokenRequest, length: int) -> int:
-        """Index of the context's last token in a row of so many tokens; -1 where the context is empty, or where nobody asks."""
-        (context, _), _, target = request
-        return length - len(target) if self.loaded.wants_prompt_ends and context else -1
+        """Index of the context's last token in a row of so many tokens; -1 where there is no prompt, or where nobody asks."""
+        return length - len(request[2]) if self.loaded.wants_prompt_ends and has_prompt(request) else -1
 
     def _loglikelihood_tokens(self, requests: list[TokenRequest], **kwargs: Any) -> list[tuple[float, bool]]:
         return self.score_tokens(requests)

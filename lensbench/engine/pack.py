@@ -30,6 +30,8 @@ class Segment:
     """Index of the segment before it in the pass; -1 where it hangs on what was kept, or begins the input."""
     scored: tuple[ScoredToken, ...]
     """Offsets are in the segment."""
+    ends: tuple[int, ...] = ()
+    """Offsets of tokens that are the last of a prompt; unlike `scored`, also where the segment is read again."""
 
 
 @dataclass(eq=False)
@@ -151,4 +153,5 @@ def _segment(piece: _Piece, parent: int, counted: set[tuple[int, int]]) -> Segme
     if (id(run), start) not in counted:
         counted.add((id(run), start))
         scored = tuple((offset - start, request, token) for offset, request, token in run.scored if start <= offset < stop)
-    return Segment(run.tokens[start:stop], run.depth + start, parent, scored)
+    ends = tuple(sorted(offset - start for offset in run.ends if start <= offset < stop))
+    return Segment(run.tokens[start:stop], run.depth + start, parent, scored, ends)

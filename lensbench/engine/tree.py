@@ -11,10 +11,10 @@ import torch
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.engine.blocks import Blocks, CannotPack
 from lensbench.engine.branches import BASE_BRANCH, Branch
-from lensbench.engine.forward import Counts, PassRunner
-from lensbench.engine.lm import LensLM, TokenRequest
+from lensbench.engine.forward import Counts, PassRunner, ScoredTargets
+from lensbench.engine.lm import LensLM, TokenRequest, has_prompt
 from lensbench.engine.pack import Pass, plan_passes
-from lensbench.engine.trie import build_trie
+from lensbench.engine.trie import Run, build_trie, crossed
 from lensbench.errors import RunError
 from lensbench.memory import out_of_memory
 
@@ -38,6 +38,20 @@ class Scored:
 
     requests: list[int]
     answers: list[list[tuple[float, bool]]]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Requests that are scored through one trie.
+
+    Attributes:
+        lanes: Indices of the branches that are scored through it.
+        answers: `[branches, requests]`: which answers are taken from it.
+    """
+
+    root: Run
+    lanes: list[int]
+    answers: np.ndarray
 
 
 class TreeEngine:
@@ -85,43 +99,81 @@ class TreeEngine:
         """
         inputs = [self._read(request) for request in requests]
         targets = [target for _, _, target in requests]
-        missing = np.array([len(target) for target in targets])
         wanted = set(range(len(requests))) if wanted is None else wanted
         nothing = [index for index in sorted(wanted) if not targets[index]]
         if nothing:
             yield Scored(nothing, [[(0.0, True)] * len(nothing) for _ in branches])
-        totals = np.zeros((len(branches), len(requests)))
-        greedy = np.ones((len(branches), len(requests)), dtype=bool)
         open_requests = {index for index in wanted if targets[index]}
-        root = build_trie(inputs, targets)
+        missing = np.array([len(target) if index in open_requests else 0 for index, target in enumerate(targets)], dtype=np.int64)
+        left = np.tile(missing, (len(branches), 1))
+        totals, greedy = np.zeros(left.shape), np.ones(left.shape, dtype=bool)
+        for part in self._parts(requests, inputs, targets, branches):
+            while (pending := part.answers & (left > 0)).any():
+                # Sums that a pass which ran out of memory left unfinished begin anew.
+                left, totals[pending], greedy[pending] = np.where(pending, missing, left), 0.0, True
+                for found in self._run(part, branches, pending):
+                    for lane, mine in enumerate(part.lanes):
+                        counted = pending[mine, found.requests]
+                        mine_only = found.requests[counted]
+                        np.add.at(totals[mine], mine_only, found.logprobs[lane][counted])
+                        np.logical_and.at(greedy[mine], mine_only, found.greedy[lane][counted])
+                        np.subtract.at(left[mine], mine_only, 1)
+                    done = sorted(
+                        request for request in set(found.requests.tolist()) & open_requests if not left[:, request].any()
+                    )
+                    if done:
+                        open_requests -= set(done)
+                        yield Scored(
+                            done, [[(float(t[r]), bool(g[r])) for r in done] for t, g in zip(totals, greedy, strict=True)]
+                        )
+        assert not open_requests, "requests were left out of the plan"
+
+    def _parts(
+        self,
+        requests: Sequence[TokenRequest],
+        inputs: Sequence[Sequence[int]],
+        targets: Sequence[Sequence[int]],
+        branches: Sequence[Branch],
+    ) -> Iterator[_Part]:
+        """One trie for all; behind it, where a prompt ends inside another request, one for interventions and such requests alone.
+
+        No variant's trie depends on the company it is scored in, so neither do its last bits.
+        """
+        edits = np.array([branch.edits for branch in branches])
+        prompted = [has_prompt(request) for request in requests]
+        root = build_trie(inputs, targets, prompted if edits.any() else None)
         self.counts.unique_tokens += root.size
-        while open_requests:
-            runner = PassRunner(self._blocks, list(branches), self._loaded.device, self.counts)
-            # Sums that a pass which ran out of memory left unfinished begin anew.
-            left, totals[:, list(open_requests)], greedy[:, list(open_requests)] = missing.copy(), 0.0, True
-            passes = plan_passes(root, self.budget)
-            needed: set[Pass] = set()
-            for step in passes:
-                if step.requests & open_requests:
-                    needed.update((step, *step.chain()))
-            for step in passes:
-                if step not in needed:
-                    continue
-                try:
-                    with torch.inference_mode(), self._blocks.ready():
-                        found = runner.run(step)
-                except RuntimeError as error:
-                    self._spend_less(error)
-                    break
-                np.add.at(totals.T, found.requests, found.logprobs.T)
-                np.logical_and.at(greedy.T, found.requests, found.greedy.T)
-                np.subtract.at(left, found.requests, 1)
-                done = sorted(request for request in set(found.requests.tolist()) & open_requests if not left[request])
-                if done:
-                    open_requests -= set(done)
-                    yield Scored(done, [[(float(t[r]), bool(g[r])) for r in done] for t, g in zip(totals, greedy, strict=True)])
-            else:
-                assert not open_requests, "requests were left out of the plan"
+        again = np.zeros((len(branches), len(requests)), dtype=bool)
+        astray = crossed(root, inputs, targets, prompted) if edits.any() else set()
+        again[:, sorted(astray)] = edits[:, None]
+        yield _Part(root, list(range(len(branches))), ~again)
+        if astray:
+            inputs, targets = ([ids if index in astray else () for index, ids in enumerate(part)] for part in (inputs, targets))
+            yield _Part(build_trie(inputs, targets, prompted, apart=True), np.flatnonzero(edits).tolist(), again)
+
+    def _run(self, part: _Part, branches: Sequence[Branch], pending: np.ndarray) -> Iterator[ScoredTargets]:
+        """The passes that pending requests need, as far as memory lasts.
+
+        Args:
+            pending: `[branches, requests]`.
+        """
+        runner = PassRunner(self._blocks, [branches[lane] for lane in part.lanes], self._loaded.device, self.counts)
+        asked = set(np.flatnonzero(pending.any(0)).tolist())
+        passes = plan_passes(part.root, self.budget)
+        needed: set[Pass] = set()
+        for step in passes:
+            if step.requests & asked:
+                needed.update((step, *step.chain()))
+        for step in passes:
+            if step not in needed:
+                continue
+            try:
+                with torch.inference_mode(), self._blocks.ready():
+                    found = runner.run(step)
+            except RuntimeError as error:
+                self._spend_less(error)
+                return
+            yield found
 
     def estimate(self, requests: Sequence[TokenRequest]) -> dict[str, int]:
         """Tokens that scoring would read, and scored positions, without running anything."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-__all__ = ["Run", "ScoredToken", "build_trie"]
+__all__ = ["Run", "ScoredToken", "build_trie", "crossed"]
 
 ScoredToken = tuple[int, int, int]
 """(offset in the run, request, token): the request is scored on how likely this token is behind the run's token at the offset."""
@@ -20,6 +20,7 @@ class Run:
     Attributes:
         depth: Position of the first token in its inputs, from 0.
         size: Tokens in the run and everything below it.
+        ends: Offsets of tokens that are the last of some request's prompt.
     """
 
     tokens: np.ndarray
@@ -28,6 +29,7 @@ class Run:
     children: list[Run] = field(default_factory=list)
     scored: list[ScoredToken] = field(default_factory=list)
     size: int = 0
+    ends: set[int] = field(default_factory=set)
 
     def below(self) -> Iterator[Run]:
         """The run and everything below it, parents before children, a subtree at a stretch."""
@@ -38,16 +40,29 @@ class Run:
             waiting += reversed(run.children)
 
 
-def build_trie(inputs: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> Run:
+def build_trie(
+    inputs: Sequence[Sequence[int]],
+    targets: Sequence[Sequence[int]],
+    prompted: Sequence[bool] | None = None,
+    *,
+    apart: bool = False,
+) -> Run:
     """The trie of all inputs; its root is an empty run, and its size is the number of unique tokens.
 
     Args:
         inputs: Token ids that are read, per request: context and continuation without the last token.
         targets: Token ids that are scored, per request: token k of n behind position len(input) - n + k.
+        prompted: Which requests have a prompt; it ends where their first target is scored, and that is marked. None: no marks.
+        apart: A token that ends a prompt is another one than the same token inside a prompt.
     """
+    prompted = [False] * len(inputs) if prompted is None else prompted
     asked: dict[tuple[int, ...], list[int]] = {}
     for request, ids in enumerate(inputs):
-        asked.setdefault(tuple(ids), []).append(request)
+        key = list(ids)
+        if apart:
+            end = len(ids) - len(targets[request]) if prompted[request] and targets[request] else -1
+            key = [2 * token + (place == end) for place, token in enumerate(ids)]
+        asked.setdefault(tuple(key), []).append(request)
     root = Run(np.zeros(0, dtype=np.int64), 0)
     ends: dict[int, list[tuple[int, ...]]] = {}
     path, before = [root], np.zeros(0, dtype=np.int64)
@@ -72,8 +87,29 @@ def build_trie(inputs: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]
     for run in every:
         for ids in ends.get(id(run), []):
             for request in asked[ids]:
-                _mark(run, request, len(ids), targets[request])
+                _mark(run, request, len(ids), targets[request], prompted[request])
+    if apart:
+        for run in every:
+            run.tokens = run.tokens >> 1
     return root
+
+
+def crossed(root: Run, inputs: Sequence[Sequence[int]], targets: Sequence[Sequence[int]], prompted: Sequence[bool]) -> set[int]:
+    """Requests on whose path a prompt ends that is not their own, so that what changes its last token would change them too.
+
+    Args:
+        root: The trie of the other arguments, ends of prompts marked.
+    """
+    found: set[int] = set()
+    above: dict[int, int] = {}
+    for run in root.below():
+        ends = above[id(run)] = len(run.ends) + (above[id(run.parent)] if run.parent is not None else 0)
+        last = run.depth + len(run.tokens) - 1
+        for offset, request, _ in run.scored:
+            # The last target is scored behind the input's last token, where a run ends.
+            if run.depth + offset == last == len(inputs[request]) - 1 and ends != int(prompted[request]):
+                found.add(request)
+    return found
 
 
 def _common_length(one: np.ndarray, other: np.ndarray) -> int:
@@ -91,7 +127,7 @@ def _cut(run: Run, length: int) -> Run:
     return lower
 
 
-def _mark(run: Run, request: int, length: int, target: Sequence[int]) -> None:
+def _mark(run: Run, request: int, length: int, target: Sequence[int], prompted: bool) -> None:
     """Note where a request's tokens are scored, from the run its input ends in up towards the root."""
     here: Run | None = run
     for back, token in enumerate(reversed(target), start=1):
@@ -100,3 +136,5 @@ def _mark(run: Run, request: int, length: int, target: Sequence[int]) -> None:
             here = here.parent
         assert here is not None, "more tokens are scored than are read"
         here.scored.append((position - here.depth, request, int(token)))
+    if prompted and target and here is not None:
+        here.ends.add(length - len(target) - here.depth)

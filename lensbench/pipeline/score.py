@@ -43,7 +43,7 @@ def score_stage(
     counted as tied, and a run folder holds the answers of one engine, which its spec names.
 
     Args:
-        variants: All of one loaded backbone; those that exchange parameters share the blocks below the first one they change.
+        variants: All of one loaded backbone; they share the blocks below the first one they change.
         engine: "tree", or "reference": one variant after the other, one sequence per distinct input.
     """
     work = _Work(lm, log, progress)
@@ -130,7 +130,7 @@ class _Work:
                 applied = functools.partial(variant.applied, self._lm.loaded, asked.planned.task.language.code)
                 branch = branch_of(self._lm.loaded, applied, variant.enhancement.first_changed_layer)
             if branch is None:
-                self._say_once(f"the reference engine scores {variant.name}: it does more than exchange parameters")
+                self._say_once(f"the reference engine scores {variant.name}: it changes the backbone in a way of its own")
             else:
                 found.append((variant, branch))
         return found

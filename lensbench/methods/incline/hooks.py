@@ -1,7 +1,8 @@
 """The hooks that change the state of a prompt's last token, once, while the prompt is read.
 
 A hook on the decoder sees every call of the model before the blocks do. It tells a prompt from a decoding step, finds the last
-prompt token of every row, and with `values: clean` first runs an untouched pass that keeps what the blocks say there.
+prompt token of every row, and with `values: clean` first runs an untouched pass that keeps what the blocks say there. An engine
+that calls the blocks one by one says itself where prompts end, and what the untouched blocks say there (`editing`).
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ class _Call:
     ends: Int[Tensor, " prompts"]
     """Index of the last prompt token in each of `rows`."""
     reading: bool = False
+    told: bool = False
+    """By an engine that calls the blocks itself."""
     clean: dict[int, Float[Tensor, "prompts hidden"]] = field(default_factory=dict)
 
 
@@ -54,24 +57,38 @@ class PromptEndHooks:
         self._call: _Call | None = None
         self._inside = False
 
+    @property
+    def untouched(self) -> Mapping[int, nn.Module]:
+        """As `PromptEditor.untouched`; nothing is changed in front of the first module, so what it says is clean."""
+        return {index: self._modules[index] for index in sorted(self._modules)[1:]} if self._clean else {}
+
+    @contextlib.contextmanager
+    def editing(self, ends: Int[Tensor, " ends"], untouched: Mapping[int, Float[Tensor, "ends hidden"]]) -> Iterator[None]:
+        """As `PromptEditor.editing`."""
+        self._call, self._inside = _Call(torch.zeros_like(ends), ends, told=True, clean=dict(untouched)), True
+        try:
+            yield
+        finally:
+            self._call, self._inside = None, False
+
     @contextlib.contextmanager
     def registered(self) -> Iterator[None]:
         """The hooks in place; they and the request for prompt ends are gone afterwards, whatever happened."""
-        before = self._loaded.wants_prompt_ends
+        before = self._loaded.wants_prompt_ends, self._loaded.prompt_editor
         with contextlib.ExitStack() as stack:
             decoder = self._loaded.decoder
             stack.callback(decoder.register_forward_pre_hook(self._begin, with_kwargs=True).remove)
             stack.callback(decoder.register_forward_hook(self._end, always_call=True).remove)
             for index, module in self._modules.items():
                 stack.callback(module.register_forward_hook(self._changer(index)).remove)
-            self._loaded.wants_prompt_ends = True
+            self._loaded.wants_prompt_ends, self._loaded.prompt_editor = True, self
             try:
                 yield
             finally:
-                self._loaded.wants_prompt_ends = before
+                self._loaded.wants_prompt_ends, self._loaded.prompt_editor = before
 
     def _begin(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if self._call is not None and self._call.reading:
+        if self._call is not None and (self._call.reading or self._call.told):
             return
         self._call, self._inside = None, True
         ids = args[0] if args else kwargs.get("input_ids")
@@ -99,7 +116,7 @@ class PromptEndHooks:
         self._call = call
 
     def _end(self, module: nn.Module, args: Any, output: Any) -> None:
-        if self._call is None or not self._call.reading:
+        if self._call is None or not (self._call.reading or self._call.told):
             self._call, self._inside = None, False
 
     def _prompt_ends(self, rows: int, width: int, mask: Tensor | None) -> Int[Tensor, " rows"]:
@@ -125,7 +142,8 @@ class PromptEndHooks:
             if call.reading:
                 call.clean[index] = states[at]
                 return None
-            own = (call.clean[index] if self._clean else states[at]).float()
+            given = self._clean and not (call.told and index == min(self._modules))
+            own = (call.clean[index] if given else states[at]).float()
             mixed = own + self._alpha * self._alignments[index](own)
             changed = states.clone()
             changed[at] = mixed.to(states.dtype)
