@@ -10,53 +10,13 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tree_help import as_requests, branch, delta, same_as_alone, together
 from tries import Requests, requests
 
 from lensbench.backbones.load import LoadedBackbone
-from lensbench.engine.branches import BASE_BRANCH, Branch, branch_of
+from lensbench.engine.branches import BASE_BRANCH, Branch
 from lensbench.engine.lm import LensLM, TokenRequest
 from lensbench.engine.tree import TreeEngine
-from lensbench.methods.delta import Delta
-
-
-def delta(loaded: LoadedBackbone, start: int, names: str = "layers.{}.", seed: int = 0, declared: int | None = None) -> Delta:
-    """Random changes of every tensor from a block up, or of those whose name holds `names`."""
-    random = torch.Generator().manual_seed(seed)
-    wanted = [names.format(index) for index in range(start, len(loaded.blocks))]
-    tensors = {
-        name: parameter.detach() + 0.3 * torch.randn(parameter.shape, generator=random)
-        for name, parameter in loaded.model.named_parameters()
-        if any(part in name for part in wanted)
-    }
-    assert tensors
-    return Delta("lens", "tiny", "", start if declared is None else declared, tensors)
-
-
-def branch(loaded: LoadedBackbone, made: Delta) -> Branch:
-    found = branch_of(loaded, lambda: made.applied(loaded, "zh"), made.first_changed_layer)
-    assert found is not None
-    return found
-
-
-def together(loaded: LoadedBackbone, branches: list[Branch], asked: list[TokenRequest], budget: int | None = None):
-    engine = TreeEngine(loaded, max_length=1024, budget=budget)
-    answers = [[(float("nan"), False)] * len(asked) for _ in branches]
-    for scored in engine.score(asked, branches):
-        for mine, found in zip(answers, scored.answers, strict=True):
-            for index, answer in zip(scored.requests, found, strict=True):
-                mine[index] = answer
-    return answers, engine.counts
-
-
-def same_as_alone(loaded: LoadedBackbone, branches: list[Branch], asked: list[TokenRequest], budget: int | None = None) -> None:
-    answers, _ = together(loaded, branches, asked, budget)
-    for one, found in zip(branches, answers, strict=True):
-        with one.applied():
-            alone = LensLM(loaded).score_tokens(asked)
-        for (ll, greedy), (expected, expected_greedy) in zip(found, alone, strict=True):
-            assert ll == pytest.approx(expected, abs=2e-5, rel=1e-6)
-            assert greedy == expected_greedy
-
 
 ASKED: list[TokenRequest] = [
     (("", ""), [*range(40), *range(i, i + 12)], [(9 * i + k) % 250 for k in range(n)]) for i in range(9) for n in (1, 5)
@@ -74,13 +34,8 @@ def test_same_as_alone(tiny: LoadedBackbone, starts: tuple[int, ...], with_base:
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(asked=requests(tokens=9), starts=st.lists(st.integers(0, 3), min_size=0, max_size=5), budget=st.sampled_from([1, 30, 999]))
 def test_same_as_alone_on_any_requests(tiny: LoadedBackbone, asked: Requests, starts: list[int], budget: int) -> None:
-    rows = [
-        (("", ""), list(ids[: len(ids) - len(t) + 1]), [*ids[len(ids) - len(t) + 1 :], t[-1]])
-        for ids, t in zip(*asked, strict=True)
-        if t
-    ]
     branches = [branch(tiny, delta(tiny, start, seed=seed)) for seed, start in enumerate(starts)]
-    same_as_alone(tiny, [*branches, BASE_BRANCH], rows, budget)
+    same_as_alone(tiny, [*branches, BASE_BRANCH], as_requests(asked), budget)
 
 
 def test_fifty_variants(tiny: LoadedBackbone) -> None:

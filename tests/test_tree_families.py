@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -10,11 +13,13 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModelForCausalLM
+from tree_help import as_requests, branch, intervention, same_as_alone, same_as_reference
 from tries import Requests, requests
 
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.engine.blocks import CannotPack
-from lensbench.engine.lm import LensLM, TokenRequest
+from lensbench.engine.branches import BASE_BRANCH
+from lensbench.engine.lm import TokenRequest
 from lensbench.engine.tree import TreeLM
 
 VOCABULARY = 40
@@ -68,31 +73,62 @@ def backbone(request: pytest.FixtureRequest, tiny_model_dir: Any) -> LoadedBackb
     return dataclasses.replace(loaded, model=random_model(request.param))
 
 
-def as_requests(asked: Requests) -> list[TokenRequest]:
-    """Contexts and continuations; an input without a token cannot be asked."""
-    found = []
-    for ids, target in zip(*asked, strict=True):
-        if target:
-            whole = [*ids[: len(ids) - len(target) + 1], *target]
-            found.append((("context", "continuation"), whole[: -len(target)], whole[-len(target) :]))
-    return found
+BUDGETS = st.one_of(st.integers(1, 70), st.just(1000))
+
+
+def letters(asked: Requests) -> Requests:
+    """One scored token behind each prompt."""
+    return asked[0], [target[:1] for target in asked[1]]
+
+
+@contextmanager
+def window_of(backbone: LoadedBackbone, tokens: int) -> Iterator[None]:
+    """The longest input that engines read; no model here encodes positions by it."""
+    config = backbone.model.config
+    before, config.max_position_embeddings = config.max_position_embeddings, tokens
+    try:
+        yield
+    finally:
+        config.max_position_embeddings = before
 
 
 def equal(backbone: LoadedBackbone, asked: list[TokenRequest], budget: int | None, tolerance: float = 2e-5) -> None:
-    fast = TreeLM(backbone, budget=budget).score_tokens(asked)
-    slow = LensLM(backbone).score_tokens(asked)
-    for (ll, greedy), (expected, expected_greedy) in zip(fast, slow, strict=True):
-        assert ll == pytest.approx(expected, abs=tolerance, rel=1e-6)
-        assert greedy == expected_greedy
+    same_as_reference(backbone, asked, TreeLM(backbone, budget=budget).score_tokens(asked), tolerance)
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(asked=requests(tokens=VOCABULARY), few=st.booleans(), budget=st.sampled_from([1, 5, 40, 1000]))
-def test_equals_the_reference(backbone: LoadedBackbone, asked: Requests, few: bool, budget: int) -> None:
-    inputs, targets = asked
-    if few:  # as letters are scored: one token behind the prompt
-        targets = [target[:1] for target in targets]
-    equal(backbone, as_requests((inputs, targets)), budget)
+@given(asked=requests(tokens=VOCABULARY), few=st.booleans(), window=st.sampled_from([16, 256]), budget=BUDGETS)
+def test_equals_the_reference(backbone: LoadedBackbone, asked: Requests, few: bool, window: int, budget: int) -> None:
+    with window_of(backbone, window):
+        equal(backbone, as_requests(letters(asked) if few else asked), budget)
+
+
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    asked=requests(tokens=VOCABULARY),
+    few=st.booleans(),
+    unprompted=st.sets(st.integers(0, 14)),
+    layers=st.lists(st.integers(0, 3), min_size=1, max_size=4, unique=True),
+    values=st.sampled_from(["clean", "running"]),
+    window=st.sampled_from([16, 256]),
+    budget=BUDGETS,
+)
+@pytest.mark.parametrize("site", ["hidden", "attn", "mlp", "emb"])
+def test_interventions_equal_the_reference(
+    backbone: LoadedBackbone,
+    site: str,
+    asked: Requests,
+    few: bool,
+    unprompted: set[int],
+    layers: list[int],
+    values: str,
+    window: int,
+    budget: int,
+) -> None:
+    made = intervention(backbone, [0] if site == "emb" else layers, site, values)
+    with window_of(backbone, window):
+        rows = as_requests(letters(asked) if few else asked, unprompted)
+        same_as_alone(backbone, [BASE_BRANCH, branch(backbone, made)], rows, budget, 1e-4)
 
 
 def test_another_architecture_is_refused(tiny: LoadedBackbone) -> None:
@@ -131,3 +167,21 @@ def test_no_score_depends_on_batch_or_order(backbone: LoadedBackbone) -> None:
         again = TreeLM(backbone, budget=budget).score_tokens([asked[i] for i in order])
         for (ll, _), i in zip(again, order, strict=True):
             assert ll == pytest.approx(first[i][0], abs=1e-4)
+
+
+def test_a_template_that_writes_a_bos_gets_no_second_one(tiny: LoadedBackbone) -> None:
+    """As Llama 3 and Gemma do: the template begins with a BOS, and the tokenizer puts one in front of every text."""
+    from tokenizers.processors import TemplateProcessing
+
+    tokenizer = copy.deepcopy(tiny.tokenizer)
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])
+    other = dataclasses.replace(tiny, tokenizer=tokenizer)
+    lm = TreeLM(other)
+    chat = lm.apply_chat_template([{"role": "user", "content": "Why?"}])
+    assert tokenizer.encode(chat)[:2] == [0, 0]
+    asked = [lm.token_request(text, *rest) for text in (chat, "Why?") for rest in (("A",), ("B C",))]
+    asked += [lm.token_request(chat, letter, first_token=True) for letter in "AB"] + [lm.token_request("", "A B")]
+    for _, context, target in asked:
+        assert context[0] == 0 and 0 not in context[1:] + target, "exactly one BOS"
+    equal(other, asked, None)
+    same_as_alone(other, [branch(other, intervention(other, [1, 3]))], asked)

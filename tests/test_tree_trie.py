@@ -9,7 +9,7 @@ from tries import Requests, requests
 
 from lensbench.engine.pack import Pass, plan_passes
 from lensbench.engine.rows import bucket_rows, cut_rows, lay_out, only_queries
-from lensbench.engine.trie import Run, build_trie
+from lensbench.engine.trie import Run, build_trie, crossed
 
 
 def prefixes(inputs: list[tuple[int, ...]]) -> set[tuple[int, ...]]:
@@ -41,6 +41,69 @@ def test_targets_stand_behind_what_they_are_asked_behind(asked: Requests) -> Non
     )
     root = build_trie(inputs, targets)
     assert sorted((r, path(run, offset), token) for run in root.below() for offset, r, token in run.scored) == expected
+
+
+def prompt_ends(inputs: list[tuple[int, ...]], targets: list[list[int]], prompted: list[bool]) -> list[int]:
+    """Index of the last prompt token of each request, -1 without one."""
+    return [
+        len(ids) - len(target) if asks and target else -1 for ids, target, asks in zip(inputs, targets, prompted, strict=True)
+    ]
+
+
+@given(requests(), st.lists(st.booleans(), min_size=15, max_size=15))
+def test_ends_are_marked_and_change_nothing_else(asked: Requests, asks: list[bool]) -> None:
+    inputs, targets = asked
+    prompted = asks[: len(inputs)]
+    ends = prompt_ends(inputs, targets, prompted)
+    root, plain = build_trie(inputs, targets, prompted), build_trie(inputs, targets)
+    found = {path(run, offset) for run in root.below() for offset in run.ends}
+    assert found == {ids[: end + 1] for ids, end in zip(inputs, ends, strict=True) if end >= 0}
+    assert not any(run.ends for run in plain.below())
+    for one, other in zip(root.below(), plain.below(), strict=True):
+        assert one.tokens.tolist() == other.tokens.tolist() and (one.depth, one.scored) == (other.depth, other.scored)
+    alone = {
+        request
+        for request, (ids, end) in enumerate(zip(inputs, ends, strict=True))
+        if targets[request] and {n for n in range(len(ids)) if ids[: n + 1] in found} - {end}
+    }
+    assert crossed(root, inputs, targets, prompted) == alone
+
+
+@given(requests(), st.lists(st.booleans(), min_size=15, max_size=15), st.sampled_from([1, 20, 1000]))
+def test_ends_kept_apart_lie_on_no_other_path(asked: Requests, asks: list[bool], budget: int) -> None:
+    inputs, targets = asked
+    prompted = asks[: len(inputs)]
+    ends = prompt_ends(inputs, targets, prompted)
+    told = [tuple((t, n == end) for n, t in enumerate(ids)) for ids, end in zip(inputs, ends, strict=True)]
+    root = build_trie(inputs, targets, prompted, apart=True)
+
+    def told_path(run: Run, offset: int) -> tuple[tuple[int, bool], ...]:
+        own = tuple((int(run.tokens[n]), n in run.ends) for n in range(offset + 1))
+        return told_path(run.parent, len(run.parent.tokens) - 1) + own if run.parent is not None else own
+
+    found = [told_path(run, offset) for run in root.below() for offset in range(len(run.tokens))]
+    assert len(found) == len(set(found)) == root.size
+    assert set(found) == {ids[:n] for ids in told for n in range(1, len(ids) + 1)}
+    scored = sorted((r, told_path(run, offset), token) for run in root.below() for offset, r, token in run.scored)
+    assert scored == sorted(
+        (request, ids[: len(ids) - len(target) + k + 1], token)
+        for request, (ids, target) in enumerate(zip(told, targets, strict=True))
+        for k, token in enumerate(target)
+    )
+    for step in plan_passes(root, budget):
+        for segment in step.segments:
+            assert all(0 <= offset < len(segment.tokens) for offset in segment.ends)
+    # What is read again is marked each time.
+    marked = {beginning for step in plan_passes(root, budget) for beginning in ends_with_ancestors(step)}
+    assert marked == {ids[: end + 1] for ids, end in zip(inputs, ends, strict=True) if end >= 0}
+
+
+def ends_with_ancestors(step: Pass) -> list[tuple[int, ...]]:
+    beginnings, place, found = tokens_with_ancestors(step), 0, []
+    for segment in step.segments:
+        found += [beginnings[place + offset] for offset in segment.ends]
+        place += len(segment.tokens)
+    return found
 
 
 def tokens_with_ancestors(step: Pass) -> list[tuple[int, ...]]:
