@@ -87,7 +87,7 @@ class _Work:
             if variant.enhancement is not None:
                 applied = functools.partial(variant.applied, self._lm.loaded, asked.planned.task.language.code)
                 branch = branch_of(self._lm.loaded, applied, variant.enhancement.first_changed_layer)
-            if branch is not None and branch.start != 0:
+            if branch is not None and branch.start != 0 and not branch.edits:
                 found[variant.name] = branch
         try:
             Blocks(self._lm.loaded)
