@@ -69,7 +69,7 @@ class RunSpec(BaseModel):
     """Cut of generated answers, where it is not the profile's own."""
     batch_size: int = 16
     engine: str = "tree"
-    """What computes log-likelihoods: "tree" or "reference"."""
+    """What computes log-likelihoods: "tree", "reference" or "vllm"; the last generates answers too."""
     device: str = "auto"
     dtype: str = "auto"
     seed: int = 42

@@ -30,8 +30,9 @@ from lensbench.errors import UsageError
 @click.option("--max-new-tokens", type=click.IntRange(min=1), help="Cut answers there, not where the profile does.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=16, show_default=True, help="Sequences per forward pass.")
 @click.option(
-    "--engine", type=click.Choice(("tree", "reference")), default="tree", show_default=True, help="What scores; docs/engines.md."
-)
+    "--engine", type=click.Choice(("tree", "reference", "vllm")), default="tree", show_default=True,
+    help="What scores, and with vllm also answers; docs/engines.md.",
+)  # fmt: skip
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1 ...")
 @click.option("--dtype", default="auto", show_default=True, help="float32, bfloat16 or float16; auto: fp32 on CPU, bf16 on CUDA.")
 @click.option("--seed", type=int, default=42, show_default=True, help="Of sampling and training.")

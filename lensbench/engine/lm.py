@@ -6,7 +6,7 @@ continuation's positions. Slow and obvious; every faster path is tested equal to
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -16,8 +16,10 @@ from lm_eval.api.model import TemplateLM
 from lm_eval.models.utils import has_bos_prefix, resolve_max_length
 
 from lensbench.backbones.load import LoadedBackbone
+from lensbench.engine.branches import Branch
 from lensbench.engine.chat import render_chat
-from lensbench.engine.decode import AnswerRequest, generate_answers
+from lensbench.engine.decode import AnswerRequest, generate_answers, places_for
+from lensbench.engine.generate import GeneratedAnswer
 
 __all__ = ["LensLM", "TokenRequest", "has_prompt"]
 
@@ -146,6 +148,25 @@ class LensLM(TemplateLM):
                     answers[index] = (float(chosen), bool((at.argmax(-1) == target).all()))
         return answers
 
+    def noise(self, requests: Sequence[TokenRequest]) -> float:
+        """Nats by which scores may be off: none, since what others are held against is this."""
+        return 0.0
+
+    def answer(
+        self,
+        requests: Sequence[AnswerRequest],
+        *,
+        branches: Sequence[Branch] = (),
+        on_answer: Callable[[int, GeneratedAnswer], None] | None = None,
+    ) -> list[GeneratedAnswer]:
+        """Answers to all requests, in their order; each is handed to `on_answer` as soon as it has ended.
+
+        Args:
+            branches: Variants that share blocks; none: whatever is applied to the model answers.
+        """
+        places = places_for(self.loaded, requests, self.batch_size, len(branches) or 1)
+        return generate_answers(self.loaded, requests, batch_size=places, branches=branches, on_answer=on_answer)
+
     def _prompt_end(self, request: TokenRequest, length: int) -> int:
         """Index of the context's last token in a row of so many tokens; -1 where there is no prompt, or where nobody asks."""
         return length - len(request[2]) if self.loaded.wants_prompt_ends and has_prompt(request) else -1
@@ -173,7 +194,7 @@ class LensLM(TemplateLM):
         """Greedy answers, cut at the first stop string."""
         wanted = [AnswerRequest(tuple(self.tok_encode(r.args[0])), int(r.args[1].get("max_gen_toks", 256))) for r in requests]
         texts = []
-        for request, answer in zip(requests, generate_answers(self.loaded, wanted, batch_size=self.batch_size), strict=True):
+        for request, answer in zip(requests, self.answer(wanted), strict=True):
             stops = request.args[1].get("until") or []
             texts.append(_cut(answer.text, [stops] if isinstance(stops, str) else stops))
         return texts

@@ -9,7 +9,7 @@ import torch
 from lensbench.engine.lm import LensLM, TokenRequest
 from lensbench.engine.tree import TreeEngine
 
-__all__ = ["Answer", "could_change", "is_tied", "largest_noise", "measure_noise"]
+__all__ = ["Answer", "could_change", "farther", "is_tied", "largest_noise", "measure_noise"]
 
 Answer = tuple[float, bool]
 """Log-likelihood in nats, and whether the continuation is the greedy one."""
@@ -24,11 +24,16 @@ def measure_noise(lm: LensLM, engine: TreeEngine, requests: Sequence[TokenReques
     noise = 0.0
     for scored in engine.score(requests):
         for index, (ll, _) in zip(scored.requests, scored.answers[0], strict=True):
-            one_rounding = torch.finfo(torch.float32).eps * abs(expected[index])
-            # max() would pass over a NaN in its second place.
-            difference = abs(ll - expected[index])
-            noise = difference if difference != difference else max(noise, difference, one_rounding)
+            noise = farther(noise, ll, expected[index])
     return noise
+
+
+def farther(noise: float, found: float, expected: float) -> float:
+    """The noise, or the difference between two scores in nats where that is more; at least one rounding, and NaN is the most."""
+    one_rounding = torch.finfo(torch.float32).eps * abs(expected)
+    # max() would pass over a NaN in its second place.
+    difference = abs(found - expected)
+    return difference if difference != difference else max(noise, difference, one_rounding)
 
 
 def largest_noise(dtype: torch.dtype) -> float:

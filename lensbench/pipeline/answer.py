@@ -12,7 +12,7 @@ from lensbench.data.rows import row_hash
 from lensbench.engine.blocks import Blocks, CannotPack
 from lensbench.engine.branches import BASE_BRANCH, Branch, branch_of
 from lensbench.engine.chat import encode_prompt
-from lensbench.engine.decode import AnswerRequest, generate_answers, places_for
+from lensbench.engine.decode import AnswerRequest
 from lensbench.engine.generate import GeneratedAnswer
 from lensbench.engine.lm import LensLM
 from lensbench.methods.base import Progress
@@ -128,10 +128,7 @@ class _Work:
             for index in set(range(len(asking))) - set(fitting):
                 keep(index, _NO_ROOM)
             requests = [asking[index][2] for index in fitting]
-            generate_answers(
-                lm.loaded, requests, batch_size=places_for(lm.loaded, requests, lm.batch_size, len(variants)), branches=branches,
-                on_answer=lambda i, answer: keep(fitting[i], answer),
-            )  # fmt: skip
+            lm.answer(requests, branches=branches, on_answer=lambda i, answer: keep(fitting[i], answer))
 
 
 def _turns(asked: AskedTask) -> int:

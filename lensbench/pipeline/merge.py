@@ -14,7 +14,7 @@ from lensbench.methods.base import Progress
 from lensbench.store import RunFolder, write_atomically
 from lensbench.store.records import write_failed
 
-__all__ = ["merge"]
+__all__ = ["merge", "save_model"]
 
 
 def merge(folder: RunFolder, variant: str | None, target: Path, progress: Progress, *, dtype: str | None = None) -> str:
@@ -61,7 +61,7 @@ def merge(folder: RunFolder, variant: str | None, target: Path, progress: Progre
         )
     loaded = load_backbone(backbone, checkpoint, device="cpu", dtype=dtype or about["dtype"])
     with enhancement.applied(loaded, "en"):
-        _save(loaded.model, loaded.tokenizer, target)
+        save_model(loaded.model, loaded.tokenizer, target)
     card = json.loads((folder.enhancement(variant) / "card.json").read_text(encoding="utf-8"))
     write_atomically(
         target / "lensbench.json", json.dumps({"variant": variant, "card": card}, indent=1, ensure_ascii=False) + "\n"
@@ -69,7 +69,12 @@ def merge(folder: RunFolder, variant: str | None, target: Path, progress: Progre
     return variant
 
 
-def _save(model: object, tokenizer: object, target: Path) -> None:
+def save_model(model: object, tokenizer: object, target: Path) -> None:
+    """Write a model as it is at the moment, as a folder of safetensors.
+
+    Raises:
+        RunError: the disk is full, or the folder cannot be written.
+    """
     try:
         model.save_pretrained(target)  # type: ignore[attr-defined]
         tokenizer.save_pretrained(target)  # type: ignore[attr-defined]

@@ -11,6 +11,7 @@ from lensbench.backbones import Backbone
 from lensbench.backbones.load import LoadedBackbone, load_backbone, pick_device, pick_dtype
 from lensbench.backbones.resolve import Checkpoint, find_checkpoint
 from lensbench.engine.lm import LensLM
+from lensbench.engine.vllm_package import find_vllm
 from lensbench.errors import UsageError
 from lensbench.methods.base import Progress
 from lensbench.pipeline.answer import answer_stage
@@ -27,6 +28,7 @@ from lensbench.pipeline.score import score_stage
 from lensbench.pipeline.summarise import Cell
 from lensbench.pipeline.unchanged import check_questions
 from lensbench.pipeline.variants import BASE, Variant
+from lensbench.pipeline.vllm import ask_vllm
 from lensbench.store import RunFolder
 
 __all__ = ["run"]
@@ -54,6 +56,8 @@ def run(
     """
     device = pick_device(plan.spec.device)
     pick_dtype(plan.spec.dtype, device)
+    if plan.spec.engine == "vllm":
+        find_vllm(device)
     folder = RunFolder(out)
     known = (out / "run.json").is_file()
     if resume_only and not known:
@@ -135,6 +139,9 @@ def _ask(
     """Scores and answers of the variants of one loaded model."""
     closed = [a for a in tasks if not a.planned.task.profile.generates]
     opened = [a for a in tasks if a.planned.task.profile.generates]
+    if plan.spec.engine == "vllm":
+        ask_vllm(lm, variants, closed, opened, folder, progress, seed=plan.spec.seed, trust=plan.trust)
+        return
     with folder.log("score") as log:
         score_stage(lm, variants, closed, log, progress, engine=plan.spec.engine)
     if opened:

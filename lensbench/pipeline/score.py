@@ -44,12 +44,15 @@ def score_stage(
 
     Args:
         variants: All of one loaded backbone; they share the blocks below the first one they change.
-        engine: "tree", or "reference": one variant after the other, one sequence per distinct input.
+        engine: "tree"; or "reference": one variant after the other, one sequence per distinct input; or "vllm": likewise, by a
+            `VllmLM` that holds one variant.
     """
     work = _Work(lm, log, progress)
     if not any(work.missing(asked, variant) for asked in tasks for variant in variants):
         return
     tree = work.tree(tasks) if engine == "tree" else None
+    if engine == "vllm":
+        work.measure(tasks)
     for asked in tasks:
         missing = [variant for variant in variants if work.missing(asked, variant)]
         together = work.branches(tree, asked, missing) if tree is not None else []
@@ -109,6 +112,11 @@ class _Work:
             return None
         self._noise = noise if math.isfinite(noise) else 0.0
         return tree
+
+    def measure(self, tasks: Sequence[AskedTask]) -> None:
+        """How far what scores is from the reference engine."""
+        noise = self._lm.noise([request for asked in tasks[:: -(-len(tasks) // _SAMPLE)] for request in self._typical(asked)])
+        self._noise = noise if math.isfinite(noise) else 0.0
 
     def _typical(self, asked: AskedTask) -> list[TokenRequest]:
         """The requests of the item of median length in characters."""

@@ -24,6 +24,7 @@ _PACKAGES = (
     "pyarrow",
     "safetensors",
     "fasttext-predict",
+    "vllm",
 )
 
 
