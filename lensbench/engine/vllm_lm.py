@@ -114,7 +114,8 @@ class VllmLM(LensLM):
             for start in range(0, len(wanted), _LABELS)
         ]
         params = [
-            self._vllm.SamplingParams(temperature=0.0, max_tokens=1, logprob_token_ids=tokens, detokenize=False) for _, tokens in parts
+            self._vllm.SamplingParams(temperature=0.0, max_tokens=1, logprob_token_ids=tokens, detokenize=False)
+            for _, tokens in parts
         ]
         for (prompt, tokens), output in zip(parts, self._ask([prompt for prompt, _ in parts], params), strict=True):
             for token, answer in read_labels(output, tokens).items():

@@ -50,7 +50,8 @@ def read_labels(output: Any, tokens: Iterable[int]) -> dict[int, Answer]:
         raise RunError("vLLM generated no token with log-probabilities behind a prompt")
     at = len(output.prompt_token_ids)
     return {
-        token: (_entry(completion.logprobs[0], token, at).logprob, completion.token_ids[0] == token) for token in dict.fromkeys(tokens)
+        token: (_entry(completion.logprobs[0], token, at).logprob, completion.token_ids[0] == token)
+        for token in dict.fromkeys(tokens)
     }
 
 
