@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,9 @@ from lensbench.errors import UsageError
     "--engine", type=click.Choice(("tree", "reference", "vllm")), default="tree", show_default=True,
     help="What scores, and with vllm also answers; docs/engines.md.",
 )  # fmt: skip
+@click.option(
+    "--data-parallel", type=click.IntRange(min=1), metavar="N", help="Score and answer on N accelerators; docs/engines.md."
+)
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1 ...")
 @click.option("--dtype", default="auto", show_default=True, help="float32, bfloat16 or float16; auto: fp32 on CPU, bf16 on CUDA.")
 @click.option("--seed", type=int, default=42, show_default=True, help="Of sampling and training.")
@@ -66,6 +70,7 @@ def command(**options: Any) -> None:
       lensbench run --backbone ./my-model --tasks xcopa,xstory_cloze --profile lm-eval --limit 50 --out RUN
     """
     from lensbench.languages import parse_languages
+    from lensbench.pipeline.launch import check_ranks, find_place, joined
     from lensbench.pipeline.plan import RunRequest, make_plan
 
     tasks = options["tasks"]
@@ -83,6 +88,7 @@ def command(**options: Any) -> None:
         },
     )  # fmt: skip
     plan = make_plan(request)
+    place = find_place(options["data_parallel"])
     judging = None
     if options["judge"]:
         from lensbench.cli.judge import judge_request
@@ -93,18 +99,34 @@ def command(**options: Any) -> None:
         judging = judge_request({**wanted, "base_url": options["base_url"], "max_usd": options["max_usd"]})
     out = options["out"] or default_out(plan)
     if options["dry_run"]:
-        show_plan(plan, out, as_json=options["as_json"])
+        if place.rank == 0:
+            show_plan(plan, out, as_json=options["as_json"], ranks=place.count)
         return
     from lensbench.cli.progress import TerminalProgress
     from lensbench.cli.render import print_json, print_results
     from lensbench.pipeline.fit import MethodsFailed
-    from lensbench.pipeline.run import run
     from lensbench.quiet import quiet_libraries
 
+    if place.count > 1:
+        # torch's own words on a rank that is gone are a stack of C++ frames, and it reads this once.
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    from lensbench.backbones.load import pick_device
+    from lensbench.pipeline.run import help_run, run
+
     quiet_libraries()
+    if place.count > 1:
+        check_ranks(place, pick_device(plan.spec.device), plan.spec.engine)
+    if place.rank:
+        with joined(place) as ranks:
+            help_run(plan, out, ranks)
+        return
     failure: MethodsFailed | None = None
     try:
-        run(plan, out, TerminalProgress(), resume_only=options["resume"], judging=judging, identifier=options["identifier"])
+        with joined(place) as ranks:
+            run(
+                plan, out, TerminalProgress(), resume_only=options["resume"], judging=judging, identifier=options["identifier"],
+                ranks=ranks,
+            )  # fmt: skip
     except MethodsFailed as error:
         # The other variants are there to be looked at.
         failure = error
@@ -128,13 +150,13 @@ def default_out(plan: Any) -> Path:
     return Path("runs") / "-".join([compared, backbone, "_".join(spec.languages) or "en", spec.digest])
 
 
-def show_plan(plan: Any, out: Path, *, as_json: bool) -> None:
+def show_plan(plan: Any, out: Path, *, as_json: bool, ranks: int = 1) -> None:
     from lensbench.cli.render import print_json, print_table
     from lensbench.pipeline.memory_plan import plan_memory
 
     memory = plan_memory(plan)
     if as_json:
-        content = {"out": str(out), "spec": plan.spec.model_dump(mode="json"), "gaps": list(plan.gaps)}
+        content = {"out": str(out), "ranks": ranks, "spec": plan.spec.model_dump(mode="json"), "gaps": list(plan.gaps)}
         print_json({**content, "planned_memory": memory.as_dict() if memory else None})
         return
     spec = plan.spec
@@ -145,6 +167,8 @@ def show_plan(plan: Any, out: Path, *, as_json: bool) -> None:
     click.echo(f"languages {', '.join(spec.all_languages)}")
     click.echo(f"data      {plan.source.describe()}")
     click.echo(f"run       {out}{' (exists: it goes on)' if (out / 'run.json').is_file() else ''}")
+    if ranks > 1:
+        click.echo(f"ranks     {ranks}: each scores and answers its part; rank 0 fits, judges and writes")
     rows = [
         (
             p.task.name,
@@ -163,8 +187,9 @@ def show_plan(plan: Any, out: Path, *, as_json: bool) -> None:
     if memory is None:
         click.echo("  not known before the backbone is fetched")
     else:
+        each = " a rank" if ranks > 1 else ""
         click.echo(
-            f"  scoring: {memory.scoring / 2**30:,.1f} GiB ({memory.parameters:,} parameters of {memory.weight_bytes} bytes)"
+            f"  scoring: {memory.scoring / 2**30:,.1f} GiB{each} ({memory.parameters:,} parameters of {memory.weight_bytes} bytes)"
         )
         for name, floor in memory.fits.items():
             click.echo(f"  fitting {name}: " + ("not known" if floor is None else f"at least {floor / 2**30:,.1f} GiB"))

@@ -72,6 +72,7 @@ class TreeEngine:
         self._blocks = Blocks(loaded)
         self.budget = budget or batch_size * _TOKENS_PER_SEQUENCE.get(loaded.device.type, 512)
         """Tokens a pass reads; halved for good when memory runs out."""
+        self._first_budget = self.budget
         self.counts = Counts()
 
     def check(self, requests: Sequence[TokenRequest]) -> None:
@@ -174,6 +175,12 @@ class TreeEngine:
                 self._spend_less(error)
                 return
             yield found
+
+    def plan(self, requests: Sequence[TokenRequest]) -> list[Pass]:
+        """The passes that `score` makes while memory suffices."""
+        return plan_passes(
+            build_trie([self._read(request) for request in requests], [target for _, _, target in requests]), self._first_budget
+        )
 
     def estimate(self, requests: Sequence[TokenRequest]) -> dict[str, int]:
         """Tokens that scoring would read, and scored positions, without running anything."""

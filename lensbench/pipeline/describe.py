@@ -80,10 +80,10 @@ def _variant(variant: Variant, plan: Plan, externals: Mapping[str, Checkpoint]) 
     }
 
 
-def note_provenance(folder: RunFolder, about: Mapping[str, Any]) -> None:
-    """Add this start to `provenance.json`."""
+def note_provenance(folder: RunFolder, about: Mapping[str, Any], ranks: int = 1) -> None:
+    """Add this start, and the number of its processes, to `provenance.json`."""
     starts = folder.read_json("provenance.json")["starts"] if (folder.path / "provenance.json").is_file() else []
-    starts.append({**gather_provenance(), "device": about["device"], "dtype": about["dtype"]})
+    starts.append({**gather_provenance(), "device": about["device"], "dtype": about["dtype"], "ranks": ranks})
     folder.write_json(
         "provenance.json",
         {"starts": starts, "backbone": about["backbone_origin"], "tokenizer": about["tokenizer_digest"],

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from lensbench.backbones import Backbone
 from lensbench.backbones.load import LoadedBackbone, load_backbone, pick_device, pick_dtype
 from lensbench.backbones.resolve import Checkpoint, find_checkpoint
 from lensbench.engine.lm import LensLM
 from lensbench.engine.vllm_package import find_vllm
-from lensbench.errors import UsageError
-from lensbench.methods.base import Progress
+from lensbench.errors import RunError, UsageError
+from lensbench.methods import load_method
+from lensbench.methods.base import Progress, SilentProgress
 from lensbench.pipeline.answer import answer_stage
 from lensbench.pipeline.describe import describe, note_provenance
 from lensbench.pipeline.externals import under_the_same_ids
@@ -23,6 +26,7 @@ from lensbench.pipeline.judge import JudgeRequest, judge_stage
 from lensbench.pipeline.load_items import AskedTask, load_rows, render_items
 from lensbench.pipeline.pins import pin_checkpoint, pin_rows
 from lensbench.pipeline.plan import Plan
+from lensbench.pipeline.ranks import ALONE, Ranks, conversations
 from lensbench.pipeline.results import write_results
 from lensbench.pipeline.score import score_stage
 from lensbench.pipeline.summarise import Cell
@@ -31,7 +35,7 @@ from lensbench.pipeline.variants import BASE, Variant
 from lensbench.pipeline.vllm import ask_vllm
 from lensbench.store import RunFolder
 
-__all__ = ["run"]
+__all__ = ["help_run", "run"]
 
 
 def run(
@@ -42,19 +46,21 @@ def run(
     resume_only: bool = False,
     judging: JudgeRequest | None = None,
     identifier: str = AUTO,
+    ranks: Ranks = ALONE,
 ) -> list[Cell]:
     """Fit, score, answer, identify, judge, summarise; leave everything in `out`.
 
     Args:
         judging: How to judge the answers; None leaves them to `lensbench judge`.
         identifier: Of the answers' languages: a name, a path, or `auto`.
+        ranks: Processes that score and answer together, this one being rank 0; the others call `help_run`.
 
     Raises:
         UsageError: the folder holds a run with another spec.
         MethodsFailed: a method could not be fitted; the other variants are finished first.
         LensbenchError: see the stages; what was finished before stays.
     """
-    device = pick_device(plan.spec.device)
+    device = ranks.device(pick_device(plan.spec.device))
     pick_dtype(plan.spec.dtype, device)
     if plan.spec.engine == "vllm":
         find_vllm(device)
@@ -84,6 +90,7 @@ def run(
         pin_checkpoint(folder, checkpoint)
         for name, theirs in externals.items():
             pin_checkpoint(folder, theirs, f"variant:{name}")
+        ranks.agreed(lambda: [plan.spec.digest, folder.pinned()])
 
         loaded = _load(plan, plan.backbone, checkpoint, device, progress)
         lm = LensLM(loaded, batch_size=plan.spec.batch_size)
@@ -97,10 +104,11 @@ def run(
         variants = [Variant(BASE), *(Variant(name, enhancement) for name, enhancement in made.items())]
         others = [Variant(name, checkpoint=externals[name], system_text=b.system_text) for name, b in plan.externals.items()]
         about = describe(plan, folder, loaded, [*variants, *others], externals, tasks, failed)
-        note_provenance(folder, about)
+        note_provenance(folder, about, ranks.count)
         with folder.log("items") as log:
             log.append(item.as_record() for asked in tasks for item in asked.items)
-        _ask(plan, folder, lm, variants, tasks, progress)
+        ranks.agreed(lambda: [list(made), _fingerprint(loaded, variants, tasks)])
+        _ask(plan, folder, lm, variants, tasks, progress, ranks)
         # One model in memory at a time.
         del loaded, lm, variants, made
         gc.collect()
@@ -108,7 +116,8 @@ def run(
             lm = LensLM(
                 _load(plan, plan.externals[other.name], externals[other.name], device, progress), batch_size=plan.spec.batch_size
             )
-            _ask(plan, folder, lm, [other], under_the_same_ids(render_items(plan, rows, lm.apply_chat_template), tasks), progress)
+            theirs_asked = under_the_same_ids(render_items(plan, rows, lm.apply_chat_template), tasks)
+            _ask(plan, folder, lm, [other], theirs_asked, progress, ranks)
             del lm
             gc.collect()
         if folder.has_records("answers"):
@@ -125,6 +134,54 @@ def run(
     return cells
 
 
+def help_run(plan: Plan, out: Path, ranks: Ranks) -> None:
+    """What a rank other than 0 does of a run: it scores and answers its part, and writes nothing.
+
+    Raises:
+        RunError: this rank has not the same plan, weights or questions as rank 0.
+        LensbenchError: see the stages.
+    """
+    silent = SilentProgress()
+    device = ranks.device(pick_device(plan.spec.device))
+    # From here on rows and weights lie on disk, and nobody fetches them a second time.
+    digest, pinned = ranks.agreed(list)
+    _same("options", digest, plan.spec.digest)
+    rows = load_rows(plan, pinned)
+    checkpoint = find_checkpoint(plan.backbone, revision=plan.revision or pinned.get("backbone_revision"), say=silent.say)
+    loaded = _load(plan, plan.backbone, checkpoint, device, silent)
+    lm = LensLM(loaded, batch_size=plan.spec.batch_size)
+    tasks = render_items(plan, rows, lm.apply_chat_template)
+    # Rank 0 fits first.
+    made, fingerprint = ranks.agreed(list)
+    folder = RunFolder(out)
+    enhancements = {name: load_method(name).load(folder.enhancement(name), checkpoint.digest) for name in made}
+    variants = [Variant(BASE), *(Variant(name, enhancement) for name, enhancement in enhancements.items())]
+    _same("weights or questions", fingerprint, _fingerprint(loaded, variants, tasks))
+    _ask(plan, folder, lm, variants, tasks, silent, ranks)
+    del loaded, lm, variants, enhancements
+    gc.collect()
+    for name, backbone in plan.externals.items():
+        theirs = find_checkpoint(backbone, revision=pinned.get(f"variant:{name}_revision"), say=silent.say)
+        lm = LensLM(_load(plan, backbone, theirs, device, silent), batch_size=plan.spec.batch_size)
+        asked = under_the_same_ids(render_items(plan, rows, lm.apply_chat_template), tasks)
+        _ask(plan, folder, lm, [Variant(name, checkpoint=theirs, system_text=backbone.system_text)], asked, silent, ranks)
+        del lm
+        gc.collect()
+
+
+def _same(what: str, theirs: Any, ours: Any) -> None:
+    if theirs != ours:
+        raise RunError(f"its {what} are not those of rank 0", "All ranks need the same files, command and lensbench.")
+
+
+def _fingerprint(loaded: LoadedBackbone, variants: Sequence[Variant], tasks: Sequence[AskedTask]) -> str:
+    """Of what decides the keys of all records."""
+    digest = hashlib.sha256(f"{loaded.checkpoint.digest} {loaded.tokenizer_digest} {loaded.model.dtype}".encode())
+    for text in [*(f"{variant.name} {variant.digest}" for variant in variants), *(i.id for a in tasks for i in a.items)]:
+        digest.update(text.encode())
+    return digest.hexdigest()
+
+
 def _load(plan: Plan, backbone: Backbone, checkpoint: Checkpoint, device: str, progress: Progress) -> LoadedBackbone:
     started = time.perf_counter()
     loaded = load_backbone(backbone, checkpoint, device=device, dtype=plan.spec.dtype, trust=plan.trust)
@@ -134,16 +191,21 @@ def _load(plan: Plan, backbone: Backbone, checkpoint: Checkpoint, device: str, p
 
 
 def _ask(
-    plan: Plan, folder: RunFolder, lm: LensLM, variants: Sequence[Variant], tasks: Sequence[AskedTask], progress: Progress
-) -> None:
+    plan: Plan, folder: RunFolder, lm: LensLM, variants: Sequence[Variant], tasks: Sequence[AskedTask], progress: Progress,
+    ranks: Ranks,
+) -> None:  # fmt: skip
     """Scores and answers of the variants of one loaded model."""
     closed = [a for a in tasks if not a.planned.task.profile.generates]
     opened = [a for a in tasks if a.planned.task.profile.generates]
     if plan.spec.engine == "vllm":
         ask_vllm(lm, variants, closed, opened, folder, progress, seed=plan.spec.seed, trust=plan.trust)
         return
-    with folder.log("score") as log:
-        score_stage(lm, variants, closed, log, progress, engine=plan.spec.engine)
-    if opened:
-        with folder.log("answers") as log:
-            answer_stage(lm, variants, opened, folder, log, progress, seed=plan.spec.seed)
+    with ranks.share_of_cores(lm.loaded.device.type):
+        with ranks.log(folder, "score") as log:
+            score_stage(lm, variants, closed, log, progress, engine=plan.spec.engine, ranks=ranks)
+        if opened:
+            with ranks.log(folder, "answers") as log:
+                answer_stage(
+                    lm, variants, conversations(ranks, opened), folder, log, ranks.progress(progress), seed=plan.spec.seed
+                )
+                ranks.collect(log, progress)

@@ -8,11 +8,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from lensbench.engine.branches import BASE_BRANCH, Branch, branch_of
+from lensbench.engine.division import homes
 from lensbench.engine.lm import LensLM, TokenRequest
 from lensbench.engine.noise import largest_noise, measure_noise
 from lensbench.engine.tree import CannotPack, TreeEngine
+from lensbench.errors import RunError
 from lensbench.methods.base import Progress
 from lensbench.pipeline.load_items import AskedTask
+from lensbench.pipeline.ranks import ALONE, Ranks
 from lensbench.pipeline.score_record import score_record
 from lensbench.pipeline.variants import Variant, answer_key, names_of
 from lensbench.store import RecordLog
@@ -33,6 +36,7 @@ def score_stage(
     progress: Progress,
     *,
     engine: str = "tree",
+    ranks: Ranks = ALONE,
 ) -> None:
     """Score what is not in the log yet.
 
@@ -46,8 +50,10 @@ def score_stage(
         variants: All of one loaded backbone; they share the blocks below the first one they change.
         engine: "tree"; or "reference": one variant after the other, one sequence per distinct input; or "vllm": likewise, by a
             `VllmLM` that holds one variant.
+        ranks: Processes that share the work. Passes and batches are those of one process, so their number changes no bit; each
+            rank reads those that hold its items.
     """
-    work = _Work(lm, log, progress)
+    work = _Work(lm, log, progress, ranks)
     if not any(work.missing(asked, variant) for asked in tasks for variant in variants):
         return
     tree = work.tree(tasks) if engine == "tree" else None
@@ -61,14 +67,18 @@ def score_stage(
         for variant in missing:
             if variant.name not in {shared.name for shared, _ in together}:
                 work.score_alone(asked, variant)
-    work.report()
+    ranks.collect(log, progress)
+    if ranks.rank == 0:
+        if ranks.count > 1 and any(work.missing(asked, variant) for asked in tasks for variant in variants):
+            raise RunError("some items were scored by no rank", "The same command goes on and scores them.")
+        work.report()
 
 
 class _Work:
     """One start of the stage."""
 
-    def __init__(self, lm: LensLM, log: RecordLog, progress: Progress) -> None:
-        self._lm, self._log, self._progress = lm, log, progress
+    def __init__(self, lm: LensLM, log: RecordLog, progress: Progress, ranks: Ranks) -> None:
+        self._lm, self._log, self._progress, self._ranks = lm, log, ranks.progress(progress), ranks
         self._noise = 0.0
         self._encoded: tuple[AskedTask | None, dict[str, list[TokenRequest]]] = (None, {})
         self._said: set[str] = set()
@@ -97,7 +107,15 @@ class _Work:
         return {item.id: [next(found) for _ in item.requests] for item in items}
 
     def tree(self, tasks: Sequence[AskedTask]) -> TreeEngine | None:
-        """The tree engine, with its noise measured; None where it cannot read this model."""
+        """The tree engine, with its noise measured on rank 0; None where it cannot read this model."""
+        noise = self._ranks.agreed(lambda: self._measured(tasks))
+        if noise is None:
+            return None
+        self._noise = noise
+        return TreeEngine(self._lm.loaded, max_length=self._lm.max_length, batch_size=self._lm.batch_size)
+
+    def _measured(self, tasks: Sequence[AskedTask]) -> float | None:
+        """The tree engine's noise on a sample; None where it cannot read this model."""
         lm = self._lm
         try:
             tree = TreeEngine(lm.loaded, max_length=lm.max_length, batch_size=lm.batch_size)
@@ -110,8 +128,7 @@ class _Work:
         if math.isfinite(noise) and noise > largest_noise(lm.loaded.model.dtype):
             self._say_once(f"the reference engine scores: the tree engine is {noise:.2g} nats off on this model")
             return None
-        self._noise = noise if math.isfinite(noise) else 0.0
-        return tree
+        return noise if math.isfinite(noise) else 0.0
 
     def measure(self, tasks: Sequence[AskedTask]) -> None:
         """How far what scores is from the reference engine."""
@@ -151,7 +168,12 @@ class _Work:
         owners = [item for item in asked.items for _ in encoded[item.id]]
         flat = [request for item in asked.items for request in encoded[item.id]]
         todo = {item.id: sum(keys[v.name][item.id] not in self._log for v in variants) for item in asked.items}
+        if self._ranks.count > 1:
+            own = self._own(tree, flat, owners, {item for item, missing in todo.items() if missing})
+            todo = {item: missing if item in own else 0 for item, missing in todo.items()}
         wanted = {index for index, item in enumerate(owners) if todo[item.id]}
+        if not wanted:
+            return
         first = {item.id: index for index, item in reversed(list(enumerate(owners)))}
         answers: dict[str, list[list[Any]]] = {}
         with self._progress.stage(f"{asked.name} · {names_of(variants)}", sum(todo.values())) as advance:
@@ -172,22 +194,34 @@ class _Work:
                 if done:
                     advance(sum(todo[item.id] for item in done))
 
+    def _own(self, tree: TreeEngine, flat: Sequence[TokenRequest], owners: Sequence[Item], missing: set[str]) -> set[str]:
+        """Of the missing items, those of this rank; items that are read together mostly stay together."""
+        passes = tree.plan(flat)
+        places = homes(passes, [item.id for item in owners])
+        # An item without a token to score has no pass.
+        needed = sorted({places.get(item, 0) for item in missing})
+        mine = dict(zip(needed, self._ranks.in_a_row([passes[n].tokens if passes else 1 for n in needed]), strict=True))
+        return {item for item in missing if mine[places.get(item, 0)]}
+
     def score_alone(self, asked: AskedTask, variant: Variant) -> None:
         """Score one variant with the reference engine."""
         lm, todo = self._lm, self.missing(asked, variant)
         keys = {item.id: self._key(asked, variant, item) for item in asked.items}
         language = asked.planned.task.language.code
+        encoded = self._requests(asked)
+        # Longest first: an out-of-memory comes at once, and the time left is over- rather than underestimated.
+        ordered = sorted(asked.items, key=lambda item: (-_length(encoded[item.id]), item.doc_id))
+        chunks = [c for c in _chunks(ordered, encoded, lm.batch_size) if any(item.id in todo for item in c)]
+        shared = self._ranks.dealt([sum(_length(encoded[item.id]) for item in chunk) for chunk in chunks])
+        mine = [chunk for chunk, is_mine in zip(chunks, shared, strict=True) if is_mine]
         with (
-            self._progress.stage(f"{asked.name} · {variant.name}", len(todo)) as advance,
+            self._progress.stage(
+                f"{asked.name} · {variant.name}", sum(item.id in todo for chunk in mine for item in chunk)
+            ) as advance,
             variant.applied(lm.loaded, language),
         ):
-            encoded = self._requests(asked)
-            # Longest first: an out-of-memory comes at once, and the time left is over- rather than underestimated.
-            ordered = sorted(asked.items, key=lambda item: (-_length(encoded[item.id]), item.doc_id))
-            for chunk in _chunks(ordered, encoded, lm.batch_size):
+            for chunk in mine:
                 missing = sum(item.id in todo for item in chunk)
-                if not missing:
-                    continue
                 flat = [request for item in chunk for request in encoded[item.id]]
                 answers = iter(lm.score_tokens(flat))
                 records = []

@@ -34,6 +34,10 @@ class RecordLog:
     def __len__(self) -> int:
         return len(self._keys)
 
+    def keys(self) -> list[str]:
+        """Of all records, in rising order."""
+        return sorted(self._keys)
+
     def append(self, records: Iterable[dict[str, Any]]) -> None:
         """Write records and flush them.
 

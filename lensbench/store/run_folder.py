@@ -142,8 +142,11 @@ class RunFolder:
                 raise RunError(f"another process is working on {self.path}", "Wait for it, or stop it.") from None
             yield
 
+    def log_path(self, stage: str) -> Path:
+        return self.path / "items" / f"{stage}.jsonl"
+
     def log(self, stage: str) -> RecordLog:
-        return RecordLog(self.path / "items" / f"{stage}.jsonl")
+        return RecordLog(self.log_path(stage))
 
     def records(self, stage: str) -> Iterator[dict[str, Any]]:
         path = self.path / "items" / f"{stage}.jsonl"
