@@ -187,10 +187,9 @@ def show_plan(plan: Any, out: Path, *, as_json: bool, ranks: int = 1) -> None:
     if memory is None:
         click.echo("  not known before the backbone is fetched")
     else:
-        each = " a rank" if ranks > 1 else ""
-        click.echo(
-            f"  scoring: {memory.scoring / 2**30:,.1f} GiB{each} ({memory.parameters:,} parameters of {memory.weight_bytes} bytes)"
-        )
+        each = " on each rank" if ranks > 1 else ""
+        weights = f"{memory.parameters:,} parameters of {memory.weight_bytes} bytes"
+        click.echo(f"  scoring: {memory.scoring / 2**30:,.1f} GiB{each} ({weights})")
         for name, floor in memory.fits.items():
             click.echo(f"  fitting {name}: " + ("not known" if floor is None else f"at least {floor / 2**30:,.1f} GiB"))
     for choice in spec.methods:

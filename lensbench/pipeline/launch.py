@@ -153,9 +153,19 @@ def _following(place: Place) -> Iterator[Ranks]:
     except LensbenchError as error:
         _leave(store, place, error.message)
     except Exception as error:
+        if _gone(store):
+            os._exit(1)
         print(f"rank {place.rank}:", file=sys.stderr)
         traceback.print_exc()
         _leave(store, place, f"{type(error).__name__}: {error}")
+
+
+def _gone(store: dist.Store) -> bool:
+    """Whether rank 0, or torchrun, has ended: then nobody reads on, and nothing is to be said."""
+    try:
+        return not store.check(["here/0"])
+    except RuntimeError:
+        return True
 
 
 def _leave(store: dist.Store, place: Place, message: str) -> NoReturn:
