@@ -110,19 +110,23 @@ def command(**options: Any) -> None:
     if place.count > 1:
         # torch's own words on a rank that is gone are a stack of C++ frames, and it reads this once.
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
-    from lensbench.backbones.load import pick_device
-    from lensbench.pipeline.run import help_run, run
+        from lensbench.backbones.load import pick_device
 
-    quiet_libraries()
-    if place.count > 1:
         check_ranks(place, pick_device(plan.spec.device), plan.spec.engine)
     if place.rank:
         with joined(place) as ranks:
+            from lensbench.pipeline.run import help_run
+
+            quiet_libraries()
             help_run(plan, out, ranks)
         return
     failure: MethodsFailed | None = None
     try:
         with joined(place) as ranks:
+            # Here, so that all ranks load their libraries at the same time.
+            from lensbench.pipeline.run import run
+
+            quiet_libraries()
             run(
                 plan, out, TerminalProgress(), resume_only=options["resume"], judging=judging, identifier=options["identifier"],
                 ranks=ranks,

@@ -7,6 +7,7 @@ ranks with its own command line and torchrun's environment variables. Where torc
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import subprocess
@@ -58,7 +59,7 @@ def find_place(data_parallel: int | None) -> Place:
     Raises:
         UsageError: torchrun started another number of ranks.
     """
-    if all(name in os.environ for name in _TORCHRUN) and int(os.environ["WORLD_SIZE"]) > 1:
+    if all(name in os.environ for name in _TORCHRUN) and os.environ["WORLD_SIZE"] != "1":
         count = int(os.environ["WORLD_SIZE"])
         if data_parallel not in (None, count):
             raise UsageError(f"--data-parallel {data_parallel}: torchrun started {count} ranks", "Leave --data-parallel out.")
@@ -125,9 +126,10 @@ def _leading(place: Place) -> Iterator[Ranks]:
     watch = _Watch(store, children, place.count)
     try:
         with watch:
-            yield _grouped(place, store)
+            yield _group(place, store)
             _wait(children)
-            dist.destroy_process_group()
+            if dist.is_initialized():
+                dist.destroy_process_group()
     except Lost:
         raise RunError(
             watch.reason or "a rank has ended",
@@ -148,7 +150,7 @@ def _following(place: Place) -> Iterator[Ranks]:
 
     store = _meet(place)
     try:
-        yield _grouped(place, store)
+        yield _group(place, store)
         dist.destroy_process_group()
     except LensbenchError as error:
         _leave(store, place, error.message)
@@ -209,22 +211,33 @@ def _named(store: dist.Store) -> dist.Store:
     return dist.PrefixStore(f"lensbench/{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
 
 
-def _grouped(place: Place, store: dist.Store) -> Group:
-    """Wait for all ranks, awake, then form the group."""
+def _group(place: Place, store: dist.Store) -> Group:
+    """This rank; the gloo group is formed when it is first needed, so that rank 0 does not wait for the others to start."""
+    store.set(f"here/{place.rank}", "1")
+    return Group(place.rank, place.count, place.local, store, functools.partial(_form, place, store))
+
+
+def _form(place: Place, store: dist.Store) -> None:
+    """Wait for all ranks, awake, then form the group.
+
+    Raises:
+        RunError: they have not come.
+    """
     import torch.distributed as dist
 
-    store.set(f"here/{place.rank}", "1")
     deadline = time.monotonic() + _STARTING.total_seconds()
     while not store.check([f"here/{rank}" for rank in range(place.count)]):
         if time.monotonic() > deadline:
-            raise RunError(f"not all of {place.count} ranks were there after {_STARTING}")
+            raise RunError(
+                f"not all of {place.count} ranks had come after {_STARTING}",
+                "Unset WORLD_SIZE to run alone inside a job that torchrun started." if place.outside else None,
+            )
         time.sleep(0.05)
     if not place.outside:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     dist.init_process_group(
         "gloo", store=dist.PrefixStore("gloo", store), rank=place.rank, world_size=place.count, timeout=_WAITING
     )
-    return Group(place.rank, place.count, place.local, store)
 
 
 class _Watch:

@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Any
 from lensbench.engine.division import Loads
 from lensbench.errors import RunError
 from lensbench.methods.base import Progress
-from lensbench.pipeline.load_items import AskedTask
 from lensbench.store import RecordLog, RunFolder
 
 if TYPE_CHECKING:
     import torch
     import torch.distributed as dist
+
+    from lensbench.pipeline.load_items import AskedTask
 
 __all__ = ["ALONE", "Group", "Lost", "Ranks", "conversations"]
 
@@ -85,11 +86,12 @@ class Group(Ranks):
     Args:
         local: Which rank of its machine; it takes the device of this number.
         store: Where they met; each record is put there by its rank and taken out by rank 0.
+        form: Forms the group; called when it is first needed.
     """
 
-    def __init__(self, rank: int, count: int, local: int, store: dist.Store) -> None:
+    def __init__(self, rank: int, count: int, local: int, store: dist.Store, form: Callable[[], None]) -> None:
         self.rank, self.count, self._local = rank, count, local
-        self._store = store
+        self._store, self._form = store, form
         self._loads = Loads(count)
         """Of the stage under way: in front of each, the ranks wait for one another."""
         self._sent = 0
@@ -97,7 +99,10 @@ class Group(Ranks):
 
     def agreed(self, make: Callable[[], Any]) -> Any:
         import torch
+        import torch.distributed as dist
 
+        if not dist.is_initialized():
+            self._form()
         data = json.dumps(make()).encode() if self.rank == 0 else b""
         size = torch.tensor([len(data)])
         self._broadcast(size)

@@ -214,6 +214,8 @@ class _Work:
         chunks = [c for c in _chunks(ordered, encoded, lm.batch_size) if any(item.id in todo for item in c)]
         shared = self._ranks.dealt([sum(_length(encoded[item.id]) for item in chunk) for chunk in chunks])
         mine = [chunk for chunk, is_mine in zip(chunks, shared, strict=True) if is_mine]
+        if not mine:
+            return
         with (
             self._progress.stage(
                 f"{asked.name} · {variant.name}", sum(item.id in todo for chunk in mine for item in chunk)
