@@ -23,7 +23,10 @@ from rank_stage import score_everything
 from small_rows import write_small_data
 from test_faults import Drill, Start, finished_lines
 
-from lensbench.engine.division import Loads
+from lensbench.backbones.load import LoadedBackbone
+from lensbench.engine.division import Loads, homes
+from lensbench.engine.lm import TokenRequest
+from lensbench.engine.tree import TreeEngine
 from lensbench.errors import UsageError
 from lensbench.pipeline.launch import Place, check_ranks, find_place
 from lensbench.pipeline.ranks import ALONE
@@ -199,6 +202,18 @@ def test_wrong_numbers_are_refused_before_anything_starts(monkeypatch: pytest.Mo
     check_ranks(find_place(None), "cuda", "tree")
     with pytest.raises(UsageError, match="torchrun started 4 ranks"):
         find_place(2)
+
+
+def test_less_memory_on_one_rank_divides_no_differently(tiny: LoadedBackbone) -> None:
+    requests: list[TokenRequest] = [(("", ""), list(range(5, 60)), [number, 3, 4]) for number in range(5, 90)]
+    tree = TreeEngine(tiny, max_length=1024, budget=64)
+    items = [str(number // 2) for number in range(len(requests))]
+    before = homes(tree.plan(requests), items)
+    assert len(set(before.values())) > 2 and before.keys() == set(items)
+    tree.budget //= 2
+    assert homes(tree.plan(requests), items) == before
+    scored = [place for answer in tree.score(requests) for place in answer.requests]
+    assert sorted(scored) == list(range(len(requests)))
 
 
 costs_of_stages = st.lists(st.lists(st.integers(0, 50), max_size=12), max_size=4)
