@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import torch
+from conftest import save_tiny_model
 from hypothesis import given
 from hypothesis import strategies as st
 from rank_stage import score_everything
@@ -33,11 +34,16 @@ from lensbench.pipeline.ranks import ALONE
 
 TESTS = Path(__file__).parent
 PAIR = ("--data-parallel", "2")
+ITEMS, QUESTIONS = 16, 6
+SCORES, ANSWERS = 3 * 2 * 2 * ITEMS, 3 * 2 * QUESTIONS
+"""Three variants in two languages, two scored tasks."""
 
 
 @pytest.fixture(scope="module")
 def drill(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Drill:
-    made = Drill(tiny_model_dir, write_small_data(tmp_path_factory.mktemp("data"), items=16, questions=8))
+    made = Drill(tiny_model_dir, write_small_data(tmp_path_factory.mktemp("data"), items=ITEMS, questions=QUESTIONS))
+    # A variant that is a model of its own, read when the others are done.
+    made.command += ["--variant", f"other={save_tiny_model(tmp_path_factory.mktemp('other') / 'model', layers=2, seed=1)}"]
     # Several passes and several batches of answers; the last of two values counts.
     made.command += ["--batch-size", "2", "--max-new-tokens", "12", "--set", "epochs=1"]
     return made
@@ -59,7 +65,7 @@ def records(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def assert_same(out: Path, alone: Path) -> None:
-    for stage, many in (("score", 2 * 2 * 2 * 16), ("answers", 2 * 2 * 8)):
+    for stage, many in (("score", SCORES), ("answers", ANSWERS)):
         expected = records(alone / f"items/{stage}.jsonl")
         assert len(expected) == many and records(out / f"items/{stage}.jsonl") == expected
     mine, theirs = (json.loads((folder / "results.json").read_text()) for folder in (out, alone))
@@ -94,7 +100,7 @@ def test_two_ranks_leave_the_records_of_one(drill: Drill, alone: Path, tmp_path:
     assert [entry["ranks"] for entry in json.loads((out / "provenance.json").read_text())["starts"]] == [2]
     # Both had work to do.
     shares = [int(line.split(": ")[1].split()[0]) for line in start.stderr.splitlines() if "rank 0 of 2:" in line]
-    assert 0 < sum(shares) < 2 * 2 * 2 * 16 + 2 * 2 * 8
+    assert 0 < sum(shares) < SCORES + ANSWERS
 
 
 def test_whoever_ends_ends_all_and_any_number_goes_on(drill: Drill, alone: Path, tmp_path: Path) -> None:
