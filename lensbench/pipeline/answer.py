@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lensbench.data.rows import row_hash
 from lensbench.engine.blocks import Blocks, CannotPack
-from lensbench.engine.branches import BASE_BRANCH, Branch, branch_of
+from lensbench.engine.branches import Branch
 from lensbench.engine.chat import encode_prompt
 from lensbench.engine.decode import AnswerRequest
 from lensbench.engine.generate import GeneratedAnswer
@@ -83,10 +82,8 @@ class _Work:
         """The variants that share blocks; empty where this model's blocks cannot be called one by one."""
         found = {}
         for variant in variants:
-            branch: Branch | None = BASE_BRANCH
-            if variant.enhancement is not None:
-                applied = functools.partial(variant.applied, self._lm.loaded, asked.planned.task.language.code)
-                branch = branch_of(self._lm.loaded, applied, variant.enhancement.first_changed_layer)
+            branch = variant.branch(self._lm.loaded, asked.planned.task.language.code)
+            # A change of prompts' ends is one of the whole forward pass here.
             if branch is not None and branch.start != 0 and not branch.edits:
                 found[variant.name] = branch
         try:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 from typing import Any
 
-from lensbench.engine.branches import BASE_BRANCH, Branch, branch_of
+from lensbench.engine.branches import Branch
 from lensbench.engine.division import homes
 from lensbench.engine.lm import LensLM, TokenRequest
 from lensbench.engine.noise import largest_noise, measure_noise
@@ -150,10 +149,7 @@ class _Work:
             return []
         found = []
         for variant in variants:
-            branch: Branch | None = BASE_BRANCH
-            if variant.enhancement is not None:
-                applied = functools.partial(variant.applied, self._lm.loaded, asked.planned.task.language.code)
-                branch = branch_of(self._lm.loaded, applied, variant.enhancement.first_changed_layer)
+            branch = variant.branch(self._lm.loaded, asked.planned.task.language.code)
             if branch is None:
                 self._say_once(f"the reference engine scores {variant.name}: it changes the backbone in a way of its own")
             else:

@@ -16,6 +16,7 @@ from lensbench.tasks.build import Item
 if TYPE_CHECKING:
     from lensbench.backbones.load import LoadedBackbone
     from lensbench.backbones.resolve import Checkpoint
+    from lensbench.engine.branches import Branch
 
 __all__ = ["BASE", "Variant", "answer_key", "names_of"]
 
@@ -37,6 +38,14 @@ class Variant:
         if self.enhancement is None:
             return contextlib.nullcontext()
         return self.enhancement.applied(loaded, language)
+
+    def branch(self, loaded: LoadedBackbone, language: str) -> Branch | None:
+        """Where it leaves the backbone's path; None where what it does is not known to be shared."""
+        from lensbench.engine.branches import BASE_BRANCH, branch_of
+
+        if self.enhancement is None:
+            return BASE_BRANCH
+        return branch_of(loaded, functools.partial(self.applied, loaded, language), self.enhancement.first_changed_layer)
 
     @functools.cached_property
     def digest(self) -> str:
