@@ -41,7 +41,7 @@ SCORES, ANSWERS = 3 * 2 * 2 * ITEMS, 3 * 2 * QUESTIONS
 
 @pytest.fixture(scope="module")
 def drill(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Drill:
-    made = Drill(tiny_model_dir, write_small_data(tmp_path_factory.mktemp("data"), items=ITEMS, questions=QUESTIONS))
+    made = Drill(tiny_model_dir, write_small_data(tmp_path_factory.mktemp("data"), items=ITEMS, questions=QUESTIONS), warm=None)
     # A variant that is a model of its own, read when the others are done.
     made.command += ["--variant", f"other={save_tiny_model(tmp_path_factory.mktemp('other') / 'model', layers=2, seed=1)}"]
     # Several passes and several batches of answers; the last of two values counts.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -176,12 +175,10 @@ def corpora() -> Corpora:
 
 
 @pytest.fixture
-def cannot_pack(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def cannot_pack(monkeypatch: pytest.MonkeyPatch) -> None:
     from lensbench.engine import blocks
 
-    with monkeypatch.context() as patch:
-        patch.setattr(blocks, "_PACKABLE", frozenset())
-        yield
+    monkeypatch.setattr(blocks, "_PACKABLE", frozenset())
 
 
 def fit(loaded: LoadedBackbone, **changes: Any) -> tuple[Any, list[str]]:
