@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from rank_stage import score_everything
 from small_rows import write_small_data
 from test_faults import Drill, Start, finished_lines
+from warm import Warm
 
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.engine.division import Loads, homes
@@ -40,8 +41,8 @@ SCORES, ANSWERS = 3 * 2 * 2 * ITEMS, 3 * 2 * QUESTIONS
 
 
 @pytest.fixture(scope="module")
-def drill(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Drill:
-    made = Drill(tiny_model_dir, write_small_data(tmp_path_factory.mktemp("data"), items=ITEMS, questions=QUESTIONS), warm=None)
+def drill(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory, warm: Warm | None) -> Drill:
+    made = Drill(tiny_model_dir, write_small_data(tmp_path_factory.mktemp("data"), items=ITEMS, questions=QUESTIONS), warm)
     # A variant that is a model of its own, read when the others are done.
     made.command += ["--variant", f"other={save_tiny_model(tmp_path_factory.mktemp('other') / 'model', layers=2, seed=1)}"]
     # Several passes and several batches of answers; the last of two values counts.
@@ -74,7 +75,8 @@ def assert_same(out: Path, alone: Path) -> None:
 
 
 def helpers(start: Start) -> list[int]:
-    """Process ids of the ranks that rank 0 has started."""
+    """Process ids of the ranks that rank 0 has started; it was started from nothing."""
+    assert isinstance(start.process, subprocess.Popen)
     path = Path(f"/proc/{start.process.pid}/task/{start.process.pid}/children")
     return [int(number) for number in path.read_text().split()]
 
@@ -111,13 +113,13 @@ def test_whoever_ends_ends_all_and_any_number_goes_on(drill: Drill, alone: Path,
         lines = finished_lines(alone, stage)
         (out / f"items/{stage}.jsonl").write_bytes(b"".join(lines[:kept]) + lines[kept][:40])
 
-    start = drill.start(out, *PAIR)
+    start = drill.start(out, *PAIR, cold=True)
     start.until(lambda: len(start.lines("score")) > 30)
     (helper,) = helpers(start)
     assert start.stop(signal.SIGINT) == 130
     assert gone(helper) and "stopped; what was finished is kept" in start.stderr and "Traceback" not in start.stderr
 
-    start = drill.start(out, *PAIR)
+    start = drill.start(out, *PAIR, cold=True)
     start.until(lambda: len(start.lines("score")) > 60)
     (helper,) = helpers(start)
     os.kill(helper, signal.SIGKILL)
@@ -127,7 +129,7 @@ def test_whoever_ends_ends_all_and_any_number_goes_on(drill: Drill, alone: Path,
     assert "rank 1 was ended by SIGKILL" in start.stderr and "Traceback" not in start.stderr
     assert gone(helper)
 
-    start = drill.start(out, *PAIR)
+    start = drill.start(out, *PAIR, cold=True)
     start.until(lambda: len(start.lines("answers")) > 5)
     (helper,) = helpers(start)
     assert start.stop(signal.SIGKILL) == -signal.SIGKILL
