@@ -36,6 +36,7 @@ SMALL = {
     "no continuation": [ask([3, 4], []), ask([3, 4, 5], [6])],
     "repeats": [PLAIN[1]] * 3 + [PLAIN[0]] * 2,
     "longer than the window": [ask([3 + i % 200 for i in range(1500)], [7 + i % 90 for i in range(n)]) for n in (1, 1, 7, 1000)],
+    "a short prompt in front of much": [ask([3, 4], [5 + i, *range(60)]) for i in range(10)],
     "letters": [ask([*SHARED, i], [letter]) for i in range(6) for letter in (60, 61, 62)],
 }  # fmt: skip
 SITES = [("emb", [0]), ("attn", [0, 2]), ("mlp", [1, 2, 3]), ("hidden", [0, 1, 2, 3]), ("hidden", [3])]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -74,6 +76,33 @@ def test_both_engines_give_the_same_records(tiny: LoadedBackbone, data: Path, tm
         same = set(expected) - {"loglikelihoods", "tied", "metrics"}
         assert {name: record[name] for name in same} == {name: expected[name] for name in same}
     assert not [note for note in notes if "reference engine" in note]
+
+
+def test_a_plugin_with_hooks_of_its_own_is_scored_alone(tiny: LoadedBackbone, data: Path, tmp_path: Path) -> None:
+    class Hooked:
+        """Scales a block's output everywhere, by a hook that tells nobody."""
+
+        first_changed_layer, mergeable, digest = 2, False, "hooked"
+
+        @contextmanager
+        def applied(self, loaded: LoadedBackbone, language: str) -> Iterator[None]:
+            handle = loaded.blocks[2].register_forward_hook(lambda module, inputs, output: output * 1.5)
+            yield
+            handle.remove()
+
+    tasks = asked(tiny, data, "lm-eval", ("xcopa",))[:1]
+    scores = {}
+    for engine in ("tree", "reference"):
+        progress = SilentProgress()
+        with RecordLog(tmp_path / engine) as log:
+            both = [Variant(BASE), Variant("hooked", Hooked())]  # type: ignore[arg-type]
+            score_stage(LensLM(tiny), both, tasks, log, progress, engine=engine)
+        scores[engine] = {(r["item"], r["variant"]): r["loglikelihoods"] for r in read_records(tmp_path / engine)}
+        expected = ["the reference engine scores hooked: it changes the backbone in a way of its own"] if engine == "tree" else []
+        assert [note for note in progress.notes if "reference engine" in note] == expected
+    for (item, variant), lls in scores["tree"].items():
+        assert lls == pytest.approx(scores["reference"][item, variant], abs=2e-5)
+        assert variant == BASE or lls != pytest.approx(scores["tree"][item, BASE], abs=1e-2)
 
 
 def test_english_is_bit_for_bit_what_an_idle_intervention_scores(tiny: LoadedBackbone, data: Path, tmp_path: Path) -> None:

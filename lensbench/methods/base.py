@@ -113,7 +113,10 @@ class Enhancement(Protocol):
         ...
 
     def applied(self, loaded: LoadedBackbone, language: str) -> AbstractContextManager[None]:
-        """The backbone as this variant while the context lasts."""
+        """The backbone as this variant while the context lasts.
+
+        A `contextlib.nullcontext` says that the language is left alone: the variant is then not computed apart from the backbone.
+        """
         ...
 
     def save(self, folder: Path) -> None: ...
