@@ -269,7 +269,9 @@ class PassRunner:
                 mine = ((place >= low) & (place < low + len(part))).nonzero()[:, 0]
                 row, token = place[mine] - low, wanted[mine]
                 logprobs[mine] = part.float().log_softmax(-1)[row, token]
-                greedy[mine] = part.argmax(-1)[row] == token
+                best = part[row, token] >= part.amax(-1)[row]
+                # Where it is, `argmax` says which of equally likely tokens counts, as in the reference engine; it is slow.
+                greedy[mine[best]] = part[row[best]].argmax(-1) == token[best]
         return logprobs, greedy
 
 
