@@ -42,7 +42,8 @@ check: $(STAMP)  ## Lint, formatting, types, task files
 parity: $(STAMP)  ## Compare the reference engine with lm-eval's hf on real rows (LENSBENCH_REAL_DATA)
 	$(BIN)/python bench/parity.py
 
-bench: bench-scoring bench-lens bench-generation  ## Measure scoring beside lm-eval's hf, LENS beside its floor, answers (LENSBENCH_REAL_DATA)
+bench: bench-scoring bench-lens bench-generation  ## Measure all of docs/performance.md and write its tables (LENSBENCH_REAL_DATA)
+	$(BIN)/python bench/document.py
 
 bench-scoring: $(STAMP)  ## Measure scoring alone
 	$(BIN)/python bench/scoring.py --json bench/scoring.json

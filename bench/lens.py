@@ -24,7 +24,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from measuring import Taken, Watch, load_model, machine, ratios, real_rows
 
-STEPS, BATCH, ITEMS = 10, 8, 128
+STEPS, BATCH = 10, 8
+HEAD = "| row | floor, or xSFT | LENS | ratio | CPU ratio | wanted |\n" + "|---" * 6 + "|"
 AT_MOST = {"step": 1.2, "step, later epochs": 1.2, "fit": 0.2}
 
 
@@ -148,6 +149,7 @@ def fit_row(loaded: Any, rounds: int) -> dict[str, Any]:
 
 def line(row: dict[str, Any]) -> str:
     other, ours = (statistics.median(taken[0] for taken in row[side]) for side in ("other", "ours"))
+    row = {**row, "row": row["row"] + (f", {row['tokens']:.0f} tokens" if "tokens" in row else ", 128 items each")}
     return f"| {row['row']} | {other:.2f} s | {ours:.2f} s | {row['ratio']:.2f} | {row['cpu_ratio']:.2f} | <= {row['at_most']} |"
 
 
@@ -166,7 +168,7 @@ def main() -> int:
     loaded = load_model(options.backbone)
     about = machine(backbone=options.backbone, rounds=options.rounds)
     print(json.dumps(about))
-    print("| row | floor, or xSFT | LENS | ratio | CPU ratio | wanted |\n" + "|---" * 6 + "|", flush=True)
+    print(HEAD, flush=True)
     table = []
     if options.only != "fit":
         with real_rows(options.data) as data:

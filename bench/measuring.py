@@ -44,7 +44,7 @@ def machine(**more: Any) -> dict[str, Any]:
         )
     return {
         "processor": name, "cores": os.cpu_count(), "python": platform.python_version(), "torch": torch.__version__,
-        "load": os.getloadavg()[0], **more,
+        "load": os.getloadavg()[0], "date": time.strftime("%Y-%m-%d"), **more,
     }  # fmt: skip
 
 
