@@ -3,37 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from test_tree_families import FAMILIES, VOCABULARY, random_model
+from tree_help import branch, delta, intervention
 
 from lensbench.backbones.load import LoadedBackbone
-from lensbench.engine.branches import BASE_BRANCH, Branch, branch_of, held_on_device
+from lensbench.engine.branches import BASE_BRANCH, Branch, held_on_device
 from lensbench.engine.decode import AnswerRequest, generate_answers, places_for
 from lensbench.errors import RunError
-from lensbench.methods.delta import Delta
-
-
-def delta(loaded: LoadedBackbone, start: int, seed: int, also: tuple[str, ...] = ()) -> Delta:
-    """Changed tensors of the blocks from `start` up, and others by the end of their name."""
-    draw = torch.Generator().manual_seed(seed)
-    prefixes = tuple(f"{loaded.blocks_prefix}.{index}." for index in range(start, len(loaded.blocks)))
-    tensors = {
-        name: p.detach() + p.detach().abs().mean() * torch.randn(p.shape, generator=draw)
-        for name, p in loaded.model.named_parameters()
-        if name.startswith(prefixes) or name.endswith(also)
-    }
-    return Delta("lens", "tiny", "", start, tensors)
-
-
-def branch(loaded: LoadedBackbone, made: Delta) -> Branch:
-    found = branch_of(loaded, functools.partial(made.applied, loaded, "zh"), made.first_changed_layer)
-    assert found is not None
-    return found
+from lensbench.methods.base import Enhancement
 
 
 def prompts_of(loaded: LoadedBackbone) -> list[tuple[int, ...]]:
@@ -61,7 +43,7 @@ def in_lanes(prompts: list[tuple[int, ...]], lanes: int, **settings: Any) -> lis
     ]
 
 
-def alone(loaded: LoadedBackbone, deltas: list[Delta | None], requests: list[AnswerRequest]) -> list[str]:
+def alone(loaded: LoadedBackbone, deltas: list[Enhancement | None], requests: list[AnswerRequest]) -> list[str]:
     """Each variant's answers with it applied to the model, by the plain path."""
     texts: dict[int, str] = {}
     for lane, made in enumerate(deltas):
@@ -86,7 +68,7 @@ def test_the_batch_does_not_matter(tiny: LoadedBackbone, batch_size: int) -> Non
 
 
 def check_answers(family: LoadedBackbone, batch_size: int) -> None:
-    deltas = [None, delta(family, 2, 1), delta(family, 3, 2), delta(family, 1, 3)]
+    deltas = [None, delta(family, 2, seed=1), delta(family, 3, seed=2), delta(family, 1, seed=3)]
     requests = in_lanes(prompts_of(family), len(deltas))
     expected = alone(family, deltas, requests)
     branches = [BASE_BRANCH if made is None else branch(family, made) for made in deltas]
@@ -99,7 +81,10 @@ def check_answers(family: LoadedBackbone, batch_size: int) -> None:
 
 def test_a_variant_with_a_head_of_its_own(tiny: LoadedBackbone) -> None:
     tiny = dataclasses.replace(tiny, model=random_model("llama"))
-    deltas = [delta(tiny, 2, 1), delta(tiny, 3, 2, also=("lm_head.weight", "model.norm.weight")), None]
+    own = {name: 1.5 * p.detach() for name, p in tiny.model.named_parameters() if "lm_head" in name or "model.norm" in name}
+    with_head = delta(tiny, 3, seed=2)
+    with_head.tensors.update(own)
+    deltas: list[Enhancement | None] = [delta(tiny, 2, seed=1), with_head, None]
     requests = in_lanes(prompts_of(tiny), 3)
     branches = [BASE_BRANCH if made is None else branch(tiny, made) for made in deltas]
     assert branches[1].start == 3
@@ -109,15 +94,39 @@ def test_a_variant_with_a_head_of_its_own(tiny: LoadedBackbone) -> None:
 
 def test_sampled_answers_are_those_of_each_alone(tiny: LoadedBackbone) -> None:
     tiny = dataclasses.replace(tiny, model=random_model("llama"))
-    deltas = [None, delta(tiny, 2, 1)]
+    deltas = [None, delta(tiny, 2, seed=1)]
     requests = in_lanes(prompts_of(tiny), 2, temperature=0.9)
     branches = [BASE_BRANCH, branch(tiny, deltas[1])]  # type: ignore[arg-type]
     found = generate_answers(tiny, requests, batch_size=100, branches=branches)
     assert [answer.text for answer in found] == alone(tiny, deltas, requests)
 
 
+@pytest.mark.parametrize("values", ["clean", "running"])
+@pytest.mark.parametrize(("site", "layers"), [("hidden", [1, 3]), ("emb", [0]), ("attn", [0, 2])])
+def test_interventions_change_prompts_and_go_on_as_the_backbone(
+    tiny: LoadedBackbone, site: str, layers: list[int], values: str
+) -> None:
+    tiny = dataclasses.replace(tiny, model=random_model("llama"))
+    deltas = [
+        intervention(tiny, layers, site, values),
+        None,
+        delta(tiny, 2, seed=1),
+        intervention(tiny, layers, site, values, seed=5),
+    ]
+    requests = in_lanes(prompts_of(tiny), len(deltas))
+    branches = [BASE_BRANCH if made is None else branch(tiny, made) for made in deltas]
+    assert [one.edits for one in branches] == [True, False, False, True]
+    expected = alone(tiny, deltas, requests)
+    for batch_size in (3, 100):
+        found = generate_answers(tiny, requests, batch_size=batch_size, branches=branches)
+        assert [answer.text for answer in found] == expected
+    assert expected[0::4] != expected[1::4] and expected[0::4] != expected[3::4]
+    only = [request for request in requests if request.lane == 0]
+    assert [answer.text for answer in generate_answers(tiny, only, branches=branches[:1])] == expected[0::4]
+
+
 def test_shared_blocks_read_a_prompt_once(tiny: LoadedBackbone) -> None:
-    deltas = [delta(tiny, 3, seed) for seed in range(5)]
+    deltas = [delta(tiny, 3, seed=seed) for seed in range(5)]
     branches = [BASE_BRANCH, *(branch(tiny, made) for made in deltas)]
     read = dict.fromkeys(range(4), 0)
 
@@ -135,7 +144,7 @@ def test_shared_blocks_read_a_prompt_once(tiny: LoadedBackbone) -> None:
 
 
 def test_tensors_are_moved_once(tiny: LoadedBackbone) -> None:
-    made, applications = delta(tiny, 2, 1), 0
+    made, applications = delta(tiny, 2, seed=1), 0
     plain = branch(tiny, made)
 
     def counted() -> Any:
@@ -162,7 +171,7 @@ def test_out_of_memory_halves_the_batch_and_loses_no_answer(
     tiny: LoadedBackbone, lanes: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tiny = dataclasses.replace(tiny, model=random_model("llama"))
-    branches = [BASE_BRANCH, branch(tiny, delta(tiny, 2, 1))] if lanes else []
+    branches = [BASE_BRANCH, branch(tiny, delta(tiny, 2, seed=1))] if lanes else []
     requests = in_lanes(prompts_of(tiny), 2 if lanes else 1)
     expected = [answer.text for answer in generate_answers(tiny, requests, branches=branches)]
     block, rows = tiny.blocks[0], []

@@ -7,12 +7,13 @@ and values lie in one cache for all rows; a block that is called for some rows s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from transformers.cache_utils import DynamicLayer
+from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.engine.blocks import BlockCalls, Blocks
@@ -27,7 +28,8 @@ class Lanes:
     """The backbone under several branches at once.
 
     Args:
-        branches: None begins at block 0: what shares nothing is better answered by itself.
+        branches: None exchanges parameters of block 0: what shares nothing is better answered by itself. One that changes the
+            ends of prompts reads its prompts by itself, and then goes on as the backbone.
 
     Raises:
         CannotPack: the blocks of this model cannot be called one by one.
@@ -35,8 +37,9 @@ class Lanes:
 
     def __init__(self, loaded: LoadedBackbone, branches: Sequence[Branch]) -> None:
         self._loaded, self._blocks = loaded, Blocks(loaded)
-        self._branches = [held_on_device(loaded, branch) for branch in branches]
-        self._starts = [self._blocks.count if branch.start is None else branch.start for branch in branches]
+        self._model: Any = loaded.model
+        self._branches = [branch if branch.edits else held_on_device(loaded, branch) for branch in branches]
+        self._starts = [self._blocks.count if branch.start is None or branch.edits else branch.start for branch in branches]
         assert 0 not in self._starts, "a branch shares no block"
 
     def step(
@@ -57,33 +60,49 @@ class Lanes:
             inputs: Input of every row. Several rows may begin with the same one; once the cache holds something, every row has
                 its own, in order.
         """
-        calls = self._blocks.hear(
-            input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True
-        )
+        asked = {"input_ids": ids, "attention_mask": mask, "position_ids": positions}
+        reads = not cache.get_seq_length()
+        calls = self._blocks.hear(**asked, past_key_values=cache, use_cache=True)
         step = _Step(self._loaded, calls, cache, inputs, len(ids))
+        logits: dict[int, Tensor] = {}
+        for lane in sorted(set(lanes)):
+            if reads and self._branches[lane].edits:
+                rows = _rows_of(lanes, lane)
+                mine = {name: tensor[step.indices([inputs[row] for row in rows])] for name, tensor in asked.items()}
+                logits.update(zip(rows, self._read_edited(self._branches[lane], mine, step, rows), strict=True))
+        shared = [row for row in range(len(lanes)) if row not in logits]
         states, held = calls.states, list(range(len(ids)))
         leaving: dict[int, Tensor] = {}
         for index in range(self._blocks.count + 1):
-            for lane in set(lanes):
+            for lane in {lanes[row] for row in shared}:
                 if self._starts[lane] == index:
                     places = [held.index(inputs[row]) for row in _rows_of(lanes, lane)]
                     leaving[lane] = states[step.indices(places)]
-            rows = [row for row, lane in enumerate(lanes) if self._starts[lane] > index]
+            rows = [row for row in shared if self._starts[lanes[row]] > index]
             if not rows:
                 break
             wanted = sorted({inputs[row] for row in rows})
             if wanted != held:
                 states, held = states[step.indices([held.index(each) for each in wanted])], wanted
             states = step.block(index, states, held, rows, [held.index(inputs[row]) for row in rows])
-        logits: dict[int, Tensor] = {}
         for lane, states in leaving.items():
-            rows = _rows_of(lanes, lane)
-            with self._branches[lane].applied():
+            rows, branch = _rows_of(lanes, lane), self._branches[lane]
+            with nullcontext() if branch.edits else branch.applied():
                 for index in range(self._starts[lane], self._blocks.count):
                     states = step.block(index, states, [inputs[row] for row in rows], rows, list(range(len(rows))))
                 logits.update(zip(rows, self._blocks.logits(states[None, :, -1]), strict=True))
         step.finish()
         return torch.stack([logits[row] for row in range(len(lanes))])
+
+    def _read_edited(self, branch: Branch, asked: dict[str, Tensor], step: _Step, rows: list[int]) -> Tensor:
+        """Logits behind prompts whose ends are changed, by the model's own forward pass, which says where the ends are."""
+        cache = DynamicCache()
+        with branch.applied():
+            output = self._model(**asked, past_key_values=cache, use_cache=True, logits_to_keep=1)
+        for index, layer in enumerate(cache.layers):
+            step.add(index, rows, (layer.keys, layer.values))
+        logits: Tensor = output.logits[:, -1]
+        return logits
 
 
 def _rows_of(lanes: Sequence[int], lane: int) -> list[int]:
@@ -138,9 +157,13 @@ class _Step:
         output = self._loaded.blocks[index](states, **{**keywords, "past_key_values": cache})
         assert cache.known is not None, "a block attends in a way of its own"
         keys, values = (self._chosen(known, places) for known in cache.known)
-        self._pieces.setdefault(index, []).append((rows, (keys, values)))
+        self.add(index, rows, (keys, values))
         result: Tensor = output[0] if isinstance(output, tuple) else output
         return result
+
+    def add(self, index: int, rows: list[int], known: KeysValues) -> None:
+        """Keys and values of a layer for some rows."""
+        self._pieces.setdefault(index, []).append((rows, known))
 
     def _of_inputs(self, value: Any, held: Sequence[int]) -> Any:
         """What a block is called with, for some of the inputs; what has one row for all stays as it is."""

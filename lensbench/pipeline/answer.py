@@ -83,8 +83,7 @@ class _Work:
         found = {}
         for variant in variants:
             branch = variant.branch(self._lm.loaded, asked.planned.task.language.code)
-            # A change of prompts' ends is one of the whole forward pass here.
-            if branch is not None and branch.start != 0 and not branch.edits:
+            if branch is not None and (branch.start != 0 or branch.edits):
                 found[variant.name] = branch
         try:
             Blocks(self._lm.loaded)
