@@ -30,7 +30,7 @@ from lensbench.engine.division import Loads, homes
 from lensbench.engine.lm import TokenRequest
 from lensbench.engine.tree import TreeEngine
 from lensbench.errors import UsageError
-from lensbench.pipeline.launch import Place, check_ranks, find_place
+from lensbench.pipeline.launch import Place, check_devices, check_options, find_place
 from lensbench.pipeline.ranks import ALONE
 
 TESTS = Path(__file__).parent
@@ -191,23 +191,28 @@ def test_wrong_numbers_are_refused_before_anything_starts(monkeypatch: pytest.Mo
     assert done.returncode == 0 and "ranks     3:" in done.stdout and "GiB on each rank" in done.stdout
 
     assert find_place(None) == Place() and find_place(4) == Place(0, 4)
-    check_ranks(find_place(4), "cpu", "tree")
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    check_ranks(find_place(2), "cuda", "reference")
-    for ranks, device, engine, message in (
-        (3, "cuda", "tree", "this machine has 2 accelerators"),
-        (2, "cuda:1", "tree", "names one"),
-        (2, "mps", "tree", "cannot be combined with --device mps"),
-        (2, "cuda", "vllm", "cannot be combined with --engine vllm"),
+    for device, engine in (("auto", "tree"), ("cpu", "tree"), ("cuda", "reference")):
+        check_options(find_place(2), device, engine)
+    for device, engine, message in (
+        ("cuda:1", "tree", "names one"),
+        ("mps", "tree", "cannot be combined with --device mps"),
+        ("cuda", "vllm", "cannot be combined with --engine vllm"),
     ):
+        check_options(find_place(1), device, engine)
         with pytest.raises(UsageError, match=message):
-            check_ranks(find_place(ranks), device, engine)
+            check_options(find_place(2), device, engine)
+    # No machine of the tests has accelerators to count.
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    check_devices(find_place(4), "cpu")
+    check_devices(find_place(2), "cuda")
+    with pytest.raises(UsageError, match="this machine has 2 accelerators"):
+        check_devices(find_place(3), "cuda")
 
     for name, value in {"RANK": 2, "LOCAL_RANK": 1, "WORLD_SIZE": 4, "MASTER_ADDR": "a", "MASTER_PORT": 1}.items():
         monkeypatch.setenv(name, str(value))
     assert find_place(None) == find_place(4) == Place(2, 4, 1, True)
     # Two machines of two.
-    check_ranks(find_place(None), "cuda", "tree")
+    check_devices(find_place(None), "cuda")
     with pytest.raises(UsageError, match="torchrun started 4 ranks"):
         find_place(2)
 

@@ -70,7 +70,7 @@ def command(**options: Any) -> None:
       lensbench run --backbone ./my-model --tasks xcopa,xstory_cloze --profile lm-eval --limit 50 --out RUN
     """
     from lensbench.languages import parse_languages
-    from lensbench.pipeline.launch import check_ranks, find_place, joined
+    from lensbench.pipeline.launch import check_devices, check_options, find_place, joined
     from lensbench.pipeline.plan import RunRequest, make_plan
 
     tasks = options["tasks"]
@@ -89,6 +89,7 @@ def command(**options: Any) -> None:
     )  # fmt: skip
     plan = make_plan(request)
     place = find_place(options["data_parallel"])
+    check_options(place, plan.spec.device, plan.spec.engine)
     judging = None
     if options["judge"]:
         from lensbench.cli.judge import judge_request
@@ -112,7 +113,7 @@ def command(**options: Any) -> None:
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
         from lensbench.backbones.load import pick_device
 
-        check_ranks(place, pick_device(plan.spec.device), plan.spec.engine)
+        check_devices(place, pick_device(plan.spec.device))
     if place.rank:
         with joined(place) as ranks:
             from lensbench.pipeline.run import help_run

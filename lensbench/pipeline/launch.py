@@ -27,7 +27,7 @@ from lensbench.pipeline.ranks import ALONE, Group, Lost, Ranks
 if TYPE_CHECKING:
     import torch.distributed as dist
 
-__all__ = ["Place", "check_ranks", "find_place", "joined"]
+__all__ = ["Place", "check_devices", "check_options", "find_place", "joined"]
 
 _TORCHRUN = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 _STARTED_BY = "LENSBENCH_RANK_STARTED_BY"
@@ -67,30 +67,39 @@ def find_place(data_parallel: int | None) -> Place:
     return Place(count=data_parallel or 1)
 
 
-def check_ranks(place: Place, device: str, engine: str) -> None:
+def check_options(place: Place, device: str, engine: str) -> None:
     """
-    Args:
-        device: As picked for one process: "cpu", "cuda", "cuda:1" ...
-
     Raises:
-        UsageError: fewer accelerators than ranks, one device for all of them, or an engine that divides its work itself.
+        UsageError: options that say something else than several ranks: one device, or an engine that divides its work itself.
     """
+    if place.count == 1:
+        return
     asked = f"--data-parallel {place.count}"
     if engine not in ("tree", "reference"):
         raise UsageError(f"{asked} cannot be combined with --engine {engine}", "Known with it: tree, reference.")
-    if device == "cpu":
-        return
     kind, _, index = device.partition(":")
-    if kind != "cuda":
-        raise UsageError(f"{asked} cannot be combined with --device {device}", "Known with it: cpu, cuda.")
+    if kind not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"{asked} cannot be combined with --device {device}", "Known with it: auto, cpu, cuda.")
     if index:
         raise UsageError(f"{asked} puts each rank on a device of its own; --device {device} names one", "Give --device cuda.")
+
+
+def check_devices(place: Place, device: str) -> None:
+    """
+    Args:
+        device: As picked for one process.
+
+    Raises:
+        UsageError: fewer accelerators than ranks.
+    """
+    if place.count == 1 or device == "cpu":
+        return
     import torch
 
     there, needed = torch.cuda.device_count(), place.local + 1 if place.outside else place.count
     if there < needed:
         raise UsageError(
-            f"{asked}: this machine has {there} accelerator{'s' * (there != 1)}",
+            f"--data-parallel {place.count}: this machine has {there} accelerator{'s' * (there != 1)}",
             f"Give at most --data-parallel {there}; CUDA_VISIBLE_DEVICES may hide others.",
         )
 
