@@ -275,8 +275,8 @@ def main() -> int:
                 table.append(measure(bench, row, options.limit, options.rounds))
             table[-1]["load"] = os.getloadavg()[0]
             print(line(table[-1]), flush=True)
-    if options.json:
-        options.json.write_text(json.dumps({"machine": about, "rows": table}, indent=1) + "\n")
+            if options.json:
+                options.json.write_text(json.dumps({"machine": about, "rows": table}, indent=1) + "\n")
     return 0
 
 
