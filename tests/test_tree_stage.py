@@ -211,6 +211,35 @@ def test_noise_is_the_largest_difference_and_never_nothing(tiny: LoadedBackbone)
     assert math.isnan(measure_noise(broken, engine, requests))  # type: ignore[arg-type]
 
 
+def test_the_noise_of_a_run_is_that_of_its_interventions_too(
+    tiny: LoadedBackbone, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lensbench.pipeline import score
+
+    seen: list[tuple[bool, float]] = []
+
+    def measure(*args: Any) -> float:
+        seen.append((len(args) > 3 and args[3].edits, measure_noise(*args)))
+        return seen[-1][1]
+
+    monkeypatch.setattr(score, "measure_noise", measure)
+    records(tiny, asked(tiny, data, "lm-eval"), tmp_path / "log", "tree")
+    # Two tasks in Chinese; in English the intervention is the backbone.
+    assert [edits for edits, _ in seen] == [False, True, True]
+    assert [noise for _, noise in seen] == sorted(noise for _, noise in seen)
+    lm, branch = LensLM(tiny), variants(tiny)[3].branch(tiny, "zh")
+    assert branch is not None and branch.edits
+    engine = TreeEngine(tiny, max_length=lm.max_length)
+    requests = [lm.token_request("The cat sat on", f" the {word}.") for word in ("mat", "chair", "old door")]
+    fast = [
+        found for scored in engine.score(requests, [branch]) for found in zip(scored.requests, scored.answers[0], strict=True)
+    ]
+    with branch.applied():
+        slow = lm.score_tokens(requests)
+    assert measure_noise(lm, engine, requests, branch) >= max(abs(answer[0] - slow[index][0]) for index, answer in fast.items())
+    assert measure_noise(lm, engine, requests, branch, 1.0) == 1.0
+
+
 @pytest.mark.parametrize("profile", ["lens-paper", "lm-eval"])
 def test_embedded_tasks_through_a_real_tokenizer(tiny: LoadedBackbone, profile: str) -> None:
     """Real rows and SmolLM2's tokenizer on a small random model of its vocabulary."""

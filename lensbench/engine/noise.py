@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
+from lensbench.engine.branches import BASE_BRANCH, Branch
 from lensbench.engine.lm import LensLM, TokenRequest
 from lensbench.engine.tree import TreeEngine
 
@@ -15,14 +16,20 @@ Answer = tuple[float, bool]
 """Log-likelihood in nats, and whether the continuation is the greedy one."""
 
 
-def measure_noise(lm: LensLM, engine: TreeEngine, requests: Sequence[TokenRequest]) -> float:
+def measure_noise(
+    lm: LensLM, engine: TreeEngine, requests: Sequence[TokenRequest], branch: Branch = BASE_BRANCH, noise: float = 0.0
+) -> float:
     """Largest difference in nats between the two engines over a sample of requests; at least one rounding of a score.
 
     The sample is scored apart from everything else, so that it comes out alike whenever a run goes on.
+
+    Args:
+        branch: The variant that is scored.
+        noise: What was found so far.
     """
-    expected = [ll for ll, _ in lm.score_tokens(requests)]
-    noise = 0.0
-    for scored in engine.score(requests):
+    with branch.applied():
+        expected = [ll for ll, _ in lm.score_tokens(requests)]
+    for scored in engine.score(requests, [branch]):
         for index, (ll, _) in zip(scored.requests, scored.answers[0], strict=True):
             noise = farther(noise, ll, expected[index])
     return noise

@@ -55,7 +55,7 @@ def score_stage(
     work = _Work(lm, log, progress, ranks)
     if not any(work.missing(asked, variant) for asked in tasks for variant in variants):
         return
-    tree = work.tree(tasks) if engine == "tree" else None
+    tree = work.tree(tasks, variants) if engine == "tree" else None
     if engine == "vllm":
         work.measure(tasks)
     for asked in tasks:
@@ -105,22 +105,31 @@ class _Work:
         found = iter(self._lm.token_requests([r for item in items for r in item.requests], first_token=first_token))
         return {item.id: [next(found) for _ in item.requests] for item in items}
 
-    def tree(self, tasks: Sequence[AskedTask]) -> TreeEngine | None:
+    def tree(self, tasks: Sequence[AskedTask], variants: Sequence[Variant]) -> TreeEngine | None:
         """The tree engine, with its noise measured on rank 0; None where it cannot read this model."""
-        noise = self._ranks.agreed(lambda: self._measured(tasks))
+        noise = self._ranks.agreed(lambda: self._measured(tasks, variants))
         if noise is None:
             return None
         self._noise = noise
         return TreeEngine(self._lm.loaded, max_length=self._lm.max_length, batch_size=self._lm.batch_size)
 
-    def _measured(self, tasks: Sequence[AskedTask]) -> float | None:
-        """The tree engine's noise on a sample; None where it cannot read this model."""
+    def _measured(self, tasks: Sequence[AskedTask], variants: Sequence[Variant]) -> float | None:
+        """The tree engine's noise on a sample, of the backbone and of interventions; None where it cannot read this model.
+
+        Exchanged parameters are read as the backbone's own are; an intervention is computed in another way.
+        """
         lm = self._lm
         try:
             tree = TreeEngine(lm.loaded, max_length=lm.max_length, batch_size=lm.batch_size)
-            sample = [request for asked in tasks[:: -(-len(tasks) // _SAMPLE)] for request in self._typical(asked)]
+            sampled = tasks[:: -(-len(tasks) // _SAMPLE)]
+            sample = [request for asked in sampled for request in self._typical(asked)]
             tree.check(sample)
             noise = measure_noise(lm, tree, sample)
+            for asked in sampled:
+                for variant in variants:
+                    branch = variant.branch(lm.loaded, asked.planned.task.language.code)
+                    if branch is not None and branch.edits:
+                        noise = measure_noise(lm, tree, self._typical(asked), branch, noise)
         except CannotPack as error:
             self._say_once(f"the reference engine scores: {error}")
             return None
