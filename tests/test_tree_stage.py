@@ -236,7 +236,7 @@ def test_the_noise_of_a_run_is_that_of_its_interventions_too(
     ]
     with branch.applied():
         slow = lm.score_tokens(requests)
-    assert measure_noise(lm, engine, requests, branch) >= max(abs(answer[0] - slow[index][0]) for index, answer in fast.items())
+    assert measure_noise(lm, engine, requests, branch) >= max(abs(answer[0] - slow[index][0]) for index, answer in fast)
     assert measure_noise(lm, engine, requests, branch, 1.0) == 1.0
 
 
