@@ -123,17 +123,20 @@ def fit_row(loaded: Any, rounds: int) -> dict[str, Any]:
     """128 items each, those of LENS in the paper's proportions: three probing texts, rows xSFT learns too, to one prompt."""
     from lensbench.data.sources import EMBEDDED, open_data
     from lensbench.methods import load_method
+    from lensbench.pipeline.method_configs import method_configs
+    from lensbench.pipeline.plan import RunRequest
 
-    changes: dict[str, dict[str, Any]] = {
-        "lens": {"n_probe": 48, "n_parallel": 32, "start_layer": "last:2"},
-        "xsft": {"n_aya": 64, "max_length": 1024},
-    }
-    taken: dict[str, list[Taken]] = {name: [] for name in changes}
+    changes = (
+        "xsft.n_aya=64", "xsft.max_length=1024",
+        "lens.n_probe=48", "lens.n_parallel=32", "lens.epochs=1", "lens.start_layer=last:2",
+    )  # fmt: skip
+    request = RunRequest(backbone=loaded.backbone.backbone, methods=("xsft", "lens"), languages=("zh",), overrides=changes)
+    configs = method_configs(request, loaded.backbone, ("zh",))
+    taken: dict[str, list[Taken]] = {name: [] for name in configs}
     items = {}
     for _ in range(rounds):
-        for name, values in changes.items():
+        for name, config in configs.items():
             method = load_method(name)
-            config = method.config_model.model_validate(values)
             corpora = method.corpora(open_data(EMBEDDED), ("en", "zh"), config)
             progress = Stamps()
             progress.say = lambda text: None  # type: ignore[method-assign]
