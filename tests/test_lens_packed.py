@@ -14,6 +14,7 @@ from test_tree_families import FAMILIES, VOCABULARY, random_model
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.data.corpora import Corpora, ParallelPrompt
 from lensbench.engine.blocks import Blocks
+from lensbench.errors import RunError
 from lensbench.methods.base import SilentProgress
 from lensbench.methods.lens import METHOD, LensConfig, decompose
 from lensbench.methods.lens.kept import KeptRows
@@ -230,3 +231,18 @@ def test_means_are_equal(family: LoadedBackbone, cannot_pack: None, monkeypatch:
     assert not progress.notes
     for layer in layers:
         torch.testing.assert_close(packed[layer], padded[layer], atol=1e-4, rtol=1e-4)
+
+
+def test_states_that_cannot_be_written_end_the_fit_in_words(tiny: LoadedBackbone) -> None:
+    import resource
+
+    blocks = forked(tiny, (4,))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with KeptRows(0) as kept:
+        reader = PackedReader(blocks, 32, kept=kept)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+        try:
+            with pytest.raises(RunError, match="could not be written"):
+                reader.central(rows_of(3)["en"])
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)

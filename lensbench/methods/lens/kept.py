@@ -7,8 +7,10 @@ import tempfile
 from pathlib import Path
 from types import TracebackType
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
+
+from lensbench.methods.saved import save_tensors
 
 __all__ = ["KeptRows"]
 
@@ -38,7 +40,7 @@ class KeptRows:
         """Keep copies of tensors on the CPU.
 
         Raises:
-            OSError: the temporary folder is full.
+            RunError: the disk of the temporary folder is full.
         """
         copies = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
         size = sum(tensor.nbytes for tensor in copies.values())
@@ -49,7 +51,7 @@ class KeptRows:
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="lensbench-states-")
         path = Path(self._folder.name) / f"{hashlib.sha256(repr(key).encode()).hexdigest()}.safetensors"
-        save_file(copies, path)
+        save_tensors(copies, path)
         self._files[key] = path
 
     def __getitem__(self, key: Key) -> dict[str, Tensor]:
