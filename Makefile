@@ -39,7 +39,7 @@ check: $(STAMP)  ## Lint, formatting, types, task files
 	$(BIN)/mypy
 	$(BIN)/lensbench tasks validate
 
-parity: $(STAMP)  ## Compare the reference engine with lm-eval's hf on real rows (LENSBENCH_REAL_DATA)
+parity: $(STAMP)  ## Compare both engines with lm-eval's hf on real rows (LENSBENCH_REAL_DATA)
 	$(BIN)/python bench/parity.py
 
 bench: bench-scoring bench-lens bench-generation  ## Measure all of docs/performance.md and write its tables (LENSBENCH_REAL_DATA)

@@ -1,7 +1,7 @@
-"""Compare the reference engine with lm-eval's own `hf` model, side by side, on the same rows.
+"""Compare both engines with lm-eval's own `hf` model, side by side, on the same rows.
 
     make parity                                               # real rows under LENSBENCH_REAL_DATA
-    python bench/parity.py --data DATA --only xcopa:zh --limit 50
+    python bench/parity.py --data DATA --only xcopa:zh --limit 50 --engine tree
 
 lm-eval's side builds its requests from lm-eval's own task definition; only the rows are handed to it. So a difference in the
 prompts would show as well as one in the numbers. fp32, one process, both on the same loaded weights. Exits 1 when an accuracy
@@ -15,10 +15,14 @@ import json
 import os
 import platform
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("TQDM_DISABLE", "1")
+
+from measuring import load_model, real_rows
 
 TASKS = {
     # task, language: items (None for all), lm-eval's definition below lm_eval/tasks
@@ -53,10 +57,19 @@ def their_task(definition: str, split: str, rows: list[dict[str, Any]]) -> Any:
 
 
 def compare(
-    loaded: Any, hf: Any, source: Any, name: str, code: str, items: int | None, definition: str, batch_size: int
-) -> dict[str, Any]:
-    """One row of the table."""
+    loaded: Any,
+    hf: Any,
+    source: Any,
+    name: str,
+    code: str,
+    items: int | None,
+    definition: str,
+    batch_size: int,
+    engines: list[str],
+) -> list[dict[str, Any]]:
+    """Rows of the table, one for each engine."""
     from lensbench.engine.lm import LensLM
+    from lensbench.engine.tree import TreeLM
     from lensbench.tasks import TaskRegistry, resolve
     from lensbench.tasks.build import build_items, build_task
 
@@ -74,27 +87,31 @@ def compare(
     same_prompts = asked == [tuple(instance.args) for instance in theirs.instances]
 
     started = time.perf_counter()
-    our_scores = lm.score_tokens([lm.token_request(*request) for request in asked])
-    our_seconds = time.perf_counter() - started
-    started = time.perf_counter()
     their_scores = hf.loglikelihood(theirs.instances, disable_tqdm=True)
     their_seconds = time.perf_counter() - started
-
-    our_right, their_right = [], []
-    position = 0
-    for item in ours:
-        part = slice(position, position + len(item.requests))
-        position += len(item.requests)
-        our_right.append(built.process_results(item.doc, our_scores[part])["acc"])
-        their_right.append(theirs.process_results(item.doc, their_scores[part])["acc"])
-    difference = max(abs(a[0] - b[0]) for a, b in zip(our_scores, their_scores, strict=True))
-    return {
-        "task": name, "language": code, "items": len(ours), "requests": len(asked), "same_prompts": same_prompts,
-        "accuracy": sum(our_right) / len(ours), "accuracy_lm_eval": sum(their_right) / len(ours),
-        "items_judged_differently": sum(a != b for a, b in zip(our_right, their_right, strict=True)),
-        "largest_difference": difference, "seconds": our_seconds, "seconds_lm_eval": their_seconds,
-        "equal": same_prompts and our_right == their_right and difference <= TOLERANCE,
-    }  # fmt: skip
+    found = []
+    for engine in engines:
+        side = {"tree": TreeLM, "reference": LensLM}[engine](loaded, batch_size=batch_size)
+        started = time.perf_counter()
+        our_scores = side.score_tokens(side.token_requests(asked))
+        our_seconds = time.perf_counter() - started
+        our_right, their_right = [], []
+        position = 0
+        for item in ours:
+            part = slice(position, position + len(item.requests))
+            position += len(item.requests)
+            our_right.append(built.process_results(item.doc, our_scores[part])["acc"])
+            their_right.append(theirs.process_results(item.doc, their_scores[part])["acc"])
+        difference = max(abs(a[0] - b[0]) for a, b in zip(our_scores, their_scores, strict=True))
+        found.append({
+            "task": name, "language": code, "engine": engine, "items": len(ours), "requests": len(asked),
+            "same_prompts": same_prompts,
+            "accuracy": sum(our_right) / len(ours), "accuracy_lm_eval": sum(their_right) / len(ours),
+            "items_judged_differently": sum(a != b for a, b in zip(our_right, their_right, strict=True)),
+            "largest_difference": difference, "seconds": our_seconds, "seconds_lm_eval": their_seconds,
+            "equal": same_prompts and our_right == their_right and difference <= TOLERANCE,
+        })  # fmt: skip
+    return found
 
 
 def main() -> int:
@@ -103,16 +120,10 @@ def main() -> int:
     parser.add_argument("--backbone", default="smollm2-135m")
     parser.add_argument("--limit", type=int, help="at most this many items per task")
     parser.add_argument("--only", help="task:language, by comma")
+    parser.add_argument("--engine", choices=("tree", "reference"), help="one of the two")
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--json", type=Path, help="write the table here as JSON")
     options = parser.parse_args()
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("TQDM_DISABLE", "1")
-
-    from lensbench.backbones import get_backbone
-    from lensbench.backbones.load import load_backbone
-    from lensbench.backbones.resolve import find_checkpoint
-    from lensbench.data.importing import import_folder
     from lensbench.data.sources import Folder
     from lensbench.quiet import quiet_libraries
 
@@ -120,35 +131,41 @@ def main() -> int:
     from lm_eval.models.huggingface import HFLM
 
     wanted = set((options.only or ",".join(":".join(key) for key in TASKS)).split(","))
-    with tempfile.TemporaryDirectory() as folder:
-        data = Path(options.data or folder)
-        if not options.data:
-            original = os.environ.get("LENSBENCH_REAL_DATA")
-            if not original:
-                parser.error("give --data, or the folder of original release files in LENSBENCH_REAL_DATA")
-            import_folder(Path(original), data)
-        backbone = get_backbone(options.backbone)
-        loaded = load_backbone(backbone, find_checkpoint(backbone, say=print), device="cpu", dtype="float32")
+    with real_rows(options.data) as data:
+        loaded = load_model(options.backbone)
         hf = HFLM(pretrained=loaded.model, tokenizer=loaded.tokenizer, batch_size=options.batch_size)
-        print(f"{backbone.title} on {platform.processor() or platform.machine()}, {os.cpu_count()} cores, fp32")
-        head = ("task", "lang", "items", "requests", "prompts", "acc ours", "acc lm-eval", "max |diff|", "s ours", "s lm-eval")
-        form = "{:14}{:5}{:>6}{:>9} {:8}{:>9}{:>12}{:>11}{:>8}{:>10}  {}"
+        print(f"{loaded.backbone.title} on {platform.processor() or platform.machine()}, {os.cpu_count()} cores, fp32")
+        head = (
+            "task",
+            "lang",
+            "engine",
+            "items",
+            "requests",
+            "prompts",
+            "acc ours",
+            "acc lm-eval",
+            "max |diff|",
+            "s ours",
+            "s lm-eval",
+        )
+        form = "{:14}{:5}{:10}{:>6}{:>9} {:8}{:>9}{:>12}{:>11}{:>8}{:>10}  {}"
         print(form.format(*head, ""), flush=True)
         table = []
         for (name, code), (items, definition) in TASKS.items():
             if f"{name}:{code}" not in wanted:
                 continue
             most = min(filter(None, (items, options.limit)), default=None)
-            row = compare(loaded, hf, Folder(data), name, code, most, definition, options.batch_size)
-            table.append(row)
-            print(
-                form.format(
-                    name, code, row["items"], row["requests"], "same" if row["same_prompts"] else "DIFFER",
-                    f"{row['accuracy']:.4f}", f"{row['accuracy_lm_eval']:.4f}", f"{row['largest_difference']:.1e}",
-                    f"{row['seconds']:.1f}", f"{row['seconds_lm_eval']:.1f}", "equal" if row["equal"] else "NOT EQUAL",
-                ),
-                flush=True,
-            )  # fmt: skip
+            engines = [options.engine] if options.engine else ["reference", "tree"]
+            for row in compare(loaded, hf, Folder(data), name, code, most, definition, options.batch_size, engines):
+                table.append(row)
+                print(
+                    form.format(
+                        name, code, row["engine"], row["items"], row["requests"], "same" if row["same_prompts"] else "DIFFER",
+                        f"{row['accuracy']:.4f}", f"{row['accuracy_lm_eval']:.4f}", f"{row['largest_difference']:.1e}",
+                        f"{row['seconds']:.1f}", f"{row['seconds_lm_eval']:.1f}", "equal" if row["equal"] else "NOT EQUAL",
+                    ),
+                    flush=True,
+                )  # fmt: skip
     if options.json:
         options.json.write_text(json.dumps(table, indent=1) + "\n")
     return 0 if table and all(row["equal"] for row in table) else 1
