@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 DEMO := runs/demo
-# Tests run side by side, each with one thread.
-WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 1); echo $$((n > 8 ? 8 : n)))
+# Tests run side by side, each with one thread and some 2 GB.
+WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 1); echo $$((n > 4 ? 4 : n)))
 
 .PHONY: demo test test-slow check parity bench bench-scoring bench-lens bench-generation bench-accelerator bench-report constraints clean help
 
