@@ -101,6 +101,7 @@ def test_languages_that_do_not_fit_together_have_graphs_of_their_own(
 
     blocks, config = forked(tiny, (4,)), LensConfig(push_strength=0.5)
     reader = PackedReader(blocks, 32)
+    reader.begin(rows_of(7))
     rows = {code: own for code, own in rows_of(7).items() if code != "en"}
     assert [list(group) for group in reader.targets(rows)] == [["zh", "sw"]]
     together = gradients(reader, blocks, config, seed=7)
@@ -143,18 +144,28 @@ def test_frozen_blocks_read_each_distinct_token_once(tiny: LoadedBackbone) -> No
     blocks = forked(tiny, (4,))
     calls = Calls(tiny.blocks[0])
     rows = rows_of(3)
-    PackedReader(blocks, 32).central(rows["en"])
-    assert calls.tokens == len({tuple(row[: n + 1]) for row in rows["en"] for n in range(len(row))})
+    # All languages behind one preamble.
+    rows["zh"] = [rows["en"][0][:6] + row[6:] for row in rows["zh"]]
+    reader = PackedReader(blocks, 32)
+    reader.begin(rows)
+    assert calls.tokens == len({tuple(row[: n + 1]) for own in rows.values() for row in own for n in range(len(row))})
+    reader.central(rows["en"])
+    list(reader.targets({code: rows[code] for code in ("zh", "sw")}))
+    read = calls.tokens
+    reader.begin(rows)
+    assert calls.tokens == read
+    reader.begin(rows_of(4))
+    assert calls.tokens > read
 
 
 def test_a_pack_finds_every_token_of_every_row() -> None:
     rows = [[5, 6, 7], [5, 6], [5, 6, 7], [9], [5, 8, 7, 4]]
-    for whole in (True, False):
+    for whole in ([True] * 5, [False] * 5, [False, True, True, False, False]):
         pack = Pack(rows, whole=whole, device=torch.device("cpu"))
-        for row, index, places in zip(rows, pack.index, pack.places, strict=True):
+        for row, all_of_it, index, places in zip(rows, whole, pack.index, pack.places, strict=True):
             assert pack.ids[index].tolist() == row
             assert pack.depths[index].tolist() == list(range(len(row)))
-            assert pack.ids[pack.at][places].tolist() == (row if whole else row[-1:])
+            assert pack.ids[pack.at][places].tolist() == (row if all_of_it else row[-1:])
     assert pack.tokens == 7
 
 
@@ -243,6 +254,6 @@ def test_states_that_cannot_be_written_end_the_fit_in_words(tiny: LoadedBackbone
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
         try:
             with pytest.raises(RunError, match="could not be written"):
-                reader.central(rows_of(3)["en"])
+                reader.begin(rows_of(3))
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)

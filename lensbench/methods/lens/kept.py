@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lensbench.methods.saved import save_tensors
 
-__all__ = ["KeptRows"]
+__all__ = ["KeptRows", "Key"]
 
 _IN_MEMORY = 2**31
 """Bytes that are held in memory; what comes after goes to a temporary folder."""

@@ -27,7 +27,7 @@ class Pack:
 
     Args:
         rows: Token ids.
-        whole: Every token of a row is read; else the last one only.
+        whole: Per row, whether every token is read; else the last one only.
 
     Attributes:
         ids: `[tokens]`.
@@ -37,7 +37,7 @@ class Pack:
         places: Per row, `[its read tokens]`: where they are in `at`.
     """
 
-    def __init__(self, rows: Sequence[Sequence[int]], *, whole: bool, device: torch.device) -> None:
+    def __init__(self, rows: Sequence[Sequence[int]], *, whole: Sequence[bool], device: torch.device) -> None:
         root = build_trie(rows, rows)
         step = plan_passes(root, root.size)[0]
         layout = lay_out(step)
@@ -47,13 +47,14 @@ class Pack:
             for offset, row, _ in segment.scored:
                 index[row].append(start + offset)
         self.index = [np.array(sorted(places), dtype=np.int64) for places in index]
-        read = np.unique(np.concatenate([places if whole else places[-1:] for places in self.index]))
+        wanted = [places if all_of_it else places[-1:] for places, all_of_it in zip(self.index, whole, strict=True)]
+        read = np.unique(np.concatenate(wanted))
         cut = cut_rows(step, layout)
         self.rows = RowTensors(cut, layout, 0, device)
         few = len(read) <= _NARROW * len(layout.ids)
         self.narrow = RowTensors(only_queries(cut, read), layout, 0, device, read) if few else None
         self.ids, self.depths, self.at = (torch.from_numpy(a).to(device) for a in (layout.ids, layout.depths, read))
-        self.places = [np.searchsorted(read, places if whole else places[-1:]) for places in self.index]
+        self.places = [np.searchsorted(read, places) for places in wanted]
 
     @property
     def tokens(self) -> int:

@@ -90,7 +90,7 @@ def _read_packed(
     loaded: LoadedBackbone, blocks: PackedBlocks, layers: tuple[int, ...], rows: Sequence[Sequence[int]]
 ) -> Iterator[tuple[int, LayerStates]]:
     for group in packs_of(rows, _TOKENS):
-        pack = Pack([rows[index] for index in group], whole=False, device=loaded.device)
+        pack = Pack([rows[index] for index in group], whole=[False] * len(group), device=loaded.device)
         with torch.no_grad():
             calls = blocks.enter(pack)
             states = blocks.above(pack, calls, calls.states, 0, layers)

@@ -13,8 +13,8 @@ from torch import Tensor
 from lensbench.engine.blocks import CannotPack
 from lensbench.methods.base import Progress
 from lensbench.methods.lens.config import LensConfig
-from lensbench.methods.lens.kept import KeptRows
-from lensbench.methods.lens.packed import Pack, PackedBlocks
+from lensbench.methods.lens.kept import KeptRows, Key
+from lensbench.methods.lens.packed import Pack, PackedBlocks, packs_of
 from lensbench.methods.lens.prompts import pad
 from lensbench.methods.lens.states import ForkedBlocks, LayerStates
 
@@ -23,7 +23,7 @@ __all__ = ["Central", "PackedReader", "PaddedReader", "Reader", "Targets", "pick
 Rows = Sequence[Sequence[int]]
 
 _TOKENS = 2048
-"""Tokens of target languages that are read together, before rows share beginnings; one graph is held for them."""
+"""Tokens that are read together, before rows share beginnings; one graph is held for so many of the target languages."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,10 @@ class Targets:
 class Reader(Protocol):
     """States with gradients, and the reference's without, by layer."""
 
+    def begin(self, rows: Mapping[str, Rows]) -> None:
+        """What comes next is asked of these rows, the central language first."""
+        ...
+
     def central(self, rows: Rows) -> Central: ...
 
     def targets(self, rows: Mapping[str, Rows]) -> Iterator[dict[str, Targets]]:
@@ -60,6 +64,9 @@ class PaddedReader:
         self._blocks = blocks
         self._pad = int(blocks.loaded.tokenizer.pad_token_id)
 
+    def begin(self, rows: Mapping[str, Rows]) -> None:
+        pass
+
     def central(self, rows: Rows) -> Central:
         batch = pad(rows, self._pad, self._blocks.loaded.device)
         states, reference = self._blocks.states(batch)
@@ -72,7 +79,9 @@ class PaddedReader:
 
 
 class PackedReader:
-    """All rows in one line without padding, shared beginnings once, the last block only where the losses read.
+    """Rows in one line without padding, shared beginnings once, the last block only where the losses read.
+
+    Frozen blocks read all languages of a micro-batch together; trained ones read the central language apart from the others.
 
     Args:
         longest: Tokens of the longest row.
@@ -86,6 +95,31 @@ class PackedReader:
     def __init__(self, blocks: ForkedBlocks, longest: int, *, kept: KeptRows | None = None, whole: bool = True) -> None:
         self._blocks, self._kept, self._whole = blocks, kept, whole
         self._packed = PackedBlocks(blocks.loaded, longest)
+        self._frozen: dict[Key, dict[str, Tensor]] = {}
+        """Of the rows under way: states in front of the first trained block, and the reference's."""
+
+    def begin(self, rows: Mapping[str, Rows]) -> None:
+        first, *_ = rows
+        asked = {(code == first and self._whole, *row): row for code, own in rows.items() for row in own}
+        held = self._frozen if self._kept is None else self._kept
+        self._frozen = {key: held[key] for key in asked if key in held}
+        missing = [key for key in asked if key not in self._frozen]
+        for group in packs_of([asked[key] for key in missing], _TOKENS):
+            keys = [missing[index] for index in group]
+            for key, found in zip(keys, self._read_frozen(keys, [asked[key] for key in keys]), strict=True):
+                self._frozen[key] = found
+                if self._kept is not None:
+                    self._kept.keep(key, found)
+
+    def _read_frozen(self, keys: Sequence[Key], rows: Rows) -> Iterator[dict[str, Tensor]]:
+        blocks = self._blocks
+        pack = Pack(rows, whole=[bool(whole) for whole, *_ in keys], device=blocks.loaded.device)
+        calls = self._packed.enter(pack)
+        with torch.no_grad(), blocks.frozen_in_place():
+            start = self._packed.below(pack, calls, blocks.start)
+            reference = self._packed.above(pack, calls, start, blocks.start, blocks.layers)
+        for index, places in zip(pack.index, pack.places, strict=True):
+            yield {"start": start[0, index], **{f"reference.{layer}": states[places] for layer, states in reference.items()}}
 
     def central(self, rows: Rows) -> Central:
         pack, states, reference = self._read(rows, self._whole)
@@ -125,42 +159,20 @@ class PackedReader:
         return found
 
     def _read(self, rows: Rows, whole: bool) -> tuple[Pack, LayerStates, LayerStates]:
-        blocks, packed = self._blocks, self._packed
-        pack = Pack(rows, whole=whole, device=blocks.loaded.device)
-        calls = packed.enter(pack)
-        kept = self._take(pack, rows, whole)
-        if kept is None:
-            with torch.no_grad(), blocks.frozen_in_place():
-                start = packed.below(pack, calls, blocks.start)
-                reference = packed.above(pack, calls, start, blocks.start, blocks.layers)
-            self._give(pack, rows, whole, start, reference)
-        else:
-            start, reference = kept
+        """A pack of rows, what the trained blocks say of it, and what the frozen ones said."""
+        blocks = self._blocks
+        device, dtype, hidden = blocks.loaded.device, blocks.compute_dtype, blocks.loaded.hidden_size
+        pack = Pack(rows, whole=[whole] * len(rows), device=device)
+        start = torch.empty(1, pack.tokens, hidden, dtype=dtype, device=device)
+        reference = {layer: torch.empty(len(pack.at), hidden, dtype=dtype, device=device) for layer in blocks.layers}
+        for row, index, places in zip(rows, pack.index, pack.places, strict=True):
+            found = self._frozen[whole, *row]
+            start[0, index] = found["start"].to(device)
+            for layer, held in reference.items():
+                held[places] = found[f"reference.{layer}"].to(device)
         with blocks.autocast():
-            states = packed.above(pack, calls, start, blocks.start, blocks.layers)
+            states = self._packed.above(pack, self._packed.enter(pack), start, blocks.start, blocks.layers)
         return pack, states, reference
-
-    def _take(self, pack: Pack, rows: Rows, whole: bool) -> tuple[Tensor, LayerStates] | None:
-        """States in front of the first trained block and the reference's, where every row has been read before."""
-        if self._kept is None or any((whole, *row) not in self._kept for row in rows):
-            return None
-        device, dtype = self._blocks.loaded.device, self._blocks.compute_dtype
-        start = torch.empty(1, pack.tokens, self._blocks.loaded.hidden_size, dtype=dtype)
-        reference = {layer: torch.empty(len(pack.at), start.shape[-1], dtype=dtype) for layer in self._blocks.layers}
-        for row, index, places in zip(rows, pack.index, pack.places, strict=True):
-            found = self._kept[whole, *row]
-            start[0, index] = found["start"]
-            for layer, states in reference.items():
-                states[places] = found[f"reference.{layer}"]
-        return start.to(device), {layer: states.to(device) for layer, states in reference.items()}
-
-    def _give(self, pack: Pack, rows: Rows, whole: bool, start: Tensor, reference: LayerStates) -> None:
-        if self._kept is None:
-            return
-        for row, index, places in zip(rows, pack.index, pack.places, strict=True):
-            if (whole, *row) not in self._kept:
-                read = {f"reference.{layer}": states[places] for layer, states in reference.items()}
-                self._kept.keep((whole, *row), {"start": start[0, index], **read})
 
 
 def pick_reader(

@@ -171,6 +171,7 @@ def accumulate(
         share: What the micro-batch counts in its batch.
     """
     first, *targets = rows
+    reader.begin(rows)
     central = reader.central(rows[first])
     leaves = {layer: central.states[layer][:, -1].detach().requires_grad_() for layer in constants}
     alignment = push = retention = 0.0
