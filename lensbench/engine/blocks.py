@@ -57,6 +57,17 @@ class _Returns(nn.Module):
         return BaseModelOutputWithPast(last_hidden_state=self._states)
 
 
+class _PartOf(nn.Module):
+    """Some outputs of a linear module."""
+
+    def __init__(self, whole: nn.Linear, part: slice) -> None:
+        super().__init__()
+        self._weight, self._bias = whole.weight[part], None if whole.bias is None else whole.bias[part]
+
+    def forward(self, states: Tensor) -> Tensor:
+        return nn.functional.linear(states, self._weight, self._bias)
+
+
 class Blocks:
     """A backbone, read block by block with the attention of `lensbench.engine.attention`.
 
@@ -156,6 +167,26 @@ class Blocks:
         with _replaced(self._model, self._model.base_model_prefix, _Returns(normed)):
             logits: Tensor = self._model(input_ids=None, use_cache=False).logits[0]
         return logits
+
+    def logit_parts(
+        self, states: Float[Tensor, "1 tokens hidden"], width: int
+    ) -> Iterator[tuple[int, Float[Tensor, "tokens part"]]]:
+        """As `logits`, `width` tokens of the vocabulary at a time: the first one's id, and the logits.
+
+        What comes behind the projection (soft-capping, scaling) knows one logit at a time in every model type that is read here.
+        A projection that is no plain matrix, such as a quantised one, gives all logits as one part.
+        """
+        normed = self._loaded.final_norm(states)
+        head, vocabulary = self._model.get_output_embeddings(), self.vocabulary
+        name = next((name for name, module in self._model._modules.items() if module is head), None)
+        with _replaced(self._model, self._model.base_model_prefix, _Returns(normed)):
+            if name is None or type(head) is not nn.Linear:
+                yield 0, self._model(input_ids=None, use_cache=False).logits[0]
+                return
+            for low in range(0, vocabulary, width):
+                with _replaced(self._model, name, _PartOf(head, slice(low, low + width))):
+                    logits = self._model(input_ids=None, use_cache=False).logits[0]
+                yield low, logits
 
 
 @contextmanager

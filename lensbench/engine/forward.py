@@ -14,15 +14,12 @@ from lensbench.engine.attention import AttentionStep, KeysValues, RowTensors
 from lensbench.engine.blocks import BlockCalls, Blocks
 from lensbench.engine.branches import BASE_BRANCH, Branch, trunk_length
 from lensbench.engine.edited import Heard, PromptEnds, find_prompt_ends, listening
+from lensbench.engine.head import score_targets
 from lensbench.engine.pack import Pass
 from lensbench.engine.rows import cut_rows, lay_out, only_queries
 
 __all__ = ["Counts", "PassRunner", "ScoredTargets"]
 
-_LOGITS = 2**23
-"""Logits that are held at a time: 32 MiB in fp32."""
-_SLICE = 2**20
-"""Logits that are normalised at a time: few enough to stay in a processor's cache."""
 _NARROW = 2 / 3
 """The last block is computed for scored tokens only, where they are at most this part of a pass."""
 _TRUNK = -1
@@ -257,22 +254,8 @@ class PassRunner:
     def _score(
         self, states: Float[Tensor, "1 scored hidden"], place: Int[Tensor, " targets"], wanted: Int[Tensor, " targets"]
     ) -> _Found:
-        """Log-probability of each target behind the scored token at its place, and whether it is the most likely one."""
-        logprobs = torch.zeros(len(place), dtype=torch.float32, device=self._device)
-        greedy = torch.zeros(len(place), dtype=torch.bool, device=self._device)
         self.counts.head_positions += states.shape[1]
-        held, normalised = (max(size // self._blocks.vocabulary, 1) for size in (_LOGITS, _SLICE))
-        for start in range(0, states.shape[1], held):
-            logits = self._blocks.logits(states[:, start : start + held])
-            for low, part in enumerate(logits.split(normalised)):
-                low = start + low * normalised
-                mine = ((place >= low) & (place < low + len(part))).nonzero()[:, 0]
-                row, token = place[mine] - low, wanted[mine]
-                logprobs[mine] = part.float().log_softmax(-1)[row, token]
-                best = part[row, token] >= part.amax(-1)[row]
-                # Where it is, `argmax` says which of equally likely tokens counts, as in the reference engine; it is slow.
-                greedy[mine[best]] = part[row[best]].argmax(-1) == token[best]
-        return logprobs, greedy
+        return score_targets(self._blocks, states, place, wanted)
 
 
 def _targets(step: Pass, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
