@@ -59,7 +59,7 @@ class LensConfig(MethodConfig):
     learning_rate: float = Field(default=1e-5, gt=0)
     epochs: int = Field(default=1, ge=1)
     batch_size: int = Field(default=8, ge=1)
-    micro_batch: int = Field(default=8, ge=1)
+    micro_batch: int = Field(default=2, ge=1)
     """Items whose gradients are computed at a time; they add up to `batch_size`. Fewer need less memory."""
     warmup_ratio: float = Field(default=0.05, ge=0, le=1)
     weight_decay: float = Field(default=0.1, ge=0)

@@ -47,7 +47,7 @@ class Reader(Protocol):
     """States with gradients, and the reference's without, by layer."""
 
     def begin(self, rows: Mapping[str, Rows]) -> None:
-        """What comes next is asked of these rows, the central language first."""
+        """What comes next is asked of these rows, the central language first, or of some of them."""
         ...
 
     def central(self, rows: Rows) -> Central: ...
@@ -81,7 +81,7 @@ class PaddedReader:
 class PackedReader:
     """Rows in one line without padding, shared beginnings once, the last block only where the losses read.
 
-    Frozen blocks read all languages of a micro-batch together; trained ones read the central language apart from the others.
+    Frozen blocks read all rows that were begun with together; trained ones read the central language apart from the others.
 
     Args:
         longest: Tokens of the longest row.
@@ -101,6 +101,8 @@ class PackedReader:
     def begin(self, rows: Mapping[str, Rows]) -> None:
         first, *_ = rows
         asked = {(code == first and self._whole, *row): row for code, own in rows.items() for row in own}
+        if asked.keys() <= self._frozen.keys():
+            return
         held = self._frozen if self._kept is None else self._kept
         self._frozen = {key: held[key] for key in asked if key in held}
         missing = [key for key in asked if key not in self._frozen]

@@ -117,6 +117,8 @@ def train(
             shuffled = order.sample(range(len(prompts)), len(prompts))
             for start in range(0, len(shuffled), config.batch_size):
                 chosen = shuffled[start : start + config.batch_size]
+                # Frozen blocks read a whole batch, which costs little memory; a micro-batch is what gradients are held for.
+                reader.begin({code: [encoded[code][index] for index in chosen] for code in languages})
                 parts = []
                 for begin in range(0, len(chosen), config.micro_batch):
                     micro = chosen[begin : begin + config.micro_batch]
