@@ -60,7 +60,6 @@ class _Work:
 
     def answer(self, asked: AskedTask, variants: Sequence[Variant]) -> None:
         """All turns of a task: variants that share blocks in one batch, each of the others by itself."""
-        together = self._branches(asked, variants)
         keys: dict[str, dict[str, str]] = {variant.name: {} for variant in variants}
         for turn in range(1, _turns(asked) + 1):
             todo: dict[str, list[Item]] = {}
@@ -72,24 +71,29 @@ class _Work:
                     own[item.id] = _key(self._lm, variant, asked, item, turn, self._seed, before)
                 todo[variant.name] = [item for item in items if own[item.id] not in self._log]
             missing = [variant for variant in variants if todo[variant.name]]
-            shared = [variant for variant in missing if variant.name in together]
-            groups = [shared] if len(shared) > 1 else [[variant] for variant in shared]
-            for group in [*groups, *([variant] for variant in missing if variant not in shared)]:
-                branches = [together[variant.name] for variant in group] if len(group) > 1 else []
-                self._answer_turn(asked, group, branches, todo, turn, keys)
+            together = self._together(asked, missing)
+            if together:
+                shared = [variant for variant in missing if variant.name in together]
+                self._answer_turn(asked, shared, list(together.values()), todo, turn, keys)
+            for variant in missing:
+                if variant.name not in together:
+                    self._answer_turn(asked, [variant], [], todo, turn, keys)
 
-    def _branches(self, asked: AskedTask, variants: Sequence[Variant]) -> dict[str, Branch]:
-        """The variants that share blocks; empty where this model's blocks cannot be called one by one."""
+    def _together(self, asked: AskedTask, variants: Sequence[Variant]) -> dict[str, Branch]:
+        """The variants that share blocks, if several do; none where this model's blocks cannot be called one by one."""
+        # To find its branch a variant is applied, which is not free.
+        if len(variants) < 2:
+            return {}
+        try:
+            Blocks(self._lm.loaded)
+        except CannotPack:
+            return {}
         found = {}
         for variant in variants:
             branch = variant.branch(self._lm.loaded, asked.planned.task.language.code)
             if branch is not None and (branch.start != 0 or branch.edits):
                 found[variant.name] = branch
-        try:
-            Blocks(self._lm.loaded)
-        except CannotPack:
-            return {}
-        return found
+        return found if len(found) > 1 else {}
 
     def _answer_turn(
         self, asked: AskedTask, variants: Sequence[Variant], branches: Sequence[Branch], todo: Mapping[str, Sequence[Item]],

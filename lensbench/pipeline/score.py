@@ -121,12 +121,13 @@ class _Work:
         lm = self._lm
         try:
             tree = TreeEngine(lm.loaded, max_length=lm.max_length, batch_size=lm.batch_size)
-            sampled = tasks[:: -(-len(tasks) // _SAMPLE)]
-            sample = [request for asked in sampled for request in self._typical(asked)]
+            sample = [request for asked in _sampled(tasks) for request in self._typical(asked)]
             tree.check(sample)
             noise = measure_noise(lm, tree, sample)
-            for asked in sampled:
-                for variant in variants:
+            # What can be merged exchanges parameters; to find its branch it would be applied for nothing.
+            others = [variant for variant in variants if variant.enhancement is not None and not variant.enhancement.mergeable]
+            for asked in _sampled(tasks):
+                for variant in others:
                     branch = variant.branch(lm.loaded, asked.planned.task.language.code)
                     if branch is not None and branch.edits:
                         noise = measure_noise(lm, tree, self._typical(asked), branch, noise)
@@ -140,7 +141,7 @@ class _Work:
 
     def measure(self, tasks: Sequence[AskedTask]) -> None:
         """How far what scores is from the reference engine."""
-        noise = self._lm.noise([request for asked in tasks[:: -(-len(tasks) // _SAMPLE)] for request in self._typical(asked)])
+        noise = self._lm.noise([request for asked in _sampled(tasks) for request in self._typical(asked)])
         self._noise = noise if math.isfinite(noise) else 0.0
 
     def _typical(self, asked: AskedTask) -> list[TokenRequest]:
@@ -246,6 +247,11 @@ class _Work:
                 f"{tied} of {len(self._log)} scores are tied: their two likeliest choices are closer than twice the noise "
                 f"({self._noise:.1e} nats, engine against reference)"
             )
+
+
+def _sampled(tasks: Sequence[AskedTask]) -> Sequence[AskedTask]:
+    """Tasks whose items measure the noise."""
+    return tasks[:: -(-len(tasks) // _SAMPLE)]
 
 
 def _length(encoded: Sequence[TokenRequest]) -> int:
