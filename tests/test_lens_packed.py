@@ -56,6 +56,7 @@ def constants_of(layers: tuple[int, ...], hidden: int) -> dict[int, Constants]:
 
 def gradients(reader: Reader, blocks: ForkedBlocks, config: LensConfig, seed: int) -> tuple[Losses, list[torch.Tensor]]:
     constants = constants_of(blocks.layers, blocks.loaded.hidden_size)
+    reader.begin(rows_of(seed))
     losses = accumulate(reader, constants, rows_of(seed), config)
     found = [torch.zeros_like(p) if p.grad is None else p.grad.clone() for p in blocks.parameters()]
     for parameter in blocks.parameters():

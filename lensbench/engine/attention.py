@@ -16,11 +16,14 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import AttentionInterface
 
-from lensbench.engine.rows import Layout, Row, bucket_rows
+from lensbench.engine.rows import Layout, Row, bucket_rows, only_queries
 
-__all__ = ["NAME", "AttentionStep", "KeysOnly", "KeysValues", "RowTensors"]
+__all__ = ["NAME", "AttentionStep", "KeysOnly", "KeysValues", "RowTensors", "narrow_rows"]
 
 NAME = "lensbench_tree"
+
+_NARROW = 2 / 3
+"""A block is computed for wanted tokens only, where they are at most this part of a line."""
 
 KeysValues = tuple[Float[Tensor, "1 heads tokens dim"], Float[Tensor, "1 heads tokens dim"]]
 
@@ -40,6 +43,17 @@ class _Bucket:
     """`[rows, 1, queries, keys]`, bool."""
     distance: torch.Tensor
     """`[rows, 1, queries, keys]`: positions between query and key."""
+
+
+def narrow_rows(rows: Sequence[Row], layout: Layout, cached: int, device: torch.device, wanted: np.ndarray) -> RowTensors | None:
+    """Rows with the wanted tokens as the only queries; None where a block had better be computed for all.
+
+    Args:
+        rows, layout, cached: As of `RowTensors`.
+        wanted: Indices, in rising order.
+    """
+    few = 0 < len(wanted) <= _NARROW * len(layout.ids)
+    return RowTensors(only_queries(rows, wanted), layout, cached, device, wanted) if few else None
 
 
 class RowTensors:

@@ -11,12 +11,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers.modeling_outputs import BaseModelOutputWithPast
 
 from lensbench.backbones.load import LoadedBackbone
-from lensbench.engine.attention import NAME, AttentionStep, KeysOnly
+from lensbench.engine.attention import NAME, AttentionStep, KeysOnly, KeysValues, RowTensors
 from lensbench.errors import UnavailableError
 
 __all__ = ["BlockCalls", "Blocks", "CannotPack"]
@@ -127,8 +128,9 @@ class Blocks:
         """Embed the tokens of one line and hear what each block is called with."""
         return self.hear(input_ids=ids[None], position_ids=depths[None], use_cache=False)
 
+    @torch.no_grad()
     def hear(self, **inputs: Any) -> BlockCalls:
-        """What the decoder's own forward calls each block with."""
+        """What the decoder's own forward calls each block with; no gradient reaches the embeddings."""
         heard: list[tuple[Tensor, dict[str, Any]]] = []
         recorders = nn.ModuleList([_Recorder(heard) for _ in range(self.count)])
         with _replaced(self._loaded.decoder, "layers", recorders):
@@ -154,6 +156,18 @@ class Blocks:
             self.block(index, states, calls, step)
         except KeysOnly:
             return
+
+    def for_some(
+        self, index: int, states: Float[Tensor, "1 tokens hidden"], ids: Int[Tensor, " tokens"], depths: Int[Tensor, " tokens"],
+        at: Int[Tensor, " wanted"], rows: RowTensors | None, known: KeysValues | None,
+    ) -> Float[Tensor, "1 wanted hidden"]:  # fmt: skip
+        """Output of one block at some tokens, once its keys and values are known.
+
+        Args:
+            at: The wanted tokens.
+            rows: Rows with them as the only queries.
+        """
+        return self.block(index, states[:, at], self.enter(ids[at], depths[at]), AttentionStep(rows, whole=known))
 
     def editing(self, ends: Int[Tensor, " ends"], untouched: Mapping[int, Tensor]) -> AbstractContextManager[None]:
         """Blocks are called with what is applied at the ends of prompts (`PromptEditor.editing`)."""

@@ -191,7 +191,9 @@ class _Batch:
             ids[place, width - len(prompt) :] = torch.tensor(prompt)
             mask[place, width - len(prompt) :] = 1
         batch = cls(loaded.model, lanes, _new_cache(loaded.model.config), mask.to(loaded.device), rows)
-        batch._forward(ids.to(loaded.device), started, [prompts.index(row.request.prompt) for row in rows] if lanes else None)
+        # Without lanes, every row has an input of its own.
+        inputs = [prompts.index(row.request.prompt) for row in rows] if lanes is not None else list(range(len(rows)))
+        batch._forward(ids.to(loaded.device), started, inputs)
         return batch
 
     @property
@@ -206,9 +208,9 @@ class _Batch:
         self._mask = torch.nn.functional.pad(self._mask, (0, 1), value=1)
         self._forward(last, started, list(range(len(self.rows))))
 
-    def _forward(self, ids: torch.Tensor, started: float, inputs: list[int] | None) -> None:
+    def _forward(self, ids: torch.Tensor, started: float, inputs: list[int]) -> None:
         positions = (self._mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :]
-        if self._lanes is not None and inputs is not None:
+        if self._lanes is not None:
             lanes = [row.request.lane for row in self.rows]
             logits = self._lanes.step(ids, self._mask, positions, self._cache, lanes, inputs)
             self._mask = self._mask[torch.tensor(inputs, device=self._mask.device)]

@@ -10,18 +10,16 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from lensbench.engine.attention import AttentionStep, KeysValues, RowTensors
+from lensbench.engine.attention import AttentionStep, KeysValues, RowTensors, narrow_rows
 from lensbench.engine.blocks import BlockCalls, Blocks
 from lensbench.engine.branches import BASE_BRANCH, Branch, trunk_length
 from lensbench.engine.edited import Heard, PromptEnds, find_prompt_ends, listening
 from lensbench.engine.head import score_targets
 from lensbench.engine.pack import Pass
-from lensbench.engine.rows import cut_rows, lay_out, only_queries
+from lensbench.engine.rows import cut_rows, lay_out
 
 __all__ = ["Counts", "PassRunner", "ScoredTargets"]
 
-_NARROW = 2 / 3
-"""The last block is computed for scored tokens only, where they are at most this part of a pass."""
 _TRUNK = -1
 """The backbone's own lane."""
 
@@ -108,13 +106,12 @@ class PassRunner:
         at = np.unique(flat)
         cached = int(step.segments[0].depth)
         rows = cut_rows(step, layout)
-        few = len(at) <= _NARROW * len(layout.ids)
         read = _Read(
             ids=self._tensor(layout.ids),
             depths=self._tensor(layout.depths),
             rows=RowTensors(rows, layout, cached, self._device),
             at=self._tensor(at),
-            narrow=RowTensors(only_queries(rows, at), layout, cached, self._device, at) if few and len(at) else None,
+            narrow=narrow_rows(rows, layout, cached, self._device, at),
             keep=step.kept,
             prompts=find_prompt_ends(step, layout, rows, at, cached, self._device) if self._edits else None,
             before=self._kept[step.above] if step.above is not None else _Kept(),
@@ -190,8 +187,7 @@ class PassRunner:
             if not len(read.at):
                 return states[:, :0]
             self.counts.block_tokens += len(read.at)
-            inner = self._blocks.enter(read.ids[read.at], read.depths[read.at])
-            return self._blocks.block(last, states[:, read.at], inner, AttentionStep(read.narrow, whole=step.known))
+            return self._blocks.for_some(last, states, read.ids, read.depths, read.at, read.narrow, step.known)
 
     def _run_edited(self, lane: int, branch: Branch, read: _Read) -> Float[Tensor, "1 scored hidden"]:
         """Outputs of the last block at the scored tokens: the backbone's, except behind the ends of prompts."""
@@ -220,9 +216,7 @@ class PassRunner:
             return heard.last
         if not whole:
             with self._blocks.editing(prompts.last_scored, untouched):
-                inner = self._blocks.enter(ids[prompts.scored], depths[prompts.scored])
-                states = states[:, prompts.scored]
-                states = self._blocks.block(last, states, inner, AttentionStep(prompts.scored_rows, whole=step.known))
+                states = self._blocks.for_some(last, states, ids, depths, prompts.scored, prompts.scored_rows, step.known)
             self.counts.block_tokens += states.shape[1]
         return heard.last.index_copy(1, prompts.scored_at, states)
 

@@ -16,12 +16,11 @@ from torch import Tensor
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from lensbench.backbones.load import LoadedBackbone
+from lensbench.engine.attention import KeysValues
 from lensbench.engine.blocks import BlockCalls, Blocks
 from lensbench.engine.branches import Branch, held_on_device
 
 __all__ = ["Lanes"]
-
-KeysValues = tuple[Tensor, Tensor]
 
 
 class Lanes:

@@ -178,13 +178,11 @@ class TreeEngine:
 
     def plan(self, requests: Sequence[TokenRequest]) -> list[Pass]:
         """The passes that `score` makes while memory suffices."""
-        return plan_passes(
-            build_trie([self._read(request) for request in requests], [target for _, _, target in requests]), self._first_budget
-        )
+        return plan_passes(self._trie(requests), self._first_budget)
 
     def estimate(self, requests: Sequence[TokenRequest]) -> dict[str, int]:
         """Tokens that scoring would read, and scored positions, without running anything."""
-        root = build_trie([self._read(request) for request in requests], [target for _, _, target in requests])
+        root = self._trie(requests)
         passes = plan_passes(root, self.budget)
         return {
             "unique_tokens": root.size,
@@ -192,6 +190,9 @@ class TreeEngine:
             "head_positions": sum(len({offset for offset, _, _ in s.scored}) for step in passes for s in step.segments),
             "passes": len(passes),
         }
+
+    def _trie(self, requests: Sequence[TokenRequest]) -> Run:
+        return build_trie([self._read(request) for request in requests], [target for _, _, target in requests])
 
     def _read(self, request: TokenRequest) -> list[int]:
         _, context, target = request

@@ -9,17 +9,14 @@ import torch
 from torch import Tensor
 
 from lensbench.backbones.load import LoadedBackbone
-from lensbench.engine.attention import AttentionStep, RowTensors
+from lensbench.engine.attention import AttentionStep, RowTensors, narrow_rows
 from lensbench.engine.blocks import BlockCalls, Blocks, CannotPack
 from lensbench.engine.pack import plan_passes
-from lensbench.engine.rows import cut_rows, lay_out, only_queries
+from lensbench.engine.rows import cut_rows, lay_out
 from lensbench.engine.trie import build_trie
 from lensbench.methods.lens.states import LayerStates
 
 __all__ = ["Pack", "PackedBlocks", "packs_of"]
-
-_NARROW = 2 / 3
-"""The last block is computed for read tokens only, where they are at most this part of a line."""
 
 
 class Pack:
@@ -51,8 +48,7 @@ class Pack:
         read = np.unique(np.concatenate(wanted))
         cut = cut_rows(step, layout)
         self.rows = RowTensors(cut, layout, 0, device)
-        few = len(read) <= _NARROW * len(layout.ids)
-        self.narrow = RowTensors(only_queries(cut, read), layout, 0, device, read) if few else None
+        self.narrow = narrow_rows(cut, layout, 0, device, read)
         self.ids, self.depths, self.at = (torch.from_numpy(a).to(device) for a in (layout.ids, layout.depths, read))
         self.places = [np.searchsorted(read, places) for places in wanted]
 
@@ -93,8 +89,7 @@ class PackedBlocks:
             raise CannotPack(f"a row of {longest} tokens changes the positions of shorter ones")
 
     def enter(self, pack: Pack) -> BlockCalls:
-        with torch.no_grad():
-            return self._blocks.enter(pack.ids, pack.depths)
+        return self._blocks.enter(pack.ids, pack.depths)
 
     def below(self, pack: Pack, calls: BlockCalls, start: int) -> Tensor:
         """`[1, tokens, hidden]`: states in front of block `start`."""
@@ -121,9 +116,7 @@ class PackedBlocks:
             else:
                 step = AttentionStep(None)
                 self._blocks.keys_values(last, states, calls, step)
-                with torch.no_grad():
-                    inner = self._blocks.enter(pack.ids[pack.at], pack.depths[pack.at])
-                states = self._blocks.block(last, states[:, pack.at], inner, AttentionStep(pack.narrow, whole=step.known))
+                states = self._blocks.for_some(last, states, pack.ids, pack.depths, pack.at, pack.narrow, step.known)
             if last in layers:
                 found[last] = states[0]
             if last + 1 in layers:

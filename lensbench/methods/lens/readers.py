@@ -101,8 +101,6 @@ class PackedReader:
     def begin(self, rows: Mapping[str, Rows]) -> None:
         first, *_ = rows
         asked = {(code == first and self._whole, *row): row for code, own in rows.items() for row in own}
-        if asked.keys() <= self._frozen.keys():
-            return
         held = self._frozen if self._kept is None else self._kept
         self._frozen = {key: held[key] for key in asked if key in held}
         missing = [key for key in asked if key not in self._frozen]

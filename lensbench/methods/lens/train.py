@@ -169,11 +169,10 @@ def accumulate(
     language's own graph.
 
     Args:
-        rows: Language code -> token ids of the same prompts; the central language first.
+        rows: Language code -> token ids of the same prompts; the central language first. The reader has begun with them.
         share: What the micro-batch counts in its batch.
     """
     first, *targets = rows
-    reader.begin(rows)
     central = reader.central(rows[first])
     leaves = {layer: central.states[layer][:, -1].detach().requires_grad_() for layer in constants}
     alignment = push = retention = 0.0
