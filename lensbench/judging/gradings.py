@@ -9,6 +9,7 @@ from typing import Any
 from lensbench.judging.prompts import Form
 from lensbench.judging.registry import Judge
 from lensbench.languages import get_language
+from lensbench.states import UNANSWERED
 from lensbench.store import RunFolder
 
 __all__ = ["Grading", "gradings"]
@@ -58,7 +59,7 @@ def gradings(folder: RunFolder, judge: Judge, *, tasks: Sequence[str], repeats: 
             for variant in variants:
                 by_turn = answers.get((item["key"], variant), {})
                 for turn in sorted(by_turn)[:_TURNS_GRADED]:
-                    if by_turn[turn]["state"] != "no_room":
+                    if by_turn[turn]["state"] not in UNANSWERED:
                         yield _grading(judge, item, variant, by_turn, turn, repeat)
 
 

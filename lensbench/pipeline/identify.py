@@ -20,6 +20,7 @@ from lensbench.fidelity import (
 )
 from lensbench.fidelity.matrix import Level
 from lensbench.languages import Language, get_language
+from lensbench.states import UNANSWERED
 from lensbench.store import RecordLog, RunFolder
 
 __all__ = ["AUTO", "answered_by_task", "identify_stage", "pick_identifier"]
@@ -55,7 +56,9 @@ def identify_stage(folder: RunFolder, identifier: Identifier, log: RecordLog) ->
     fresh = []
     for turns in conversations.values():
         ordered = [turns[turn] for turn in sorted(turns)]
-        key = f"{row_hash([answer['key'] for answer in ordered])}:{identifier.signature}"
+        # What was no answer is told apart from an empty one, which records of before did not.
+        none = [answer["state"] for answer in ordered if answer.get("state") in UNANSWERED]
+        key = f"{row_hash([*(answer['key'] for answer in ordered), *none])}:{identifier.signature}"
         if key not in log:
             fresh.append({"key": key, **_conversation(ordered, identifier)})
     log.append(fresh)
@@ -73,6 +76,12 @@ def _conversation(answers: list[dict[str, Any]], identifier: Identifier) -> dict
     if not identifier.covers(language):
         # It has no label for the asked language, so its 0 would say nothing of the answer.
         state, metrics = "not_covered", dict.fromkeys(metrics)
+    unanswered = next((answer["state"] for answer in answers if answer.get("state") in UNANSWERED), None)
+    if unanswered is not None:
+        # The first turn's own metric stands, if that turn was answered; nothing that holds the other turn does.
+        answered = first["state"] not in UNANSWERED
+        kept = {name: value for name, value in metrics.items() if answered and name.startswith("lf_turn1")}
+        state, metrics = unanswered, {**dict.fromkeys(metrics), **kept}
     return {
         **{name: first[name] for name in ("item", "variant", "task", "language", "profile")},
         "state": state,
@@ -81,6 +90,7 @@ def _conversation(answers: list[dict[str, Any]], identifier: Identifier) -> dict
         "turns": [
             {
                 "answer": answer["key"],
+                **({"state": answer["state"]} if answer.get("state") in UNANSWERED else {}),
                 "turn": answer["turn"],
                 "label": one.label,
                 "probability": one.probability,
@@ -118,6 +128,7 @@ def answered_by_task(folder: RunFolder) -> list[dict[str, Any]]:
             }
             for c in conversations.values()
             for turn in c["turns"]
+            if turn.get("state") not in UNANSWERED
         ]
         levels: tuple[Level, ...] = ("answer", "line")
         for level in levels:

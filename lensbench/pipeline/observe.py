@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from lensbench.judging.verdict import UNSCORED
+from lensbench.states import UNANSWERED
+from lensbench.states import UNSCORED as ITEM_UNSCORED
 from lensbench.store import RunFolder
 
 __all__ = ["Column", "Kind", "final_verdicts", "observe"]
@@ -17,7 +19,7 @@ __all__ = ["Column", "Kind", "final_verdicts", "observe"]
 Kind = tuple[str, str, str]
 """Task, language, profile."""
 
-_FAILED = ("not_finite", "letters_collide", "not_covered", "only_code", *UNSCORED)
+_FAILED = (*ITEM_UNSCORED, "not_covered", "only_code", *UNSCORED)
 """States that leave an item without a score. An empty answer does have one: it is unfaithful. `not_covered`: the identifier has
 no label for the asked language; `only_code`: nothing is left of the answer without its code."""
 
@@ -98,8 +100,9 @@ def _identified(folder: RunFolder, planned: Counter[Kind]) -> Iterator[Column]:
             column = Column(kind, variant, identifier, metric, "share", planned[kind])
             for item, record in records.items():
                 value = record["metrics"].get(metric)
-                unscored = record["state"] if record["state"] == "not_covered" else "only_code"
-                column.states[record["state"] if value is not None else unscored] += 1
+                unscored = record["state"] if record["state"] in ("not_covered", *UNANSWERED) else "only_code"
+                had = "ok" if record["state"] in UNANSWERED else record["state"]
+                column.states[had if value is not None else unscored] += 1
                 if value is not None:
                     column.values[item, 0] = value
             yield column
@@ -147,7 +150,7 @@ def _nothing_to_grade(folder: RunFolder) -> Iterator[dict[str, Any]]:
         return
     categories = {item["key"]: item["doc"].get("category") for item in folder.records("items")}
     for answer in folder.records("answers"):
-        if answer["state"] != "no_room":
+        if answer["state"] not in UNANSWERED:
             continue
         for judge, repeat, task in judged:
             if task == answer["task"]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lensbench import __version__
-from lensbench.backbones import Backbone, get_backbone
+from lensbench.backbones import Backbone, get_backbone, with_system
 from lensbench.data.rows import include_rows
 from lensbench.data.sources import EMBEDDED, DataSource, open_data
 from lensbench.errors import UsageError
@@ -48,7 +48,12 @@ class RunRequest:
     device: str = "auto"
     dtype: str = "auto"
     seed: int = 42
-    trust: bool = False
+    trust_tasks: bool = False
+    """Whether `!function` in task YAML may run."""
+    trust_model: bool = False
+    """Whether Python code of models given as folder or hub id may run."""
+    system: str | None = None
+    """System text of models given as folder or hub id."""
     revision: str | None = None
 
 
@@ -81,7 +86,7 @@ class Plan:
     """By method, in the order in which they are fitted."""
     externals: Mapping[str, Backbone] = field(default_factory=dict)
     """Other checkpoints by the name of their variant."""
-    trust: bool = False
+    trust_model: bool = False
     revision: str | None = None
     notes: tuple[str, ...] = field(default=())
 
@@ -93,7 +98,7 @@ def make_plan(request: RunRequest) -> Plan:
         UsageError: unknown names (with the nearest), a task without any of the languages, one that generates under a profile
             that does not, wrong configuration values.
     """
-    backbone = get_backbone(request.backbone)
+    backbone = with_system(get_backbone(request.backbone), request.system)
     languages = tuple(dict.fromkeys(get_language(c).code for c in request.languages if c != CENTRAL))
     if request.limit is not None and request.limit < 1:
         raise UsageError(f"--limit must be at least 1, found {request.limit}")
@@ -102,7 +107,7 @@ def make_plan(request: RunRequest) -> Plan:
     data = request.data or os.environ.get("LENSBENCH_DATA")
     source = open_data(data)
     include_rows(request.include)
-    registry = TaskRegistry(request.include, trust=request.trust)
+    registry = TaskRegistry(request.include, trust=request.trust_tasks)
     registry.profile(request.profile)
     # The embedded set has longer questions too.
     names = request.tasks or (*DEFAULT_TASKS, *(("open_questions",) if data == EMBEDDED else ()))
@@ -147,9 +152,15 @@ def make_plan(request: RunRequest) -> Plan:
         device=request.device,
         dtype=request.dtype,
         seed=request.seed,
+        system=request.system,
     )  # fmt: skip
-    others = {name: other for name, (_, other) in externals.items()}
-    return Plan(spec, backbone, source, tuple(planned), tuple(gaps), configs, others, request.trust, request.revision)
+    others = {name: with_system(other, request.system) for name, (_, other) in externals.items()}
+    if request.system is not None and not any(model.system_text == request.system for model in (backbone, *others.values())):
+        raise UsageError(
+            "--system: no model of this run takes a system text",
+            "It is for models given as folder or hub id; short names have the text of their own file.",
+        )
+    return Plan(spec, backbone, source, tuple(planned), tuple(gaps), configs, others, request.trust_model, request.revision)
 
 
 def _plan_task(

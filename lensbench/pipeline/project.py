@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lensbench.backbones import get_backbone
+from lensbench.backbones import get_backbone, with_system
 from lensbench.backbones.load import LoadedBackbone, load_backbone
 from lensbench.backbones.resolve import find_checkpoint
 from lensbench.data.rows import load_rows_spec
@@ -63,7 +63,7 @@ def project(
     codes = json.loads((folder.enhancement(name) / "card.json").read_text(encoding="utf-8"))["languages"]
     texts = parallel_texts(open_data(data or spec.data), rows, codes, limit, folder.pinned().get(f"rows:{rows}"))
 
-    backbone = get_backbone(spec.backbone)
+    backbone = with_system(get_backbone(spec.backbone), spec.system)
     checkpoint = find_checkpoint(backbone, revision=folder.pinned().get("backbone_revision"), say=progress.say)
     if checkpoint.digest != about["backbone_digest"]:
         raise RunError(
@@ -136,7 +136,7 @@ def states_of(
         for code, prompts in texts.items():
             ids = probe_ids(loaded, prompts, config)
             for start in range(0, len(ids), _BATCH):
-                batch = pad(ids[start : start + _BATCH], int(loaded.tokenizer.pad_token_id), loaded.device, side)
+                batch = pad(ids[start : start + _BATCH], loaded.pad_id, loaded.device, side)
                 if enhancement is None:
                     states = read_states(loaded, batch, (layer,))
                 else:

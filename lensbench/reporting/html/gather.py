@@ -8,10 +8,10 @@ from typing import Any
 
 from lensbench.reporting.html.outcome import outcome, pick
 from lensbench.reporting.html.runs import Column, ReportRun, columns_of
+from lensbench.states import UNANSWERED
 
 __all__ = ["Entry", "gather"]
 
-_UNSCORED_ANSWER = ("no_room",)
 _DIGITS = 4
 """Decimals of a log-likelihood in the file; a run's records have them all."""
 
@@ -118,7 +118,7 @@ def _answers(run: ReportRun, number: int, columns: dict[tuple[int, str], int], e
         cell = entry.cells.setdefault(
             column, {"state": "ok", "right": None, "gave": None, "unscored": False, "off_target": False, "answers": []}
         )
-        unscored = record["state"] in _UNSCORED_ANSWER
+        unscored = record["state"] in UNANSWERED
         cell["unscored"] = cell["unscored"] or unscored
         if record["state"] != "ok":
             cell["state"] = record["state"]
