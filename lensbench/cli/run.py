@@ -108,6 +108,7 @@ def command(**options: Any) -> None:
         return
     from lensbench.cli.progress import TerminalProgress
     from lensbench.cli.render import print_json, print_results
+    from lensbench.hub import shown_by
     from lensbench.pipeline.fit import MethodsFailed
     from lensbench.quiet import quiet_libraries
 
@@ -131,10 +132,12 @@ def command(**options: Any) -> None:
             from lensbench.pipeline.run import run
 
             quiet_libraries()
-            run(
-                plan, out, TerminalProgress(), resume_only=options["resume"], judging=judging, identifier=options["identifier"],
-                ranks=ranks,
-            )  # fmt: skip
+            progress = TerminalProgress()
+            with shown_by(progress):
+                run(
+                    plan, out, progress, resume_only=options["resume"], judging=judging, identifier=options["identifier"],
+                    ranks=ranks,
+                )  # fmt: skip
     except MethodsFailed as error:
         # The other variants are there to be looked at.
         failure = error

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +21,8 @@ from lensbench.languages import Language, get_language
 from lensbench.yamlio import read_yaml, validated
 
 __all__ = [
-    "Column", "RowsSpec", "SourceItem", "canonical_json", "check_rows", "load_rows_spec", "row_hash", "rows_specs", "strings_in",
+    "Column", "RowsSpec", "SourceItem", "canonical_json", "check_rows", "include_rows", "load_rows_spec", "row_hash", "rows_specs",
+    "strings_in",
 ]  # fmt: skip
 
 ColumnType = Literal["str", "text", "int", "bool", "list"]
@@ -152,10 +153,20 @@ def parse_rows_spec(path: Path) -> RowsSpec:
     return spec
 
 
+_included: tuple[Path, ...] = ()
+
+
+def include_rows(folders: Sequence[Path]) -> None:
+    """Let definitions in `rows/` of these folders take the place of ours for the rest of this process; a later folder wins."""
+    global _included
+    _included = tuple(folders)
+
+
 def load_rows_spec(name: str, extra: Path | None = None) -> RowsSpec:
-    """The definition of a data set by name, from `extra` (a task's own folder) first."""
-    if extra is not None and (extra / "rows" / f"{name}.yaml").is_file():
-        return parse_rows_spec(extra / "rows" / f"{name}.yaml")
+    """The definition of a data set by name: of a folder the user named, else of `extra` (a task's own folder), else ours."""
+    for folder in (*reversed(_included), *([extra] if extra is not None else ())):
+        if (folder / "rows" / f"{name}.yaml").is_file():
+            return parse_rows_spec(folder / "rows" / f"{name}.yaml")
     specs = rows_specs()
     if name not in specs:
         raise unknown_name("rows", name, specs)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lensbench import __version__
 from lensbench.backbones import Backbone, get_backbone, with_system
+from lensbench.data.rows import include_rows
 from lensbench.data.sources import EMBEDDED, DataSource, open_data
 from lensbench.errors import UsageError
 from lensbench.languages import CENTRAL, get_language
@@ -105,6 +106,7 @@ def make_plan(request: RunRequest) -> Plan:
     externals = find_externals(request.variants, [*configs])
     data = request.data or os.environ.get("LENSBENCH_DATA")
     source = open_data(data)
+    include_rows(request.include)
     registry = TaskRegistry(request.include, trust=request.trust_tasks)
     registry.profile(request.profile)
     # The embedded set has longer questions too.
