@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lensbench.data.importing.model import Context, Format, Original, Skip, Split
-from lensbench.data.importing.reading import column, json_lines
+from lensbench.data.importing.reading import Once, checked, column, json_lines
 from lensbench.errors import DataError
 from lensbench.languages import languages
 
 __all__ = ["VICUNA"]
 
 _NAME = re.compile(r"questions_([A-Za-z]+)\.jsonl")
+_RELEASE = 80
 _COLUMNS = ("question_id", "text", "category")
 
 
@@ -29,16 +30,22 @@ def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]
     by_name = {language.name: language for language in languages().values()}
     for original in originals:
         rows: list[dict[str, Any]] = []
-        lines: dict[int, int] = {}
+        once = Once("question_id")
+        seen = 0
         for number, record in json_lines(original):
-            where = f"{original}, line {number}"
-            question_id, prompt = column(record, "question_id", int, where), column(record, "text", str, where)
-            if lines.setdefault(question_id, number) != number:
-                raise DataError(f"{where}, column 'question_id': {question_id} stands in line {lines[question_id]} too")
-            if not prompt.strip():
-                raise DataError(f"{where}, column 'text': empty text")
-            rows.append({"question_id": question_id, "category": column(record, "category", str, where), "prompt": prompt})
-        yield Split("vicuna80", by_name[_NAME.sub(r"\1", original.path.name)], "test", rows, (original,), "Apache-2.0")
+            seen += 1
+            with original.row(number):
+                where = f"{original}, line {number}"
+                question_id, prompt = column(record, "question_id", int, where), column(record, "text", str, where)
+                once.check(question_id, number, where)
+                if not prompt.strip():
+                    raise DataError(f"{where}, column 'text': empty text")
+                row = {"question_id": question_id, "category": column(record, "category", str, where), "prompt": prompt}
+                rows.append(checked(row, "vicuna80", where))
+        yield Split(
+            "vicuna80", by_name[_NAME.sub(r"\1", original.path.name)], "test", rows, (original,), "Apache-2.0",
+            expected=_RELEASE, seen=seen,
+        )  # fmt: skip
 
 
 VICUNA = Format("vicuna80", _recognise, _convert)
