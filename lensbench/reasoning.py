@@ -11,7 +11,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["READS", "Parts", "opens_reasoning", "parts_of", "split_reasoning"]
+__all__ = [
+    "ANSWERED", "ONLY_REASONING", "READS", "Parts", "answer_state", "marked_reasoning", "opens_reasoning", "parts_of",
+    "split_reasoning",
+]  # fmt: skip
+    "ANSWERED",
+    "ONLY_REASONING",
+    "READS",
+    "Parts",
+    "answer_state",
+    "marked_reasoning",
+    "opens_reasoning",
+    "parts_of",
+    "split_reasoning",
+]
 
 READS = 2
 """Version of what is taken for the answer. It goes into the keys of records that were made of an answer with reasoning, so that
@@ -39,6 +52,7 @@ _FRAME = re.compile(
     r"<\|(?:start|end|return|call)\|>(?:assistant)?|<\|(?:start|end)_(?:response|text)\|>|<\|(?:begin|end)_of_solution\|>|</?answer>",
     re.IGNORECASE,
 )
+_MAY_HOLD = re.compile(r"[<\[◁|]|\A\s{0,40}analysis")
 _MARKS = "`\"'“”‘’«»「」"
 
 
@@ -96,7 +110,23 @@ def split_reasoning(text: str, *, opened: bool = False) -> Parts:
 
 def parts_of(record: Mapping[str, Any]) -> Parts:
     """The same of a record of `answers.jsonl`, with what it says of its prompt."""
-    return split_reasoning(record["text"], opened=bool(record.get("reasoning_opened")))
+    text = record["text"]
+    # Nearly all answers have no reasoning; the search for marks is skipped for them.
+    if not record.get("reasoning_opened") and not _MAY_HOLD.search(text):
+        return Parts("", text, False, True)
+    return split_reasoning(text, opened=bool(record.get("reasoning_opened")))
+
+
+def marked_reasoning(text: str, opened: bool) -> dict[str, Any]:
+    """What a record of `answers.jsonl` says of reasoning beside its whole `text`: the answer alone; nothing where there is none.
+
+    Args:
+        opened: The prompt ended with an opening mark.
+    """
+    parts = split_reasoning(text, opened=opened)
+    if not parts.found:
+        return {}
+    return {"answer": parts.answer, **({"reasoning_opened": True} if opened else {})}
 
 
 def opens_reasoning(prompt: str) -> bool:
@@ -110,3 +140,23 @@ def _is_quoted(text: str, start: int, end: int) -> bool:
 
 def _bare(pieces: list[str]) -> str:
     return _FRAME.sub("", "".join(pieces)).strip()
+
+
+ANSWERED = ("ok", "empty")
+"""States of an answer that is the model's. Every other state is the harness's: it is counted, and in no mean."""
+ONLY_REASONING = "only_reasoning"
+
+
+def answer_state(record: Mapping[str, Any]) -> str:
+    """The state of a record of `answers.jsonl` as far as its answer goes.
+
+    Returns:
+        `ok`; `empty` (the model said nothing, or nothing behind its reasoning); `only_reasoning` (it ended before its reasoning
+        did); or the record's own state where that says that there is no answer of the model (`no_room`, `not_finite`, ...).
+    """
+    if record["state"] not in ANSWERED:
+        return str(record["state"])
+    parts = parts_of(record)
+    if parts.only_reasoning:
+        return ONLY_REASONING
+    return "ok" if parts.answer.strip() else "empty"

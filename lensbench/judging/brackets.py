@@ -5,17 +5,19 @@ Every pattern is bounded or possessive, so that a hostile text takes time in pro
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lensbench.fidelity.code import mark_fenced
 
-__all__ = ["BARE", "DOUBLE", "own_doubles", "own_singles"]
+__all__ = ["BARE", "DOUBLE", "RESULT", "own_doubles", "own_singles"]
 
 # ASCII digits only: `\d` would also take ８.
 DOUBLE = re.compile(r"\[\[([0-9]++(?:\.[0-9]*+)?)\]\]")
 BARE = re.compile(r"\[([0-9]++(?:\.[0-9]*+)?)\]")
+RESULT = re.compile(r"\[RESULT\]\s{0,8}[\[(]?\s?([0-9]++(?:\.[0-9]++)?+)(?![0-9.]*[-/–][0-9])", re.IGNORECASE)
 _SINGLE = re.compile(r"(?<!\[)\[([0-9]++(?:\.[0-9]*+)?)\](?!\])")
 
 _LABEL = (
@@ -46,7 +48,16 @@ _INNER = r"(?:[^{}\n]|\n(?!\s*\n)){{0,300}}+"
 _QUOTES = re.compile(
     "|".join(
         opening + _INNER.format(closing) + f"[{closing}]"
-        for opening, closing in (('"', '"'), ("“", "”"), ("„", "“”"), ("«", "»"), ("「", "」"), ("『", "』"), ("‘", "’"), ("`", "`"))
+        for opening, closing in (
+            ('"', '"'),
+            ("“", "”"),
+            ("„", "“”"),
+            ("«", "»"),
+            ("「", "」"),
+            ("『", "』"),
+            ("‘", "’"),
+            ("`", "`"),
+        )
     )
     + r"|(?<![^\W_])'(?:[^'\n]){0,300}+'(?![^\W_])"
 )
@@ -121,7 +132,7 @@ def _lines(text: str) -> tuple[list[_Line], list[int]]:
         starts.append(at)
         at += len(part)
     blocks: list[int] = []
-    for index, (line, fenced) in enumerate(marked):
+    for index, (_, fenced) in enumerate(marked):
         if fenced and index and marked[index - 1][1]:
             blocks.append(blocks[-1])
         else:
@@ -140,10 +151,10 @@ def _quoted(text: str) -> list[tuple[int, int]]:
 def _ranges(text: str, found: Sequence[re.Match[str]], low: float, high: float) -> set[int]:
     """Numbers of the brackets that name the scale: `[[1]] to [[10]]`."""
     dropped: set[int] = set()
-    for number, (one, two) in enumerate(zip(found, found[1:], strict=False)):
-        if (float(one.group(1)), float(two.group(1))) == (low, high) and two.start() - one.end() <= 12:
-            if _RANGE.fullmatch(text, one.end(), two.start()):
-                dropped |= {number, number + 1}
+    for number, (one, two) in enumerate(itertools.pairwise(found)):
+        is_scale = (float(one.group(1)), float(two.group(1))) == (low, high) and two.start() - one.end() <= 12
+        if is_scale and _RANGE.fullmatch(text, one.end(), two.start()):
+            dropped |= {number, number + 1}
     return dropped
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from lensbench.judging.brackets import BARE, DOUBLE, own_doubles, own_singles
+from lensbench.judging.brackets import BARE, DOUBLE, RESULT, own_doubles, own_singles
 from lensbench.reasoning import split_reasoning
 
 __all__ = ["ONE_RATING", "UNSCORED", "Rating", "Rule", "read_rating"]
@@ -17,7 +17,7 @@ UNSCORED = (
 """States of a graded answer that has no rating (docs/judging.md). The last four never got a verdict: the server refused the
 request (it is too long, say), every attempt failed, the replay file does not hold it, or there was no answer to grade."""
 
-Rule = Literal["one-rating", "fastchat-first"]
+Rule = Literal["one-rating", "fastchat-first", "result"]
 ONE_RATING: Rule = "one-rating"
 
 
@@ -33,16 +33,14 @@ class Rating:
     """What kept a rating from being read."""
 
 
-def read_rating(
-    text: str, low: float = 1, high: float = 10, *, rule: Rule = ONE_RATING, answers: Sequence[str] = ()
-) -> Rating:
+def read_rating(text: str, low: float = 1, high: float = 10, *, rule: Rule = ONE_RATING, answers: Sequence[str] = ()) -> Rating:
     """The rating that a judge gave.
 
     Args:
         rule: `one-rating`: of what stands outside reasoning, the judge's own ratings, `[[n]]` before `[n]`; they must be equal.
             Not its own are what it quotes (of the answer, or of the format's example) and brackets that are an index, a
             citation or code. `fastchat-first`: the first `[[n]]`, else the first `[n]`, wherever it stands (lm-sys/FastChat,
-            llm_judge/common.py).
+            llm_judge/common.py). `result`: the last `[RESULT] n` outside reasoning, as Prometheus writes it.
         answers: What the judge read: words of these around a rating show that it is a quotation.
 
     A number outside the scale is no rating: FastChat would average it in. Linear in the length of the text.
@@ -53,6 +51,8 @@ def read_rating(
     parts = split_reasoning(text)
     if parts.only_reasoning:
         return Rating("only_reasoning", None, "the reply ends inside its reasoning")
+    if rule == "result":
+        return _rating([float(number) for number in RESULT.findall(parts.answer)], low, high)
     return _rating(own_doubles(parts.answer, low, high, answers) or own_singles(parts.answer), low, high)
 
 
