@@ -15,16 +15,6 @@ __all__ = [
     "ANSWERED", "ONLY_REASONING", "READS", "Parts", "answer_state", "marked_reasoning", "opens_reasoning", "parts_of",
     "split_reasoning",
 ]  # fmt: skip
-    "ANSWERED",
-    "ONLY_REASONING",
-    "READS",
-    "Parts",
-    "answer_state",
-    "marked_reasoning",
-    "opens_reasoning",
-    "parts_of",
-    "split_reasoning",
-]
 
 READS = 2
 """Version of what is taken for the answer. It goes into the keys of records that were made of an answer with reasoning, so that

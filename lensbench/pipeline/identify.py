@@ -71,7 +71,10 @@ def _key(answers: list[dict[str, Any]], identifier: Identifier) -> str:
     """
     key = f"{row_hash([answer['key'] for answer in answers])}:{identifier.signature}"
     whole = all(answer["state"] in ANSWERED and not parts_of(answer).found for answer in answers)
-    return key if whole else f"{key}:{READS}"
+    language = get_language(answers[0]["language"])
+    # Labels of relatives once made a language covered whose strict numbers they could not count for.
+    by_strict = identifier.covers(language) or not identifier.covers_leniently(language)
+    return key if whole and by_strict else f"{key}:{READS}"
 
 
 def _conversation(answers: list[dict[str, Any]], identifier: Identifier) -> dict[str, Any]:
@@ -88,9 +91,11 @@ def _conversation(answers: list[dict[str, Any]], identifier: Identifier) -> dict
         # There is no answer of the model to one of the turns: only the units of the other turns say anything of it.
         answered = {f"lf_turn{answer['turn']}" for answer, own in zip(answers, states, strict=True) if own in ANSWERED}
         state, metrics = missing, {k: v if "_".join(k.split("_")[:2]) in answered else None for k, v in metrics.items()}
-    elif not identifier.covers(language):
-        # It has no label for the asked language, so its 0 would say nothing of the answer.
-        state, metrics = "not_covered", dict.fromkeys(metrics)
+    if not identifier.covers(language):
+        # It has no label that could count, so its 0 would say nothing of the answer. Lenient numbers have a list of their own.
+        lenient = identifier.covers_leniently(language)
+        metrics = {name: value if lenient and name.endswith("_lenient") else None for name, value in metrics.items()}
+        state = state if missing is not None else "not_covered"
     return {
         **{name: first[name] for name in ("item", "variant", "task", "language", "profile")},
         "state": state,
