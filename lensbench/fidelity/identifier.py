@@ -80,7 +80,15 @@ class Identifier:
         return Identified(labels[0].removeprefix(LABEL_PREFIX), min(float(probabilities[0]), 1.0))
 
     def covers(self, language: Language) -> bool:
-        """Whether any label of this identifier counts as a language, leniently; if not, every answer in it looks unfaithful."""
+        """Whether any label of this identifier counts as a language, strictly; if not, every answer in it looks unfaithful.
+
+        The lists that decide are those of the numbers: an identifier that has relatives of a language only (`zho_Hans`, but no
+        `cmn_Hani`) can give a lenient number and no strict one.
+        """
+        return any(is_strict(label, language) for label in self.labels)
+
+    def covers_leniently(self, language: Language) -> bool:
+        """The same for lenient numbers."""
         return any(is_lenient(label, language) for label in self.labels)
 
     def missing(self) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from lensbench.engine.lm import LensLM
 from lensbench.methods.base import Progress
 from lensbench.pipeline.load_items import AskedTask
 from lensbench.pipeline.variants import Variant, answer_key, names_of
+from lensbench.reasoning import marked_reasoning, opens_reasoning
 from lensbench.states import UNANSWERED
 from lensbench.store import RecordLog, RunFolder
 from lensbench.tasks.build import Item
@@ -113,15 +114,18 @@ class _Work:
             if r["variant"] in names and r["turn"] == turn - 1 and r["state"] in UNANSWERED
         }
         asking: list[tuple[Variant, Item, AnswerRequest]] = []
+        opened: list[bool] = []
         for lane, variant in enumerate(variants):
             for item in todo[variant.name]:
                 said = [earlier[variant.name, item.id, t] for t in range(1, turn)]
-                prompt = encode_prompt(lm.tokenizer, _prompt(lm, item, said))
+                asked_text = _prompt(lm, item, said)
+                prompt = encode_prompt(lm.tokenizer, asked_text)
                 request = AnswerRequest(
                     tuple(prompt), min(task.generation.max_new_tokens, lm.max_length - len(prompt)),
                     task.generation.temperature_for(item.doc), item_seed(self._seed, item.id, turn), lane,
                 )  # fmt: skip
                 asking.append((variant, item, request))
+                opened.append(opens_reasoning(asked_text))
         title = f"{asked.name} · {names_of(variants)}" + (f" · turn {turn}" if _turns(asked) > 1 else "")
         alone = contextlib.nullcontext() if branches else variants[0].applied(lm.loaded, task.language.code)
         with self._progress.stage(title, len(asking)) as advance, alone:
@@ -129,6 +133,7 @@ class _Work:
             def keep(index: int, answer: GeneratedAnswer) -> None:
                 variant, item, request = asking[index]
                 record = _record(asked, item, variant, turn, keys[variant.name][item.id], request, answer)
+                record |= marked_reasoning(answer.text, opened[index])
                 self._log.append([record])
                 self._known[record["key"]] = record
                 advance(1)

@@ -9,19 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from lensbench.judging.verdict import UNSCORED
-from lensbench.states import UNANSWERED
-from lensbench.states import UNSCORED as ITEM_UNSCORED
+from lensbench.judging.gradings import TURNS_GRADED, gradable
+from lensbench.reasoning import ANSWERED, ONLY_REASONING, answer_state
 from lensbench.store import RunFolder
 
 __all__ = ["Column", "Kind", "final_verdicts", "observe"]
 
 Kind = tuple[str, str, str]
 """Task, language, profile."""
-
-_FAILED = (*ITEM_UNSCORED, "not_covered", "only_code", *UNSCORED)
-"""States that leave an item without a score. An empty answer does have one: it is unfaithful. `not_covered`: the identifier has
-no label for the asked language; `only_code`: nothing is left of the answer without its code."""
 
 
 @dataclass
@@ -51,7 +46,8 @@ class Column:
 
     @property
     def failures(self) -> int:
-        return sum(self.states[state] for state in _FAILED)
+        # Whatever is no answer of the model is in no mean, also a state that a later version adds.
+        return sum(count for state, count in self.states.items() if state not in ANSWERED)
 
 
 def observe(folder: RunFolder) -> Iterator[Column]:
@@ -100,9 +96,10 @@ def _identified(folder: RunFolder, planned: Counter[Kind]) -> Iterator[Column]:
             column = Column(kind, variant, identifier, metric, "share", planned[kind])
             for item, record in records.items():
                 value = record["metrics"].get(metric)
-                unscored = record["state"] if record["state"] in ("not_covered", *UNANSWERED) else "only_code"
-                had = "ok" if record["state"] in UNANSWERED else record["state"]
-                column.states[had if value is not None else unscored] += 1
+                # A record without this metric says why in its state; one that is in order has nothing left without its code.
+                unscored = "only_code" if record["state"] in ANSWERED else record["state"]
+                scored = record["state"] if record["state"] in ANSWERED else "ok"
+                column.states[scored if value is not None else unscored] += 1
                 if value is not None:
                     column.values[item, 0] = value
             yield column
@@ -149,12 +146,18 @@ def _nothing_to_grade(folder: RunFolder) -> Iterator[dict[str, Any]]:
     if not judged:
         return
     categories = {item["key"]: item["doc"].get("category") for item in folder.records("items")}
+    conversations: dict[tuple[str, str], dict[int, dict[str, Any]]] = defaultdict(dict)
     for answer in folder.records("answers"):
-        if answer["state"] not in UNANSWERED:
-            continue
-        for judge, repeat, task in judged:
-            if task == answer["task"]:
-                yield {**answer, "judge": judge, "repeat": repeat, "category": categories[answer["item"]], "state": "no_answer"}
+        conversations[answer["item"], answer["variant"]][answer["turn"]] = answer
+    for by_turn in conversations.values():
+        for turn, answer in by_turn.items():
+            if turn > TURNS_GRADED or gradable(by_turn, turn):
+                continue
+            own = answer_state(answer)
+            state = own if own == ONLY_REASONING else "no_answer"
+            for judge, repeat, task in judged:
+                if task == answer["task"]:
+                    yield {**answer, "judge": judge, "repeat": repeat, "category": categories[answer["item"]], "state": state}
 
 
 def final_verdicts(folder: RunFolder) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from lensbench import __version__
 from lensbench.pipeline.identify import answered_by_task
+from lensbench.pipeline.judging_notes import beside_ratings
 from lensbench.pipeline.summarise import Cell, Summary, summary
 from lensbench.reporting import write_report
 from lensbench.reporting.html import ReportRun, write_html_report
@@ -48,6 +49,7 @@ def _content(folder: RunFolder, about: dict[str, Any], numbers: Summary) -> dict
         "averages": [entry.as_dict() for entry in numbers.averages],
         "unnamed": numbers.unnamed,
         "matrices": answered_by_task(folder),
+        "judging": beside_ratings(folder),
         "costs": _costs(folder, about),
         "overlap": folder.read_json("overlap.json") if folder.has("overlap.json") else [],
         # By their lengths, since files that are only appended to have grown when they hold more, and times do not survive a copy.

@@ -119,6 +119,7 @@ def notes(results: dict[str, Any]) -> list[str]:
     found += _one_sided(results)
     found += _tied(results)
     found += _unscored(results)
+    found += _beside_ratings(results)
     uncovered = sorted(
         {f"{c['language']} ({c['source'].split(':')[0]})" for c in results["cells"] if c["states"].get("not_covered")}
     )
@@ -165,6 +166,23 @@ def _unscored(results: dict[str, Any]) -> list[str]:
 def _without_uncovered(states: dict[str, int]) -> dict[str, int]:
     """Languages that an identifier has no label for have a note of their own."""
     return {name: count for name, count in states.items() if name != "not_covered"}
+
+
+def _beside_ratings(results: dict[str, Any]) -> list[str]:
+    """Answers that speak to their judge, and replies of another model than the one asked."""
+    found = []
+    for entry in results.get("judging", ()):
+        judge, place = entry["judge"].split(":")[0], f"! {entry['task']}/{entry['language']} {entry['variant']}"
+        if entry["injected"]:
+            found.append(
+                f"{place}: {entry['injected']} of {entry['graded']} rated answers speak to their judge ({judge}): they hold a "
+                "rating, say what to rate, or imitate its prompt; read them"
+            )
+        found += [
+            f"{place}: {n} replies of {judge} name another model than was asked for, {model}"
+            for model, n in entry["other_models"].items()
+        ]
+    return found
 
 
 def _tied(results: dict[str, Any]) -> list[str]:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from lensbench.reasoning import ANSWERED, answer_state
 from lensbench.reporting.html.outcome import outcome, pick
 from lensbench.reporting.html.runs import Column, ReportRun, columns_of
-from lensbench.states import UNANSWERED
 
 __all__ = ["Entry", "gather"]
 
@@ -118,12 +118,13 @@ def _answers(run: ReportRun, number: int, columns: dict[tuple[int, str], int], e
         cell = entry.cells.setdefault(
             column, {"state": "ok", "right": None, "gave": None, "unscored": False, "off_target": False, "answers": []}
         )
-        unscored = record["state"] in UNANSWERED
+        state = answer_state(record)
+        unscored = state not in ANSWERED
         cell["unscored"] = cell["unscored"] or unscored
-        if record["state"] != "ok":
-            cell["state"] = record["state"]
+        if state != "ok":
+            cell["state"] = state
         answer = {
-            "turn": record["turn"], "state": record["state"], "text": record["text"], "tokens": record.get("tokens"),
+            "turn": record["turn"], "state": state, "text": record["text"], "tokens": record.get("tokens"),
             "finish": record.get("finish"), "labels": [], "verdicts": [],
         }  # fmt: skip
         cell["answers"].append(answer)
