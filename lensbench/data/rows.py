@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from lensbench.content import content_dir
 from lensbench.errors import DataError, unknown_name
 from lensbench.languages import Language, get_language
+from lensbench.safenames import checked_name
 from lensbench.yamlio import read_yaml, validated
 
 __all__ = [
@@ -81,6 +82,8 @@ class RowsSpec(BaseModel):
     columns: dict[str, Column]
     splits: dict[str, int | None]
     """Split -> rows the hub has per language where that is one number, else null."""
+    local_splits: dict[str, str] = Field(default_factory=dict)
+    """Splits that only a data folder has -> what they are; `lensbench data import` writes them."""
     hub_splits: dict[str, str] = Field(default_factory=dict)
     """Split -> its name on the hub, where that is another."""
     codes: str | None = None
@@ -147,6 +150,9 @@ def parse_rows_spec(path: Path) -> RowsSpec:
     """
     document = read_yaml(path)
     spec = validated(document.data, RowsSpec, document)
+    checked_name(spec.rows, "data set", document.where("rows"))
+    for split in (*spec.splits, *spec.local_splits):
+        checked_name(split, "split", document.where("splits", split))
     for code in spec.hub_languages or ():
         get_language(code)
     return spec
