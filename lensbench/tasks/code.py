@@ -16,6 +16,7 @@ __all__ = ["check_registered", "refuse_code"]
 _TRUST = "Use a registered name or Jinja, or pass --trust-tasks if you have read that code."
 _BUILDERS = frozenset({"json", "csv", "parquet", "arrow", "text"})
 """Builders of `datasets` that read plain data."""
+_OTHER_BUILDERS = frozenset({"pandas", "generator", "spark", "sql", "webdataset", "cache", "eval", "hdf5", "xml", "lance"})
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[\w.-]+)?\Z")
 _DATASET_KEYS = frozenset({"data_files", "data_dir", "revision", "field", "features", "trust_remote_code", "sep", "delimiter"})
 _NAME = re.compile(r"[\w@.-]+\Z")
@@ -52,11 +53,10 @@ def _refuse_in(entry: Any, document: Document, place: tuple[str, ...]) -> None:
         if not _is_name(function):
             raise wrong("filter_list", f"function {str(function)[:80]!r} is no registered name")
     fewshot = entry.fewshot_config or {}
-    for key, value in fewshot.items():
-        if key in ("process_docs", "doc_to_text", "doc_to_choice", "doc_to_target") and value is not None and key == "process_docs":
-            raise wrong("fewshot_config", "process_docs names Python code")
-        if key == "sampler" and not _is_name(value):
-            raise wrong("fewshot_config", f"sampler {str(value)[:80]!r} is no registered name")
+    if fewshot.get("process_docs") is not None:
+        raise wrong("fewshot_config", "process_docs names Python code")
+    if "sampler" in fewshot and not _is_name(fewshot["sampler"]):
+        raise wrong("fewshot_config", f"sampler {str(fewshot['sampler'])[:80]!r} is no registered name")
     if (path := entry.dataset_path) is not None:
         reason = _code_in_dataset(path)
         if reason:
@@ -75,16 +75,13 @@ def _code_in_dataset(path: str) -> str | None:
     if path.endswith(".py") or (local and found.is_file()):
         return f"{path} is a file; a loading script is code, data files go under dataset_kwargs: {{data_files: ...}}"
     if local:
-        scripts = sorted(one.name for one in found.iterdir() if one.suffix in (".py", ".pkl", ".pickle"))
+        scripts = sorted(one.name for one in found.iterdir() if one.suffix in (".py", ".pkl"))
         return f"the folder {path} holds code ({scripts[0]})" if scripts else None
     if "/" not in path and path not in _BUILDERS and not _HUB_ID.match(path):
         return f"{path[:80]!r} is neither a hub id nor one of {', '.join(sorted(_BUILDERS))}"
     if path in _OTHER_BUILDERS:
         return f"the builder '{path}' is not used (only {', '.join(sorted(_BUILDERS))})"
     return None if _HUB_ID.match(path) or path in _BUILDERS else f"there is no folder {path[:80]!r}, and it is no hub id"
-
-
-_OTHER_BUILDERS = frozenset({"pandas", "generator", "spark", "sql", "webdataset", "cache", "eval", "pickle", "hdf5", "xml"})
 
 
 def _functions(filters: list[dict[str, Any]] | None) -> Iterator[Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lensbench.content import content_dir
 from lensbench.errors import LensbenchError, UsageError, unknown_name
-from lensbench.languages import HOW_TO_ADD, get_language
+from lensbench.languages import HOW_TO_ADD, LANGUAGES_FILE, add_languages, get_language
 from lensbench.plugins import plugin_entries, plugin_file
 from lensbench.safenames import checked_name
 from lensbench.tasks.code import refuse_code
@@ -65,6 +65,7 @@ class TaskRegistry:
         self.passed_over: dict[Path, LensbenchError] = {}
         """Files of the further folders that could not be read; only asking for what is in one is an error."""
         self._tasks: dict[tuple[str, str], TaskEntry] = {}
+        add_languages(include)
         for folder in (content_dir("tasks"), *include):
             if not folder.exists():
                 raise UsageError(f"no task folder at {folder}")
@@ -79,6 +80,8 @@ class TaskRegistry:
                 else:
                     self.profiles[profile.profile] = profile
             for path in sorted(folder.glob("*.yaml")) if folder.is_dir() else [folder]:
+                if path.name == LANGUAGES_FILE:
+                    continue
                 try:
                     entry = parse_task(path, trust=trust)
                 except LensbenchError as error:
