@@ -36,13 +36,16 @@ def score_record(
         cut: Whether a request is longer than the model's window, so that its beginning was not read.
         noise: Nats by which each answer may be off; `tied` says whether that could decide the item.
     """
-    state = "ok"
+    state = item.flaw or "ok"
     choices = len(results) // 2 if _asks_twice(asked) else len(results)
     first_tokens = [tuple(target) for _, _, target in encoded[:choices]]
     first_token = asked.planned.task.profile.scoring == "first_token"
     if cut:
         # lm-eval counts such an item; the model has not read the question that is scored.
         state = "truncated"
+    elif item.flaw:
+        # There is nothing to score; lensbench/tasks/checks.py says why.
+        pass
     elif not all(math.isfinite(ll) for ll, _ in results):
         state = "not_finite"
     elif first_token and len(set(first_tokens)) < len(first_tokens):
