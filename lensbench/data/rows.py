@@ -21,8 +21,8 @@ from lensbench.languages import Language, get_language
 from lensbench.yamlio import read_yaml, validated
 
 __all__ = [
-    "Column", "RowsSpec", "SourceItem", "canonical_json", "check_rows", "include_rows", "load_rows_spec", "row_hash", "rows_specs",
-    "strings_in",
+    "Column", "RowsSpec", "SourceItem", "canonical_json", "check_rows", "include_rows", "load_rows_spec", "row_hash",
+    "rows_specs", "strings_in",
 ]  # fmt: skip
 
 ColumnType = Literal["str", "text", "int", "bool", "list"]
