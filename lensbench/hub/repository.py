@@ -62,7 +62,10 @@ def find_snapshot(repository: str, kind: str, revision: str, wanted: str | None 
     wanted = wanted or f"{kind} {repository}"
     if _COMMIT.fullmatch(revision):
         return Snapshot(repository, kind, revision, revision)
-    ref = _home(repository, kind) / "refs" / revision
+    try:
+        ref = _home(repository, kind) / "refs" / revision
+    except ValueError as error:
+        raise hub_error(wanted, error, repository=repository, kind=kind) from None
     try:
         commit = _retried(lambda: _ask_commit(repository, kind, revision))
     except Exception as error:
