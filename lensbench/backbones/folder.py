@@ -43,9 +43,17 @@ def read_config(folder: Path) -> dict[str, Any]:
 def check_folder(folder: Path) -> None:
     """
     Raises:
-        DataError: a file of the folder is broken; says which and how.
-        UnavailableError: the folder holds no safetensors, or an adapter in place of a model.
+        UnavailableError: a file of the folder is broken, it holds no safetensors, or an adapter in place of a model.
     """
+    try:
+        _check(folder)
+    except DataError as error:
+        raise UnavailableError(f"could not load {folder}: {error.message}", error.hint) from None
+    except OSError as error:
+        raise UnavailableError(f"could not load {folder}: {error.strerror or error}") from None
+
+
+def _check(folder: Path) -> None:
     config = read_config(folder)
     if not any(folder.glob("*.safetensors")):
         raise UnavailableError(

@@ -58,7 +58,7 @@ def weight_files(folder: Path) -> list[Path]:
     mapped = document.get("weight_map") if isinstance(document, dict) else None
     if not isinstance(mapped, dict) or not mapped:
         raise DataError(f"{index}: 'weight_map' must name a file for each tensor, found {type(mapped).__name__}")
-    names = {}
+    names: dict[str, None] = {}
     for tensor, name in mapped.items():
         if not is_safe_name(name) or not name.endswith(".safetensors"):
             raise DataError(
@@ -104,9 +104,10 @@ def _file_headers(path: Path) -> dict[str, TensorHeader]:
 
 
 def _tensor(path: Path, name: str, entry: Any, room: int) -> TensorHeader:
-    shape, dtype, place = (entry.get(key) if isinstance(entry, dict) else None for key in ("shape", "dtype", "data_offsets"))
+    entry = entry if isinstance(entry, dict) else {}
+    shape, dtype, place = _counts(entry.get("shape")), entry.get("dtype"), _counts(entry.get("data_offsets"))
     shown = repr(name[:80])
-    if not _counts(shape) or not _counts(place) or len(place) != 2 or not isinstance(dtype, str):
+    if shape is None or place is None or len(place) != 2 or not isinstance(dtype, str):
         raise DataError(f"{path}: the header of tensor {shown} is broken")
     first, last = place
     if last > room:
@@ -116,5 +117,6 @@ def _tensor(path: Path, name: str, entry: Any, room: int) -> TensorHeader:
     return TensorHeader(tuple(shape), dtype, path.name)
 
 
-def _counts(value: Any) -> bool:
-    return isinstance(value, list) and all(type(part) is int and 0 <= part < 2**48 for part in value)
+def _counts(value: Any) -> list[int] | None:
+    """The value, if it is a list of whole numbers that could be sizes."""
+    return value if isinstance(value, list) and all(type(part) is int and 0 <= part < 2**48 for part in value) else None

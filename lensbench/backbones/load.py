@@ -181,9 +181,8 @@ def load_backbone(backbone: Backbone, checkpoint: Checkpoint, *, device: str, dt
         trust: Whether the folder's own Python code may run.
 
     Raises:
-        DataError: a file of the folder is broken.
-        UnavailableError: the folder is not a causal language model that transformers can read, its weights do not fill the model,
-            or its tokenizer is another model's.
+        UnavailableError: a file of the folder is broken, it is not a causal language model that transformers can read, its
+            weights do not fill the model, or its tokenizer is another model's.
     """
     from transformers import AutoModelForCausalLM
 
@@ -209,9 +208,8 @@ def check_loadable(backbone: Backbone, checkpoint: Checkpoint, *, trust: bool = 
         The tokenizer and the configuration.
 
     Raises:
-        DataError: a file of the folder is broken.
-        UnavailableError: the architecture is unknown or no causal language model, or the tokenizer makes ids that the embedding
-            does not have.
+        UnavailableError: a file of the folder is broken, the architecture is unknown or no causal language model, or the
+            tokenizer makes ids that the embedding does not have.
     """
     from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_MASKED_LM_MAPPING
 
@@ -221,7 +219,8 @@ def check_loadable(backbone: Backbone, checkpoint: Checkpoint, *, trust: bool = 
     encodes = type(config) in MODEL_FOR_MASKED_LM_MAPPING and not getattr(config, "is_decoder", False)
     if not own and (encodes or type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING):
         raise UnavailableError(
-            f"{checkpoint.name} is no causal language model: transformers has none of type '{printable(config.model_type)}'",
+            f"could not load {checkpoint.name}: it is no causal language model; transformers has none of type "
+            f"'{printable(config.model_type)}'",
             "Encoders and encoder-decoders give no log-likelihood of a continuation.",
         )
     check_quantisation(checkpoint, config)
@@ -235,8 +234,8 @@ def check_loadable(backbone: Backbone, checkpoint: Checkpoint, *, trust: bool = 
     used = used or [token for _, token in beyond if _in_prompts(tokenizer, token, backbone.system_text)]
     if used:
         raise UnavailableError(
-            f"the tokenizer of {checkpoint.name} has {len(beyond)} tokens beyond the embedding's {rows} rows, such as "
-            f"{printable(used[0], one_line=True)!r}",
+            f"could not load {checkpoint.name}: its tokenizer has {len(beyond)} tokens beyond the embedding's {rows} rows, such "
+            f"as {printable(used[0], one_line=True)!r}",
             "Tokens were added and the embedding was not resized (model.resize_token_embeddings), or the tokenizer is another "
             "model's.",
         )

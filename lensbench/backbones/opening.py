@@ -33,8 +33,8 @@ def open_config(checkpoint: Checkpoint, *, trust: bool = False) -> Any:
     """The configuration of a model folder.
 
     Raises:
-        DataError: a file of the folder is broken.
-        UnavailableError: transformers does not know the architecture, or it needs code of the folder's own.
+        UnavailableError: a file of the folder is broken, transformers does not know the architecture, or it needs code
+            of the folder's own.
     """
     from transformers import AutoConfig
 
@@ -85,8 +85,8 @@ def open_model(checkpoint: Checkpoint, kind: Any, *, dtype: torch.dtype, trust: 
         kind: The auto class of transformers.
 
     Raises:
-        DataError: a file of the folder is broken.
-        UnavailableError: weights and configuration do not fit: tensors are missing, left over, or of another shape.
+        UnavailableError: a file of the folder is broken, or weights and configuration do not fit: tensors are missing, left
+            over, or of another shape.
     """
     config = open_config(checkpoint, trust=trust)
     headers = weight_headers(checkpoint.path)
@@ -118,14 +118,16 @@ def _compare_shapes(checkpoint: Checkpoint, kind: Any, config: Any, headers: Map
     ]
     if unlike:
         raise UnavailableError(
-            f"{checkpoint.name}: {len(unlike)} tensors have another shape than config.json says: {_first(unlike, 3)}",
+            f"could not load {checkpoint.name}: {len(unlike)} tensors have another shape than config.json says: "
+            f"{_first(unlike, 3)}",
             "Weights and config.json belong to different models, or the embedding was not resized.",
         )
     described = sum(torch.Size(shape).numel() for shape in wanted.values())
     held = sum(header.numbers for header in headers.values())
     if described > _LARGER * held + 2**16:
         raise UnavailableError(
-            f"{checkpoint.name}: config.json describes a model of {described:,} numbers, its weight files hold {held:,}",
+            f"could not load {checkpoint.name}: config.json describes a model of {described:,} numbers, its weight files hold "
+            f"{held:,}",
             "Weights and config.json belong to different models, or files are missing.",
         )
 
@@ -147,7 +149,7 @@ def _refuse_gaps(checkpoint: Checkpoint, model: Any, found: Mapping[str, Any]) -
     ]
     if parts:
         raise UnavailableError(
-            f"the weights of {checkpoint.name} do not fill the model {type(model).__name__}: {'; '.join(parts)}",
+            f"could not load {checkpoint.name}: its weights do not fill the model {type(model).__name__}: {'; '.join(parts)}",
             "What is missing would be random numbers. Merge any adapter and save the model again with save_pretrained.",
         )
 
@@ -164,10 +166,10 @@ def _guarded(checkpoint: Checkpoint, what: str, read: Callable[[], _T]) -> _T:
     except (LensbenchError, KeyboardInterrupt, SystemExit):
         raise
     except (MemoryError, torch.OutOfMemoryError):
-        raise UnavailableError(f"memory does not suffice for the {what} of {checkpoint.name}") from None
+        raise UnavailableError(f"could not load {checkpoint.name}: memory does not suffice for its {what}") from None
     except ImportError as error:
         raise UnavailableError(
-            f"the {what} of {checkpoint.name} cannot be read: a package is missing ({_line(error)})",
+            f"could not load {checkpoint.name}: a package that its {what} needs is missing ({_line(error)})",
             "Install that package, or take a checkpoint that does without it.",
         ) from None
     except BaseException as error:
@@ -177,7 +179,7 @@ def _guarded(checkpoint: Checkpoint, what: str, read: Callable[[], _T]) -> _T:
         hint = None
         if "trust_remote_code" in said:
             hint = "It needs Python code of its own: --trust-model lets it run. Read that code first."
-        raise UnavailableError(f"the {what} of {checkpoint.name} cannot be read: {_line(error)}", hint) from None
+        raise UnavailableError(f"could not load {checkpoint.name}: its {what} cannot be read ({_line(error)})", hint) from None
 
 
 def _line(error: BaseException) -> str:

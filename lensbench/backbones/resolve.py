@@ -61,8 +61,7 @@ def find_checkpoint(
         trust: Whether Python code of a model given as folder or hub id may run; only then is it fetched, and part of the digest.
 
     Raises:
-        DataError: a file of the folder is broken.
-        UnavailableError: no source had it; says what was tried and what can be given instead.
+        UnavailableError: a file of the folder is broken; no source had it; says what was tried and what can be given instead.
     """
     trust = trust and backbone.is_given
     if backbone.path is not None:

@@ -88,7 +88,7 @@ def run(
             )
             for name, other in plan.externals.items()
         }
-        check_models(plan, {None: checkpoint, **externals})
+        check_models(plan, checkpoint, externals)
         if not known:
             folder.begin(plan.spec)
         folder.pin(pinned)
@@ -140,17 +140,20 @@ def run(
     return cells
 
 
-def check_models(plan: Plan, checkpoints: Mapping[str | None, Checkpoint]) -> None:
+def check_models(plan: Plan, checkpoint: Checkpoint, externals: Mapping[str, Checkpoint]) -> None:
     """Configuration, tokenizer and chat template of every checkpoint, before any weights are read.
 
     Args:
-        checkpoints: By the name of their variant; None is the backbone.
+        checkpoint: The backbone's.
+        externals: Those of other checkpoints, by the name of their variant.
     """
     chats = any(planned.task.profile.chat for planned in plan.tasks)
     turns = 2 if any(planned.task.profile.scoring == "judged" for planned in plan.tasks) else 1
-    for name, checkpoint in checkpoints.items():
-        backbone = plan.backbone if name is None else plan.externals[name]
-        tokenizer, _ = check_loadable(backbone, checkpoint, trust=plan.trust_model)
+    for backbone, theirs in [
+        (plan.backbone, checkpoint),
+        *((plan.externals[name], theirs) for name, theirs in externals.items()),
+    ]:
+        tokenizer, _ = check_loadable(backbone, theirs, trust=plan.trust_model)
         if chats:
             check_template(tokenizer, backbone.system_text, turns=turns)
 

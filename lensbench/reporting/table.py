@@ -154,10 +154,10 @@ def _unscored(results: dict[str, Any]) -> list[str]:
     ]
     for cell in results["cells"]:
         if cell["metric"] == "rating" and cell["failures"]:
-            reasons = ", ".join(f"{n} {state.replace('_', ' ')}" for state, n in sorted(cell["states"].items()) if state != "ok")
+            why = ", ".join(f"{n} {state.replace('_', ' ')}" for state, n in sorted(cell["states"].items()) if state != "ok")
             found.append(
                 f"! {cell['task']}/{cell['language']} {cell['variant']}: {cell['failures']} of {cell['n']} gradings by "
-                f"{cell['source'].split(':')[0]} have no rating and are in no mean ({reasons})"
+                f"{cell['source'].split(':')[0]} have no rating and are in no mean ({why})"
             )
     return found
 
