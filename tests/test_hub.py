@@ -16,7 +16,7 @@ from lensbench.errors import DataError, UnavailableError
 from lensbench.languages import get_language
 
 SHAPES = {
-    "aya": (layouts.aya, 310), "bactrian_x": (layouts.bactrian, 310), "m_mmlu": (layouts.m_mmlu, 6), "mmmlu": (layouts.mmmlu, 6),
+    "aya": (layouts.aya, 820), "bactrian_x": (layouts.bactrian, 820), "m_mmlu": (layouts.m_mmlu, 6), "mmmlu": (layouts.mmmlu, 6),
     "mt_bench_japanese": (layouts.mt_bench, 80), "mt_bench_korean": (layouts.mt_bench, 80),
     "mt_bench_prompts": (layouts.mt_bench_prompts, 80), "multiq": (layouts.multiq, 6), "xcopa": (layouts.xcopa, 6),
     "xstory_cloze": (layouts.xstory_cloze, 6), "xwinograd": (layouts.xwinograd, 6),
@@ -108,7 +108,7 @@ def test_a_renamed_set_is_followed(hub, tmp_path):
     text = (Path(__file__).parents[1] / "tasks/rows/aya.yaml").read_text(encoding="utf-8")
     definition.write_text(text.replace("CohereLabs/", "CohereForAI/"), encoding="utf-8")
     loaded = Hub().load(parse_rows_spec(definition), get_language("bn"), "train")
-    assert len(loaded) == 310 and {row["language_code"] for row in loaded.rows} == {"ben"}
+    assert len(loaded) == 820 and {row["language_code"] for row in loaded.rows} == {"ben"}
 
 
 def test_one_run_reads_one_commit_when_the_set_changes_meanwhile(hub):

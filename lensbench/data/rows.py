@@ -23,8 +23,8 @@ from lensbench.safenames import checked_name
 from lensbench.yamlio import read_yaml, validated
 
 __all__ = [
-    "Column", "RowsSpec", "SourceItem", "canonical_json", "check_rows", "include_rows", "load_rows_spec", "row_hash", "rows_specs",
-    "strings_in",
+    "Column", "RowsSpec", "SourceItem", "canonical_json", "check_rows", "include_rows", "load_rows_spec", "row_hash",
+    "rows_specs", "strings_in",
 ]  # fmt: skip
 
 _SURROGATE = re.compile("[\\ud800-\\udfff]")

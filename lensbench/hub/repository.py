@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,12 @@ from lensbench.hub.faults import PASSING, STANDING_IN, HubError, fault_of, hub_e
 from lensbench.hub.place import endpoint, hub_cache, offline
 from lensbench.hub.watch import bytes_shown, say, silent_bar
 
-__all__ = ["Finder", "Snapshot", "cached_size", "fetch", "find_snapshot", "list_files", "parquet_export"]
+__all__ = ["Finder", "Snapshot", "briefly", "cached_size", "fetch", "find_snapshot", "list_files", "parquet_export"]
 
 PARQUET = "refs/convert/parquet"
 """The branch on which the hub keeps a data set's rows as parquet, made by its own servers: CONFIG/SPLIT/0000.parquet."""
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_SECONDS = 20
+_SECONDS, _SECONDS_BRIEF = 20, 5
 _TRIES = 5
 _LONGEST_WAIT = 60.0
 
@@ -61,7 +62,10 @@ def find_snapshot(repository: str, kind: str, revision: str, wanted: str | None 
     wanted = wanted or f"{kind} {repository}"
     if _COMMIT.fullmatch(revision):
         return Snapshot(repository, kind, revision, revision)
-    ref = _home(repository, kind) / "refs" / revision
+    try:
+        ref = _home(repository, kind) / "refs" / revision
+    except ValueError as error:
+        raise hub_error(wanted, error, repository=repository, kind=kind) from None
     try:
         commit = _retried(lambda: _ask_commit(repository, kind, revision))
     except Exception as error:
@@ -83,6 +87,19 @@ def find_snapshot(repository: str, kind: str, revision: str, wanted: str | None 
     except OSError as error:
         raise hub_error(wanted, error, repository=repository, kind=kind) from None
     return Snapshot(repository, kind, revision, commit)
+
+
+_brief: ContextVar[bool] = ContextVar("brief", default=False)
+
+
+@contextmanager
+def briefly() -> Iterator[None]:
+    """Ask once, and wait for no more than seconds: for a look that may fail."""
+    token = _brief.set(True)
+    try:
+        yield
+    finally:
+        _brief.reset(token)
 
 
 Finder = Callable[[str, str, str, str], Snapshot]
@@ -173,7 +190,11 @@ def _ask_commit(repository: str, kind: str, revision: str) -> str:
 
     if offline():
         raise OfflineModeIsEnabled("HF_HUB_OFFLINE is set")
-    found = HfApi(endpoint=endpoint()).repo_info(repository, repo_type=kind, revision=revision, timeout=_SECONDS).sha
+    found = (
+        HfApi(endpoint=endpoint())
+        .repo_info(repository, repo_type=kind, revision=revision, timeout=_SECONDS_BRIEF if _brief.get() else _SECONDS)
+        .sha
+    )
     if not found or not _COMMIT.fullmatch(found):
         raise ValueError(f"the hub named no commit for {repository}")
     return found
@@ -205,6 +226,8 @@ def _retried(ask: Callable[[], Any]) -> Any:
     """Ask again where the fault may pass: after what the hub says, else after 1, 2, 4 and 8 seconds."""
     named = os.environ.get("LENSBENCH_HUB_TRIES", "")
     tries = max(1, int(named)) if re.fullmatch(r"[0-9]{1,2}", named) else _TRIES
+    if _brief.get():
+        tries = 1
     for number in range(1, tries + 1):
         try:
             return ask()
