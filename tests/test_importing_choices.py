@@ -57,7 +57,7 @@ def test_copa_refuses_entities(tmp_path):
     bomb = COPA_XML.replace('SYSTEM "copa.dtd"', '[<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]').replace("It broke.", "&b;")
     write(tmp_path / "in/copa-test.xml", bomb)
     with pytest.raises(DataError, match=r"copa-test\.xml, line 2: entity declarations are not accepted"):
-        import_folder(tmp_path / "in", tmp_path / "out")
+        import_folder(tmp_path / "in", tmp_path / "out", strict=True)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_copa_refuses_entities(tmp_path):
 def test_copa_errors(tmp_path, old, new, message):
     write(tmp_path / "in/copa-test.xml", COPA_XML.replace(old, new))
     with pytest.raises(DataError, match=message):
-        import_folder(tmp_path / "in", tmp_path / "out")
+        import_folder(tmp_path / "in", tmp_path / "out", strict=True)
 
 
 # XWinograd and CLUEWSC
@@ -197,7 +197,7 @@ def test_cluewsc_leaves_out_what_is_no_pair(tmp_path):
 def test_cluewsc_wrong_label(tmp_path):
     write(tmp_path / "in/c.json", jsonl(candidate("甲", 0, "true"), candidate("乙", 2, "yes")))
     with pytest.raises(DataError, match=r"c\.json, line 2, column 'label': label 'yes' is none of \['true', 'false'\]"):
-        import_folder(tmp_path / "in", tmp_path / "out")
+        import_folder(tmp_path / "in", tmp_path / "out", strict=True)
 
 
 # StoryCloze
@@ -226,7 +226,7 @@ def test_story_cloze_strips_crlf_and_keeps_quotes(tmp_path):
 def test_story_cloze_errors(tmp_path, content, message):
     write(tmp_path / STORY_FILE, content)
     with pytest.raises(DataError, match=message):
-        import_folder(tmp_path / "in", tmp_path / "out")
+        import_folder(tmp_path / "in", tmp_path / "out", strict=True)
 
 
 def test_story_cloze_under_another_name_is_skipped(tmp_path):

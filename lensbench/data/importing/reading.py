@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -33,10 +34,10 @@ __all__ = [
     "lines",
     "named_columns",
     "text_of",
-    "unbroken",
 ]
 
 T = TypeVar("T")
+_ALONE = re.compile(r"\r(?!\n)")
 
 
 def text_of(original: Original) -> str:
@@ -57,7 +58,8 @@ def lines(original: Original) -> Iterator[tuple[int, str]]:
     """Numbered physical lines without their end (LF or CRLF).
 
     Raises:
-        DataError: not UTF-8, an empty file, or lines that end in a carriage return alone.
+        DataError: not UTF-8, an empty file, or a carriage return without a line feed: rows would run together,
+            and those after them would have other numbers.
     """
     text = text_of(original)
     parts = text.split("\n")
@@ -65,22 +67,13 @@ def lines(original: Original) -> Iterator[tuple[int, str]]:
         parts.pop()
     if not parts:
         raise DataError(f"{original}: the file is empty")
-    alone = text.count("\r") - text.count("\r\n")
-    if alone and alone >= text.count("\n"):
-        raise DataError(f"{original}: its lines end in a carriage return alone", "Convert it first: tr '\\r' '\\n'.")
+    alone = _ALONE.search(text)
+    if alone:
+        place = text.count("\n", 0, alone.start()) + 1
+        wrong = f"{original}, line {place}: a carriage return alone, where another row may begin"
+        raise DataError(wrong, "Convert the line ends first: tr '\\r' '\\n'.")
     for number, line in enumerate(parts, start=1):
         yield number, line.removesuffix("\r")
-
-
-def unbroken(line: str, where: str) -> str:
-    """A line of a format that keeps one row a line, if no carriage return stands inside.
-
-    Raises:
-        DataError: one does: two rows may have become one.
-    """
-    if "\r" in line:
-        raise DataError(f"{where}: a carriage return inside the line, where another row may begin")
-    return line
 
 
 def json_lines(original: Original) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -159,8 +152,11 @@ class Once:
     """The column, for the message."""
     _lines: dict[Any, int] = field(default_factory=dict)
 
-    def check(self, value: Any, line: int, where: str) -> None:
+    def check(self, value: Any, line: int, where: str, written: object = None) -> None:
         """Take note of a value.
+
+        Args:
+            written: How the file writes it, where that differs.
 
         Raises:
             DataError: an earlier line has it.
@@ -168,7 +164,8 @@ class Once:
         first = self._lines.setdefault(value, line)
         if first != line:
             shown = value if not isinstance(value, tuple) else " ".join(map(str, value))
-            raise DataError(f"{where}, column '{self.what}': {shown!r} stands in line {first} too")
+            same = f"{shown!r} stands" if written in (None, value) else f"{written!r} is {shown!r}, which stands"
+            raise DataError(f"{where}, column '{self.what}': {same} in line {first} too")
 
 
 def as_object(value: Any, where: str) -> dict[str, Any]:

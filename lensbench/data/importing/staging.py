@@ -1,4 +1,4 @@
-"""Converted splits on their way into the data folder: several of one place are joined or chosen from, nothing is overwritten unasked."""
+"""Converted splits on their way into the data folder: several of one place are joined or chosen from, none overwrites unasked."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ class Stage:
             if not overwrite:
                 n = f"{known.get('n')} rows from {known.get('source')}" if known else "a file that no import wrote"
                 raise DataError(
-                    f"{entry.path} is there already with other rows ({n}); {entry.n} rows from {entry.source[0]} were not written",
+                    f"{entry.path} is there already with other rows ({n}); {entry.n} from {entry.source[0]} were not written",
                     "Pass --replace to put these in its place, or import into another folder.",
                 )
             replaced = known or {"path": entry.path, "sha256": hashlib.sha256(earlier).hexdigest()}
@@ -176,11 +176,13 @@ def _there(place: Path) -> bytes | None:
 def _shadowed(target: Path, entry: ImportedFile) -> list[str]:
     """Files of the same split that the data folder would give, if this one were not there."""
     own = target / entry.path
-    places = [
+    canonical = target / entry.rows / entry.language / entry.split
+    places = (
         own.with_suffix(".jsonl"),
-        *(target / entry.rows / entry.language / f"{entry.split}{end}" for end in (".parquet", ".jsonl")),
-    ]
-    return [str(place.relative_to(target)) for place in places if place != own and place.is_file()]
+        canonical.with_name(f"{entry.split}.parquet"),
+        canonical.with_name(f"{entry.split}.jsonl"),
+    )
+    return [str(place.relative_to(target)) for place in dict.fromkeys(places) if place != own and place.is_file()]
 
 
 def _rows(file: Path) -> list[dict[str, Any]]:

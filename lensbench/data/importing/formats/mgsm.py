@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from lensbench.data.importing.model import Context, Format, Original, Skip, Split
-from lensbench.data.importing.reading import checked, checked_width, known_language, lines, unbroken
+from lensbench.data.importing.reading import checked, checked_width, known_language, lines
 from lensbench.errors import DataError
 from lensbench.languages import language_of
 
@@ -35,7 +35,7 @@ def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]
             seen = number
             with original.row(number):
                 where = f"{original}, line {number}"
-                question, answer = checked_width(unbroken(line, where).split("\t"), 2, where)
+                question, answer = checked_width(line.split("\t"), 2, where)
                 if not _NUMBER.fullmatch(answer):
                     raise DataError(f"{where}, column 'answer': expected a whole number, found {answer!r}")
                 row = {"id": str(number), "question": question, "answer": int(answer.replace(",", ""))}

@@ -24,8 +24,8 @@ def questions(found: QuestionSet, notes: list[str]) -> list[dict[str, Any]]:
     """The questions as rows, with their own references; what was found, mended or left out is added to the notes.
 
     Raises:
-        DataError: the file cannot be read. A row is kept as a problem where its id comes twice or is not understood, its language is
-            not the first line's, its category is unknown, or its turns or reference are not two texts.
+        DataError: the file cannot be read. A row is kept as a problem where its id comes twice or is not understood, its
+            language is not the first line's, its category is unknown, or its turns or reference are not two texts.
     """
     original = found.questions
     categories = {name: name for name in load_rows_spec("mt_bench").columns["category"].values or ()}
@@ -40,7 +40,7 @@ def questions(found: QuestionSet, notes: list[str]) -> list[dict[str, Any]]:
         with original.row(number):
             where = f"{original}, line {number}"
             question_id = _question_id(record, where)
-            once.check(question_id, number, where)
+            once.check(question_id, number, where, record["question_id"])
             _same_language(record, original.first_object, where)
             written = column(record, "category", str, where)
             category = label(written.removeprefix(prefix), categories, where, "category")
@@ -87,7 +87,7 @@ def add_answers(rows: list[dict[str, Any]], original: Original, notes: list[str]
         with original.row(number):
             where = f"{original}, line {number}"
             question_id = _question_id(record, where)
-            once.check(question_id, number, where)
+            once.check(question_id, number, where, record["question_id"])
             choices = column(record, "choices", list, where)
             if len(choices) != 1:
                 raise DataError(f"{where}, column 'choices': expected one answer, found {len(choices)}")

@@ -135,8 +135,8 @@ def chosen_sets(originals: Sequence[Original], context: Context) -> Iterator[Que
 
 
 def _rank(found: QuestionSet, context: Context) -> tuple[bool, int, bool]:
-    original = "original" in found.questions.path.stem
-    return not context.preferred([found.questions]), PREFERENCE.index(found.edition), original
+    plain = re.fullmatch(r"questions?(_[a-z]{2}|_full)?", found.questions.path.stem) is not None
+    return not context.preferred([found.questions]), PREFERENCE.index(found.edition), not plain
 
 
 def _answers_beside(questions: Original, folders: dict[Path, list[Original]]) -> list[Original]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from lensbench.data.importing.model import Context, Format, Original, Skip, Split
-from lensbench.data.importing.reading import checked, known_language, lines, unbroken
+from lensbench.data.importing.reading import checked, known_language, lines
 from lensbench.errors import DataError
 from lensbench.languages import language_of
 
@@ -36,7 +36,7 @@ def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]
                 where = f"{original}, line {number}"
                 if not text.strip():
                     raise DataError(f"{where}: empty, so this sentence is missing in the language")
-                rows.append(checked({"id": str(number), "text": unbroken(text, where)}, "ntrex", where))
+                rows.append(checked({"id": str(number), "text": text}, "ntrex", where))
         yield Split("ntrex", language, "test", rows, (original,), "CC BY-SA 4.0", expected=_RELEASE, seen=seen, numbered=True)
 
 

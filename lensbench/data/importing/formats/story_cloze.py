@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lensbench.data.importing.model import Context, Format, Original, Skip, Split
-from lensbench.data.importing.reading import Once, checked, checked_width, known_language, label, lines, named_columns, unbroken
+from lensbench.data.importing.reading import Once, checked, checked_width, known_language, label, lines, named_columns
 from lensbench.languages import language_of
 
 __all__ = ["STORY_CLOZE"]
@@ -53,7 +53,7 @@ def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]
                 continue
             seen += 1
             with original.row(number):
-                cells = dict(zip(header, checked_width(unbroken(line, where).split("\t"), len(header), where), strict=True))
+                cells = dict(zip(header, checked_width(line.split("\t"), len(header), where), strict=True))
                 row: dict[str, Any] = {ours: cells[theirs] for theirs, ours in _COLUMNS.items()}
                 row["answer_right_ending"] = label(cells[_LABEL], {"1": 1, "2": 2}, where, _LABEL)
                 once.check(row["story_id"], number, where)

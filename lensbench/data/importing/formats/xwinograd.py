@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lensbench.data.importing.model import Context, Format, Original, Split
-from lensbench.data.importing.reading import checked, checked_width, lines, unbroken
+from lensbench.data.importing.reading import checked, checked_width, lines
 from lensbench.errors import DataError
 from lensbench.jsonio import parse_json
 from lensbench.languages import Language, language_of
@@ -90,7 +90,7 @@ def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]
         for number, line in lines(original):
             with original.row(number):
                 where = f"{original}, line {number}"
-                cells = checked_width(unbroken(line, where).split("\t"), len(_COLUMNS), where)
+                cells = checked_width(line.split("\t"), len(_COLUMNS), where)
                 code, sentence = cells[0], cells[3]
                 language = language_of("xwinograd", code)
                 if language is None:
