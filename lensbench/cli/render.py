@@ -19,7 +19,7 @@ _WIDE = 200
 """Columns assumed where stdout is no terminal: a piped table should not be folded."""
 
 
-MARKS = {"better": "▲ better", "worse": "▼ worse", "not distinguishable": "≈ not distinguishable"}
+MARKS = {"better": "▲ better", "worse": "▼ worse", "differs": "≠ differs", "not distinguishable": "≈ not distinguishable"}
 
 
 def console() -> Console:

@@ -43,6 +43,7 @@ class _Way:
     items: set[tuple[Any, ...]]
     settings: dict[str, str]
     templates: list[Any]
+    directions: dict[str, bool]
 
 
 @dataclass
@@ -227,7 +228,7 @@ def _asked(
                 newest[name] = (file, task)
         for name, (file, task) in newest.items():
             own = {identity(s) for s in task.samples or ()}
-            way = _Way(variant, own, settings(task), [file.content.get(k) for k in _TEMPLATES])
+            way = _Way(variant, own, settings(task), [file.content.get(k) for k in _TEMPLATES], task.higher_is_better)
             place = _apart(names[name], way, ways.setdefault(name, way), notes)
             key = f"{place.task}/{place.language}"
             asked.append(Asked(variant, place, task))
@@ -240,6 +241,8 @@ def _apart(place: NamedTask, own: _Way, first: _Way, notes: list[str]) -> NamedT
     """The place of a task, another one if it was not asked as the first variant that has it was; notes what differs."""
     where, shared = f"{place.task}/{place.language}", own.items & first.items
     unlike = [_differs(name, own.settings[name], value) for name, value in first.settings.items() if own.settings[name] != value]
+    shared_metrics = own.directions.keys() & first.directions.keys()
+    unlike += [f"direction of {name}" for name in sorted(shared_metrics) if own.directions[name] != first.directions[name]]
     logged = bool(own.items and first.items)
     # With samples, all that templates do stands in the requests.
     if not logged and own.templates != first.templates:
@@ -278,7 +281,7 @@ def _about(place: NamedTask, file: LmEvalModel, task: LmEvalTask) -> dict[str, A
     return {
         "title": place.title, "version": task.version, "profile": _PROFILE, "protocol": protocol,
         "rows": f"lm-eval:{task.name}:{documents[:12]}", "substitute": None, "origin": None, "items": 0, "max_new_tokens": None,
-        "judged": False,
+        "judged": False, "generates": False, "higher_is_better": task.higher_is_better,
     }  # fmt: skip
 
 

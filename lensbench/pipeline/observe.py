@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lensbench.judging.verdict import UNSCORED
+from lensbench.stats import told_direction
 from lensbench.store import RunFolder
 
 __all__ = ["Column", "Kind", "final_verdicts", "observe"]
@@ -34,6 +35,7 @@ class Column:
         planned: How many the run is to have.
         picks: Choice with the highest log-likelihood -> items.
         tied: Items that rounding could decide.
+        higher_is_better: As the task says; None where nothing does.
     """
 
     kind: Kind
@@ -46,6 +48,7 @@ class Column:
     states: Counter[str] = field(default_factory=Counter)
     picks: Counter[int] = field(default_factory=Counter)
     tied: int = 0
+    higher_is_better: bool | None = True
 
     @property
     def failures(self) -> int:
@@ -56,9 +59,13 @@ def observe(folder: RunFolder) -> Iterator[Column]:
     """All columns of a run, without those of a variant that it no longer has, since its method failed when fitted anew."""
     items = list(folder.records("items"))
     planned = Counter((r["task"], r["language"], r["profile"]) for r in items)
-    variants = folder.read_json("variants.json")["variants"]
+    about = folder.read_json("variants.json")
+    variants = about["variants"]
     for column in (*_scored(folder, planned), *_identified(folder, planned), *_judged(folder, items)):
         if column.variant in variants:
+            if not column.source:
+                told = about["tasks"].get("/".join(column.kind[:2]), {}).get("higher_is_better")
+                column.higher_is_better = told_direction(column.metric, told)
             yield column
 
 
