@@ -61,8 +61,9 @@ def observe(folder: RunFolder) -> Iterator[Column]:
     planned = Counter((r["task"], r["language"], r["profile"]) for r in items)
     about = folder.read_json("variants.json")
     variants = about["variants"]
+    # Records of a task that the run does not have are those of another run.
     for column in (*_scored(folder, planned), *_identified(folder, planned), *_judged(folder, items)):
-        if column.variant in variants:
+        if column.variant in variants and "/".join(column.kind[:2]) in about["tasks"]:
             if not column.source:
                 told = about["tasks"].get("/".join(column.kind[:2]), {}).get("higher_is_better")
                 column.higher_is_better = told_direction(column.metric, told)
@@ -84,9 +85,9 @@ def _scored(folder: RunFolder, planned: Counter[Kind]) -> Iterator[Column]:
             column = Column(kind, variant, "", metric, "share", planned[kind])
             for item, record in records.items():
                 column.states[record["state"]] += 1
-                if metric in record["metrics"]:
+                if record["metrics"].get(metric) is not None:
                     column.values[item, 0] = record["metrics"][metric]
-                if record["state"] == "ok":
+                if record["state"] == "ok" and record["loglikelihoods"]:
                     column.picks[int(np.argmax(record["loglikelihoods"]))] += 1
                 # Records of before ties were noted have none.
                 column.tied += bool(record.get("tied"))

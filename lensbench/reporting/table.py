@@ -9,7 +9,7 @@ from typing import Any
 from lensbench.reporting.statistics import statistics_notes
 from lensbench.stats import ALPHA, direction_of
 
-__all__ = ["METRICS", "Line", "interval", "metric_name", "notes", "number", "p_text", "table_lines", "verdict"]
+__all__ = ["METRICS", "Line", "interval", "metric_name", "missing_notes", "notes", "number", "p_text", "table_lines", "verdict"]
 
 _LETTERS = "ABCDEFGHIJ"
 _SAME = 0.9
@@ -94,6 +94,7 @@ def notes(results: dict[str, Any]) -> list[str]:
         for key, o in origins.items()
         if o["expected_rows"] and o["rows"] != o["expected_rows"]
     ]
+    found += missing_notes(results)
     found += [f"! items/{harm['file']}: {_damaged(harm['skipped'])}" for harm in results.get("damaged", ()) if harm["skipped"]]
     found += [
         f"{name} is another checkpoint, {about['external']['title']}; it is asked through its own chat template"
@@ -134,6 +135,24 @@ def notes(results: dict[str, Any]) -> list[str]:
         )
     judges = sorted({c["source"] for c in results["cells"] if c["unit"] == "rating"})
     found += [f"Ratings are of judge {judge}; unlike judges are not comparable." for judge in judges]
+    return found
+
+
+def missing_notes(results: dict[str, Any], most: int = 4) -> list[str]:
+    """One sentence for every file that has fewer records than it should."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for entry in results.get("missing", ()):
+        groups.setdefault((entry["why"], entry["file"]), []).append(entry)
+    found = []
+    for (why, file), entries in groups.items():
+        lacking = sum(entry["wanted"] - entry["has"] for entry in entries)
+        places = "; ".join(f"{entry['place']} {entry['has']} of {entry['wanted']}" for entry in entries[:most])
+        more = f"; and {len(entries) - most} more" if len(entries) > most else ""
+        records = f"{lacking} record{'s' if lacking > 1 else ''}"
+        if why == "gone":
+            found.append(f"! items/{file}: {records} that were there when results were made are gone ({places}{more})")
+        else:
+            found.append(f"! unfinished: items/{file} lacks {records} of those planned ({places}{more})")
     return found
 
 
