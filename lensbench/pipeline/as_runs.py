@@ -14,6 +14,8 @@ from lensbench.store.lm_eval_reading import holds_lm_eval
 
 __all__ = ["as_runs"]
 
+_READING = 2
+"""Raised when results of lm-eval are read in another way, so that what was read before is not taken for it."""
 _LONGEST = 240
 """Bytes of a folder's name, with room for what is added while it is written."""
 
@@ -41,7 +43,7 @@ def _cached(paths: Sequence[Path]) -> Path:
 
     By their content, and under the folders' own names, so files that were moved or touched give the same reports.
     """
-    digest = hashlib.sha256(__version__.encode())
+    digest = hashlib.sha256(f"{__version__} {_READING}".encode())
     names = []
     for path in paths:
         home = path.resolve().parent if path.is_file() else path.resolve()

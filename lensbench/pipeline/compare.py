@@ -39,9 +39,9 @@ class Compared:
     value_a: float
     value_b: float
     fixed: int
-    """B is higher; of right and wrong, B alone is right."""
+    """B is better: higher, or lower where the metric's direction says so; of right and wrong, B alone is right."""
     broken: int
-    """A is higher."""
+    """A is better."""
     both_right: int | None
     """None where scores are not 0 or 1."""
     both_wrong: int | None
@@ -55,6 +55,8 @@ class Compared:
     p_holm: float
     """Adjusted over all numbers of this pair of variants."""
     smallest_detectable: float | None
+    higher_is_better: bool | None = True
+    """As the runs say; None where neither does: then `fixed` counts higher scores, and nothing is better or worse."""
 
 
 @dataclass(frozen=True)
@@ -190,6 +192,9 @@ def _task(key: str, a: _Side, b: _Side, pair: tuple[str, str]) -> Iterable[tuple
         for metric, source in dict.fromkeys((*ours, *theirs)):
             mine, yours = ours.get((metric, source)), theirs.get((metric, source))
             what = metric if not source else f"{metric} by {source}"
+            if mine is not None and yours is not None and mine.higher_is_better != yours.higher_is_better:
+                yield what, "the runs do not agree on whether more is better"
+                continue
             if mine is not None and yours is not None:
                 cell = _compared(a, b, mine, yours)
                 yield what, cell if cell is not None else f"no item with a score in both ({pair[0]}, {pair[1]})"
@@ -214,6 +219,7 @@ def _compared(a: _Side, b: _Side, mine: Column, yours: Column) -> tuple[Compared
     assert tested is not None, "there is a pair"
     binary = bool(np.isin(np.concatenate([first, second]), (0.0, 1.0)).all()) and mine.unit == "share"
     known = not np.isnan(found.low[0])
+    sign, right = (-1, 0) if mine.higher_is_better is False else (1, 1)
     cell = Compared(
         *mine.kind, mine.metric, mine.unit, mine.source, mine.variant, yours.variant,
         n=len(common),
@@ -222,10 +228,10 @@ def _compared(a: _Side, b: _Side, mine: Column, yours: Column) -> tuple[Compared
         only_b=len(theirs) - len(common),
         value_a=float(first.mean()),
         value_b=float(second.mean()),
-        fixed=int((difference > 0).sum()),
-        broken=int((difference < 0).sum()),
-        both_right=int(((first == 1) & (second == 1)).sum()) if binary else None,
-        both_wrong=int(((first == 0) & (second == 0)).sum()) if binary else None,
+        fixed=int((sign * difference > 0).sum()),
+        broken=int((sign * difference < 0).sum()),
+        both_right=int(((first == right) & (second == right)).sum()) if binary else None,
+        both_wrong=int(((first == 1 - right) & (second == 1 - right)).sum()) if binary else None,
         equal=int((difference == 0).sum()),
         delta=float(difference.mean()),
         delta_low=float(found.low[0]) if known else None,
@@ -234,5 +240,6 @@ def _compared(a: _Side, b: _Side, mine: Column, yours: Column) -> tuple[Compared
         p_value=tested.p_value,
         p_holm=tested.p_value,
         smallest_detectable=None,
+        higher_is_better=mine.higher_is_better,
     )  # fmt: skip
     return cell, tested

@@ -15,6 +15,7 @@ from lensbench.data.rows import row_hash
 from lensbench.errors import UsageError, unknown_name
 from lensbench.languages import CENTRAL, get_language
 from lensbench.pipeline.lm_eval_items import Asked, given_cells, identity, item_record, score_record, settings, share_metrics
+from lensbench.pipeline.missing import note_counts
 from lensbench.pipeline.results import collect_results
 from lensbench.pipeline.variants import BASE
 from lensbench.spec import ExternalChoice, RunSpec, TaskChoice
@@ -43,6 +44,7 @@ class _Way:
     items: set[tuple[Any, ...]]
     settings: dict[str, str]
     templates: list[Any]
+    directions: dict[str, bool]
 
 
 @dataclass
@@ -207,6 +209,7 @@ def _write(folder: RunFolder, models: Mapping[str, list[LmEvalModel]], names: Ma
         },
     )  # fmt: skip
     folder.write_json("provenance.json", {"starts": [_start(file) for files in models.values() for file in files]})
+    note_counts(folder)
     folder.write_json("results.json", collect_results(folder))
     return len(keys)
 
@@ -227,7 +230,7 @@ def _asked(
                 newest[name] = (file, task)
         for name, (file, task) in newest.items():
             own = {identity(s) for s in task.samples or ()}
-            way = _Way(variant, own, settings(task), [file.content.get(k) for k in _TEMPLATES])
+            way = _Way(variant, own, settings(task), [file.content.get(k) for k in _TEMPLATES], task.higher_is_better)
             place = _apart(names[name], way, ways.setdefault(name, way), notes)
             key = f"{place.task}/{place.language}"
             asked.append(Asked(variant, place, task))
@@ -240,6 +243,8 @@ def _apart(place: NamedTask, own: _Way, first: _Way, notes: list[str]) -> NamedT
     """The place of a task, another one if it was not asked as the first variant that has it was; notes what differs."""
     where, shared = f"{place.task}/{place.language}", own.items & first.items
     unlike = [_differs(name, own.settings[name], value) for name, value in first.settings.items() if own.settings[name] != value]
+    shared_metrics = own.directions.keys() & first.directions.keys()
+    unlike += [f"direction of {name}" for name in sorted(shared_metrics) if own.directions[name] != first.directions[name]]
     logged = bool(own.items and first.items)
     # With samples, all that templates do stands in the requests.
     if not logged and own.templates != first.templates:
@@ -278,7 +283,7 @@ def _about(place: NamedTask, file: LmEvalModel, task: LmEvalTask) -> dict[str, A
     return {
         "title": place.title, "version": task.version, "profile": _PROFILE, "protocol": protocol,
         "rows": f"lm-eval:{task.name}:{documents[:12]}", "substitute": None, "origin": None, "items": 0, "max_new_tokens": None,
-        "judged": False,
+        "judged": False, "generates": False, "higher_is_better": task.higher_is_better,
     }  # fmt: skip
 
 

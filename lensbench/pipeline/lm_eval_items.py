@@ -12,6 +12,7 @@ import numpy as np
 
 from lensbench.data.rows import canonical_json, row_hash
 from lensbench.pipeline.summarise import Cell
+from lensbench.stats import told_direction
 from lensbench.store.lm_eval_reading import LmEvalSample, LmEvalTask
 from lensbench.tasks.lm_eval_names import NamedTask
 
@@ -142,6 +143,7 @@ def _given(one: Asked, name: str, value: float, about: Mapping[str, Any]) -> dic
         failures=0, low=max(0.0, value - spread) if known else None, high=min(1.0, value + spread) if known else None, delta=None,
         delta_low=None, delta_high=None, signature="|".join(parts), states={"without_items": one.task.planned},
         planned=one.task.planned, picks=(), clusters=0, test=None, p_value=None, p_holm=None, smallest_detectable=None,
+        higher_is_better=told_direction(_metric(name), one.task.higher_is_better),
     )  # fmt: skip
     return {**cell.as_dict(), "given": "lm-eval"}
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from lensbench.judging.gradings import TURNS_GRADED, gradable
 from lensbench.reasoning import ANSWERED, ONLY_REASONING, answer_state
+from lensbench.stats import told_direction
 from lensbench.store import RunFolder
 
 __all__ = ["Column", "Kind", "final_verdicts", "observe"]
@@ -31,6 +32,7 @@ class Column:
         planned: How many the run is to have.
         picks: Choice with the highest log-likelihood -> items.
         tied: Items that rounding could decide.
+        higher_is_better: As the task says; None where nothing does.
     """
 
     kind: Kind
@@ -43,6 +45,7 @@ class Column:
     states: Counter[str] = field(default_factory=Counter)
     picks: Counter[int] = field(default_factory=Counter)
     tied: int = 0
+    higher_is_better: bool | None = True
 
     @property
     def failures(self) -> int:
@@ -54,9 +57,14 @@ def observe(folder: RunFolder) -> Iterator[Column]:
     """All columns of a run, without those of a variant that it no longer has, since its method failed when fitted anew."""
     items = list(folder.records("items"))
     planned = Counter((r["task"], r["language"], r["profile"]) for r in items)
-    variants = folder.read_json("variants.json")["variants"]
+    about = folder.read_json("variants.json")
+    variants = about["variants"]
+    # Records of a task that the run does not have are those of another run.
     for column in (*_scored(folder, planned), *_identified(folder, planned), *_judged(folder, items)):
-        if column.variant in variants:
+        if column.variant in variants and "/".join(column.kind[:2]) in about["tasks"]:
+            if not column.source:
+                told = about["tasks"].get("/".join(column.kind[:2]), {}).get("higher_is_better")
+                column.higher_is_better = told_direction(column.metric, told)
             yield column
 
 
@@ -75,9 +83,9 @@ def _scored(folder: RunFolder, planned: Counter[Kind]) -> Iterator[Column]:
             column = Column(kind, variant, "", metric, "share", planned[kind])
             for item, record in records.items():
                 column.states[record["state"]] += 1
-                if metric in record["metrics"]:
+                if record["metrics"].get(metric) is not None:
                     column.values[item, 0] = record["metrics"][metric]
-                if record["state"] == "ok":
+                if record["state"] == "ok" and record["loglikelihoods"]:
                     column.picks[int(np.argmax(record["loglikelihoods"]))] += 1
                 # Records of before ties were noted have none.
                 column.tied += bool(record.get("tied"))

@@ -52,6 +52,7 @@ class LmEvalTask:
         numbers: `METRIC,FILTER` -> lm-eval's own aggregate, and `METRIC_stderr,FILTER` -> its standard error.
         samples: None where no samples were logged.
         planned: Items the task was to be asked; 0 where the file does not say.
+        higher_is_better: Metric -> direction, of the metrics of which the file tells it.
     """
 
     name: str
@@ -61,6 +62,7 @@ class LmEvalTask:
     numbers: dict[str, float]
     samples: list[LmEvalSample] | None
     planned: int
+    higher_is_better: dict[str, bool] = field(default_factory=dict)
 
 
 @dataclass
@@ -156,7 +158,17 @@ def _read_task(path: Path, name: str, numbers: Any, content: dict[str, Any]) -> 
         name, str(about("versions")), count("'n-shot'", about("n-shot")), tables["configs"],
         {key: float(value) for key, value in numbers.items() if "," in key and isinstance(value, int | float)},
         None if samples is None else _read_samples(samples), planned or 0,
+        _directions(about("higher_is_better"), tables["configs"]),
     )  # fmt: skip
+
+
+def _directions(told: Any, config: dict[str, Any]) -> dict[str, bool]:
+    """From the file's own table, which lm-eval writes since 0.4.3; else from the configuration of the task."""
+    listed = config.get("metric_list")
+    entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+    found = {str(entry.get("metric")): entry.get("higher_is_better") for entry in entries}
+    found |= told if isinstance(told, dict) else {}
+    return {str(name): value for name, value in found.items() if isinstance(value, bool)}
 
 
 def _shown(value: Any) -> str:

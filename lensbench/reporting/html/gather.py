@@ -9,6 +9,7 @@ from typing import Any
 from lensbench.reasoning import ANSWERED, answer_state
 from lensbench.reporting.html.outcome import outcome, pick
 from lensbench.reporting.html.runs import Column, ReportRun, columns_of
+from lensbench.stats import told_direction
 
 __all__ = ["Entry", "gather"]
 
@@ -91,22 +92,31 @@ def _gold(gold: str, choices: Sequence[tuple[str, str]]) -> int | None:
 
 
 def _scores(run: ReportRun, number: int, columns: dict[tuple[int, str], int], entries: dict[str, Entry]) -> None:
+    told = {tuple(key.rsplit("/", 1)): about.get("higher_is_better") for key, about in run.results["tasks"].items()}
     for record in run.records("score"):
         entry, column = entries.get(record["item"]), columns.get((number, record["variant"]))
         if entry is None or column is None:
             continue
         metrics = record["metrics"]
-        value = metrics.get("acc", next(iter(metrics.values()), None))
+        name = "acc" if "acc" in metrics else next(iter(metrics), "acc")
+        value = metrics.get(name)
         lls = [None if ll is None else round(ll, _DIGITS) for ll in record["loglikelihoods"]]
         entry.cells[column] = {
             "state": record["state"],
-            "right": None if value is None else value >= 1,
+            "right": _is_right(value, told_direction(name, told.get((record["task"], record["language"])))),
             "gave": pick(record["loglikelihoods"]) if record["state"] == "ok" else None,
             "unscored": value is None,
             "off_target": False,
             "lls": lls,
             "metrics": {name: v for name, v in metrics.items() if name != "acc"},
         }
+
+
+def _is_right(value: float | None, more: bool | None) -> bool | None:
+    """Whether an item has the best score there is; None where it has none, or nothing tells which end is the best."""
+    if value is None or more is None:
+        return None
+    return value >= 1 if more else value <= 0
 
 
 def _answers(run: ReportRun, number: int, columns: dict[tuple[int, str], int], entries: dict[str, Entry]) -> None:
