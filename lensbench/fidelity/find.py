@@ -90,7 +90,9 @@ def _from_hub(say: Callable[[str], None]) -> Path:
     try:
         from huggingface_hub import HfApi, hf_hub_download
     except ImportError:
-        raise UnavailableError("the package 'huggingface_hub', which fetches GlotLID, is missing", hint) from None
+        raise UnavailableError(
+            "the package 'huggingface_hub', which fetches GlotLID, is not installed", f"pip install 'lensbench[lid]'. Or: {hint}"
+        ) from None
     where = f"{GLOTLID_HUB}/{GLOTLID_FILE}@{GLOTLID_REVISION[:12]}"
     try:
         return Path(hf_hub_download(GLOTLID_HUB, GLOTLID_FILE, revision=GLOTLID_REVISION, local_files_only=True))

@@ -16,9 +16,9 @@ from lensbench.memory import measure_peak
 from lensbench.methods.base import Cost, Progress
 from lensbench.methods.delta import Delta
 from lensbench.methods.lens.config import LensConfig
-from lensbench.methods.lens.decompose import Subspaces
 from lensbench.methods.lens.probe import probe
 from lensbench.methods.lens.states import ForkedBlocks
+from lensbench.methods.lens.subspaces import Subspaces
 from lensbench.methods.lens.train import Diverged, train
 
 __all__ = ["METHOD", "Lens"]

@@ -13,10 +13,10 @@ from lensbench.backbones.load import LoadedBackbone
 from lensbench.engine.blocks import CannotPack
 from lensbench.methods.base import Progress
 from lensbench.methods.lens.config import LensConfig
-from lensbench.methods.lens.decompose import Subspaces, decompose
 from lensbench.methods.lens.packed import Pack, PackedBlocks, packs_of
 from lensbench.methods.lens.prompts import pad, probe_ids
 from lensbench.methods.lens.states import LayerStates, read_states
+from lensbench.methods.lens.subspaces import Subspaces, decompose
 
 __all__ = ["language_means", "probe"]
 

@@ -16,12 +16,12 @@ from lensbench.data.corpora import ParallelPrompt
 from lensbench.errors import RunError, UsageError
 from lensbench.methods.base import Progress
 from lensbench.methods.lens.config import LensConfig
-from lensbench.methods.lens.decompose import Subspaces
 from lensbench.methods.lens.kept import KeptRows
 from lensbench.methods.lens.losses import alignment_loss, push_loss, retention_loss
 from lensbench.methods.lens.prompts import train_ids
 from lensbench.methods.lens.readers import Reader, pick_reader
 from lensbench.methods.lens.states import ForkedBlocks
+from lensbench.methods.lens.subspaces import Subspaces
 
 __all__ = ["Constants", "Diverged", "Losses", "StepLog", "accumulate", "train"]
 
