@@ -68,6 +68,10 @@ def _check(folder: Path) -> None:
     if not isinstance(config.get("model_type"), str):
         found = _shown(config.get("model_type"))
         raise DataError(f"{folder / 'config.json'}: model_type must name an architecture, found {found}", "Example: llama")
+    for path in folder.iterdir():
+        # A pipe would be waited for without end.
+        if path.suffix in (".json", ".jinja", ".model", ".safetensors", ".txt") and not path.is_file():
+            raise DataError(f"{path} is not a plain file")
     for name in _SMALL:
         if (folder / name).exists():
             _object(folder / name)
