@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
-from lensbench.backbones.opening import check_quantisation, compare_shapes, open_config, open_model, open_tokenizer
+from lensbench.backbones.opening import check_quantisation, compare_shapes, open_config, open_model, open_tokenizer, try_out
 from lensbench.backbones.registry import Backbone
 from lensbench.backbones.resolve import Checkpoint
 from lensbench.errors import UnavailableError, UsageError
@@ -198,6 +198,7 @@ def load_backbone(backbone: Backbone, checkpoint: Checkpoint, *, device: str, dt
     except torch.OutOfMemoryError:
         raise UnavailableError(f"the memory of {device} does not suffice for {checkpoint.name}", "--dtype bfloat16?") from None
     model.eval()
+    try_out(checkpoint, model, tokenizer.encode("a")[:1])
     return LoadedBackbone(backbone, checkpoint, model, tokenizer, before)
 
 

@@ -16,7 +16,7 @@ from lensbench.backbones.headers import TensorHeader, weight_headers
 from lensbench.backbones.resolve import Checkpoint
 from lensbench.errors import LensbenchError, UnavailableError
 
-__all__ = ["check_quantisation", "compare_shapes", "open_config", "open_model", "open_tokenizer"]
+__all__ = ["check_quantisation", "compare_shapes", "open_config", "open_model", "open_tokenizer", "try_out"]
 
 _T = TypeVar("_T")
 _NAMED = 5
@@ -97,6 +97,23 @@ def open_model(checkpoint: Checkpoint, kind: Any, *, dtype: torch.dtype, trust: 
     model, found = _guarded(checkpoint, "weights", read)
     _refuse_gaps(checkpoint, model, found)
     return model
+
+
+def try_out(checkpoint: Checkpoint, model: Any, ids: list[int]) -> None:
+    """Read one token, as scoring and answering will: some settings of a configuration are looked at only then.
+
+    Raises:
+        UnavailableError: the model does not run.
+    """
+
+    def run() -> None:
+        from transformers.cache_utils import DynamicCache
+
+        DynamicCache(config=model.config)
+        with torch.inference_mode():
+            model(input_ids=torch.tensor([ids], device=model.device), use_cache=True)
+
+    _guarded(checkpoint, "model", run)
 
 
 def compare_shapes(checkpoint: Checkpoint, kind: Any, config: Any, *, trust: bool = False) -> None:
