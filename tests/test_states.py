@@ -1,7 +1,8 @@
-"""States of the harness are no answers: cut prompts, no room, logits that are not finite; counted, in no mean, told with their reason."""
+"""Cut prompts, prompts without room and logits that are not finite are no answers: counted, in no mean, and told."""
 
 from __future__ import annotations
 
+import html
 import json
 import shutil
 from collections.abc import Callable
@@ -37,7 +38,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"question_id": 2, "category": "math", "turns": ["长" * 1500, "短?"]},
     ]
     closed = [
-        {"id": n, "premise": premise, "choice1": "一", "choice2": "二", "question": "cause", "label": 0}
+        {"idx": n, "premise": premise, "choice1": "一", "choice2": "二", "question": "cause", "label": 0}
         for n, premise in enumerate(["short", "long " * 400, "also short"])
     ]
     for language in ("en", "zh"):
@@ -67,9 +68,7 @@ def test_a_request_longer_than_the_window_has_no_score(
     cli: Callable[..., Any], data: Path, tiny_model_dir: Path, tmp_path: Path, engine: str
 ) -> None:
     done = run(cli, tiny_model_dir, data, tmp_path / "r", "--tasks", "xcopa", "--profile", "lm-eval", "--engine", engine)
-    found = {
-        (r["language"], records_doc): r for r in records(tmp_path / "r", "score") for records_doc in [_doc(tmp_path / "r", r)]
-    }
+    found = {(r["language"], _doc(tmp_path / "r", r)): r for r in records(tmp_path / "r", "score")}
     assert {key: r["state"] for key, r in found.items() if key[0] == "zh"} == {
         ("zh", 0): "ok",
         ("zh", 1): "truncated",
@@ -80,7 +79,7 @@ def test_a_request_longer_than_the_window_has_no_score(
         assert (cell["n"], cell["failures"], cell["states"]) == (3, 1, {"ok": 2, "truncated": 1})
         assert cell["value"] in (0.0, 0.5, 1.0)
     for text in (done.stdout, (tmp_path / "r" / "report.md").read_text(), (tmp_path / "r" / "report.html").read_text()):
-        assert SENTENCES["truncated"] in " ".join(text.split()), "the reason stands beside the table"
+        assert SENTENCES["truncated"] in " ".join(html.unescape(text).split()), "the reason stands beside the table"
     again = run(cli, tiny_model_dir, data, tmp_path / "r", "--tasks", "xcopa", "--profile", "lm-eval", "--engine", engine)
     assert len(records(tmp_path / "r", "score")) == len(found) and again.returncode == 0
 
@@ -93,7 +92,7 @@ def test_logits_that_are_not_finite_are_no_answer(
     cli: Callable[..., Any], data: Path, tiny_model_dir: Path, tmp_path: Path
 ) -> None:
     broken = with_nan(tiny_model_dir, tmp_path / "nan")
-    done = run(cli, broken, data, tmp_path / "r", "--tasks", "open_questions", "--max-new-tokens", "4")
+    done = run(cli, broken, data, tmp_path / "r", "--tasks", "open_questions@mt-bench", "--max-new-tokens", "4")
     states = [r["state"] for r in records(tmp_path / "r", "answers")]
     assert set(states) == {"not_finite", "no_room"} and states.count("no_room") == 4
     for cell in cells(tmp_path / "r"):
@@ -111,7 +110,7 @@ def test_an_answer_to_turn_one_keeps_its_own_number(
     rows = [{"question_id": 1, "category": "writing", "turns": ["你好吗?", "长" * 1500]}]
     for language in ("en", "zh"):
         (own / "open_questions" / language / "test.jsonl").write_text(json.dumps(rows[0]) + "\n")
-    run(cli, tiny_model_dir, own, tmp_path / "r", "--tasks", "open_questions", "--max-new-tokens", "4")
+    run(cli, tiny_model_dir, own, tmp_path / "r", "--tasks", "open_questions@mt-bench", "--max-new-tokens", "4")
     by_metric = {(c["language"], c["metric"]): c for c in cells(tmp_path / "r")}
     assert by_metric["zh", "lf_turn1"]["value"] is not None and by_metric["zh", "lf_turn1"]["failures"] == 0
     assert by_metric["zh", "lf_response"]["value"] is None and by_metric["zh", "lf_response"]["states"] == {"no_room": 1}
