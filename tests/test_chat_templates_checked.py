@@ -52,7 +52,7 @@ def test_a_system_text_that_is_dropped_is_told(tokenizer: Any) -> None:
     tokenizer.chat_template = "{% for m in messages if m.role != 'system' %}{{ m.content }}{% endfor %}"
     check_template(tokenizer, None, turns=2)
     check_template(tokenizer, "", turns=2)
-    with pytest.raises(UsageError, match="the system text 'Be brief.'"):
+    with pytest.raises(UsageError, match=r"the system text 'Be brief\.'"):
         check_template(tokenizer, "Be brief.", turns=2)
 
 
