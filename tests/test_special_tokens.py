@@ -16,7 +16,7 @@ from lensbench.backbones.resolve import find_checkpoint
 from lensbench.engine.chat import encode_prompt
 from lensbench.engine.lm import LensLM
 from lensbench.engine.specials import added_around
-from lensbench.errors import UsageError
+from lensbench.errors import UnavailableError, UsageError
 from lensbench.methods.lens.config import LensConfig
 from lensbench.methods.lens.prompts import probe_ids, train_ids
 from lensbench.methods.sft.encode import chat_layout, encode
@@ -113,3 +113,34 @@ def test_without_any_special_token(tiny_model_dir: Path, tmp_path: Path) -> None
     assert len(lm.score_tokens([lm.token_request("ab", " cd")])) == 1
     with pytest.raises(UsageError, match="neither BOS nor EOS, and a text without context needs one"):
         lm.token_request("", "cd")
+
+
+def test_a_token_for_images_behind_the_embedding_is_no_fault_until_a_text_holds_it(tiny_model_dir: Path, tmp_path: Path) -> None:
+    """Gemma 3 lists one; the embedding of its text models has no row for it."""
+    from transformers import AutoTokenizer
+
+    shutil.copytree(tiny_model_dir, tmp_path / "m")
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "m")
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<image>"]})
+    tokenizer.save_pretrained(tmp_path / "m")
+    backbone = get_backbone(str(tmp_path / "m"))
+    loaded = load_backbone(backbone, find_checkpoint(backbone), device="cpu", dtype="float32")
+    lm = LensLM(loaded)
+    assert lm.score_tokens(lm.token_requests([("ab", " cd")]))
+    with pytest.raises(UsageError, match="holds '<image>', which is a token without a row"):
+        lm.token_requests([("ab <image>", " cd")])
+
+
+@pytest.mark.parametrize(("tokens", "special"), [(["zzz"], False), (["<assistant>", "<user>"], True)])
+def test_tokens_that_prompts_hold_need_a_row(tiny_model_dir: Path, tmp_path: Path, tokens: list[str], special: bool) -> None:
+    from transformers import AutoTokenizer
+
+    shutil.copytree(tiny_model_dir, tmp_path / "m")
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "m")
+    tokenizer.add_tokens(tokens, special_tokens=special)
+    tokenizer.save_pretrained(tmp_path / "m")
+    backbone = get_backbone(str(tmp_path / "m"))
+    with pytest.raises(
+        UnavailableError, match=f"has {len(tokens)} tokens beyond the embedding's 259 rows, such as '{tokens[0]}'"
+    ):
+        load_backbone(backbone, find_checkpoint(backbone), device="cpu", dtype="float32")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -165,3 +166,22 @@ def test_sharded_weights_are_read_by_their_index(tmp_path: Path) -> None:
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     with pytest.raises(UnavailableError, match=r"'lm_head\.weight' lies in '\.\./m2\.safetensors'"):
         get_backbone(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "value"),
+    [
+        ("llama", "intermediate_size", 2**23), ("llama", "num_hidden_layers", 10**9), ("llama", "hidden_size", -32),
+        ("mixtral", "num_local_experts", 10**9), ("gpt2", "n_layer", 10**8), ("llama", "num_hidden_layers", True),
+    ],
+)  # fmt: skip
+def test_sizes_that_the_weights_cannot_have_take_no_time(
+    tiny_model_dir: Path, tmp_path: Path, kind: str, key: str, value: Any
+) -> None:
+    shutil.copytree(tiny_model_dir, tmp_path / "m")
+    config = json.loads((tmp_path / "m" / "config.json").read_text()) | {"model_type": kind, key: value}
+    (tmp_path / "m" / "config.json").write_text(json.dumps(config))
+    started = time.monotonic()
+    with pytest.raises(UnavailableError, match="could not load"):
+        load(tmp_path / "m")
+    assert time.monotonic() - started < 10

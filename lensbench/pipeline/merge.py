@@ -18,13 +18,22 @@ from lensbench.store.records import write_failed
 __all__ = ["merge", "save_model"]
 
 
-def merge(folder: RunFolder, variant: str | None, target: Path, progress: Progress, *, dtype: str | None = None) -> str:
+def merge(
+    folder: RunFolder,
+    variant: str | None,
+    target: Path,
+    progress: Progress,
+    *,
+    dtype: str | None = None,
+    trust_model: bool = False,
+) -> str:
     """Write backbone and enhancement as one model.
 
     Args:
         variant: Name of the enhanced variant; None takes the only one.
         target: A folder that does not exist yet, or is empty.
         dtype: Of the written weights; None keeps the run's, so that the model gives the run's own logits.
+        trust_model: Whether Python code of a model given as folder or hub id may run.
 
     Returns:
         The variant that was merged.
@@ -48,7 +57,7 @@ def merge(folder: RunFolder, variant: str | None, target: Path, progress: Progre
         raise UsageError(f"{target} is not an empty folder", "Give another --to.")
     pinned = folder.pinned()
     backbone = get_backbone(spec.backbone)
-    checkpoint = find_checkpoint(backbone, revision=pinned.get("backbone_revision"), say=progress.say)
+    checkpoint = find_checkpoint(backbone, revision=pinned.get("backbone_revision"), say=progress.say, trust=trust_model)
     if checkpoint.digest != pinned["backbone_digest"]:
         raise RunError(
             f"the run in {folder.path} was made with other weights: {pinned['backbone_digest']} there, {checkpoint.digest} here",
@@ -60,7 +69,7 @@ def merge(folder: RunFolder, variant: str | None, target: Path, progress: Progre
             f"'{variant}' acts while the model runs and cannot be merged into its weights",
             "lensbench applies it: score or answer with it in a run.",
         )
-    loaded = load_backbone(backbone, checkpoint, device="cpu", dtype=dtype or about["dtype"])
+    loaded = load_backbone(backbone, checkpoint, device="cpu", dtype=dtype or about["dtype"], trust=trust_model)
     with enhancement.applied(loaded, "en"):
         save_model(loaded.model, loaded.tokenizer, target)
     card = json.loads((folder.enhancement(variant) / "card.json").read_text(encoding="utf-8"))
