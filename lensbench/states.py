@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-__all__ = ["SENTENCES", "UNANSWERED", "UNSCORED", "reasons"]
+__all__ = ["SENTENCES", "UNANSWERED", "UNSCORED"]
 
 UNANSWERED = ("no_room", "not_finite")
 """Of answers: the harness or the model's arithmetic failed, so nothing was answered. Neither an identifier nor a judge is shown
@@ -22,12 +20,3 @@ SENTENCES = {
     "only_code": "nothing is left of the answer once its code is taken away",
 }
 """State -> why an item has no score."""
-
-
-def reasons(states: Mapping[str, int]) -> list[str]:
-    """The states of a cell that left items without a score, in words: `4 truncated (prompt and option are ...)`.
-
-    Args:
-        states: State -> items.
-    """
-    return [f"{states[name]} {name.replace('_', ' ')} ({text})" for name, text in SENTENCES.items() if states.get(name)]

@@ -18,8 +18,12 @@ _SMALL_BYTES = 2**26
 _MOST = {
     "num_hidden_layers": 4096, "hidden_size": 2**20, "intermediate_size": 2**24, "num_attention_heads": 2**14,
     "num_key_value_heads": 2**14, "head_dim": 2**16, "vocab_size": 2**24, "max_position_embeddings": 2**40,
+    "n_layer": 4096, "n_layers": 4096, "num_layers": 4096, "encoder_layers": 4096, "decoder_layers": 4096, "n_head": 2**14,
+    "n_embd": 2**20, "d_model": 2**20, "num_experts": 2**14, "num_local_experts": 2**14, "n_routed_experts": 2**14,
 }  # fmt: skip
 """Sizes that a configuration must give as whole numbers above 0, and the largest that is believed."""
+_LEAST = {"num_experts": 0, "num_local_experts": 0, "n_routed_experts": 0, "encoder_layers": 0, "decoder_layers": 0}
+_LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers")
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -33,10 +37,12 @@ def read_config(folder: Path) -> dict[str, Any]:
     text = config.get("text_config")
     for part in (config, text if isinstance(text, dict) else {}):
         for key, most in _MOST.items():
-            value = part.get(key)
+            value, least = part.get(key), _LEAST.get(key, 1)
             # Some architectures give a list, a value for each block.
-            if value is not None and not isinstance(value, list) and (type(value) is not int or not 0 < value <= most):
-                raise DataError(f"{folder / 'config.json'}: {key} must be a whole number from 1 to {most}, found {_shown(value)}")
+            if value is not None and not isinstance(value, list) and (type(value) is not int or not least <= value <= most):
+                raise DataError(
+                    f"{folder / 'config.json'}: {key} must be a whole number from {least} to {most}, found {_shown(value)}"
+                )
     return config
 
 
@@ -68,6 +74,10 @@ def _check(folder: Path) -> None:
     if not isinstance(config.get("model_type"), str):
         found = _shown(config.get("model_type"))
         raise DataError(f"{folder / 'config.json'}: model_type must name an architecture, found {found}", "Example: llama")
+    for path in folder.iterdir():
+        # A pipe would be waited for without end.
+        if path.suffix in (".json", ".jinja", ".model", ".safetensors", ".txt") and not path.is_file():
+            raise DataError(f"{path} is not a plain file")
     for name in _SMALL:
         if (folder / name).exists():
             _object(folder / name)
@@ -86,11 +96,10 @@ def _check_shards(folder: Path, config: dict[str, Any]) -> None:
     """More blocks in the configuration than could lie in the weights are refused before they are built."""
     headers = weight_headers(folder)
     text = config.get("text_config")
-    layers = (text if isinstance(text, dict) else config).get("num_hidden_layers")
-    if isinstance(layers, int) and layers > len(headers):
-        raise DataError(
-            f"{folder / 'config.json'}: num_hidden_layers is {layers}, the weights hold {len(headers)} tensors in all"
-        )
+    sizes = text if isinstance(text, dict) else config
+    for key in _LAYERS:
+        if isinstance(sizes.get(key), int) and sizes[key] > len(headers):
+            raise DataError(f"{folder / 'config.json'}: {key} is {sizes[key]}, the weights hold {len(headers)} tensors in all")
 
 
 def _object(path: Path) -> dict[str, Any]:

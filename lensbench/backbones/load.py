@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
-from lensbench.backbones.opening import check_quantisation, open_config, open_model, open_tokenizer
+from lensbench.backbones.opening import check_quantisation, compare_shapes, open_config, open_model, open_tokenizer, try_out
 from lensbench.backbones.registry import Backbone
 from lensbench.backbones.resolve import Checkpoint
 from lensbench.errors import UnavailableError, UsageError
@@ -198,11 +198,12 @@ def load_backbone(backbone: Backbone, checkpoint: Checkpoint, *, device: str, dt
     except torch.OutOfMemoryError:
         raise UnavailableError(f"the memory of {device} does not suffice for {checkpoint.name}", "--dtype bfloat16?") from None
     model.eval()
+    try_out(checkpoint, model, tokenizer.encode("a")[:1])
     return LoadedBackbone(backbone, checkpoint, model, tokenizer, before)
 
 
 def check_loadable(backbone: Backbone, checkpoint: Checkpoint, *, trust: bool = False) -> tuple[Any, Any]:
-    """Whether configuration and tokenizer of a checkpoint can be read and belong together; no weights are read.
+    """Whether configuration, tokenizer and the headers of the weights belong together; no weights are read.
 
     Returns:
         The tokenizer and the configuration.
@@ -211,7 +212,7 @@ def check_loadable(backbone: Backbone, checkpoint: Checkpoint, *, trust: bool = 
         UnavailableError: a file of the folder is broken, the architecture is unknown or no causal language model, or the
             tokenizer makes ids that the embedding does not have.
     """
-    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_MASKED_LM_MAPPING
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_MASKED_LM_MAPPING, AutoModelForCausalLM
 
     trust = trust and backbone.is_given
     config = open_config(checkpoint, trust=trust)
@@ -224,6 +225,7 @@ def check_loadable(backbone: Backbone, checkpoint: Checkpoint, *, trust: bool = 
             "Encoders and encoder-decoders give no log-likelihood of a continuation.",
         )
     check_quantisation(checkpoint, config)
+    compare_shapes(checkpoint, AutoModelForCausalLM, config, trust=trust)
     tokenizer = open_tokenizer(checkpoint, trust=trust)
     rows = getattr(config.get_text_config(), "vocab_size", None)
     beyond = sorted((i, token) for token, i in tokenizer.get_vocab().items() if isinstance(rows, int) and i >= rows)

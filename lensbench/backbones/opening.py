@@ -16,7 +16,7 @@ from lensbench.backbones.headers import TensorHeader, weight_headers
 from lensbench.backbones.resolve import Checkpoint
 from lensbench.errors import LensbenchError, UnavailableError
 
-__all__ = ["check_quantisation", "open_config", "open_model", "open_tokenizer"]
+__all__ = ["check_quantisation", "compare_shapes", "open_config", "open_model", "open_tokenizer", "try_out"]
 
 _T = TypeVar("_T")
 _NAMED = 5
@@ -88,10 +88,6 @@ def open_model(checkpoint: Checkpoint, kind: Any, *, dtype: torch.dtype, trust: 
         UnavailableError: a file of the folder is broken, or weights and configuration do not fit: tensors are missing, left
             over, or of another shape.
     """
-    config = open_config(checkpoint, trust=trust)
-    headers = weight_headers(checkpoint.path)
-    if getattr(config, "quantization_config", None) is None:
-        _compare_shapes(checkpoint, kind, config, headers, trust=trust)
 
     def read() -> Any:
         return kind.from_pretrained(
@@ -103,8 +99,32 @@ def open_model(checkpoint: Checkpoint, kind: Any, *, dtype: torch.dtype, trust: 
     return model
 
 
-def _compare_shapes(checkpoint: Checkpoint, kind: Any, config: Any, headers: Mapping[str, TensorHeader], *, trust: bool) -> None:
-    """Shapes of the configuration against those of the files, on a model without storage."""
+def try_out(checkpoint: Checkpoint, model: Any, ids: list[int]) -> None:
+    """Read one token, as scoring and answering will: some settings of a configuration are looked at only then.
+
+    Raises:
+        UnavailableError: the model does not run.
+    """
+
+    def run() -> None:
+        from transformers.cache_utils import DynamicCache
+
+        DynamicCache(config=model.config)
+        with torch.inference_mode():
+            model(input_ids=torch.tensor([ids], device=model.device), use_cache=True)
+
+    _guarded(checkpoint, "model", run)
+
+
+def compare_shapes(checkpoint: Checkpoint, kind: Any, config: Any, *, trust: bool = False) -> None:
+    """Shapes of the configuration against those of the files, on a model without storage; those of quantised weights are others.
+
+    Raises:
+        UnavailableError: they differ, or the configuration describes a far larger model than the files hold.
+    """
+    if getattr(config, "quantization_config", None) is not None:
+        return
+    headers: dict[str, TensorHeader] = weight_headers(checkpoint.path)
 
     def build() -> Any:
         with torch.device("meta"):
@@ -185,5 +205,5 @@ def _guarded(checkpoint: Checkpoint, what: str, read: Callable[[], _T]) -> _T:
 def _line(error: BaseException) -> str:
     """The first line of an error that says something, at most 300 characters."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = lines[0] if lines else ""
+    text = " ".join(lines[: 2 if lines and lines[0].endswith(":") else 1])
     return (f"{type(error).__name__}: {text}" if len(text) < 40 else text)[:300]

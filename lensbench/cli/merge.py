@@ -12,7 +12,8 @@ import click
 @click.option("--variant", metavar="NAME", help="Enhanced variant; not needed where the run has one.")
 @click.option("--to", "target", required=True, type=click.Path(path_type=Path), metavar="FOLDER", help="Folder to write.")
 @click.option("--dtype", help="Of the written weights: float32, bfloat16, float16; default: the run's.")
-def command(run: Path, variant: str | None, target: Path, dtype: str | None) -> None:
+@click.option("--trust-model", is_flag=True, help="Let Python code of a model given as folder or hub id run.")
+def command(run: Path, variant: str | None, target: Path, dtype: str | None, trust_model: bool) -> None:
     """Write an enhanced variant as a plain model folder.
 
     \b
@@ -26,5 +27,5 @@ def command(run: Path, variant: str | None, target: Path, dtype: str | None) -> 
     from lensbench.store import RunFolder
 
     quiet_libraries()
-    merged = merge(RunFolder.existing(run), variant, target, TerminalProgress(), dtype=dtype)
+    merged = merge(RunFolder.existing(run), variant, target, TerminalProgress(), dtype=dtype, trust_model=trust_model)
     click.echo(f"{merged} merged into {target}")

@@ -16,7 +16,10 @@ import click
 @click.option("--data", metavar="SOURCE", help="hub, embedded or a folder; default: the run's.")
 @click.option("--limit", type=click.IntRange(min=2), help="Prompts per language.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, ...")
-def command(run: Path, variant: str | None, rows: str, data: str | None, limit: int | None, device: str) -> None:
+@click.option("--trust-model", is_flag=True, help="Let Python code of a model given as folder or hub id run.")
+def command(
+    run: Path, variant: str | None, rows: str, data: str | None, limit: int | None, device: str, trust_model: bool
+) -> None:
     """Read hidden states of parallel prompts in the subspaces of LENS; `lensbench figure pca` draws them without a model.
 
     \b
@@ -32,4 +35,5 @@ def command(run: Path, variant: str | None, rows: str, data: str | None, limit: 
     from lensbench.pipeline.project import project
 
     folder = RunFolder.existing(run)
-    click.echo(str(project(folder, variant, TerminalProgress(), rows=rows, data=data, limit=limit, device=device)))
+    made = project(folder, variant, TerminalProgress(), rows=rows, data=data, limit=limit, device=device, trust_model=trust_model)
+    click.echo(str(made))

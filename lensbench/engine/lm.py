@@ -6,7 +6,7 @@ continuation's positions. Slow and obvious; every faster path is tested equal to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -43,12 +43,18 @@ class LensLM(TemplateLM):
         batch_size: Sequences per forward pass.
     """
 
+    _rows: int | None = None
+    """Rows of the embedding, where the tokenizer has ids beyond them: some list a token for images, which text does not hold."""
+
     def __init__(self, loaded: LoadedBackbone, *, batch_size: int = 16) -> None:
         super().__init__()
         self.loaded = loaded
         self.tokenizer: Any = loaded.tokenizer
         self.batch_size = batch_size
         self._device = loaded.device
+        rows = int(loaded.model.get_input_embeddings().weight.shape[0])
+        if max(loaded.tokenizer.get_vocab().values(), default=0) >= rows:
+            self._rows = rows
         self._encoded: dict[tuple[str, bool | None], list[int]] = {}
         """What a batch of texts was encoded to, while its requests are made."""
 
@@ -137,9 +143,23 @@ class LensLM(TemplateLM):
                 found = encode_batch(self.tokenizer, chosen, **extra)
                 self._encoded.update({(text, special): ids for text, ids in zip(chosen, found, strict=True)})
         try:
-            return [self.token_request(*request, first_token=first_token) for request in requests]
+            made = [self.token_request(*request, first_token=first_token) for request in requests]
         finally:
             self._encoded.clear()
+        self._refuse_beyond([*context, *target] for _, context, target in made)
+        return made
+
+    def _refuse_beyond(self, requests: Iterable[Sequence[int]]) -> None:
+        """
+        Raises:
+            UsageError: a text holds a token that the embedding has no row for.
+        """
+        if self._rows is None:
+            return
+        for ids in requests:
+            if max(ids, default=0) >= self._rows:
+                token = self.tokenizer.convert_ids_to_tokens(max(ids))
+                raise UsageError(f"a text of this run holds {token!r}, which is a token without a row in the model's embedding")
 
     @torch.inference_mode()
     def score_tokens(self, requests: Sequence[TokenRequest]) -> list[tuple[float, bool]]:
@@ -190,6 +210,7 @@ class LensLM(TemplateLM):
         Args:
             branches: Variants that share blocks; none: whatever is applied to the model answers.
         """
+        self._refuse_beyond(request.prompt for request in requests)
         places = places_for(self.loaded, requests, self.batch_size, len(branches) or 1)
         return generate_answers(self.loaded, requests, batch_size=places, branches=branches, on_answer=on_answer)
 

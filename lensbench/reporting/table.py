@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lensbench.reporting.statistics import statistics_notes
-from lensbench.states import reasons
+from lensbench.states import SENTENCES
 from lensbench.stats import ALPHA, direction_of
 
 __all__ = ["METRICS", "Line", "interval", "metric_name", "missing_notes", "notes", "number", "p_text", "table_lines", "verdict"]
@@ -172,11 +172,16 @@ def _damaged(numbers: list[int], most: int = 5) -> str:
 
 def _unscored(results: dict[str, Any]) -> list[str]:
     """How many items have no score, how many gradings no rating, and why."""
+    places: dict[str, list[str]] = {}
+    for cell in _headline(results["cells"]):
+        for state in SENTENCES:
+            # Languages that an identifier has no label for have a note of their own.
+            if cell["unit"] != "rating" and state != "not_covered" and cell["states"].get(state):
+                where = f"{cell['task']}/{cell['language']} {cell['variant']}"
+                places.setdefault(state, []).append(f"{cell['states'][state]} of {cell['n']} in {where}")
     found = [
-        f"! {cell['task']}/{cell['language']} {cell['variant']}: {cell['failures']} of {cell['n']} items have no score and are "
-        f"in no mean: {'; '.join(reasons(cell['states']))}"
-        for cell in _headline(results["cells"])
-        if cell["unit"] != "rating" and cell["failures"] and reasons(_without_uncovered(cell["states"]))
+        f"! no score and in no mean, {state.replace('_', ' ')}: {SENTENCES[state]}: {'; '.join(dict.fromkeys(where))}"
+        for state, where in places.items()
     ]
     for cell in results["cells"]:
         if cell["metric"] == "rating" and cell["failures"]:
@@ -186,11 +191,6 @@ def _unscored(results: dict[str, Any]) -> list[str]:
                 f"{cell['source'].split(':')[0]} have no rating and are in no mean ({why})"
             )
     return found
-
-
-def _without_uncovered(states: dict[str, int]) -> dict[str, int]:
-    """Languages that an identifier has no label for have a note of their own."""
-    return {name: count for name, count in states.items() if name != "not_covered"}
 
 
 def _beside_ratings(results: dict[str, Any]) -> list[str]:

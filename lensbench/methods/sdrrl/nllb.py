@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from lensbench.backbones.load import LoadedBackbone
-from lensbench.backbones.opening import open_model, open_tokenizer
+from lensbench.backbones.opening import compare_shapes, open_config, open_model, open_tokenizer
 from lensbench.backbones.registry import Backbone, get_backbone
 from lensbench.backbones.resolve import Checkpoint, find_checkpoint
 from lensbench.errors import UnavailableError, UsageError
@@ -154,6 +154,7 @@ class _Engine:
         self._beams, self._max_new_tokens = beams, max_new_tokens
         # Between sentences the target has a space only where it sets words apart.
         self._space = " " if target.spaced else ""
+        compare_shapes(checkpoint, AutoModelForSeq2SeqLM, open_config(checkpoint))
         self._model = open_model(checkpoint, AutoModelForSeq2SeqLM, dtype=dtype)
         self._model.to(device).eval()
 
