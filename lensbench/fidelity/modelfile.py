@@ -2,8 +2,8 @@
 
 fastText itself checks the first eight bytes only. A file cut off later, or with a flipped byte in its outline, kills the process,
 hangs it, or loads and answers at random, so the file is walked to its end, and its counts are held against each other, before it
-is loaded; a process of its own then loads it first (fidelity/trial.py). Source of the layout: fastText 0.9.2, the `load` functions
-of `args.cc`, `dictionary.cc`, `densematrix.cc`, `quantmatrix.cc` and `productquantizer.cc`.
+is loaded; a process of its own then loads it first (fidelity/trial.py). Source of the layout: fastText 0.9.2, the `load`
+functions of `args.cc`, `dictionary.cc`, `densematrix.cc`, `quantmatrix.cc` and `productquantizer.cc`.
 """
 
 from __future__ import annotations
