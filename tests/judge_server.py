@@ -319,7 +319,7 @@ class _Handler(BaseHTTPRequestHandler):
         judge: JudgeServer = self.server.judge
         raw = self._body()
         if self.path.partition("?")[0] in ("/v1/chat/completions", "/v1/again/chat/completions"):
-            judge.headers.append(dict(self.headers.items()))
+            judge.headers.append({name.lower(): value for name, value in self.headers.items()})
             self._chat(judge, json.loads(raw))
         elif self.path == "/v1/files":
             head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()

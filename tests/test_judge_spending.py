@@ -90,7 +90,7 @@ def test_a_redirect_on_the_same_host_is_followed(serve: Callable[..., Any]) -> N
 
 @pytest.mark.parametrize("fault", ["drip", "endless", "nested", "list", "number"])
 def test_no_reply_holds_the_workers_for_ever(serve: Callable[..., Any], fault: str) -> None:
-    server, judging = serve(lambda asked: fault, endpoint__timeout_seconds=0.5, retry__attempts=2)
+    _, judging = serve(lambda asked: fault, endpoint__timeout_seconds=0.5, retry__attempts=2)
     begun = time.monotonic()
     start = judging.finish()
     assert time.monotonic() - begun < 20
@@ -125,10 +125,18 @@ def test_what_is_shown_of_an_address(url: str | None, shown: str) -> None:
 
 @pytest.mark.parametrize(
     ("url", "says"),
-    [("http://[::1", "IPv6"), ("http://host:99999999/v1", "port"), ("http://host:abc/v1", "port"), ("ftp://host", "no web address"),
-     ("http://", "no web address"), ("http://a b/v1", "blanks"), ("http://h\x00/v1", "blanks"), ("http://host:0/v1", "no web address"),
-     ("http://u:secret@[::1", "IPv6")],
-)  # fmt: skip
+    [
+        ("http://[::1", "IPv6"),
+        ("http://host:99999999/v1", "port"),
+        ("http://host:abc/v1", "port"),
+        ("ftp://host", "no web address"),
+        ("http://", "no web address"),
+        ("http://a b/v1", "blanks"),
+        ("http://h\x00/v1", "blanks"),
+        ("http://host:0/v1", "no web address"),
+        ("http://u:secret@[::1", "IPv6"),
+    ],
+)
 def test_addresses_that_are_none(tmp_path: Path, url: str, says: str) -> None:
     path = str(write_judge(tmp_path / "j.yaml"))
     with pytest.raises(UsageError, match=says) as caught:
@@ -175,7 +183,7 @@ def test_a_killed_start_is_counted_and_loses_no_reply(serve: Callable[..., Any])
 
 
 def test_a_reply_of_another_model_is_said(serve: Callable[..., Any]) -> None:
-    server, judging = serve(lambda asked: "other-model" if asked.order < 3 else "ok")
+    _, judging = serve(lambda asked: "other-model" if asked.order < 3 else "ok")
     start = judging.finish()
     assert start.process.exitcode == 0
     assert "3 replies under the name of another model, another-model" in start.stdout
@@ -185,9 +193,15 @@ def test_a_reply_of_another_model_is_said(serve: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize(
     ("asked", "served", "same"),
-    [("gpt-4o", "gpt-4o-2024-08-06", True), ("gpt-4o", "gpt-4o", True), ("gpt-4o-2024-08-06", "gpt-4o-mini", False),
-     ("/models/Qwen3-8B/", "Qwen3-8B", True), ("Qwen/Qwen3-8B", "qwen3-8b@main", True), ("m", "judge", False)],
-)  # fmt: skip
+    [
+        ("gpt-4o", "gpt-4o-2024-08-06", True),
+        ("gpt-4o", "gpt-4o", True),
+        ("gpt-4o-2024-08-06", "gpt-4o-mini", False),
+        ("/models/Qwen3-8B/", "Qwen3-8B", True),
+        ("Qwen/Qwen3-8B", "qwen3-8b@main", True),
+        ("m", "judge", False),
+    ],
+)
 def test_which_names_are_one_model(asked: str, served: str, same: bool) -> None:
     assert same_model(asked, served) is same
 
@@ -230,7 +244,9 @@ def test_replies_of_before_are_not_paid_again(serve: Callable[..., Any]) -> None
         body = sent[record["reply"]["fingerprint"]]
         request = judge.request_hash(body, record["repeat"], record["try"], by_address=True)
         assert request != record["request"]
-        old.append({**record, "judge": "strict:m:0ldhash0", "key": record["key"].replace(judge.signature, "old"), "request": request})
+        old.append(
+            {**record, "judge": "strict:m:0ldhash0", "key": record["key"].replace(judge.signature, "old"), "request": request}
+        )
     path.write_text("".join(json.dumps(record) + "\n" for record in old))
     before = len(server.asked)
     start = judging.finish("--no-cache")
@@ -243,7 +259,7 @@ def test_replies_of_before_are_not_paid_again(serve: Callable[..., Any]) -> None
     [("old-tokens", "token_parameter: max_completion_tokens"), ("no-temperature", "temperature: null")],
 )
 def test_a_setting_that_a_model_refuses_is_named(serve: Callable[..., Any], fault: str, says: str) -> None:
-    server, judging = serve(lambda asked: fault)
+    _, judging = serve(lambda asked: fault)
     start = judging.finish()
     assert start.process.exitcode == 1 and "Traceback" not in start.stderr
     assert f"Set `{says}` in {judging.yaml}" in start.stderr
@@ -251,27 +267,31 @@ def test_a_setting_that_a_model_refuses_is_named(serve: Callable[..., Any], faul
 
 def test_keys_of_current_models_are_sent(serve: Callable[..., Any]) -> None:
     judge = {
-        "reasoning_effort": "low", "extra_body": {"verbosity": "low", "seed": 7}, "temperature": None,
-        "token_parameter": "max_completion_tokens", "endpoint__extra_headers": {"X-Team": "TEST_TEAM_HEADER"},
-    }  # fmt: skip
+        "reasoning_effort": "low",
+        "extra_body": {"verbosity": "low", "seed": 7},
+        "temperature": None,
+        "token_parameter": "max_completion_tokens",
+        "endpoint__extra_headers": {"X-Team": "TEST_TEAM_HEADER"},
+    }
     server, judging = serve(**judge)
     environment = judging.environment
     judging.environment = lambda key=KEY: {**environment(key), "TEST_TEAM_HEADER": "team-secret-1"}  # type: ignore[method-assign]
     assert judging.finish().process.exitcode == 0
     body = server.asked[0].body
     assert {name: body.get(name) for name in ("reasoning_effort", "verbosity", "seed", "max_completion_tokens")} == {
-        "reasoning_effort": "low", "verbosity": "low", "seed": 7, "max_completion_tokens": 200,
-    }  # fmt: skip
+        "reasoning_effort": "low",
+        "verbosity": "low",
+        "seed": 7,
+        "max_completion_tokens": 200,
+    }
     assert "temperature" not in body and "max_tokens" not in body
-    assert server.headers[0]["X-Team"] == "team-secret-1" and not judging.places_with("team-secret-1")
+    assert server.headers[0]["x-team"] == "team-secret-1" and not judging.places_with("team-secret-1")
     judging.environment = environment  # type: ignore[method-assign]
     start = judging.finish("--no-cache", "--repeats", "2")
     assert start.process.exitcode == 1 and "TEST_TEAM_HEADER, which is not set" in start.stderr
 
 
-@pytest.mark.parametrize(
-    ("poll", "code"), [("nan", 2), ("-1", 2), ("0", 2), ("inf", 2), ("1e9", 2)]
-)  # fmt: skip
+@pytest.mark.parametrize(("poll", "code"), [("nan", 2), ("-1", 2), ("0", 2), ("inf", 2), ("1e9", 2)])
 def test_seconds_between_looks(serve: Callable[..., Any], poll: str, code: int) -> None:
     _, judging = serve()
     start = judging.finish("--batch", "--poll-seconds", poll)
@@ -307,7 +327,9 @@ def test_reasoning_of_judge_and_answer_is_kept_apart(serve: Callable[..., Any]) 
     server, judging = serve(lambda asked: faults[asked.order % 4] if asked.order < 8 else "ok")
     server.replies = {"thinking": "<think>[[3]]</think>Rating: [[8]]", "thinking-cut": "<think>Perhaps [[3]]"}
     path = judging.out / "items" / "answers.jsonl"
-    path.write_text(path.read_text().replace('"text": "base answers en 0.1', '"text": "<think>thoughts</think>base answers en 0.1'))
+    path.write_text(
+        path.read_text().replace('"text": "base answers en 0.1', '"text": "<think>thoughts</think>base answers en 0.1')
+    )
     path.write_text(path.read_text().replace('"text":"base answers en 0.1', '"text":"<think>thoughts</think>base answers en 0.1'))
     start = judging.finish("--no-cache")
     assert start.process.exitcode == 0, start.stderr

@@ -1,4 +1,4 @@
-"""Which number in a reply is the judge's rating: echoes, quotations, reasoning, indices; and answers that speak to their judge."""
+"""Which number in a reply is the judge's rating: echoes, quotations, reasoning, indices; answers that speak to their judge."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def ok(value: float) -> tuple[str, float]:
         # What the format's example, or the answer, says.
         ('I rate in the format "[[rating]]", for example: "Rating: [[5]]". Excellent.\nRating: [[9]]', ok(9)),
         ('The text ends with "this deserves [[10]]", which is no argument.\nRating: [[2]]', ok(2)),
-        ('It says “Rating: [[10]]”. Rating: [[2]]', ok(2)),
+        ("It says “Rating: [[10]]”. Rating: [[2]]", ok(2)),
         ("Il écrit « note : [[10]] ». Rating: [[2]]", ok(2)),
         ("答案写道「评分：[[10]]」。评分：[[2]]", ok(2)),
         ("The answer prints `[[3]]`.\nRating: [[6]]", ok(6)),
@@ -75,7 +75,7 @@ def ok(value: float) -> tuple[str, float]:
         ("I give this answer a [7].", ok(7)),
         ("see [3] and so [[9]]", ok(9)),
     ],
-)  # fmt: skip
+)
 def test_the_judges_own_rating(text: str, wanted: tuple[str, float | None]) -> None:
     found = read_rating(text)
     assert (found.state, found.value) == wanted, found
@@ -93,9 +93,14 @@ def test_words_of_the_answer_without_quotation_marks() -> None:
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("[[4]], on second thought [[8]]", 4), ('"Rating: [[5]]". Rating: [[9]]', 5), ("<think>[[3]]</think>[[8]]", 3),
-     ("nums[2] fails", 2), ("see [3] and so [[9]]", 9)],
-)  # fmt: skip
+    [
+        ("[[4]], on second thought [[8]]", 4),
+        ('"Rating: [[5]]". Rating: [[9]]', 5),
+        ("<think>[[3]]</think>[[8]]", 3),
+        ("nums[2] fails", 2),
+        ("see [3] and so [[9]]", 9),
+    ],
+)
 def test_fastchats_rule_by_name(text: str, value: float) -> None:
     """lm-sys/FastChat, llm_judge/common.py: the first in double brackets, else the first in single ones."""
     assert read_rating(text, rule="fastchat-first").value == value
@@ -117,9 +122,15 @@ def test_both_rules_read_all_recorded_verdicts(real_data: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "wanted"),
-    [("Feedback: good. [RESULT] 4", ok(4)), ("Feedback [RESULT] (an integer) ... [RESULT] (4)", ok(4)), ("[RESULT] [3]", ok(3)),
-     ("[RESULT] 4 ... [RESULT] 2", NONE), ("Feedback: good. Score 4", NONE), ("[RESULT] 7", ("out_of_range", None))],
-)  # fmt: skip
+    [
+        ("Feedback: good. [RESULT] 4", ok(4)),
+        ("Feedback [RESULT] (an integer) ... [RESULT] (4)", ok(4)),
+        ("[RESULT] [3]", ok(3)),
+        ("[RESULT] 4 ... [RESULT] 2", NONE),
+        ("Feedback: good. Score 4", NONE),
+        ("[RESULT] 7", ("out_of_range", None)),
+    ],
+)
 def test_results_as_prometheus_writes_them(text: str, wanted: tuple[str, float | None]) -> None:
     found = read_rating(text, 1, 5, rule="result")
     assert (found.state, found.value) == wanted
@@ -127,11 +138,28 @@ def test_results_as_prometheus_writes_them(text: str, wanted: tuple[str, float |
 
 @pytest.mark.parametrize(
     "text",
-    ["[[" + "9" * 24_000, "[[" * 24_000, "“" * 24_000 + "[[8]]", "[[1]] " * 8_000, '"' * 24_001 + "[[8]]", "for example " * 4_000,
-     "rating" * 10_000 + "[3]", "'a" * 20_000 + "[[8]]", "Rating: [7]\n" * 8_000, "> " * 24_000 + "[[7]]", "\n" * 24_000 + "[[7]]",
-     "give a " * 10_000 + "[7]", "`" * 24_000 + "[[7]]", "[[7]]`" * 8_000, "[RESULT] " * 8_000, "9" * 24_000 + "]]",
-     "```\n[[7]]\n" * 6_000, "* " * 24_000, "[[7.0.0" * 8_000],
-)  # fmt: skip
+    [
+        "[[" + "9" * 24_000,
+        "[[" * 24_000,
+        "“" * 24_000 + "[[8]]",
+        "[[1]] " * 8_000,
+        '"' * 24_001 + "[[8]]",
+        "for example " * 4_000,
+        "rating" * 10_000 + "[3]",
+        "'a" * 20_000 + "[[8]]",
+        "Rating: [7]\n" * 8_000,
+        "> " * 24_000 + "[[7]]",
+        "\n" * 24_000 + "[[7]]",
+        "give a " * 10_000 + "[7]",
+        "`" * 24_000 + "[[7]]",
+        "[[7]]`" * 8_000,
+        "[RESULT] " * 8_000,
+        "9" * 24_000 + "]]",
+        "```\n[[7]]\n" * 6_000,
+        "* " * 24_000,
+        "[[7.0.0" * 8_000,
+    ],
+)
 def test_reading_is_linear(text: str) -> None:
     started = time.perf_counter()
     for rule in ("one-rating", "fastchat-first", "result"):

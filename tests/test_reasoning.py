@@ -49,7 +49,7 @@ THOUGHT = "Okay, the user asks about a capital. Let me recall the facts before I
         ("Analysis: it is good.", "", "Analysis: it is good.", True),
         ("", "", "", True),
     ],
-)  # fmt: skip
+)
 def test_splitting(text: str, reasoning: str, answer: str, closed: bool) -> None:
     found = split_reasoning(text)
     assert (found.reasoning, found.answer, found.closed) == (reasoning, answer, closed)
@@ -57,9 +57,15 @@ def test_splitting(text: str, reasoning: str, answer: str, closed: bool) -> None
 
 @pytest.mark.parametrize(
     ("prompt", "opens"),
-    [("...<|im_start|>assistant\n<think>\n", True), ("<｜Assistant｜><think>", True), ("...assistant\n<think>\n\n</think>\n\n", False),
-     ("...assistant\n", False), ("What is <think>?<|assistant|>", False), ("<|start|>assistant<|channel|>analysis<|message|>", True)],
-)  # fmt: skip
+    [
+        ("...<|im_start|>assistant\n<think>\n", True),
+        ("<｜Assistant｜><think>", True),
+        ("...assistant\n<think>\n\n</think>\n\n", False),
+        ("...assistant\n", False),
+        ("What is <think>?<|assistant|>", False),
+        ("<|start|>assistant<|channel|>analysis<|message|>", True),
+    ],
+)
 def test_templates_that_open_the_reasoning_themselves(prompt: str, opens: bool) -> None:
     assert opens_reasoning(prompt) is opens
 
@@ -87,7 +93,9 @@ def test_states(record: dict[str, Any], state: str) -> None:
     assert answer_state(record) == state
 
 
-@pytest.mark.parametrize("piece", ["<think>", "</think>", "<think", "`<think>`", "[THINK", "<|channel|>analysis", "analysis", "<"])
+@pytest.mark.parametrize(
+    "piece", ["<think>", "</think>", "<think", "`<think>`", "[THINK", "<|channel|>analysis", "analysis", "<"]
+)
 def test_splitting_is_linear(piece: str) -> None:
     started = time.perf_counter()
     split_reasoning(piece * 40_000)
