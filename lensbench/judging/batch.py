@@ -20,7 +20,7 @@ from lensbench.jsonio import json_text, parse_json
 from lensbench.judging.cache import Reply
 from lensbench.judging.client import error_detail, fatal_error, may_be_billed, reply_text
 from lensbench.judging.completion import read_completion
-from lensbench.judging.http import MAX_FILE_BYTES, Redirected, TooLarge, api_key, hidden, open_client
+from lensbench.judging.http import MAX_FILE_BYTES, Redirected, TooLarge, api_key, cause_of, hidden, open_client
 from lensbench.judging.registry import Judge, shown_url
 from lensbench.store import RunFolder
 
@@ -177,10 +177,10 @@ class BatchClient:
                         "Judge without --batch.",
                     ) from None
             except openai.APIConnectionError as error:
-                cause = error.__cause__
+                cause = cause_of(error)
                 if not left or isinstance(cause, Redirected | TooLarge):
                     raise UnavailableError(
-                        f"the batch API cannot be reached ({hidden(self._judge, str(cause or error))})",
+                        f"the batch API cannot be reached ({hidden(self._judge, str(cause))})",
                         "Give the same command again: a batch that was made is waited for.",
                     ) from None
             time.sleep(

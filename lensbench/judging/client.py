@@ -15,7 +15,7 @@ from openai import APIConnectionError, APIResponseValidationError, APIStatusErro
 from lensbench.errors import DataError, UnavailableError
 from lensbench.judging.cache import Reply
 from lensbench.judging.completion import read_completion
-from lensbench.judging.http import Redirected, TooLarge, api_key, hidden, open_client, parse_reply
+from lensbench.judging.http import Redirected, TooLarge, api_key, cause_of, hidden, open_client, parse_reply
 from lensbench.judging.journal import JournalEntry
 from lensbench.judging.pace import BudgetExhausted, Pace
 from lensbench.judging.registry import Judge, shown_url
@@ -231,8 +231,8 @@ class JudgeClient:
 
     def _unsent(self, error: APIConnectionError, where: str) -> _Again | _Fatal:
         """What a request without a reply means."""
-        cause = error.__cause__
-        name = type(cause).__name__ if cause else type(error).__name__
+        cause = cause_of(error)
+        name = type(cause).__name__
         if isinstance(cause, Redirected):
             shown = UnavailableError(
                 f"{where} redirects to {cause.target}; question and answer are not sent there",
@@ -245,7 +245,7 @@ class JudgeClient:
         never_sent = any(part in name for part in ("Connect", "Pool", "Unsupported", "LocalProtocol", "InvalidURL"))
         if never_sent and not self._reached:
             shown = UnavailableError(
-                f"no judge can be reached at {where} ({hidden(self._judge, str(cause or error))})",
+                f"no judge can be reached at {where} ({hidden(self._judge, str(cause))})",
                 "Check --base-url, and that the server runs.",
             )
             return _Fatal(shown, billed=False)

@@ -19,7 +19,17 @@ from lensbench.errors import UnavailableError, UsageError
 from lensbench.jsonio import parse_json
 from lensbench.judging.registry import Judge, shown_url
 
-__all__ = ["MAX_FILE_BYTES", "MAX_REPLY_BYTES", "TooLarge", "api_key", "hidden", "open_client", "parse_reply"]
+__all__ = [
+    "MAX_FILE_BYTES",
+    "MAX_REPLY_BYTES",
+    "Redirected",
+    "TooLarge",
+    "api_key",
+    "cause_of",
+    "hidden",
+    "open_client",
+    "parse_reply",
+]
 
 MAX_REPLY_BYTES = 2**24
 """Of one chat completion: 16 MiB; the longest verdicts take some kilobytes."""
@@ -30,16 +40,24 @@ _SHORTEST_SECRET = 6
 """Shorter values are not looked for in texts: "1" or "none" stand everywhere."""
 
 
-class TooLarge(Exception):
+class TooLarge(openai.APIConnectionError):
     """A reply of more bytes than are read."""
 
+    def __init__(self, most: int, request: Any) -> None:
+        super().__init__(message=f"more than {most} bytes", request=request)
 
-class Redirected(Exception):
+
+class Redirected(openai.APIConnectionError):
     """The server names another address; it is not followed."""
 
-    def __init__(self, status: int, target: str) -> None:
-        super().__init__(f"{status}, a redirect to {target}")
+    def __init__(self, status: int, target: str, request: Any) -> None:
+        super().__init__(message=f"{status}, a redirect to {target}", request=request)
         self.target = target
+
+
+def cause_of(error: BaseException) -> BaseException:
+    """What lies behind an error of the client: one of ours as it is, else what it was raised from."""
+    return error if isinstance(error, TooLarge | Redirected) else error.__cause__ or error
 
 
 class _BoundedClient(openai.DefaultAsyncHttpxClient):
@@ -62,7 +80,7 @@ class _BoundedClient(openai.DefaultAsyncHttpxClient):
                         request = following
                     finally:
                         await response.aclose()
-                raise Redirected(response.status_code, _host("", str(request.url)))
+                raise Redirected(response.status_code, _host("", str(request.url)), request)
         except TimeoutError:
             # The client's own kind of error: httpx before version 3 of the client, httpx2 since.
             library = sys.modules[type(request).__module__.partition(".")[0]]
@@ -83,13 +101,14 @@ class _BoundedClient(openai.DefaultAsyncHttpxClient):
 
     async def _whole(self, response: Any, request: Any) -> Any:
         if response.is_redirect or 300 <= response.status_code < 400:
-            raise Redirected(response.status_code, _host(response.headers.get("location", ""), str(request.url)))
+            target = _host(response.headers.get("location", ""), str(request.url))
+            raise Redirected(response.status_code, target, request)
         parts, size = [], 0
         # Decoded bytes: a compressed body of a few kilobytes may stand for gigabytes.
         async for part in response.aiter_bytes(65536):
             size += len(part)
             if size > self._max_bytes:
-                raise TooLarge(f"more than {self._max_bytes} bytes")
+                raise TooLarge(self._max_bytes, request)
             parts.append(part)
         content = b"".join(parts)
         for secret in secrets(self._judge):
