@@ -23,8 +23,8 @@ from lensbench.safenames import checked_name
 from lensbench.yamlio import Document, read_yaml, validated
 
 __all__ = [
-    "CENTRAL", "HOW_TO_ADD", "LANGUAGES_FILE", "Language", "add_languages", "get_language", "language_named", "language_of", "languages",
-    "parse_languages",
+    "CENTRAL", "HOW_TO_ADD", "LANGUAGES_FILE", "Language", "add_languages", "get_language", "language_named", "language_of",
+    "languages", "parse_languages",
 ]  # fmt: skip
 
 GROUP = "lensbench.languages"
@@ -37,11 +37,13 @@ HOW_TO_ADD = (
 )
 _CODE = re.compile(r"[a-z]{2,8}(?:[-_][A-Za-z0-9]{2,8})*\Z")
 _ISO_639_1 = frozenset(
-    "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el en eo es et eu fa "
-    "ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu ja jv ka kg ki kj kk kl km kn ko kr "
-    "ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn no nr nv ny oc oj om or os pa pi pl "
-    "ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so sq sr ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur "
-    "uz ve vi vo wa wo xh yi yo za zh zu".split()
+    re.findall(
+        "..",
+        "aaabaeafakamanarasavayazbabebgbhbibmbnbobrbscacechcocrcscucvcydadedvdzeeeleneoeseteufafffifjfofrfygagdglgngugv"
+        "hahehihohrhthuhyhziaidieigiiikioisitiujajvkakgkikjkkklkmknkokrkskukvkwkylalblglilnloltlulvmgmhmimkmlmnmrmsmtmy"
+        "nanbndnengnlnnnonrnvnyocojomorospapiplpsptqurmrnrorurwsascsdsesgsiskslsmsnsosqsrssstsusvswtatetgthtitktltntotr"
+        "tstttwtyugukuruzvevivowawoxhyiyozazhzu",
+    )
 )
 """Codes of a language of their own: not a slip of the finger for another."""
 
@@ -122,7 +124,8 @@ def _table(more: tuple[Path, ...]) -> dict[str, Language]:
             if not _CODE.match(code):
                 raise UsageError(f"{document.where(code)}: '{code[:40]}' is no language code", "Example: hu, or zh-Hant.")
             if not isinstance(fields, dict):
-                raise UsageError(f"{document.where(code)}: expected what describes '{code}', found {str(fields)[:40]!r}", HOW_TO_ADD)
+                found = str(fields)[:40]
+                raise UsageError(f"{document.where(code)}: expected what describes '{code}', found {found!r}", HOW_TO_ADD)
             known = table[code].model_dump() if code in table else {}
             both = {**known, **fields, "code": code}
             if isinstance(known.get("codes"), dict) and isinstance(fields.get("codes"), dict):
@@ -176,8 +179,8 @@ def get_language(code: str) -> Language:
     """The language of a canonical code.
 
     Raises:
-        UsageError: unknown code; names the nearest, knows the codes and names of others (`jp`, `swh`, `Chinese`, `Deutsch`), and says
-            how a language is added.
+        UsageError: unknown code; names the nearest, knows the codes and names of others (`jp`, `swh`, `Chinese`, `Deutsch`), and
+            says how a language is added.
     """
     table = languages()
     if code in table:

@@ -19,8 +19,9 @@ Kind = tuple[str, str, str]
 """Task, language, profile."""
 
 _FAILED = ("not_finite", "letters_collide", "not_covered", "only_code", *FLAWS, *UNSCORED)
-"""States that leave an item without a score. `FLAWS`: the question itself cannot be scored. An empty answer does have one: it is unfaithful. `not_covered`: the identifier has
-no label for the asked language; `only_code`: nothing is left of the answer without its code."""
+"""States that leave an item without a score. `FLAWS`: the question itself cannot be scored. An empty answer does have one: it is
+unfaithful. `not_covered`: the identifier has no label for the asked language; `only_code`: nothing is left of the answer without
+its code."""
 
 
 @dataclass

@@ -117,9 +117,7 @@ def make_plan(request: RunRequest) -> Plan:
         found, missing = _plan_task(registry, name, request, languages, source)
         if not found:
             asked = languages if not request.english else (CENTRAL, *languages)
-            raise UsageError(
-                f"task '{name}' has none of the languages {', '.join(asked)}", "\n  ".join(missing) or None
-            )
+            raise UsageError(f"task '{name}' has none of the languages {', '.join(asked)}", "\n  ".join(missing) or None)
         if request.tasks and languages and not any(p.task.language.code in languages for p in found):
             raise UsageError(f"task '{name}' has none of the target languages {', '.join(languages)}", "\n  ".join(missing))
         twice = {(p.task.name, p.task.language.code) for p in planned} & {(p.task.name, p.task.language.code) for p in found}

@@ -180,8 +180,7 @@ def _refuse_gold(wrong: dict[int, str], total: int, where: str) -> None:
         raise DataError(
             f"{where}: {len(wrong)} of {total} items have a gold answer that is none of the choices (rows {rows}; row "
             f"{first + 1}: {wrong[first]})",
-            "doc_to_target gives the index of the right choice, from 0, or its text. Labels that begin at 1: "
-            '"{{ label - 1 }}".',
+            'doc_to_target gives the index of the right choice, from 0, or its text. Labels that begin at 1: "{{ label - 1 }}".',
         )
 
 

@@ -63,7 +63,8 @@ def _refuse_in(entry: Any, document: Document, place: tuple[str, ...]) -> None:
             raise wrong("dataset_path", reason)
     unknown = set(entry.dataset_kwargs or ()) - _DATASET_KEYS
     if unknown:
-        raise wrong("dataset_kwargs", f"'{sorted(map(str, unknown))[0]}' is not passed on (known: {', '.join(sorted(_DATASET_KEYS))})")
+        known = ", ".join(sorted(_DATASET_KEYS))
+        raise wrong("dataset_kwargs", f"'{sorted(map(str, unknown))[0]}' is not passed on (known: {known})")
 
 
 def _code_in_dataset(path: str) -> str | None:
@@ -103,7 +104,7 @@ def check_registered(config: Mapping[str, Any], path: Path) -> None:
     Raises:
         UsageError: with the nearest registered name.
     """
-    import lm_eval.api.metrics  # noqa: F401
+    import lm_eval.api.metrics
     import lm_eval.filters  # noqa: F401
     from lm_eval.api.registry import aggregation_registry, filter_registry, metric_registry
 

@@ -141,7 +141,6 @@ class TaskRegistry:
             f"task '{name}' has no profile '{profile}'", f"It has: {', '.join(sorted(others))}. Write {name}@{others[0]}."
         )
 
-
     def _raise_passed_over(self, name: str, folder: str | None = None) -> None:
         """A file that could not be read and claims this name may not be silently replaced by another of the name."""
         for path, error in self.passed_over.items():
