@@ -11,6 +11,7 @@ import functools
 import re
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -263,8 +264,8 @@ def render(source: str, values: Mapping[str, Any]) -> str:
 
 @contextlib.contextmanager
 def _time_limit(seconds: float = SECONDS) -> Iterator[None]:
-    """Interrupts what takes too long, in the main thread of a process that has no other use for the timer."""
-    if threading.current_thread() is not threading.main_thread() or signal.getitimer(signal.ITIMER_REAL)[0]:
+    """Interrupts what takes too long, in the main thread; a timer that somebody else has set goes on afterwards."""
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
 
@@ -272,9 +273,12 @@ def _time_limit(seconds: float = SECONDS) -> Iterator[None]:
         raise SecurityError(f"it takes more than {seconds:g} seconds")
 
     before = signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    began = time.monotonic()
+    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        if left:
+            signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - began), 0.001), interval)
