@@ -11,6 +11,7 @@ import functools
 import re
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -186,11 +187,11 @@ def _check_call(name: str, owner: Any, args: tuple[Any, ...], kwargs: Mapping[st
         if len(texts) > 2:
             _check_length((texts[0].count(texts[1]) if texts[1] else len(texts[0]) + 1) * len(texts[2]))
     if name == "join":
-        texts = [len(value) for value in (owner, *given) if isinstance(value, str)]
+        longest = max((len(value) for value in (owner, *given) if isinstance(value, str)), default=0)
         for values in given:
             if isinstance(values, list | tuple | range):
                 parts = sum(len(part) for part in values if isinstance(part, str)) if not isinstance(values, range) else 0
-                _check_length(parts + max(texts, default=0) * len(values))
+                _check_length(parts + longest * len(values))
 
 
 def _check_format(text: str) -> None:
@@ -223,7 +224,7 @@ def _no_null(value: Any) -> Any:
 
 @functools.cache
 def task_environment() -> SafeEnvironment:
-    """What lm-eval renders task templates with, sandboxed. A null is no text: where a row lacks a value, `None` would be asked."""
+    """What lm-eval renders task templates with, sandboxed. A null is no text: the model would be asked about `None`."""
     return SafeEnvironment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, finalize=_no_null)
 
 
@@ -236,7 +237,8 @@ def render(source: str, values: Mapping[str, Any]) -> str:
     """A task's template with the columns of a row; takes the place of `lm_eval.utils.apply_template`.
 
     Raises:
-        UsageError: not a template, a value that is not there or null, what the sandbox refuses, or more text or time than it may take.
+        UsageError: not a template, a value that is not there or null, what the sandbox refuses, or more text or time than it may
+            take.
     """
     try:
         with _time_limit(), task_environment().counting():
@@ -249,9 +251,8 @@ def render(source: str, values: Mapping[str, Any]) -> str:
     except jinja2.TemplateSyntaxError as error:
         raise UsageError(f"template, line {error.lineno}: {error.message}") from None
     except SecurityError as error:
-        raise UsageError(
-            f"template refused: {error}", "Templates may only use the columns of a row and Jinja's own filters."
-        ) from None
+        hint = "Templates may only use the columns of a row and Jinja's own filters."
+        raise UsageError(f"template refused: {error}", hint) from None
     except (RecursionError, MemoryError):
         raise UsageError("template refused: nested too deep or too large") from None
     except UsageError:
@@ -263,8 +264,8 @@ def render(source: str, values: Mapping[str, Any]) -> str:
 
 @contextlib.contextmanager
 def _time_limit(seconds: float = SECONDS) -> Iterator[None]:
-    """Interrupts what takes too long, in the main thread of a process that has no other use for the timer."""
-    if threading.current_thread() is not threading.main_thread() or signal.getitimer(signal.ITIMER_REAL)[0]:
+    """Interrupts what takes too long, in the main thread; a timer that somebody else has set goes on afterwards."""
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
 
@@ -272,9 +273,12 @@ def _time_limit(seconds: float = SECONDS) -> Iterator[None]:
         raise SecurityError(f"it takes more than {seconds:g} seconds")
 
     before = signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    began = time.monotonic()
+    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        if left:
+            signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - began), 0.001), interval)

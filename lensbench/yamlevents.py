@@ -18,31 +18,9 @@ MAX_NODES = 100_000
 
 _Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NOT_TEXT = frozenset(
-    [
-        "yes",
-        "Yes",
-        "YES",
-        "no",
-        "No",
-        "NO",
-        "true",
-        "True",
-        "TRUE",
-        "false",
-        "False",
-        "FALSE",
-        "on",
-        "On",
-        "ON",
-        "off",
-        "Off",
-        "OFF",
-        "~",
-        "null",
-        "Null",
-        "NULL",
-    ]
-)
+    ("yes", "Yes", "YES", "no", "No", "NO", "true", "True", "TRUE", "false", "False", "FALSE", "on", "On", "ON", "off", "Off",
+     "OFF", "~", "null", "Null", "NULL")
+)  # fmt: skip
 
 
 @dataclass
@@ -134,7 +112,7 @@ class _Check:
         place = self._open[-1].keys
         if key in place and not (key == "<<" and not event.style):
             raise self._wrong(event, f"the key '{key[:80]}' is there twice, first in line {place[key]}")
-        place[key] = event.start_mark.line + 1
+        place[key] = _line(event)
 
     def _at_key(self) -> bool:
         return bool(self._open) and self._open[-1].mapping and self._open[-1].at_key
@@ -151,8 +129,12 @@ class _Check:
     def _wrong(self, event: yaml.Event, what: str, hint: str | None = None) -> UsageError:
         inside = [next(reversed(one.keys)) for one in self._open if one.mapping and one.keys]
         key = f", key '{'.'.join(inside)[:120]}'" if inside else ""
-        return UsageError(f"{self._name}, line {event.start_mark.line + 1}{key}: {what}", hint)
+        return UsageError(f"{self._name}, line {_line(event)}{key}: {what}", hint)
 
 
 def _read_as(key: str) -> str:
     return "null" if key in ("", "~") or key.lower() == "null" else "true or false"
+
+
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark is not None else 1

@@ -1,4 +1,4 @@
-"""The one reader of YAML that a user or a stranger wrote: safely, with limits, and with the line of every key at hand for messages.
+"""The one reader of YAML that a user or a stranger wrote: safely, with limits, and with the line of every key for messages.
 
 `!function` (lm-eval's way to name Python code) is refused; no other tag is known, so nothing in a YAML file can construct an
 object. A date stays the text it is written as. Limits of size, depth and alias expansion are checked on the parser's events,
@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -33,14 +33,15 @@ _Model = TypeVar("_Model", bound=BaseModel)
 _PREFIX = "tag:yaml.org,2002:"
 _INT = re.compile(r"[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|0o?[0-7_]+|0|[1-9][0-9_]*)\Z")
 _FLOAT = re.compile(
-    r"[-+]?(?:\d[\d_]*\.[\d_]*|\.[\d_]*\d)(?:[eE][-+]?\d+)?\Z|[-+]?\d[\d_]*[eE][-+]?\d+\Z|[-+]?\.(?:inf|Inf|INF)\Z|\.(?:nan|NaN|NAN)\Z"
+    r"[-+]?(?:\d[\d_]*\.[\d_]*|\.[\d_]*\d)(?:[eE][-+]?\d+)?\Z"
+    r"|[-+]?\d[\d_]*[eE][-+]?\d+\Z|[-+]?\.(?:inf|Inf|INF)\Z|\.(?:nan|NaN|NAN)\Z"
 )
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """Only strings, integers, floats, booleans, null, lists and mappings. Dates and clock times (`12:30`) are strings."""
 
-    yaml_implicit_resolvers = {
+    yaml_implicit_resolvers: ClassVar[Any] = {
         first: [(tag, pattern) for tag, pattern in resolvers if tag.removeprefix(_PREFIX) in ("bool", "null", "merge")]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }

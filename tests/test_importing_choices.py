@@ -105,6 +105,14 @@ def test_xwinograd_blanks_the_token_span_and_not_the_first_match(tmp_path):
     ]
 
 
+def test_xwinograd_leaves_the_full_stop_behind_the_blank(tmp_path):
+    sentence, tokens = "Мы наказали их.", ["Мы", "наказали", "их."]
+    write(tmp_path / "in/dataset.tsv", winograd_line(sentence, tokens, ["их.", [2, 3], ["их."]], code="ru"))
+    report = import_folder(tmp_path / "in", tmp_path / "out")
+    assert rows_of(tmp_path, "xwinograd/ru/test.parquet")[0]["sentence"] == "Мы наказали _."
+    assert "1 rows mark punctuation with the pronoun" in "; ".join(entry(report, "xwinograd/ru/test.parquet").notes)
+
+
 def test_xwinograd_understands_the_tokenisers_quotes(tmp_path):
     tokens = ["Ann", "told", "``", "Bea", "''", "she", "lied", "."]
     write(tmp_path / "in/dataset.tsv", winograd_line('Ann told "Bea" she lied.', tokens, ["she", [5, 6], ["she"]]))

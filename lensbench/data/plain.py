@@ -12,7 +12,8 @@ __all__ = ["plain_rows", "plain_value"]
 
 
 def plain_rows(table: Any, where: str) -> list[dict[str, Any]]:
-    """The rows of a `pyarrow.Table`. Dates and times become ISO 8601 texts, decimals texts, bytes base64, maps lists of pairs.
+    """The rows of a `pyarrow.Table`. Dates and times become ISO 8601 texts, decimals texts, bytes base64, maps lists of
+    `{key, value}`.
 
     Raises:
         DataError: a column's values cannot be read; names the column.
@@ -36,7 +37,10 @@ def plain_value(value: Any) -> Any:
     """The value as text, number, list or mapping with texts for keys."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    if isinstance(value, list | tuple):
+    if isinstance(value, tuple):
+        # An entry of a map; a list of two unlike values would fit in no column of a table.
+        return {"key": plain_value(value[0]), "value": plain_value(value[1])}
+    if isinstance(value, list):
         return [plain_value(part) for part in value]
     if isinstance(value, dict):
         return {str(key): plain_value(part) for key, part in value.items()}

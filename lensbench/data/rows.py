@@ -201,11 +201,9 @@ def check_rows(rows: list[dict[str, Any]], spec: RowsSpec, where: str) -> None:
                 if column.optional:
                     continue
                 if name in row:
-                    raise DataError(
-                        f"{where}, row {number}: column '{name}' is null", "Give the row its value, or leave the row out."
-                    )
+                    raise DataError(f"{where}, row {number}: column '{name}' is null", "Give it its value, or leave the row out.")
                 raise DataError(
-                    f"{where}, row {number}: column '{name}' is missing", f"Found columns: {', '.join(map(str, row))}."[:400]
+                    f"{where}, row {number}: column '{name}' is missing", f"Found columns: {', '.join(map(str, row))}."
                 )
             _check_value(value, column, f"{where}, row {number}, column '{name}'")
             if column.unique:
@@ -218,9 +216,9 @@ def _refuse_surrogates(row: dict[str, Any], where: str) -> None:
     for name, value in row.items():
         for text in (str(name), *strings_in(value)):
             if not text.isascii() and _SURROGATE.search(text):
+                shown = str(name).encode("ascii", "backslashreplace").decode()
                 raise DataError(
-                    f"{where}, column '{name.encode('ascii', 'backslashreplace').decode()}': half of a surrogate pair, which is no "
-                    "character and cannot be written",
+                    f"{where}, column '{shown}': half of a surrogate pair, which is no character and cannot be written",
                     "The text was cut or encoded wrongly; write its characters as UTF-8.",
                 )
 

@@ -63,9 +63,8 @@ def _refuse_in(entry: Any, document: Document, place: tuple[str, ...]) -> None:
             raise wrong("dataset_path", reason)
     unknown = set(entry.dataset_kwargs or ()) - _DATASET_KEYS
     if unknown:
-        raise wrong(
-            "dataset_kwargs", f"'{sorted(map(str, unknown))[0]}' is not passed on (known: {', '.join(sorted(_DATASET_KEYS))})"
-        )
+        known = ", ".join(sorted(_DATASET_KEYS))
+        raise wrong("dataset_kwargs", f"'{sorted(map(str, unknown))[0]}' is not passed on (known: {known})")
 
 
 def _code_in_dataset(path: str) -> str | None:

@@ -22,7 +22,7 @@ _IN_SEVERAL = (
     "xcopa", "xwinograd", "xstorycloze", "xstory_cloze", "xnli", "paws", "pawsx", "xquad", "belebele", "m_mmlu", "mmmlu",
     "openai_mmmlu", "global_mmlu", "global_mmlu_full", "mmlu_prox", "mmlu_prox_lite", "arc", "arc_challenge_mt", "hellaswag",
     "truthfulqa", "truthfulqa-multi_gen", "truthfulqa-multi_mc1", "truthfulqa-multi_mc2", "lambada_openai_mt",
-    "lambada_openai_mt_stablelm", "mgsm", "mgsm_direct", "mgsm_en_cot", "mgsm_native_cot", "mgsm_cot_native", "mgsm_direct_native",
+    "lambada_openai_mt_stablelm", "mgsm", "mgsm_direct", "mgsm_en_cot", "mgsm_native_cot", "mgsm_cot_native",
     "afrimgsm", "afrimgsm_direct", "afrimgsm_en_cot", "afrimgsm_translate", "afrimgsm_cot", "afrimmlu", "afrimmlu_direct",
     "afrixnli", "afrixnli_en_direct", "afrixnli_native_direct", "tydiqa_goldp", "multiblimp", "indicxnli", "xlsum",
     "global_piqa_nonparallel_cloze", "global_piqa_nonparallel_mc", "include_base_44", "multiq", "ntrex", "copa", "bactrian_x",
@@ -82,7 +82,7 @@ def split_name(name: str) -> tuple[str, str] | None:
 
 
 def language_of_code(code: str) -> str | None:
-    """The canonical code behind any code or English name of a language that the table knows; None for what two languages share."""
+    """The canonical code behind any code or English name that the table knows; None for what two languages share."""
     return _codes().get(re.sub(r"[-\s]", "_", code.strip()).lower())
 
 

@@ -30,8 +30,7 @@ def table_of(rows: list[dict[str, Any]], where: str) -> Any:
                 datasets.Dataset.from_dict({name: values})
             except (pyarrow.ArrowException, TypeError, ValueError, OverflowError) as own:
                 kinds = sorted({type(value).__name__ for value in values if value is not None})
-                said = (
-                    f"values of unlike types ({', '.join(kinds)})" if len(kinds) > 1 else f"values that fit in no table ({own})"
-                )
+                unlike = f"values of unlike types ({', '.join(kinds)})"
+                said = unlike if len(kinds) > 1 else f"values that fit in no table ({own})"
                 raise DataError(f"{where}: column '{name}' has {said}"[:300], "A column holds one type.") from None
         raise DataError(f"{where}: no table can be made of these rows ({error})"[:300]) from None

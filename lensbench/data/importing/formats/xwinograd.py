@@ -21,6 +21,9 @@ _COLUMNS = ("language", "subset", "original", "sentence", "tokens", "pronoun", "
 _QUOTES = {"``": '"', "''": '"'}
 """The Penn Treebank tokeniser writes straight double quotes this way."""
 
+_MARKS = ".,;:!?…\"“”„«»()。、，；：！？「」『』（）"
+"""Punctuation that a token may have at its ends and that no pronoun has."""
+
 LEFT_OUT = {
     "pronoun": "the pronoun could not be found in the sentence by its token span",
     "candidates": "not exactly two candidates of which one is right",
@@ -67,6 +70,10 @@ def _row(sentence: str, tokens: list[str], pronoun: Any, candidates: Any) -> dic
     first, last = spans[start][0], spans[end - 1][1]
     if sentence[first:last] != text:
         return "pronoun"
+    # The Russian tokens keep the mark behind a word ("их."): it belongs to the sentence, and may be all that follows the blank.
+    word = text.strip(_MARKS + " \u3000")
+    if word:
+        first, last = first + text.index(word), first + text.index(word) + len(word)
     return {
         "sentence": sentence[:first] + BLANK + sentence[last:],
         "option1": candidates[0][0],
@@ -105,6 +112,7 @@ def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]
                     counts[row] += 1
                     continue
                 rows.setdefault(code, []).append(checked(row, "xwinograd", where))
+                counts["marks"] += pronoun[0] != pronoun[0].strip(_MARKS)
                 counts["again"] += sentence.lower().count(pronoun[0].lower()) > 1
                 counts["因为"] += "因_" in row["sentence"] and pronoun[0] == "为"
                 counts["彼は彼"] += pronoun[0] == "彼は彼"
@@ -122,6 +130,8 @@ def _notes(counts: Counter[str]) -> tuple[str, ...]:
     notes = [f"{counts[key]} rows left out: {reason}" for key, reason in LEFT_OUT.items() if counts[key]]
     if counts["again"]:
         notes.append(f"{counts['again']} rows have the pronoun's text more than once; the blank is at its token span")
+    if counts["marks"]:
+        notes.append(f"{counts['marks']} rows mark punctuation with the pronoun; it stays in the sentence, beside the blank")
     if counts["因为"]:
         notes.append(f"{counts['因为']} rows mark the second half of 因为 as the pronoun; kept as they are")
     if counts["彼は彼"]:
