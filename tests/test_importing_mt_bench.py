@@ -9,7 +9,7 @@ import pytest
 from importing_help import entry, jsonl, read, rows_of, write
 
 from lensbench.data.importing import import_folder
-from lensbench.data.rows import check_rows, load_rows_spec
+from lensbench.data.rows import load_rows_spec
 from lensbench.data.sources import Folder
 from lensbench.errors import DataError
 from lensbench.languages import get_language
