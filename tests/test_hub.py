@@ -10,7 +10,7 @@ import hub_layouts as layouts
 import pytest
 from hub_server import PARQUET, HubServer, Repository
 
-from lensbench.data.rows import include_rows, load_rows_spec, parse_rows_spec, rows_specs
+from lensbench.data.rows import check_rows, include_rows, load_rows_spec, parse_rows_spec, rows_specs
 from lensbench.data.sources import Folder, Hub, read_rows
 from lensbench.errors import DataError, UnavailableError
 from lensbench.languages import get_language
@@ -101,6 +101,15 @@ def test_script_repositories_are_read_at_the_commit_of_their_export(hub, reposit
 def test_words_that_readers_of_tables_take_for_nothing_stay(hub):
     rows = Hub().load(load_rows_spec("mmmlu"), get_language("sw"), "test").rows
     assert all([row["option_a"], row["option_b"], row["option_c"]] == ["None", "NA", "null"] for row in rows)
+
+
+@pytest.mark.parametrize(("rows", "code"), [("mt_bench_prompts", "en"), ("mt_bench_japanese", "ja"), ("mt_bench_korean", "ko")])
+def test_questions_of_the_hub_have_the_shape_of_mt_bench(hub, rows, code):
+    spec = load_rows_spec(rows)
+    loaded = Hub().load(spec, get_language(code), "test")
+    assert spec.adapts == "mt_bench" and not spec.on_hub(get_language("sw"))
+    check_rows(loaded.rows, load_rows_spec("mt_bench"), "adapted")
+    assert [row["turns"] for row in loaded.rows] == [layouts.mt_bench(code, i)["turns"] for i in range(80)]
 
 
 def test_a_renamed_set_is_followed(hub, tmp_path):

@@ -9,8 +9,8 @@ import pytest
 from importing_help import entry, jsonl, read, rows_of, write
 
 from lensbench.data.importing import import_folder
-from lensbench.data.rows import check_rows, load_rows_spec
-from lensbench.data.sources import Folder, Hub
+from lensbench.data.rows import load_rows_spec
+from lensbench.data.sources import Folder
 from lensbench.errors import DataError
 from lensbench.languages import get_language
 
@@ -254,32 +254,6 @@ def test_a_wrong_file_of_ones_own(tmp_path, second, message):
     write(tmp_path / "mt_bench/sw/test.jsonl", jsonl(question(), second))
     with pytest.raises(DataError, match=message):
         Folder(tmp_path).load(OWN, get_language("sw"), "test")
-
-
-@pytest.mark.parametrize(("rows", "code"), [("mt_bench_prompts", "en"), ("mt_bench_japanese", "ja"), ("mt_bench_korean", "ko")])
-def test_hub_sets_are_asked_for_the_split_they_have(monkeypatch, rows, code):
-    """Against a stand-in for `datasets`: the hub itself is out of reach here."""
-    import datasets
-
-    spec = load_rows_spec(rows)
-    turns = next(name for name in ("prompt", "turns") if name in spec.columns)
-    records = [{"category": "math", turns: ["1?", "2?"], "reference": []}, {"category": "math", turns: ["3?", "4?"]}]
-    asked = []
-
-    class Table(list):
-        to_list = list.copy
-
-    def load_dataset(*args, **kwargs):
-        asked.append((args, kwargs))
-        return Table(records)
-
-    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
-    loaded = Hub().load(spec, get_language(code), "test", revision="abc")
-    assert asked == [((spec.hub, None), {"split": "train", "revision": "abc"})]
-    assert [row["turns"] for row in loaded.rows] == [["1?", "2?"], ["3?", "4?"]]
-    assert spec.on_hub(get_language(code)) and not spec.on_hub(get_language("sw"))
-    assert spec.adapts == "mt_bench"
-    check_rows(loaded.rows, OWN, "adapted")
 
 
 def test_vicuna_questions(tmp_path):

@@ -77,7 +77,7 @@ def bytes_shown(title: str, total: int) -> Iterator[type[Any]]:
         total: Bytes that are to come.
     """
     display = _display.get()
-    if display is None:
+    if display is None or total < _SMALL:
         yield silent_bar()
         return
     lock = Lock()
@@ -97,5 +97,7 @@ def bytes_shown(title: str, total: int) -> Iterator[type[Any]]:
         advance(_STEPS - shown, size_text(total))
 
 
+_SMALL = 10**6
+"""Bytes that come too quickly to be watched."""
 _STEPS = 100
 """A bar of a download counts hundredths: displays show whole numbers, and bytes have too many digits."""
