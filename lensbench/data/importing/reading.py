@@ -73,7 +73,14 @@ def lines(original: Original) -> Iterator[tuple[int, str]]:
         wrong = f"{original}, line {place}: a carriage return alone, where another row may begin"
         raise DataError(wrong, "Convert the line ends first: tr '\\r' '\\n'.")
     for number, line in enumerate(parts, start=1):
+        _refuse_mark(line, f"{original}, line {number}")
         yield number, line.removesuffix("\r")
+
+
+def _refuse_mark(text: str, where: str) -> None:
+    """Where a row begins with a byte-order mark, the first row of another file was appended."""
+    if text.startswith("\ufeff"):
+        raise DataError(f"{where}: a byte-order mark before a row, as where one file was appended to another")
 
 
 def json_lines(original: Original) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -192,6 +199,7 @@ def csv_records(original: Original, columns: int, delimiter: str = ",") -> Itera
     try:
         for record in reader:
             if record:
+                _refuse_mark(record[0], f"{original}, line {line}")
                 cells: list[str] = []
                 with original.row(line):
                     cells = checked_width(record, columns, f"{original}, line {line}")
