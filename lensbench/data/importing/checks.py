@@ -37,7 +37,7 @@ def repeated_from(records: Sequence[Mapping[str, Any]], *, numbered: bool = Fals
     rows = [{name: value for name, value in row.items() if name != "id"} for row in records] if numbered else list(records)
     for start in range(1, len(rows)):
         length = min(start, len(rows) - start)
-        if rows[start] == rows[0] and length > 1 and rows[start : start + length] == rows[:length]:
+        if length > 1 and all(rows[start + n] == rows[n] for n in range(length)):
             return start
     return None
 
