@@ -161,11 +161,13 @@ def test_languages_out_of_step_are_marked(tmp_path):
     assert report.warnings == ("ntrex, split test: languages differ in their items: of 3 that some language has, ja 2",)
 
 
-def test_a_repeated_id_is_reported_and_the_first_row_kept(tmp_path):
-    write(tmp_path / "in/test.zh.jsonl", jsonl(xcopa_row(0), xcopa_row(1), xcopa_row(0, "effect")))
+def test_a_repeated_row_is_left_out_and_another_row_of_its_id_is_marked(tmp_path):
+    write(tmp_path / "in/test.zh.jsonl", jsonl(xcopa_row(0), xcopa_row(1), xcopa_row(0, "effect"), xcopa_row(0)))
     report = import_folder(tmp_path / "in", tmp_path / "out")
-    assert "line 3, column 'idx': 0 stands in line 1 too" in report.problems[0].message
-    assert read(tmp_path / "out/xcopa/zh/test.parquet") == [xcopa_row(0), xcopa_row(1)]
+    (problem,) = report.problems
+    assert "line 4, column 'idx': the row of 0 stands in line 1 too" in problem.message
+    assert read(tmp_path / "out/xcopa/zh/test.parquet") == [xcopa_row(0), xcopa_row(1), xcopa_row(0, "effect")]
+    assert "1 rows have an id that an earlier row of another text has" in report.files[0].warnings
 
 
 def test_an_unreadable_or_strange_entry_stops_nothing(tmp_path):

@@ -214,6 +214,7 @@ class Context:
     originals: Mapping[str, Sequence[Original]]
     """Format name -> the files recognised as it."""
     notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     prefer: tuple[str, ...] = ()
     """Patterns of originals that are taken where several would become one file."""
     used: set[str] = field(default_factory=set)
@@ -224,6 +225,9 @@ class Context:
         fitting = {pattern for each in originals for pattern in self.prefer if fnmatch.fnmatchcase(each.name, pattern)}
         self.used |= fitting
         return bool(fitting)
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(shortened(text))
 
     def note(self, text: str) -> None:
         self.notes.append(shortened(text))
