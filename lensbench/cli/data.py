@@ -40,7 +40,7 @@ def import_(source: Path, target: Path, strict: bool, overwrite: bool, prefer: t
     """
     from lensbench.cli.render import print_json
     from lensbench.data.importing import import_folder
-    from lensbench.printable import printable
+    from lensbench.printable import printable, printable_all
 
     def progress(text: str) -> None:
         click.echo(printable(text), err=True)
@@ -49,7 +49,7 @@ def import_(source: Path, target: Path, strict: bool, overwrite: bool, prefer: t
         source, target, on_progress=None if as_json else progress, strict=strict, overwrite=overwrite, prefer=prefer
     )
     if as_json:
-        print_json(report.as_dict() | {"hints": _hints(report)})
+        print_json(printable_all(report.as_dict() | {"hints": _hints(report)}))
     else:
         _show(report)
     if report.problems or not report.files:

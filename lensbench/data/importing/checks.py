@@ -23,9 +23,19 @@ def warnings_of(split: Split) -> Iterator[str]:
         yield f"{seen} rows, the whole release has {split.expected}: a part of it, or a file was cut"
     elif split.expected is not None and seen > split.expected:
         yield f"{seen} rows, the release has {split.expected}: rows may stand in it twice"
+    again = _repeated_ids(split)
+    if again:
+        yield f"{again} rows have an id that an earlier row of another text has"
     for original in split.originals:
         if original.plain_name.endswith(_BY_LINE) and not original.content.endswith((b"\n", b"\r")):
             yield f"{original.name}: its last line has no end, the file may have been cut there"
+
+
+def _repeated_ids(split: Split) -> int:
+    spec = load_rows_spec(split.rows)
+    name = spec.source_item.column if spec.source_item else "id"
+    values = [row[name] for row in split.records if row.get(name) is not None]
+    return len(values) - len(set(values))
 
 
 def repeated_from(records: Sequence[Mapping[str, Any]], *, numbered: bool = False) -> int | None:
@@ -37,7 +47,7 @@ def repeated_from(records: Sequence[Mapping[str, Any]], *, numbered: bool = Fals
     rows = [{name: value for name, value in row.items() if name != "id"} for row in records] if numbered else list(records)
     for start in range(1, len(rows)):
         length = min(start, len(rows) - start)
-        if rows[start] == rows[0] and length > 1 and rows[start : start + length] == rows[:length]:
+        if length > 1 and all(rows[start + n] == rows[n] for n in range(length)):
             return start
     return None
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lensbench.data.importing.problems import Problems
+from lensbench.data.importing.problems import Problems, shortened
 from lensbench.data.importing.sniff import HEAD_BYTES, wrong_content
 from lensbench.data.rows import load_rows_spec
 from lensbench.errors import DataError
@@ -29,7 +29,7 @@ __all__ = ["Context", "Format", "Original", "Skip", "Split"]
 
 _FIRST_LINE_BYTES = 1 << 20
 """Enough for the longest first line of any known release; a longer one is not recognised by its content."""
-_UNPACKED_BYTES = 1 << 31
+_UNPACKED_BYTES = 1 << 30
 """A `.gz` that unpacks to more is refused: a few kilobytes can unpack to anything."""
 
 
@@ -107,7 +107,13 @@ class Original:
             DataError: not readable, or not gzip.
         """
         try:
-            with gzip.open(self.path) if self.path.suffix == ".gz" else self.path.open("rb") as stream:
+            with self.path.open("rb") as raw:
+                start = raw.read(_FIRST_LINE_BYTES)
+            if self.path.suffix != ".gz":
+                return start
+            if not start.startswith(b"\x1f\x8b"):
+                raise DataError(f"{self}: {wrong_content(start[:HEAD_BYTES], self.plain_name) or 'not gzip, as its name says'}")
+            with gzip.open(self.path) as stream:
                 return bytes(stream.read(_FIRST_LINE_BYTES))
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise DataError(f"{self}: not a whole gzip file ({error})") from None
@@ -208,6 +214,7 @@ class Context:
     originals: Mapping[str, Sequence[Original]]
     """Format name -> the files recognised as it."""
     notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     prefer: tuple[str, ...] = ()
     """Patterns of originals that are taken where several would become one file."""
     used: set[str] = field(default_factory=set)
@@ -219,8 +226,11 @@ class Context:
         self.used |= fitting
         return bool(fitting)
 
+    def warn(self, text: str) -> None:
+        self.warnings.append(shortened(text))
+
     def note(self, text: str) -> None:
-        self.notes.append(text)
+        self.notes.append(shortened(text))
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,10 @@ from typing import Any
 
 from lensbench.errors import DataError
 
-__all__ = ["Problem", "Problems"]
+__all__ = ["Problem", "Problems", "shortened"]
 
+_SHOWN = 500
+"""Characters at either end of a message."""
 _COLUMN = re.compile(r"columns? '([^']+)'")
 
 
@@ -90,4 +92,9 @@ class Problems:
 def _problem(path: str, error: DataError, line: int | None) -> Problem:
     column = _COLUMN.search(error.message)
     hint = f" {error.hint}" if error.hint else ""
-    return Problem(path, error.message + hint, line, column[1] if column else None)
+    return Problem(path, shortened(error.message + hint), line, column[1] if column else None)
+
+
+def shortened(text: str) -> str:
+    """A message without the middle of a value that is pages long."""
+    return text if len(text) <= 2 * _SHOWN else f"{text[:_SHOWN]} ... {text[-_SHOWN:]}"

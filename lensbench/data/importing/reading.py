@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from lensbench.data.importing.model import Original
-from lensbench.data.rows import check_rows, load_rows_spec, strings_in
+from lensbench.data.rows import check_rows, load_rows_spec, row_hash, strings_in
 from lensbench.errors import DataError
 from lensbench.jsonio import parse_json
 from lensbench.languages import Language, language_of
@@ -73,7 +73,14 @@ def lines(original: Original) -> Iterator[tuple[int, str]]:
         wrong = f"{original}, line {place}: a carriage return alone, where another row may begin"
         raise DataError(wrong, "Convert the line ends first: tr '\\r' '\\n'.")
     for number, line in enumerate(parts, start=1):
+        _refuse_mark(line, f"{original}, line {number}")
         yield number, line.removesuffix("\r")
+
+
+def _refuse_mark(text: str, where: str) -> None:
+    """Where a row begins with a byte-order mark, the first row of another file was appended."""
+    if text.startswith("\ufeff"):
+        raise DataError(f"{where}: a byte-order mark before a row, as where one file was appended to another")
 
 
 def json_lines(original: Original) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -152,6 +159,16 @@ class Once:
     """The column, for the message."""
     _lines: dict[Any, int] = field(default_factory=dict)
 
+    def check_row(self, value: Any, row: dict[str, Any], line: int, where: str) -> None:
+        """Take note of a row under its identifier. Another row under the same one is a warning on the file, not an error here.
+
+        Raises:
+            DataError: an earlier line has the same row.
+        """
+        first = self._lines.setdefault((value, row_hash(row)), line)
+        if first != line:
+            raise DataError(f"{where}, column '{self.what}': the row of {value!r} stands in line {first} too")
+
     def check(self, value: Any, line: int, where: str, written: object = None) -> None:
         """Take note of a value.
 
@@ -163,8 +180,7 @@ class Once:
         """
         first = self._lines.setdefault(value, line)
         if first != line:
-            shown = value if not isinstance(value, tuple) else " ".join(map(str, value))
-            same = f"{shown!r} stands" if written in (None, value) else f"{written!r} is {shown!r}, which stands"
+            same = f"{value!r} stands" if written in (None, value) else f"{written!r} is {value!r}, which stands"
             raise DataError(f"{where}, column '{self.what}': {same} in line {first} too")
 
 
@@ -192,6 +208,7 @@ def csv_records(original: Original, columns: int, delimiter: str = ",") -> Itera
     try:
         for record in reader:
             if record:
+                _refuse_mark(record[0], f"{original}, line {line}")
                 cells: list[str] = []
                 with original.row(line):
                     cells = checked_width(record, columns, f"{original}, line {line}")

@@ -33,7 +33,7 @@ def import_folder(
     Args:
         source: A tree of releases, one release's folder, or a single file.
         target: The data folder; what an earlier import left there stays.
-        on_progress: Told in words of each file that was written.
+        on_progress: Told in words of each file that was converted; they are put into the data folder at the end.
         strict: Stop at the first problem.
         overwrite: Put a file in the place of one of the same path that holds other rows; without it that is a problem.
         prefer: Patterns of originals to take where several would become one file.
@@ -60,17 +60,25 @@ def import_folder(
     with Stage(target, context, problems) as stage:
         try:
             for form, originals in groups:
-                _convert(form, originals, context, problems, stage)
+                _convert(form, originals, context, problems, stage, on_progress)
         except DataError:
-            stage.commit(manifest, overwrite=overwrite, on_progress=on_progress)
+            stage.commit(manifest, overwrite=overwrite)
             raise
-        files, warnings = stage.commit(manifest, overwrite=overwrite, on_progress=on_progress)
+        files, warnings = stage.commit(manifest, overwrite=overwrite)
     unused = [pattern for pattern in prefer if pattern not in context.used]
+    warnings += context.warnings
     warnings += [f"--prefer {pattern}: matches no file that was read" for pattern in unused]
     return ImportReport(target, tuple(files), tuple(skipped), tuple(context.notes), problems.found, tuple(warnings))
 
 
-def _convert(form: Format, originals: list[Original], context: Context, problems: Problems, stage: Stage) -> None:
+def _convert(
+    form: Format,
+    originals: list[Original],
+    context: Context,
+    problems: Problems,
+    stage: Stage,
+    on_progress: Callable[[str], None] | None,
+) -> None:
     try:
         for split in form.convert(originals, context):
             if not split.records:
@@ -78,6 +86,8 @@ def _convert(form: Format, originals: list[Original], context: Context, problems
                 context.note(f"{split.path}: not written, no row is left ({reasons})")
                 continue
             stage.add(split)
+            if on_progress:
+                on_progress(f"{split.path}: {len(split.records)} rows")
     except DataError as error:
         blamed = next((original for original in originals if error.message.startswith(str(original))), originals[0])
         problems.bad_file(blamed.name, error)

@@ -29,7 +29,7 @@ _WIDE = {
     b"\xff\xfe": "UTF-16",
     b"\xfe\xff": "UTF-16",
 }
-_HTML = re.compile(rb"(<!--.*?-->\s*)*(<\?xml[^>]*>\s*)?<(!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
+_HTML = re.compile(rb"(<\?xml[^>]*>\s*)?<(!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _SERVER = re.compile(
     rb"((404|403|401|429|500|502|503|504):? .{0,80}|entry not found|repository not found|not found|forbidden|unauthorized"
     rb"|invalid (username|credentials).{0,80}|access (denied|to .{0,120} restricted).{0,200}|too many requests.{0,120}"
@@ -52,17 +52,26 @@ def wrong_content(head: bytes, name: str) -> str | None:
     if b"/annex/objects/" in text[:200] and len(text) < 1000:
         return "a git-annex pointer, not the data; run `git annex get` in the clone"
     for magic, kind in _MAGIC.items():
-        if head.startswith(magic) and not name.endswith(_OWN_ENDING.get(kind, "\n")):
+        if head.startswith(magic):
+            if name.endswith(_OWN_ENDING.get(kind, "\n")):
+                return None
             return f"a {kind} file under a name that does not say so; unpack or rename it"
     for mark, kind in _WIDE.items():
         if head.startswith(mark):
             return f"{kind}, not UTF-8; convert it first (iconv -f {kind.lower()} -t utf-8)"
     if len(head) >= 8 and head[:4096].count(0) * 5 > len(head[:4096]):
         return "binary, or UTF-16 without a byte-order mark; convert it to UTF-8 first"
-    if _HTML.match(text):
+    if _HTML.match(_without_comments(text)):
         return "an HTML page, not the data; the download may have met a login or an error page"
     if _XML_ERROR.match(text) or (len(head) < 400 and _SERVER.fullmatch(text)):
         return "the error message of a server, not the data; download it again"
     if b"\r" in head and b"\n" not in head and not name.endswith(".csv"):
         return "text whose lines end in a carriage return alone; convert it first (tr '\\r' '\\n')"
     return None
+
+
+def _without_comments(text: bytes) -> bytes:
+    """The text after comments that it begins with."""
+    while text.startswith(b"<!--"):
+        text = text.partition(b"-->")[2].lstrip()
+    return text

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -102,9 +101,7 @@ class Stage:
                 raise RunError(f"could not write {self._target}: {error.strerror or error}") from None
         return self._folder
 
-    def commit(
-        self, manifest: Manifest, *, overwrite: bool, on_progress: Callable[[str], None] | None = None
-    ) -> tuple[list[ImportedFile], list[str]]:
+    def commit(self, manifest: Manifest, *, overwrite: bool) -> tuple[list[ImportedFile], list[str]]:
         """Put the files into the data folder and the manifest; what cannot be put there is a problem.
 
         Returns:
@@ -124,8 +121,6 @@ class Stage:
                 # MT-Bench's sets have ids of their own, which the notes on each say.
                 if taken.items is not None and entry.rows != "mt_bench":
                     steps.setdefault((entry.rows, entry.split), {})[entry.language] = taken.items
-                if on_progress:
-                    on_progress(f"{entry.path}: {entry.n} rows")
         self._candidates = {}
         found = {key: out_of_step(items) for key, items in steps.items()}
         return entries, [f"{rows}, split {split}: {words}" for (rows, split), words in found.items() if words]

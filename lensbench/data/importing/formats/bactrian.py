@@ -39,7 +39,7 @@ def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]
             with original.row(number):
                 where = f"{original}, line {number}"
                 row = checked({name: column(record, name, str, where) for name in _COLUMNS}, "bactrian_x", where)
-                once.check(row["id"], number, where)
+                once.check_row(row["id"], row, number, where)
                 rows.append(row)
         yield Split("bactrian_x", language, "train", rows, (original,), "CC BY-NC 4.0", expected=_RELEASE, seen=seen)
 

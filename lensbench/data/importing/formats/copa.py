@@ -48,7 +48,7 @@ def read_copa(original: Original) -> list[dict[str, Any]]:
         with original.row(number):
             where = f"{original}, item {number}"
             row = checked(_row(item, first, where), "xcopa", where)
-            once.check(row["idx"], number, where)
+            once.check_row(row["idx"], row, number, where)
             rows.append(row)
     if not number:
         raise DataError(f"{original}: no <item> found")

@@ -17,6 +17,8 @@ STAND_IN = "EXAMS: school exams, not a translation of MMLU"
 LETTERS = "ABCD"
 _TEST = {"Arabic": 562, "Vietnamese": 1222, "Italian": 636, "Spanish": 235}
 """Rows of the release's test file."""
+_WHOLE = {"train": 7961, "dev": 2672, "test": 13_510}
+"""Rows of the multilingual files, all languages together."""
 
 
 def _recognise(original: Original) -> str | None:
@@ -45,8 +47,8 @@ def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]
                 if row is None:
                     counts[choices] += 1
                 else:
-                    once.check(row["id"], number, where)
-                    rows.setdefault(name, []).append(checked(row, "m_mmlu", where))
+                    once.check_row(row["id"], checked(row, "m_mmlu", where), number, where)
+                    rows.setdefault(name, []).append(row)
         # The test part bears the plain name; the hub's split names stay free for M-MMLU itself.
         split = "exams" if original.path.stem == "test" else f"exams_{original.path.stem}"
         for name in sorted(other):
@@ -55,7 +57,12 @@ def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]
             yield Split(
                 "m_mmlu", by_name[name], split, kept, (original,), "CC BY-SA 4.0", STAND_IN, notes,
                 expected=_TEST.get(name) if split == "exams" else None, seen=seen[name],
+                rank="cross-lingual" in original.name,
             )  # fmt: skip
+        whole = _WHOLE.get(original.path.stem) if original.folder != "cross-lingual" else None
+        total = seen.total() + unknown.total() + len(original.problems.rows_of(original.name))
+        if whole is not None and total < whole:
+            context.warn(f"{original.name}: some {total} rows, the whole release has {whole}: a part of it, or the file was cut")
         if unknown:
             listed = ", ".join(f"{unknown[name]} rows in {name}" for name in sorted(unknown))
             context.note(f"{original.name}: {listed} left out, not in the language table")

@@ -164,7 +164,7 @@ def _parquet(original: Original, spec: RowsSpec) -> list[dict[str, Any]]:
 
     names = [name for name in (*spec.columns, spec.language_column) if name]
     try:
-        file = pyarrow.parquet.ParquetFile(io.BytesIO(original.content))
+        file = pyarrow.parquet.ParquetFile(io.BytesIO(original.content), page_checksum_verification=True)
         there = [name for name in dict.fromkeys(names) if name in file.schema_arrow.names]
         return list(file.read(columns=there).to_pylist())
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:

@@ -15,7 +15,7 @@ _ARABIC = "[\u0621-\u064a]"
 
 
 def _recognise(original: Original) -> str | Skip | None:
-    return group_of(original) if headerless(original, ("mmlu_ar", "mmluarabic"), _ARABIC) else None
+    return group_of(original) if headerless(original, ("mmlu_ar", "mmluarabic", "arabic-mmlu", "arabic mmlu"), _ARABIC) else None
 
 
 def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]:

@@ -42,8 +42,8 @@ def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]
                     continue
                 taken[language.code] = language
                 seen[language.code] += 1
-                once.check((record["language"], record["id"]), line, where)
                 row = checked({name: record[name] for name in _COLUMNS}, "multiq", where)
+                once.check_row(record["id"], row, line, where)
                 rows.setdefault(language.code, []).append(row)
         for code in sorted(taken):
             kept = rows.get(code, [])

@@ -56,8 +56,8 @@ def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]
                 cells = dict(zip(header, checked_width(line.split("\t"), len(header), where), strict=True))
                 row: dict[str, Any] = {ours: cells[theirs] for theirs, ours in _COLUMNS.items()}
                 row["answer_right_ending"] = label(cells[_LABEL], {"1": 1, "2": 2}, where, _LABEL)
-                once.check(row["story_id"], number, where)
-                rows.append(checked(row, "xstory_cloze", where))
+                once.check_row(row["story_id"], checked(row, "xstory_cloze", where), number, where)
+                rows.append(row)
                 quoted += '"' in line
         notes = (f"{quoted} rows have double quotes, which are part of the text",) if quoted else ()
         yield Split(

@@ -9,7 +9,7 @@ from typing import Any
 from lensbench.data.importing.model import Context, Format, Original, Skip, Split
 from lensbench.data.importing.reading import Once, checked, column, json_lines
 from lensbench.errors import DataError
-from lensbench.languages import languages
+from lensbench.languages import Language, languages
 
 __all__ = ["VICUNA"]
 
@@ -22,12 +22,21 @@ def _recognise(original: Original) -> str | Skip | None:
     match = _NAME.fullmatch(original.path.name)
     if match is None or not all(name in original.first_object for name in _COLUMNS):
         return None
-    known = any(language.name == match[1] for language in languages().values())
-    return original.name if known else Skip(f"Vicuna's questions, but language '{match[1]}' is not in the language table")
+    return (
+        original.name
+        if match[1] in _by_name()
+        else Skip(f"Vicuna's questions, but language '{match[1]}' is not in the language table")
+    )
+
+
+def _by_name() -> dict[str, Language]:
+    """The release calls most languages by their English names, and German by its own."""
+    own = {language.native: language for language in languages().values()}
+    return own | {language.name: language for language in languages().values()}
 
 
 def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]:
-    by_name = {language.name: language for language in languages().values()}
+    by_name = _by_name()
     for original in originals:
         rows: list[dict[str, Any]] = []
         once = Once("question_id")

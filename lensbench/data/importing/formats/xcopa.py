@@ -43,7 +43,7 @@ def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]
                 where = f"{original}, line {number}"
                 named_columns(list(record), _COLUMNS[:-1], where)
                 row = checked({name: record[name] for name in _COLUMNS if name in record}, "xcopa", where)
-                once.check(row["idx"], number, where)
+                once.check_row(row["idx"], row, number, where)
                 rows.append(row)
         notes = _compared(rows, original, context) if part == "test" else ()
         yield Split(
