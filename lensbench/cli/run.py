@@ -16,8 +16,9 @@ from lensbench.errors import UsageError
 @click.option("--variant", "variants", multiple=True, metavar="NAME=HUB|PATH", help="Score this checkpoint too; may be repeated.")
 @click.option("-b", "--backbone", required=True, metavar="NAME|HUB|PATH", help="Short name, hub id or model folder.")
 @click.option(
-    "-l", "--languages", default="zh", show_default=True, metavar="CODES", help="Target languages; English is always there."
+    "-l", "--languages", default="zh", show_default=True, metavar="CODES", help="Target languages; English is there too."
 )
+@click.option("--no-english", is_flag=True, help="Ask nothing in English; methods still learn from it.")
 @click.option("-t", "--tasks", metavar="NAMES", help="Tasks, by comma; default: the paper's four and open questions.")
 @click.option("-p", "--profile", default="lens-paper", show_default=True, help="How items are asked and scored.")
 @click.option("--data", metavar="DIR|embedded", help="Data folder (else $LENSBENCH_DATA, else the hub), or the embedded set.")
@@ -69,10 +70,13 @@ def command(**options: Any) -> None:
       lensbench run --method lens --backbone llama3-8b --tasks mt_bench --judge gpt-4o --max-usd 5
       lensbench run --backbone ./my-model --tasks xcopa,xstory_cloze --profile lm-eval --limit 50 --out RUN
     """
-    from lensbench.languages import parse_languages
+    from lensbench.data.sources import EMBEDDED
+    from lensbench.languages import add_languages, parse_languages
     from lensbench.pipeline.launch import check_devices, check_options, find_place, joined
     from lensbench.pipeline.plan import RunRequest, make_plan
 
+    data = options["data"]
+    add_languages([*options["include"], *([Path(data)] if data and data != EMBEDDED else [])])
     tasks = options["tasks"]
     if tasks is not None and not tasks.strip():
         raise UsageError("--tasks names no task", "Example: --tasks xcopa,xstory_cloze")
@@ -80,6 +84,7 @@ def command(**options: Any) -> None:
         backbone=options["backbone"],
         methods=tuple(m.strip() for m in (options["method"] or "").split(",") if m.strip()),
         languages=parse_languages(options["languages"]),
+        english=not options["no_english"],
         tasks=tuple(t.strip() for t in tasks.split(",") if t.strip()) if tasks else None,
         **{
             key: options[key]

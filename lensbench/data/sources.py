@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from lensbench.data.rows import RowsSpec, canonical_json, check_rows
 from lensbench.errors import DataError, LensbenchError, UnavailableError, UsageError
+from lensbench.jsonio import read_json_lines
 from lensbench.languages import Language
 
 __all__ = ["EMBEDDED", "DataSource", "Folder", "Hub", "Origin", "Rows", "open_data", "read_jsonl"]
@@ -229,10 +230,13 @@ def _read_parquet(path: Path) -> list[dict[str, Any]]:
     import pyarrow
     import pyarrow.parquet
 
+    from lensbench.data.plain import plain_rows
+
     try:
-        return list(pyarrow.parquet.read_table(path).to_pylist())
-    except (pyarrow.ArrowException, OSError) as error:
+        table = pyarrow.parquet.read_table(path)
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{path}: not a readable parquet file ({error})") from None
+    return plain_rows(table, str(path))
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
@@ -241,16 +245,4 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
     Raises:
         DataError: a line is not a JSON object in UTF-8; says which.
     """
-    rows = []
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                row = json.loads(line.decode("utf-8"))
-            except UnicodeDecodeError as error:
-                raise DataError(f"{path}, line {number}: not UTF-8 at byte {error.start} of the line") from None
-            except ValueError as error:
-                raise DataError(f"{path}, line {number}: not JSON ({error})") from None
-            if not isinstance(row, dict):
-                raise DataError(f"{path}, line {number}: expected an object, found {type(row).__name__}")
-            rows.append(row)
-    return rows
+    return [row for _, row in read_json_lines(path)]

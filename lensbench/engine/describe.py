@@ -78,6 +78,7 @@ class _TokenizerOnly(LensLM):
 
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
+        self._encoded = {}
 
 
 def _is_gold(gold: str, continuation: str) -> bool:

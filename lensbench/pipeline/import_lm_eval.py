@@ -142,6 +142,15 @@ def _variant_name(model: str) -> str:
     return "".join(char if char.isalnum() or char in "._+-" else "-" for char in name).lstrip("._+-") or "model"
 
 
+def _config(name: str, models: Mapping[str, list[LmEvalModel]]) -> Mapping[str, Any] | None:
+    """What the newest results file says of a task's configuration."""
+    for file in (file for files in models.values() for file in reversed(files)):
+        found = (file.content.get("configs") or {}).get(name)
+        if isinstance(found, Mapping):
+            return found
+    return None
+
+
 def _places(models: Mapping[str, list[LmEvalModel]], languages: Mapping[str, str], notes: list[str]) -> dict[str, NamedTask]:
     """lm-eval's name -> task and language; two names never share a place."""
     registry = TaskRegistry()
@@ -151,7 +160,7 @@ def _places(models: Mapping[str, list[LmEvalModel]], languages: Mapping[str, str
             raise unknown_name("task", name, known)
     found: dict[str, NamedTask] = {}
     for name in known:
-        place = named_task(name, registry)
+        place = named_task(name, registry, _config(name, models))
         if name in languages:
             place = NamedTask(place.task, get_language(languages[name]).code, place.title)
         if any((p.task, p.language) == (place.task, place.language) for p in found.values()):

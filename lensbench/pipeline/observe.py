@@ -12,15 +12,17 @@ import numpy as np
 from lensbench.judging.verdict import UNSCORED
 from lensbench.stats import told_direction
 from lensbench.store import RunFolder
+from lensbench.tasks.checks import FLAWS
 
 __all__ = ["Column", "Kind", "final_verdicts", "observe"]
 
 Kind = tuple[str, str, str]
 """Task, language, profile."""
 
-_FAILED = ("not_finite", "letters_collide", "not_covered", "only_code", *UNSCORED)
-"""States that leave an item without a score. An empty answer does have one: it is unfaithful. `not_covered`: the identifier has
-no label for the asked language; `only_code`: nothing is left of the answer without its code."""
+_FAILED = ("not_finite", "letters_collide", "not_covered", "only_code", *FLAWS, *UNSCORED)
+"""States that leave an item without a score. `FLAWS`: the question itself cannot be scored. An empty answer does have one: it is
+unfaithful. `not_covered`: the identifier has no label for the asked language; `only_code`: nothing is left of the answer without
+its code."""
 
 
 @dataclass

@@ -33,11 +33,14 @@ def score_record(
         results: Their answers.
         noise: Nats by which each answer may be off; `tied` says whether that could decide the item.
     """
-    state = "ok"
+    state = item.flaw or "ok"
     choices = len(results) // 2 if _asks_twice(asked) else len(results)
     first_tokens = [tuple(target) for _, _, target in encoded[:choices]]
     first_token = asked.planned.task.profile.scoring == "first_token"
-    if not all(math.isfinite(ll) for ll, _ in results):
+    if item.flaw:
+        # There is nothing to score; lensbench/tasks/checks.py says why.
+        pass
+    elif not all(math.isfinite(ll) for ll, _ in results):
         state = "not_finite"
     elif first_token and len(set(first_tokens)) < len(first_tokens):
         # The tokenizer begins several option letters with one token: the arg-max could not tell them apart.
