@@ -16,7 +16,7 @@ from lensbench.errors import UsageError, unknown_name
 from lensbench.languages import CENTRAL, get_language
 from lensbench.pipeline.lm_eval_items import Asked, given_cells, identity, item_record, score_record, settings, share_metrics
 from lensbench.pipeline.missing import note_counts
-from lensbench.pipeline.results import collect_results
+from lensbench.pipeline.results import collect_results, store_results
 from lensbench.pipeline.variants import BASE
 from lensbench.spec import ExternalChoice, RunSpec, TaskChoice
 from lensbench.store import RunFolder
@@ -220,7 +220,7 @@ def _write(folder: RunFolder, models: Mapping[str, list[LmEvalModel]], names: Ma
     )  # fmt: skip
     folder.write_json("provenance.json", {"starts": [_start(file) for files in models.values() for file in files]})
     note_counts(folder)
-    folder.write_json("results.json", collect_results(folder))
+    store_results(folder, collect_results(folder))
     return len(keys)
 
 
