@@ -16,11 +16,11 @@ from lensbench.errors import UsageError, unknown_name
 from lensbench.languages import CENTRAL, get_language
 from lensbench.pipeline.lm_eval_items import Asked, given_cells, identity, item_record, score_record, settings, share_metrics
 from lensbench.pipeline.missing import note_counts
-from lensbench.pipeline.results import collect_results
+from lensbench.pipeline.results import collect_results, store_results
 from lensbench.pipeline.variants import BASE
 from lensbench.spec import ExternalChoice, RunSpec, TaskChoice
 from lensbench.store import RunFolder
-from lensbench.store.lm_eval_reading import LmEvalModel, LmEvalTask, read_lm_eval
+from lensbench.store.lm_eval_reading import NOT_TOLD, LmEvalModel, LmEvalTask, read_lm_eval
 from lensbench.store.records import write_failed
 from lensbench.tasks import TaskRegistry
 from lensbench.tasks.lm_eval_names import UNKNOWN, NamedTask, named_task
@@ -154,7 +154,8 @@ def _config(name: str, models: Mapping[str, list[LmEvalModel]]) -> Mapping[str, 
 def _places(models: Mapping[str, list[LmEvalModel]], languages: Mapping[str, str], notes: list[str]) -> dict[str, NamedTask]:
     """lm-eval's name -> task and language; two names never share a place."""
     registry = TaskRegistry()
-    known = list(dict.fromkeys(name for files in models.values() for file in files for name in file.tasks))
+    configs = {name: task.config for files in models.values() for file in files for name, task in file.tasks.items()}
+    known = list(configs)
     for name in languages:
         if name not in known:
             raise unknown_name("task", name, known)
@@ -219,7 +220,7 @@ def _write(folder: RunFolder, models: Mapping[str, list[LmEvalModel]], names: Ma
     )  # fmt: skip
     folder.write_json("provenance.json", {"starts": [_start(file) for files in models.values() for file in files]})
     note_counts(folder)
-    folder.write_json("results.json", collect_results(folder))
+    store_results(folder, collect_results(folder))
     return len(keys)
 
 
@@ -310,7 +311,10 @@ def _origin(model: LmEvalModel) -> dict[str, Any]:
 def _start(file: LmEvalModel) -> dict[str, Any]:
     content, date = file.content, file.content.get("date")
     told = isinstance(date, int | float) and math.isfinite(date)
-    versions = {"lm_eval": file.version, "transformers": content.get("transformers_version")}
+    versions = {
+        "lm_eval": None if file.version == NOT_TOLD else file.version,
+        "transformers": content.get("transformers_version"),
+    }
     return {
         "time": datetime.datetime.fromtimestamp(float(date), datetime.UTC).isoformat() if told and date is not None else date,
         "git": {"commit": content["git_hash"], "dirty": False} if content.get("git_hash") else None,

@@ -82,7 +82,9 @@ def _scored(folder: RunFolder, planned: Counter[Kind]) -> Iterator[Column]:
         for metric in names[kind] or ["acc"]:
             column = Column(kind, variant, "", metric, "share", planned[kind])
             for item, record in records.items():
-                column.states[record["state"]] += 1
+                # Each filter of lm-eval has a state of its own where these differ.
+                state = record.get("states", {}).get(metric.partition(":")[2] or "none", record["state"])
+                column.states[state] += 1
                 if record["metrics"].get(metric) is not None:
                     column.values[item, 0] = record["metrics"][metric]
                 if record["state"] == "ok" and record["loglikelihoods"]:

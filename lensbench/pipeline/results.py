@@ -18,8 +18,9 @@ from lensbench.store import RunFolder
 from lensbench.store.lm_eval_files import write_lm_eval_files
 from lensbench.store.run_folder import STAGES
 
-__all__ = ["collect_results", "is_current", "record_counts", "write_results"]
+__all__ = ["collect_results", "is_current", "record_counts", "store_results", "write_results"]
 
+_CHECK = "results.check.json"
 _INPUTS = ("run.json", "variants.json", "provenance.json", "given_cells.json", "overlap.json", "counts.json")
 _HEAD = ("backbone", "backbone_origin", "dtype", "device", "variants", "failed", "tasks", "gaps")
 
@@ -34,7 +35,7 @@ def write_results(folder: RunFolder) -> list[Cell]:
     about = folder.read_json("variants.json")
     numbers = summary(folder)
     note_counts(folder)
-    folder.write_json("results.json", _content(folder, about, numbers))
+    store_results(folder, _content(folder, about, numbers))
     write_lm_eval_files(folder, about, numbers.cells)
     write_report(folder)
     write_html_report([ReportRun(folder, folder.read_json("results.json"))], folder.path / "report.html")
@@ -58,11 +59,16 @@ def _content(folder: RunFolder, about: dict[str, Any], numbers: Summary) -> dict
         "costs": _costs(folder, about),
         "overlap": folder.read_json("overlap.json") if folder.has("overlap.json") else [],
         "made_from": record_counts(folder),
-        "digests": _digests(folder),
         "missing": missing_records(folder, about),
         "damaged": [damage.as_dict() for damage in folder.damage],
     }
-    return {**content, "digest": _digest_of(content)}
+    return content
+
+
+def store_results(folder: RunFolder, content: dict[str, Any]) -> None:
+    """Write `results.json`, and beside it what it was made from; apart, since that holds times of the clock."""
+    folder.write_json("results.json", content)
+    folder.write_json(_CHECK, {"results": _digest_of(content), "made_from": _digests(folder)})
 
 
 def is_current(folder: RunFolder, stored: dict[str, Any]) -> bool:
@@ -70,8 +76,10 @@ def is_current(folder: RunFolder, stored: dict[str, Any]) -> bool:
 
     By content: times do not survive a copy, and a line that was changed leaves their number as it is.
     """
-    content = {key: value for key, value in stored.items() if key != "digest"}
-    return stored.get("digest") == _digest_of(content) and stored.get("digests") == _digests(folder)
+    if not folder.has(_CHECK):
+        return False
+    told = folder.read_json(_CHECK)
+    return isinstance(told, dict) and told == {"results": _digest_of(stored), "made_from": _digests(folder)}
 
 
 def _digest_of(content: dict[str, Any]) -> str:

@@ -50,6 +50,7 @@ def comparison_notes(found: dict[str, Any]) -> list[str]:
             "random), after Holm's correction for the numbers of a pair of variants. Better or worse: p below 0.05 and an "
             "interval without 0."
         )
+    notes += [f"! {note}" for note in found.get("notes", ())]
     single = [cell for cell in found["cells"] if cell["only_a"] or cell["only_b"]]
     if single:
         listed = ", ".join(

@@ -102,7 +102,8 @@ _RECORDS: dict[str, tuple[Mapping[str, _Check], Mapping[str, _Check]]] = {
     ),
     "score": (
         {**_BY, "metrics": _map(_maybe(_number)), "loglikelihoods": _list(_maybe(_number))},
-        {"greedy": _list(_flag), "tokens": _list(_whole), "unconditional": _list(_any), "tied": _flag, "texts": _map(_text)},
+        {"greedy": _list(_flag), "tokens": _list(_whole), "unconditional": _list(_any), "tied": _flag, "texts": _map(_text),
+         "states": _map(_text)},
     ),
     "answers": (
         {**_BY, "turn": _whole, "text": _text},
