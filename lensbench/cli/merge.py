@@ -6,13 +6,18 @@ from pathlib import Path
 
 import click
 
+from lensbench.cli.log_options import log_options, progress_of
+
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--variant", metavar="NAME", help="Enhanced variant; not needed where the run has one.")
 @click.option("--to", "target", required=True, type=click.Path(path_type=Path), metavar="FOLDER", help="Folder to write.")
 @click.option("--dtype", help="Of the written weights: float32, bfloat16, float16; default: the run's.")
-def command(run: Path, variant: str | None, target: Path, dtype: str | None) -> None:
+@log_options
+def command(
+    run: Path, variant: str | None, target: Path, dtype: str | None, quiet: bool, verbose: bool, log: Path | None
+) -> None:
     """Write an enhanced variant as a plain model folder.
 
     \b
@@ -20,11 +25,11 @@ def command(run: Path, variant: str | None, target: Path, dtype: str | None) -> 
       lensbench merge RUN --variant lens --to my-model
       python -c "from transformers import AutoModelForCausalLM as M; M.from_pretrained('my-model')"
     """
-    from lensbench.cli.progress import TerminalProgress
     from lensbench.pipeline.merge import merge
     from lensbench.quiet import quiet_libraries
     from lensbench.store import RunFolder
 
+    progress = progress_of(quiet, verbose, log)
     quiet_libraries()
-    merged = merge(RunFolder.existing(run), variant, target, TerminalProgress(), dtype=dtype)
+    merged = merge(RunFolder.existing(run), variant, target, progress, dtype=dtype)
     click.echo(f"{merged} merged into {target}")

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from lensbench.cli.log_options import log_options, progress_of
 from lensbench.errors import UsageError
 
 
@@ -57,6 +58,7 @@ from lensbench.errors import UsageError
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop before anything is loaded.")
 @click.option("--trust", is_flag=True, help="Let !function in task YAML and code in a model folder run.")
 @click.option("--json", "as_json", is_flag=True, help="Print results.json instead of the table.")
+@log_options
 def command(**options: Any) -> None:
     """Fit a method, score the untouched backbone and the enhanced model on the same items, print one table.
 
@@ -103,7 +105,6 @@ def command(**options: Any) -> None:
         if place.rank == 0:
             show_plan(plan, out, as_json=options["as_json"], ranks=place.count)
         return
-    from lensbench.cli.progress import TerminalProgress
     from lensbench.cli.render import print_json, print_results
     from lensbench.pipeline.fit import MethodsFailed
     from lensbench.quiet import quiet_libraries
@@ -121,6 +122,7 @@ def command(**options: Any) -> None:
             quiet_libraries()
             help_run(plan, out, ranks)
         return
+    progress = progress_of(options["quiet"], options["verbose"], options["log"])
     failure: MethodsFailed | None = None
     try:
         with joined(place) as ranks:
@@ -129,7 +131,7 @@ def command(**options: Any) -> None:
 
             quiet_libraries()
             run(
-                plan, out, TerminalProgress(), resume_only=options["resume"], judging=judging, identifier=options["identifier"],
+                plan, out, progress, resume_only=options["resume"], judging=judging, identifier=options["identifier"],
                 ranks=ranks,
             )  # fmt: skip
     except MethodsFailed as error:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Collection, Iterator
+from typing import Any, TypeVar
 
 from lensbench.data.rows import row_hash
 from lensbench.errors import LensbenchError
@@ -20,10 +20,12 @@ from lensbench.fidelity import (
 )
 from lensbench.fidelity.matrix import Level
 from lensbench.languages import Language, get_language
+from lensbench.methods.base import Progress, SilentProgress
 from lensbench.store import RecordLog, RunFolder
 
 __all__ = ["AUTO", "answered_by_task", "identify_stage", "pick_identifier"]
 
+T = TypeVar("T")
 AUTO = "auto"
 """GlotLID where it can be had, else lid.176."""
 
@@ -43,7 +45,7 @@ def pick_identifier(name: str, say: Callable[[str], None]) -> Identifier:
         return load_identifier("lid176", say=say)
 
 
-def identify_stage(folder: RunFolder, identifier: Identifier, log: RecordLog) -> int:
+def identify_stage(folder: RunFolder, identifier: Identifier, log: RecordLog, progress: Progress | None = None) -> int:
     """Identify every conversation that this identifier has not seen yet.
 
     Returns:
@@ -53,13 +55,20 @@ def identify_stage(folder: RunFolder, identifier: Identifier, log: RecordLog) ->
     for record in folder.records("answers"):
         conversations.setdefault((record["item"], record["variant"]), {})[record["turn"]] = record
     fresh = []
-    for turns in conversations.values():
+    for turns in _counted(conversations.values(), f"language of answers · {identifier.name}", progress or SilentProgress()):
         ordered = [turns[turn] for turn in sorted(turns)]
         key = f"{row_hash([answer['key'] for answer in ordered])}:{identifier.signature}"
         if key not in log:
             fresh.append({"key": key, **_conversation(ordered, identifier)})
     log.append(fresh)
     return len(fresh)
+
+
+def _counted(items: Collection[T], title: str, progress: Progress) -> Iterator[T]:
+    with progress.stage(title, len(items)) as advance:
+        for item in items:
+            yield item
+            advance()
 
 
 def _conversation(answers: list[dict[str, Any]], identifier: Identifier) -> dict[str, Any]:
