@@ -22,16 +22,19 @@ LIGHT = ("core", "judge", "lid", "report")
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory, cli: Callable[..., Any], tiny_model_dir: Path) -> dict[str, str]:
+    return make_runs(tmp_path_factory.mktemp("ready"), cli, tiny_model_dir)
+
+
+def make_runs(folder: Path, cli: Callable[..., Any], model: Path) -> dict[str, str]:
     """A run that an installation with everything made, and one whose answers wait for a judge."""
-    folder = tmp_path_factory.mktemp("ready")
     done = cli(
-        "run", "--method", "lens", "--backbone", tiny_model_dir, "--data", "embedded", "--tasks", "xcopa,multiq", "--limit", "3",
+        "run", "--method", "lens", "--backbone", model, "--data", "embedded", "--tasks", "xcopa,multiq", "--limit", "3",
         "--set", "n_probe=8", "--set", "n_parallel=16", "--set", "warmup_ratio=0", "--max-new-tokens", "4",
         "--out", folder / "run",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     build_run(folder / "judged", items=1, languages=("en",), awkward=False)
-    return {"RUN": str(folder / "run"), "JUDGED": str(folder / "judged"), "MODEL": str(tiny_model_dir)}
+    return {"RUN": str(folder / "run"), "JUDGED": str(folder / "judged"), "MODEL": str(model)}
 
 
 def needs() -> list[tuple[str, set[str]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -77,6 +78,88 @@ def test_the_example_is_listed_and_a_broken_one_does_no_harm(cli: Callable[..., 
     asked = cli("run", "-m", "shatter", "-b", "smollm2-135m", "--data", "embedded", "--dry-run", env=installed)
     assert asked.returncode == 1
     assert "method 'shatter' of the package 'broken-method' cannot be used: RuntimeError: no such luck" in asked.stderr
+
+
+HOSTILE = {
+    "prints": 'print(\'{"not": "json"}\')',
+    "prints-below-python": "import os; os.write(1, b'not json')",
+    "prints-in-a-child": "import subprocess; subprocess.run(['echo', 'not json'])",
+    "takes-stdout": "import sys; sys.stdout = sys.stderr = open('/dev/null', 'w')",
+    "closes-stdout": "import sys; sys.stdout.close()",
+    "exits": "import sys; sys.exit(0)",
+    "exits-with-words": "raise SystemExit('gone')",
+    "ends-the-process": "import os; os._exit(0)",
+    "crashes": "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)",
+    "raises-base": "class Odd(BaseException): pass\nraise Odd('odd\\x1b[2J')",
+    "interrupts": "raise KeyboardInterrupt",
+    "generator-exit": "raise GeneratorExit('g')",
+    "mute": "class Mute(Exception):\n    def __str__(self): raise SystemExit\nraise Mute",
+    "no-info": "INFO = 3",
+    "handlers": "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\nINFO = None",
+}
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A package for each thing that an import can do to a program, and one whose metadata cannot be read."""
+    site = tmp_path_factory.mktemp("hostile")
+    for name, code in HOSTILE.items():
+        module = name.replace("-", "_") + "_method"
+        (site / f"{module}.py").write_text(code + "\n")
+        about = site / f"{module}-1.0.dist-info"
+        about.mkdir()
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
+        groups = ("methods", "backbones", "judges", "tasks")
+        (about / "entry_points.txt").write_text("".join(f"[lensbench.{g}]\n{name} = {module}:INFO\n" for g in groups))
+    broken = site / "unreadable-1.0.dist-info"
+    broken.mkdir()
+    (broken / "entry_points.txt").write_bytes(b"[lensbench.methods]\n\xff\xfe = nothing:INFO\n")
+    return {"PYTHONPATH": str(site)}
+
+
+def test_hostile_packages_do_no_harm_to_lists(cli: Callable[..., Any], hostile: dict[str, str]) -> None:
+    done = cli("ls", "methods", "--json", env=hostile)
+    assert done.returncode == 0, done.stderr
+    found = {row["name"]: row for row in json.loads(done.stdout)}
+    assert set(found) == {"lens", "incline", "xsft", "xsft-full", "qalign", "sdrrl", *HOSTILE}
+    assert all(found[name]["kind"] == "broken" for name in HOSTILE)
+    assert "AttributeError" in found["prints"]["changes"], "it printed, and has no INFO"
+    says = {"exits": "SystemExit: 0", "exits-with-words": "SystemExit: gone", "raises-base": r"Odd: odd\x1b[2J",
+            "interrupts": "KeyboardInterrupt: no message", "mute": "Mute: its message cannot be read",
+            "crashes": "signal 11", "ends-the-process": "ends the process"}  # fmt: skip
+    for name, text in says.items():
+        assert text in found[name]["changes"], name
+    for kind in ("methods", "tasks", "backbones", "judges"):
+        listed = cli("ls", kind, env=hostile)
+        assert listed.returncode == 0 and listed.stdout and "\x1b" not in listed.stdout, listed.stderr
+
+
+@pytest.mark.parametrize("name", ["prints", "takes-stdout", "closes-stdout", "exits", "raises-base", "interrupts", "mute"])
+def test_a_hostile_package_that_is_asked_for_is_an_error_in_words(
+    cli: Callable[..., Any], hostile: dict[str, str], name: str
+) -> None:
+    asked = [("-m", name, "-b", "smollm2-135m")]
+    if name in ("prints", "exits"):
+        asked += [("-b", name), ("-b", "smollm2-135m", "-t", name)]
+    for words in asked:
+        done = cli("run", *words, "--data", "embedded", "--dry-run", "--json", env=hostile)
+        assert done.returncode == 1 and done.stdout == "", done.stderr
+        assert f"'{name}' of the package" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_user_can_still_stop_an_import(tmp_path: Path) -> None:
+    """Ctrl-C while a package is imported is the user's, not the package's."""
+    (tmp_path / "slow_method.py").write_text(
+        "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nimport time; time.sleep(30)\n"
+    )
+    about = tmp_path / "slow_method-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: slow\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[lensbench.methods]\nslow = slow_method:INFO\n")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    command = [sys.executable, "-m", "lensbench", "run", "-m", "slow", "-b", "smollm2-135m", "--dry-run"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 130 and "stopped" in done.stderr
 
 
 def test_the_example_runs_beside_lens(

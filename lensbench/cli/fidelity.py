@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from lensbench.cli.log_options import log_options, progress_of
+
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
@@ -14,7 +16,8 @@ import click
     help="glotlid, lid176, or any fastText file; auto: GlotLID where it can be had, else lid.176.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Cells and matrices as JSON.")
-def command(run: Path, identifier: str, as_json: bool) -> None:
+@log_options
+def command(run: Path, identifier: str, as_json: bool, quiet: bool, verbose: bool, log: Path | None) -> None:
     """Identify the language of the answers of a run: share in the asked language, and where the others went.
 
     \b
@@ -28,12 +31,13 @@ def command(run: Path, identifier: str, as_json: bool) -> None:
     from lensbench.store import RunFolder
 
     folder = RunFolder.existing(run)
-    found = pick_identifier(identifier, lambda text: click.echo(text, err=True))
+    progress = progress_of(quiet, verbose, log)
+    found = pick_identifier(identifier, progress.say)
     with folder.lock():
-        with folder.log("identified") as log:
-            fresh = identify_stage(folder, found, log)
+        with folder.log("identified") as identified:
+            fresh = identify_stage(folder, found, identified, progress)
         write_results(folder)
-    click.echo(f"{found.signature}: {fresh} conversations identified now", err=True)
+    progress.say(f"{found.signature}: {fresh} conversations identified now")
     results = collect_results(folder)
     shown = {
         "identifier": found.signature,

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from lensbench.cli.log_options import log_options, progress_of
 from lensbench.errors import UsageError
 from lensbench.printable import printable
 
@@ -26,6 +27,7 @@ from lensbench.printable import printable
 @click.option("--replay", type=click.Path(path_type=Path), metavar="RUN|FILE", help="Judge from stored verdicts; asks nobody.")
 @click.option("--no-cache", is_flag=True, help="Neither read nor write the verdicts of other runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print results.json (or the estimate) as JSON.")
+@log_options
 def command(run: Path, **options: Any) -> None:
     """Grade the answers of a run from 1 to 10. What was graded stays; the same command goes on.
 
@@ -50,9 +52,7 @@ def command(run: Path, **options: Any) -> None:
         else:
             show_estimate(found)
         return
-    from lensbench.cli.progress import TerminalProgress
-
-    progress = TerminalProgress()
+    progress = progress_of(options["quiet"], options["verbose"], options["log"])
     with folder.lock():
         try:
             graded = judge_stage(folder, request, progress)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from lensbench.cli.log_options import log_options, progress_of
+
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
@@ -13,7 +15,11 @@ import click
 @click.option("--to", "target", required=True, type=click.Path(path_type=Path), metavar="FOLDER", help="Folder to write.")
 @click.option("--dtype", help="Of the written weights: float32, bfloat16, float16; default: the run's.")
 @click.option("--trust-model", is_flag=True, help="Let Python code of a model given as folder or hub id run.")
-def command(run: Path, variant: str | None, target: Path, dtype: str | None, trust_model: bool) -> None:
+@log_options
+def command(
+    run: Path, variant: str | None, target: Path, dtype: str | None, trust_model: bool, quiet: bool, verbose: bool,
+    log: Path | None,
+) -> None:  # fmt: skip
     """Write an enhanced variant as a plain model folder.
 
     \b
@@ -21,11 +27,11 @@ def command(run: Path, variant: str | None, target: Path, dtype: str | None, tru
       lensbench merge RUN --variant lens --to my-model
       python -c "from transformers import AutoModelForCausalLM as M; M.from_pretrained('my-model')"
     """
-    from lensbench.cli.progress import TerminalProgress
     from lensbench.pipeline.merge import merge
     from lensbench.quiet import quiet_libraries
     from lensbench.store import RunFolder
 
+    progress = progress_of(quiet, verbose, log)
     quiet_libraries()
-    merged = merge(RunFolder.existing(run), variant, target, TerminalProgress(), dtype=dtype, trust_model=trust_model)
+    merged = merge(RunFolder.existing(run), variant, target, progress, dtype=dtype, trust_model=trust_model)
     click.echo(f"{merged} merged into {target}")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from lensbench.cli.log_options import log_options, progress_of
+
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
@@ -17,9 +19,11 @@ import click
 @click.option("--limit", type=click.IntRange(min=2), help="Prompts per language.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, ...")
 @click.option("--trust-model", is_flag=True, help="Let Python code of a model given as folder or hub id run.")
+@log_options
 def command(
-    run: Path, variant: str | None, rows: str, data: str | None, limit: int | None, device: str, trust_model: bool
-) -> None:
+    run: Path, variant: str | None, rows: str, data: str | None, limit: int | None, device: str, trust_model: bool,
+    quiet: bool, verbose: bool, log: Path | None,
+) -> None:  # fmt: skip
     """Read hidden states of parallel prompts in the subspaces of LENS; `lensbench figure pca` draws them without a model.
 
     \b
@@ -27,13 +31,13 @@ def command(
       lensbench project RUN
       lensbench figure pca RUN --out pca.pdf
     """
-    from lensbench.cli.progress import TerminalProgress
     from lensbench.quiet import quiet_libraries
     from lensbench.store import RunFolder
 
+    progress = progress_of(quiet, verbose, log)
     quiet_libraries()
     from lensbench.pipeline.project import project
 
     folder = RunFolder.existing(run)
-    made = project(folder, variant, TerminalProgress(), rows=rows, data=data, limit=limit, device=device, trust_model=trust_model)
+    made = project(folder, variant, progress, rows=rows, data=data, limit=limit, device=device, trust_model=trust_model)
     click.echo(str(made))

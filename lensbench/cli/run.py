@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lensbench.cli.log_options import log_options, progress_of
 from lensbench.errors import UnavailableError, UsageError
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
 @click.option("--trust-tasks", "--trust", "trust_tasks", is_flag=True, help="Let !function in task YAML run.")
 @click.option("--trust-model", is_flag=True, help="Let Python code of a model given as folder or hub id run.")
 @click.option("--json", "as_json", is_flag=True, help="Print results.json instead of the table.")
+@log_options
 def command(**options: Any) -> None:
     """Fit a method, score the untouched backbone and the enhanced model on the same items, print one table.
 
@@ -95,7 +97,6 @@ def command(**options: Any) -> None:
         if place.rank == 0:
             show_plan(plan, out, as_json=options["as_json"], ranks=place.count)
         return
-    from lensbench.cli.progress import TerminalProgress
     from lensbench.cli.render import print_json, print_results
     from lensbench.hub import shown_by
     from lensbench.pipeline.fit import MethodsFailed
@@ -114,6 +115,7 @@ def command(**options: Any) -> None:
             quiet_libraries()
             help_run(plan, out, ranks)
         return
+    progress = progress_of(options["quiet"], options["verbose"], options["log"])
     failure: MethodsFailed | None = None
     try:
         with joined(place) as ranks:
@@ -121,7 +123,6 @@ def command(**options: Any) -> None:
             from lensbench.pipeline.run import run
 
             quiet_libraries()
-            progress = TerminalProgress()
             with shown_by(progress):
                 run(
                     plan, out, progress, resume_only=options["resume"], judging=judging, identifier=options["identifier"],

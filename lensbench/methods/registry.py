@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any
 
 from lensbench.errors import UnavailableError, unknown_name
-from lensbench.plugins import plugin_entries
+from lensbench.plugins import BrokenPackage, from_package, load_entry, origin_of, plugin_entries, try_entry
+from lensbench.safenames import is_safe_name
 
 if TYPE_CHECKING:
     from lensbench.methods.base import Method
     from lensbench.methods.config import MethodConfig
 
 __all__ = ["GROUP", "BrokenPlugin", "MethodInfo", "config_model", "get_method", "load_method", "methods"]
+
+
+_OURS = "lensbench"
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,7 @@ class MethodInfo:
     """`module:attribute` of the Method object."""
     config: str
     """`module:attribute` of its configuration model; the module may hold PRESETS. Importing it must load nothing heavy."""
-    origin: str = "lensbench"
+    origin: str = _OURS
     """The package it comes from."""
 
 
@@ -122,7 +127,8 @@ def methods() -> dict[str, MethodInfo | BrokenPlugin]:
     """All methods by name: the built-in ones, then those of installed packages (entry points `lensbench.methods`)."""
     table: dict[str, MethodInfo | BrokenPlugin] = {info.name: info for info in _BUILT_IN}
     for name, entry in plugin_entries(GROUP).items():
-        table.setdefault(name, _from_plugin(name, entry))
+        if name not in table:
+            table[name] = _from_plugin(name, entry, try_entry)
     return table
 
 
@@ -139,37 +145,62 @@ def get_method(name: str) -> MethodInfo:
     entries = plugin_entries(GROUP)
     if name not in entries:
         raise unknown_name("method", name, [*built_in, *entries])
-    found = _from_plugin(name, entries[name])
+    found = _from_plugin(name, entries[name], load_entry)
     if isinstance(found, BrokenPlugin):
         raise UnavailableError(f"method '{name}' of the package '{found.origin}' cannot be used: {found.reason}")
     return found
 
 
 def load_method(name: str) -> Method:
-    """The method itself; imports what it needs."""
-    method: Method = _attribute(get_method(name).target)
+    """The method itself; imports what it needs.
+
+    Raises:
+        UnavailableError: it comes from a package that cannot be imported.
+    """
+    info = get_method(name)
+    method: Method = _attribute(info, info.target)
     return method
 
 
 def config_model(name: str) -> tuple[type[MethodConfig], dict[str, dict[str, Any]]]:
-    """A method's configuration model and its presets, without importing what the method computes with."""
-    target = get_method(name).config
-    presets = getattr(importlib.import_module(target.split(":")[0]), "PRESETS", {})
-    return _attribute(target), presets
+    """A method's configuration model and its presets, without importing what the method computes with.
+
+    Raises:
+        UnavailableError: the method comes from a package that cannot be imported.
+    """
+    info = get_method(name)
+    model = _attribute(info, info.config)
+    return model, getattr(importlib.import_module(info.config.split(":")[0]), "PRESETS", {})
 
 
-def _attribute(target: str) -> Any:
-    module, attribute = target.split(":")
-    return getattr(importlib.import_module(module), attribute)
-
-
-def _from_plugin(name: str, entry: EntryPoint) -> MethodInfo | BrokenPlugin:
-    origin = entry.dist.name if entry.dist else entry.value
+def _attribute(info: MethodInfo, target: str) -> Any:
+    module, _, attribute = target.partition(":")
+    if info.origin == _OURS:
+        # As it is: a package that is missing has its own message.
+        return getattr(importlib.import_module(module), attribute)
     try:
-        info = entry.load()
-    except Exception as error:
-        # Whatever a stranger's module raises on import, the other methods must still work.
-        return BrokenPlugin(name, origin, f"{type(error).__name__}: {error}")
+        return from_package(lambda: getattr(importlib.import_module(module), attribute))
+    except BrokenPackage as error:
+        raise UnavailableError(f"method '{info.name}' of the package '{info.origin}' cannot be used: {error}") from None
+
+
+def _from_plugin(name: str, entry: EntryPoint, load: Callable[[EntryPoint], Any]) -> MethodInfo | BrokenPlugin:
+    origin = origin_of(entry)
+    try:
+        info = load(entry)
+    except BrokenPackage as error:
+        return BrokenPlugin(name, origin, str(error))
     if not isinstance(info, MethodInfo) or info.name != name:
         return BrokenPlugin(name, origin, f"{entry.value} is no MethodInfo named '{name}'")
+    strange = [field.name for field in fields(info) if not _is_text(getattr(info, field.name), several=field.name == "needs")]
+    if strange:
+        return BrokenPlugin(name, origin, f"{entry.value} has no text in {', '.join(strange)}")
+    if not is_safe_name(name):
+        return BrokenPlugin(name, origin, "its name cannot be that of a file")
     return replace(info, origin=origin)
+
+
+def _is_text(value: Any, *, several: bool) -> bool:
+    if several:
+        return isinstance(value, tuple) and all(isinstance(part, str) for part in value)
+    return isinstance(value, str)

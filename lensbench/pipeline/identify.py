@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Collection, Iterator
+from typing import Any, TypeVar
 
 from lensbench.data.rows import row_hash
 from lensbench.errors import LensbenchError
@@ -21,11 +21,13 @@ from lensbench.fidelity import (
 from lensbench.fidelity.cells import NO_ANSWER
 from lensbench.fidelity.matrix import Level
 from lensbench.languages import Language, get_language
+from lensbench.methods.base import Progress, SilentProgress
 from lensbench.reasoning import ANSWERED, READS, answer_state, parts_of
 from lensbench.store import RecordLog, RunFolder
 
 __all__ = ["AUTO", "answered_by_task", "identify_stage", "pick_identifier"]
 
+T = TypeVar("T")
 AUTO = "auto"
 """GlotLID where it can be had, else lid.176."""
 
@@ -45,7 +47,7 @@ def pick_identifier(name: str, say: Callable[[str], None]) -> Identifier:
         return load_identifier("lid176", say=say)
 
 
-def identify_stage(folder: RunFolder, identifier: Identifier, log: RecordLog) -> int:
+def identify_stage(folder: RunFolder, identifier: Identifier, log: RecordLog, progress: Progress | None = None) -> int:
     """Identify every conversation that this identifier has not seen yet.
 
     Returns:
@@ -55,7 +57,7 @@ def identify_stage(folder: RunFolder, identifier: Identifier, log: RecordLog) ->
     for record in folder.records("answers"):
         conversations.setdefault((record["item"], record["variant"]), {})[record["turn"]] = record
     fresh = []
-    for turns in conversations.values():
+    for turns in _counted(conversations.values(), f"language of answers · {identifier.name}", progress or SilentProgress()):
         ordered = [turns[turn] for turn in sorted(turns)]
         key = _key(ordered, identifier)
         if key not in log:
@@ -75,6 +77,13 @@ def _key(answers: list[dict[str, Any]], identifier: Identifier) -> str:
     # Labels of relatives once made a language covered whose strict numbers they could not count for.
     by_strict = identifier.covers(language) or not identifier.covers_leniently(language)
     return key if whole and by_strict else f"{key}:{READS}"
+
+
+def _counted(items: Collection[T], title: str, progress: Progress) -> Iterator[T]:
+    with progress.stage(title, len(items)) as advance:
+        for item in items:
+            yield item
+            advance()
 
 
 def _conversation(answers: list[dict[str, Any]], identifier: Identifier) -> dict[str, Any]:

@@ -128,7 +128,7 @@ def run(
             gc.collect()
         if folder.has_records("answers"):
             with folder.log("identified") as log:
-                identify_stage(folder, pick_identifier(identifier, progress.say), log)
+                identify_stage(folder, pick_identifier(identifier, progress.say), log, progress)
         if judging is not None:
             judge_stage(folder, judging, progress)
         cells = write_results(folder)

@@ -1,0 +1,53 @@
+"""`--quiet`, `--verbose` and `--log`, for the commands that take long. Light: `--help` reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lensbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from lensbench.cli.progress import TerminalProgress
+
+__all__ = ["log_options", "progress_of"]
+
+
+def log_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the three options; it receives `quiet`, `verbose` and `log`."""
+    options = (
+        click.option("--quiet", "-q", is_flag=True, help="Say nothing of progress; problems, errors and the result are shown."),
+        click.option("--verbose", "-v", is_flag=True, help="A line every ten seconds with the time of day, also in a terminal."),
+        click.option(
+            "--log",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Also write the lines of progress to this file, at its end.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def progress_of(quiet: bool, verbose: bool, log: Path | None) -> TerminalProgress:
+    """Where a command reports to.
+
+    Raises:
+        UsageError: `--quiet` with `--verbose`, or a log file that cannot be written.
+    """
+    from lensbench.cli.progress import TerminalProgress
+
+    if quiet and verbose:
+        raise UsageError("--quiet and --verbose contradict each other", "Give one of them.")
+    if log is not None:
+        try:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            log.open("a", encoding="utf-8").close()
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise UsageError(f"--log {log}: cannot be written: {reason}", "Name a file in a folder of yours.") from None
+    return TerminalProgress(level="quiet" if quiet else "verbose" if verbose else "normal", log=log)
