@@ -23,6 +23,9 @@ from lensbench.backbones import get_backbone
 ROOT = Path(__file__).parents[1]
 LLAMA = "meta-llama/Meta-Llama-3-8B-Instruct"
 SMALL = (
+    "--set", "start_layer=3", "--set", "n_probe=16", "--set", "n_parallel=24", "--limit", "2", "--identifier", "lid176",
+    "--max-new-tokens", "8",
+)  # fmt: skip
     "--set",
     "start_layer=3",
     "--set",
