@@ -26,19 +26,6 @@ SMALL = (
     "--set", "start_layer=3", "--set", "n_probe=16", "--set", "n_parallel=24", "--limit", "2", "--identifier", "lid176",
     "--max-new-tokens", "8",
 )  # fmt: skip
-    "--set",
-    "start_layer=3",
-    "--set",
-    "n_probe=16",
-    "--set",
-    "n_parallel=24",
-    "--limit",
-    "2",
-    "--identifier",
-    "lid176",
-    "--max-new-tokens",
-    "8",
-)
 
 
 def tiny_models(folder: Path, layers: int) -> dict[str, Path]:
