@@ -12,7 +12,6 @@ import json
 import re
 import socket
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -170,7 +169,8 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "reset":
             self._hang_up()
         elif fault == "slow":
-            time.sleep(3)
+            # Not time.sleep, which tests of waiting replace.
+            threading.Event().wait(3)
             self._hang_up()
         elif fault == "html":
             self._send(

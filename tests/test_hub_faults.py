@@ -166,6 +166,15 @@ def test_what_passes_is_asked_again(hub, fault):
     assert waits == ([0.0] if fault == "429-after" else [1.0])
 
 
+def test_a_hub_that_does_not_answer(hub, monkeypatch):
+    monkeypatch.setenv("LENSBENCH_HUB_TRIES", "2")
+    monkeypatch.setattr("lensbench.hub.repository._SECONDS", 0.3)
+    hub.fault = always("slow")
+    with pytest.raises(HubError, match="did not answer in time") as told:
+        load()
+    assert told.value.fault == "time-out" and waits == [1.0]
+
+
 def test_a_long_wait_that_the_hub_asks_for_is_not_sat_out(hub, monkeypatch):
     class Reply:
         status_code, headers = 429, {"Retry-After": "3600"}

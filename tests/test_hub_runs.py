@@ -22,18 +22,23 @@ from lensbench.backbones import get_backbone
 
 ROOT = Path(__file__).parents[1]
 LLAMA = "meta-llama/Meta-Llama-3-8B-Instruct"
-SMALL = ("--set", "n_probe=16", "--set", "n_parallel=24", "--limit", "2", "--identifier", "lid176", "--max-new-tokens", "8")
+SMALL = (
+    "--set", "start_layer=3", "--set", "n_probe=16", "--set", "n_parallel=24", "--limit", "2", "--identifier", "lid176",
+    "--max-new-tokens", "8",
+)  # fmt: skip
+
+
+def tiny_models(folder: Path, layers: int) -> dict[str, Path]:
+    """Random models under the true names."""
+    other = get_backbone("chinese-llama3-8b-v3").hub
+    assert get_backbone("llama3-8b").hub == LLAMA and other
+    names = enumerate((LLAMA, other))
+    return {name: save_tiny_model(folder / str(seed), layers=layers, hidden=16, seed=seed) for seed, name in names}
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Tiny random models under the true names, with as many blocks as the real ones: presets name the last of them."""
-    folder = tmp_path_factory.mktemp("models")
-    other = get_backbone("chinese-llama3-8b-v3").hub
-    assert get_backbone("llama3-8b").hub == LLAMA and other
-    return {
-        name: save_tiny_model(folder / str(seed), layers=32, hidden=16, seed=seed) for seed, name in enumerate((LLAMA, other))
-    }
+    return tiny_models(tmp_path_factory.mktemp("models"), 4)
 
 
 @pytest.fixture
@@ -136,16 +141,22 @@ def readme_lines() -> list[str]:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("number", range(7))
-def test_every_run_line_of_the_readme(hub, models, tmp_path, number):
+def test_every_run_line_of_the_readme(tmp_path, number):
     lines = readme_lines()
     assert len(lines) == 7
-    with JudgeServer() as judge:
+    # As many blocks as the real ones have: presets name the last of them.
+    models = tiny_models(tmp_path / "models", 32)
+    with JudgeServer() as judge, layouts.stand_in(models) as hub:
         words = [*shlex.split(lines[number])[1:], "--limit", "2"]
         if "mt_bench" in words:
             words += ["--base-url", judge.url]
             # No set on the hub has MT-Bench in Chinese, the default language.
             words += [] if "--languages" in words else ["--languages", "ja,ko"]
         words = [word.replace("path/to/model", str(models[LLAMA])) for word in words]
+        if "lens,xsft,qalign" in words:
+            # What the rivals learn from takes a processor ten minutes; a part of it goes the same way.
+            for value in ("lens.n_parallel=24", "xsft.n_aya=16", "xsft.n_bactrian=16", "qalign.n_pairs=16"):
+                words += ["--set", value]
         if "--data-parallel" in words:
             # Four ranks of a tiny model say no more than two, and take four times the memory.
             words[words.index("--data-parallel") + 1] = "2"

@@ -32,13 +32,15 @@ def show_needs(needs: Sequence[Need], here: str = "here") -> None:
         for need in needs
     ]
     print_table(("read from the hub", "where", "size", here), rows)
-    told = set()
-    for need in needs:
-        if need.problem and need.problem not in told:
-            told.add(need.problem)
-            click.echo(
-                printable(need.problem) if "\n" not in need.problem else "\n".join(map(printable, need.problem.split("\n")))
-            )
+    # Every problem that a run would meet; of a hub that is out of reach, which is one problem, the first.
+    told = dict.fromkeys(need.problem or "" for need in needs if need.sure)
+    passing = [need for need in needs if need.problem and not need.sure]
+    if passing:
+        told[passing[0].problem or ""] = None
+    for problem in told:
+        click.echo("\n".join(map(printable, problem.split("\n"))))
+    if len(passing) > 1:
+        click.echo(f"and {len(passing) - 1} more for the same reason or not asked: see the table")
 
 
 def _here(need: Need) -> str:

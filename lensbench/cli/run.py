@@ -184,11 +184,17 @@ def default_out(plan: Any) -> Path:
 def show_plan(plan: Any, out: Path, *, as_json: bool, ranks: int = 1) -> None:
     from lensbench.cli.needs import say_not_pinned, show_needs
     from lensbench.cli.render import print_json, print_table
-    from lensbench.pipeline.fetch import look_at_needs
     from lensbench.pipeline.memory_plan import plan_memory
 
     memory = plan_memory(plan)
-    needs = look_at_needs(plan)
+    unseen = None
+    try:
+        from lensbench.pipeline.fetch import look_at_needs
+
+        needs = look_at_needs(plan)
+    except ImportError as error:
+        # The core alone plans; it has nothing to look with.
+        needs, unseen = [], f"what it reads from the hub was not looked at: the package '{error.name}' is missing"
     if as_json:
         content = {"out": str(out), "ranks": ranks, "spec": plan.spec.model_dump(mode="json"), "gaps": list(plan.gaps)}
         memory_planned = memory.as_dict() if memory else None
@@ -232,6 +238,8 @@ def show_plan(plan: Any, out: Path, *, as_json: bool, ranks: int = 1) -> None:
         click.echo(f"configuration of {choice.method}:")
         for key, value in choice.config.items():
             click.echo(f"  {key}: {value}")
+    if unseen:
+        click.echo(unseen)
     show_needs(needs)
     say_not_pinned(needs)
     _refuse_missing(needs)

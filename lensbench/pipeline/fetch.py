@@ -52,7 +52,13 @@ class Need:
 
 
 def look_at_needs(plan: Plan) -> list[Need]:
-    """Everything a run would read from the hub, asked once and with short time limits. Downloads no rows and no weights."""
+    """Everything a run would read from the hub, asked once and with short time limits. Downloads no rows and no weights.
+
+    Raises:
+        ImportError: huggingface_hub, or what a method needs to say what it reads, is not installed.
+    """
+    import huggingface_hub  # noqa: F401
+
     with briefly():
         return list(_needs(plan))
 
