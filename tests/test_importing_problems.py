@@ -20,7 +20,10 @@ def exam(id: str, answer: str, letters: str = "ABCD") -> dict:
 
 
 def test_a_wrong_row_is_left_out_and_everything_else_imported(tmp_path, cli):
-    write(tmp_path / "in/exams/test.jsonl", jsonl(exam("q1", "A"), exam("q2", "@"), exam("q3", "@", "ABC"), exam("q4", "D")))
+    write(
+        tmp_path / "in/exams/test.jsonl",
+        jsonl(exam("q1", "A"), exam("q2", "@"), exam("q3", "A", "ABC"), exam("q4", "D"), exam("q5", "@", "ABC")),
+    )
     write(tmp_path / "in/mgsm_en.tsv", "How many?\t1\nMany?\tx\nFew?\t3\n")
     write(tmp_path / "in/test.zh.jsonl", jsonl(xcopa_row(0)))
     done = cli("data", "import", tmp_path / "in", "--to", tmp_path / "out", "--json")
@@ -28,18 +31,18 @@ def test_a_wrong_row_is_left_out_and_everything_else_imported(tmp_path, cli):
     assert done.returncode == 1
     assert [(each["path"], each["line"], each["column"]) for each in report["problems"]] == [
         ("exams/test.jsonl", 2, "answerKey"),
+        ("exams/test.jsonl", 5, "answerKey"),
         ("mgsm_en.tsv", 2, "answer"),
     ]
     files = {each["path"]: each for each in report["files"]}
-    # The row with three choices is left out for that, whatever its label says.
     assert files["m_mmlu/ar/exams.parquet"]["notes"] == ["1 rows with 3 choices left out"]
-    assert files["m_mmlu/ar/exams.parquet"]["left_out"] == ["1 wrong rows of exams/test.jsonl left out (line 2)"]
+    assert files["m_mmlu/ar/exams.parquet"]["left_out"] == ["2 wrong rows of exams/test.jsonl left out (line 2, 5)"]
     assert files["xcopa/zh/test.parquet"]["n"] == 1
     # Rows after the wrong one keep the number of their line, by which languages are aligned.
     assert [row["id"] for row in read(tmp_path / "out/mgsm/en/test.parquet")] == ["1", "3"]
     manifest = json.loads((tmp_path / "out/manifest.json").read_text())
     assert [each.get("left_out") for each in manifest["files"]] == [
-        ["1 wrong rows of exams/test.jsonl left out (line 2)"],
+        ["2 wrong rows of exams/test.jsonl left out (line 2, 5)"],
         ["1 wrong rows of mgsm_en.tsv left out (line 2)"],
         None,
     ]
