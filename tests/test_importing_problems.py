@@ -9,6 +9,7 @@ import os
 import pytest
 from importing_help import COPA_XML, entry, jsonl, read, write, xcopa_row
 
+from lensbench.content import content_dir
 from lensbench.data.importing import import_folder
 
 EXAM = {"id": "q1", "info": {"grade": 1, "subject": "x", "language": "Arabic"}}
@@ -75,6 +76,19 @@ def test_a_split_that_no_task_asks_is_told_how_to_be_asked(tmp_path, cli):
     done = cli("data", "import", tmp_path / "in", "--to", tmp_path / "out")
     assert "no shipped task asks the split 'exams' of m_mmlu" in done.stdout
     assert "`test_split: exams`" in done.stdout
+
+
+def test_a_stand_in_can_be_asked_as_the_hint_says(tmp_path, cli, tiny_model_dir):
+    write(tmp_path / "in/exams/test.jsonl", jsonl(*(exam(f"q{n}", "ABCD"[n % 4]) for n in range(4))))
+    assert cli("data", "import", tmp_path / "in", "--to", tmp_path / "out").returncode == 0
+    shipped = (content_dir("tasks") / "m_mmlu.lens-paper.yaml").read_text(encoding="utf-8")
+    write(tmp_path / "tasks/m_mmlu.lens-paper.yaml", shipped.replace("test_split: test", "test_split: exams"))
+    done = cli(
+        "run", "--backbone", tiny_model_dir, "--tasks", "m_mmlu", "--languages", "ar", "--include-path", tmp_path / "tasks",
+        "--data", tmp_path / "out", "--device", "cpu", "--out", tmp_path / "run",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "rows are EXAMS: school exams, not a translation of MMLU" in done.stdout
 
 
 NAMED = "newstest2019-src.eng.txt"
