@@ -47,3 +47,25 @@ def test_every_format_has_an_original(tmp_path):
 
     groups, _ = find(tmp_path, tmp_path / "out", Problems())
     assert {form.name for form, _ in groups} == {form.name for form in FORMATS} - {"not_yet"}
+
+
+ALONE = ("data/zh.json.gz", "bactrian/", "pull/", "xcopa/", "aya/", "aya_en_zh_300/")
+"""Originals that would become the same files as others do."""
+
+
+def test_one_damaged_file_stops_no_other(tmp_path):
+    whole = {name: content for name, content in originals().items() if not name.startswith(ALONE)}
+    for name, content in whole.items():
+        path = tmp_path / "whole" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    expected = {file.path: file for file in import_folder(tmp_path / "whole", tmp_path / "out").files}
+    for number, (name, how, content) in enumerate(inputs(60, seed=3)):
+        if name not in whole:
+            continue
+        (tmp_path / "whole" / name).write_bytes(content)
+        found = {file.path: file.sha256 for file in import_folder(tmp_path / "whole", tmp_path / str(number)).files}
+        for path, file in expected.items():
+            if name not in file.source:
+                assert found.get(path) == file.sha256, (name, how, path)
+        (tmp_path / "whole" / name).write_bytes(whole[name])

@@ -9,6 +9,7 @@ import os
 import pytest
 from importing_help import COPA_XML, entry, jsonl, read, write, xcopa_row
 
+from lensbench.content import content_dir
 from lensbench.data.importing import import_folder
 
 EXAM = {"id": "q1", "info": {"grade": 1, "subject": "x", "language": "Arabic"}}
@@ -20,7 +21,10 @@ def exam(id: str, answer: str, letters: str = "ABCD") -> dict:
 
 
 def test_a_wrong_row_is_left_out_and_everything_else_imported(tmp_path, cli):
-    write(tmp_path / "in/exams/test.jsonl", jsonl(exam("q1", "A"), exam("q2", "@"), exam("q3", "@", "ABC"), exam("q4", "D")))
+    write(
+        tmp_path / "in/exams/test.jsonl",
+        jsonl(exam("q1", "A"), exam("q2", "@"), exam("q3", "A", "ABC"), exam("q4", "D"), exam("q5", "@", "ABC")),
+    )
     write(tmp_path / "in/mgsm_en.tsv", "How many?\t1\nMany?\tx\nFew?\t3\n")
     write(tmp_path / "in/test.zh.jsonl", jsonl(xcopa_row(0)))
     done = cli("data", "import", tmp_path / "in", "--to", tmp_path / "out", "--json")
@@ -28,18 +32,18 @@ def test_a_wrong_row_is_left_out_and_everything_else_imported(tmp_path, cli):
     assert done.returncode == 1
     assert [(each["path"], each["line"], each["column"]) for each in report["problems"]] == [
         ("exams/test.jsonl", 2, "answerKey"),
+        ("exams/test.jsonl", 5, "answerKey"),
         ("mgsm_en.tsv", 2, "answer"),
     ]
     files = {each["path"]: each for each in report["files"]}
-    # The row with three choices is left out for that, whatever its label says.
     assert files["m_mmlu/ar/exams.parquet"]["notes"] == ["1 rows with 3 choices left out"]
-    assert files["m_mmlu/ar/exams.parquet"]["left_out"] == ["1 wrong rows of exams/test.jsonl left out (line 2)"]
+    assert files["m_mmlu/ar/exams.parquet"]["left_out"] == ["2 wrong rows of exams/test.jsonl left out (line 2, 5)"]
     assert files["xcopa/zh/test.parquet"]["n"] == 1
     # Rows after the wrong one keep the number of their line, by which languages are aligned.
     assert [row["id"] for row in read(tmp_path / "out/mgsm/en/test.parquet")] == ["1", "3"]
     manifest = json.loads((tmp_path / "out/manifest.json").read_text())
     assert [each.get("left_out") for each in manifest["files"]] == [
-        ["1 wrong rows of exams/test.jsonl left out (line 2)"],
+        ["2 wrong rows of exams/test.jsonl left out (line 2, 5)"],
         ["1 wrong rows of mgsm_en.tsv left out (line 2)"],
         None,
     ]
@@ -72,6 +76,19 @@ def test_a_split_that_no_task_asks_is_told_how_to_be_asked(tmp_path, cli):
     done = cli("data", "import", tmp_path / "in", "--to", tmp_path / "out")
     assert "no shipped task asks the split 'exams' of m_mmlu" in done.stdout
     assert "`test_split: exams`" in done.stdout
+
+
+def test_a_stand_in_can_be_asked_as_the_hint_says(tmp_path, cli, tiny_model_dir):
+    write(tmp_path / "in/exams/test.jsonl", jsonl(*(exam(f"q{n}", "ABCD"[n % 4]) for n in range(4))))
+    assert cli("data", "import", tmp_path / "in", "--to", tmp_path / "out").returncode == 0
+    shipped = (content_dir("tasks") / "m_mmlu.lens-paper.yaml").read_text(encoding="utf-8")
+    write(tmp_path / "tasks/m_mmlu.lens-paper.yaml", shipped.replace("test_split: test", "test_split: exams"))
+    done = cli(
+        "run", "--backbone", tiny_model_dir, "--tasks", "m_mmlu", "--languages", "ar", "--include-path", tmp_path / "tasks",
+        "--data", tmp_path / "out", "--device", "cpu", "--out", tmp_path / "run",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "rows are EXAMS: school exams, not a translation of MMLU" in done.stdout
 
 
 NAMED = "newstest2019-src.eng.txt"

@@ -43,7 +43,7 @@ def import_(source: Path, target: Path, strict: bool, overwrite: bool, prefer: t
     from lensbench.printable import printable, printable_all
 
     def progress(text: str) -> None:
-        click.echo(printable(text), err=True)
+        click.echo(printable(text, one_line=True), err=True)
 
     report = import_folder(
         source, target, on_progress=None if as_json else progress, strict=strict, overwrite=overwrite, prefer=prefer
@@ -66,7 +66,7 @@ def _show(report: ImportReport) -> None:
 
     def listed(lines: list[str], what: str, *, err: bool = False) -> None:
         for line in lines[:_SHOWN]:
-            click.echo(printable(line), err=err)
+            click.echo(printable(line, one_line=True), err=err)
         if len(lines) > _SHOWN:
             click.echo(f"... and {len(lines) - _SHOWN} more {what} (--json lists them)", err=err)
 

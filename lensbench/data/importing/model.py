@@ -87,7 +87,8 @@ class Original:
 
     def let_go(self) -> None:
         """Forget the content, which may be large; it is read again where it is asked for again."""
-        self.__dict__.pop("content", None)
+        for name in ("content", "head"):
+            self.__dict__.pop(name, None)
 
     @property
     def plain_name(self) -> str:

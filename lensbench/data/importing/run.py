@@ -85,9 +85,11 @@ def _convert(
                 reasons = "; ".join(split.notes) or "all of them are wrong"
                 context.note(f"{split.path}: not written, no row is left ({reasons})")
                 continue
-            stage.add(split)
-            if on_progress:
-                on_progress(f"{split.path}: {len(split.records)} rows")
+            # A split that cannot be written stops no other of the same file.
+            with problems.whole(split.originals[0].name):
+                stage.add(split)
+                if on_progress:
+                    on_progress(f"{split.path}: {len(split.records)} rows")
     except DataError as error:
         blamed = next((original for original in originals if error.message.startswith(str(original))), originals[0])
         problems.bad_file(blamed.name, error)

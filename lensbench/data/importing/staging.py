@@ -133,7 +133,11 @@ class Stage:
             if lines:
                 shown = ", ".join(map(str, lines[:10])) + (" ..." if len(lines) > 10 else "")
                 words.append(f"{len(lines)} wrong rows of {name} left out (line {shown})")
-            words += [f"{name} left out" for problem in self._problems.found if problem.path == name and problem.line is None]
+            words += [
+                f"{name} could not be used as a whole"
+                for problem in self._problems.found
+                if problem.path == name and problem.line is None
+            ]
         return tuple(words)
 
     def _put(self, entry: ImportedFile, file: Path, manifest: Manifest, overwrite: bool) -> None:

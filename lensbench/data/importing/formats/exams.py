@@ -34,7 +34,9 @@ def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]
         unknown: Counter[str] = Counter()
         seen: Counter[str] = Counter()
         once = Once("id")
+        total = 0
         for number, record in json_lines(original):
+            total += 1
             with original.row(number):
                 where = f"{original}, line {number}"
                 name = column(column(record, "info", dict, where), "language", str, where)
@@ -60,7 +62,6 @@ def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]
                 rank="cross-lingual" in original.name,
             )  # fmt: skip
         whole = _WHOLE.get(original.path.stem) if original.folder != "cross-lingual" else None
-        total = seen.total() + unknown.total() + len(original.problems.rows_of(original.name))
         if whole is not None and total < whole:
             context.warn(f"{original.name}: some {total} rows, the whole release has {whole}: a part of it, or the file was cut")
         if unknown:
@@ -76,12 +77,12 @@ def _row(record: dict[str, Any], where: str) -> tuple[dict[str, Any] | None, int
     for choice in listed:
         choice = as_object(choice, f"{where}, column 'choices'")
         choices[column(choice, "label", str, where)] = column(choice, "text", str, where)
-    # A row that is left out anyway is not asked for its answer: the release has the label "@" in some.
-    if len(listed) != len(LETTERS):
-        return None, len(listed)
+    # Before the number of choices: the release has the label "@" in some rows of three, and that is said too.
     answer = column(record, "answerKey", str, where)
     if answer not in choices:
         raise DataError(f"{where}, column 'answerKey': label {answer!r} is none of {list(choices)}")
+    if len(listed) != len(LETTERS):
+        return None, len(listed)
     if sorted(choices) != list(LETTERS):
         raise DataError(f"{where}, column 'choices': expected the labels A to D, found {[c['label'] for c in listed]}")
     options = {f"option_{letter.lower()}": choices[letter] for letter in LETTERS}

@@ -21,7 +21,7 @@ def _recognise(original: Original) -> str | None:
     # The authors indent their file, so its first line tells nothing; the keys stand within the first few.
     if original.path.suffix != ".json" or not original.first_line.startswith("{"):
         return None
-    head = original.content[:4096]
+    head = original.head[:4096]
     return original.name if b'"Instances"' in head and b'"input_' in head else None
 
 
