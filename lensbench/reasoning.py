@@ -103,7 +103,7 @@ def split_reasoning(text: str, *, opened: bool = False) -> Parts:
 
 def parts_of(record: Mapping[str, Any]) -> Parts:
     """The same of a record of `answers.jsonl`, with what it says of its prompt."""
-    return split_reasoning(record["text"], opened=bool(record.get("reasoning_opened")))
+    return split_reasoning(record.get("text") or "", opened=bool(record.get("reasoning_opened")))
 
 
 def marked_reasoning(text: str, opened: bool) -> dict[str, Any]:

@@ -146,7 +146,7 @@ def _length(rated: Sequence[Mapping[str, Any]], answers: Mapping[str, Mapping[st
 def _answer_tokens(answer: Mapping[str, Any]) -> float:
     """Tokens of the part that the judge reads: where there is reasoning, its share of the text by characters."""
     parts = parts_of(answer)
-    whole = len(answer["text"])
+    whole = len(answer.get("text") or "")
     return float(answer["tokens"] * (len(parts.answer) / whole if parts.found and whole else 1.0))
 
 
