@@ -93,7 +93,7 @@ def test_no_reply_holds_the_workers_for_ever(serve: Callable[..., Any], fault: s
     _, judging = serve(lambda asked: fault, endpoint__timeout_seconds=0.5, retry__attempts=2)
     begun = time.monotonic()
     start = judging.finish()
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 60
     assert start.process.exitcode == 1 and "Traceback" not in start.stderr, start.stderr
     assert not judging.records("verdicts")
 
