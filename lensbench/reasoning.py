@@ -74,6 +74,9 @@ def split_reasoning(text: str, *, opened: bool = False) -> Parts:
     channels as in gpt-oss. A mark in quotation marks or backticks is text. What stands before a closing mark that nothing opened
     is reasoning; reasoning that is never closed runs to the end. Linear in the length of the text.
     """
+    # Nearly all texts have no reasoning; the search for marks is skipped for them.
+    if not opened and not _MAY_HOLD.search(text):
+        return Parts("", text, False, True)
     reasoning: list[str] = []
     answer: list[str] = []
     inside, start, found = opened, 0, opened
@@ -100,11 +103,7 @@ def split_reasoning(text: str, *, opened: bool = False) -> Parts:
 
 def parts_of(record: Mapping[str, Any]) -> Parts:
     """The same of a record of `answers.jsonl`, with what it says of its prompt."""
-    text = record["text"]
-    # Nearly all answers have no reasoning; the search for marks is skipped for them.
-    if not record.get("reasoning_opened") and not _MAY_HOLD.search(text):
-        return Parts("", text, False, True)
-    return split_reasoning(text, opened=bool(record.get("reasoning_opened")))
+    return split_reasoning(record.get("text") or "", opened=bool(record.get("reasoning_opened")))
 
 
 def marked_reasoning(text: str, opened: bool) -> dict[str, Any]:

@@ -318,7 +318,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         judge: JudgeServer = self.server.judge
         raw = self._body()
-        if self.path.partition("?")[0] in ("/v1/chat/completions", "/v1/again/chat/completions"):
+        if self.path.partition("?")[0].endswith("/chat/completions") and self.path.startswith(("/v1/", "/openai/")):
             judge.headers.append({name.lower(): value for name, value in self.headers.items()})
             self._chat(judge, json.loads(raw))
         elif self.path == "/v1/files":
@@ -351,6 +351,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _chat(self, judge: JudgeServer, body: dict[str, Any]) -> None:
         asked = judge.receive(body, self.headers.get("Authorization", "").removeprefix("Bearer "))
+        asked.path = self.path
         fault = asked.fault
         if fault in GENERATED_ALL_THE_SAME:
             judge.completion(asked)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers import AutoTokenizer
 
 from lensbench.pipeline.answer import item_seed
 from lensbench.tasks import TaskRegistry, resolve
@@ -93,6 +95,21 @@ def test_a_prompt_that_fills_the_window_is_a_state_of_its_own(
     assert (found["math", 1, "zh"]["state"], found["math", 1, "zh"]["finish"]) == ("no_room", "no_room")
     assert found["math", 2, "zh"]["state"] == "no_room"
     assert sum(r["state"] == "no_room" for r in found.values()) == 2
+
+
+def test_a_template_that_opens_the_reasoning(cli: Callable[..., Any], data: Path, tiny_model_dir: Path, tmp_path: Path) -> None:
+    """The prompt ends with `<think>`, and the model never closes it: no answer was begun, and none is measured."""
+    model = Path(shutil.copytree(tiny_model_dir, tmp_path / "thinker"))
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    tokenizer.chat_template += "{% if add_generation_prompt %}{{ '<think>\\n' }}{% endif %}"
+    tokenizer.save_pretrained(model)
+    found = answered(cli, data, model, tmp_path / "run")
+    assert all(record["reasoning_opened"] and record["answer"] == "" and record["text"] for record in found.values())
+    identified = [json.loads(line) for line in (tmp_path / "run" / "items" / "identified.jsonl").read_text().splitlines()]
+    assert {record["state"] for record in identified} == {"only_reasoning"}
+    cells = json.loads((tmp_path / "run" / "results.json").read_text())["cells"]
+    assert {(cell["value"], cell["n"], cell["failures"]) for cell in cells} == {(None, 4, 4)}
+    assert "no answer was begun" in (tmp_path / "run" / "report.md").read_text()
 
 
 def test_seeds_are_of_the_item_and_turn() -> None:

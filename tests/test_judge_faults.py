@@ -145,7 +145,7 @@ def test_every_fault_and_five_kills(serve: Callable[..., tuple[JudgeServer, Judg
 
 def test_the_cap_holds_by_the_servers_own_bill(serve: Callable[..., tuple[JudgeServer, Judging]]) -> None:
     plan = [(), ("cut-within",), ("slow",), (), ("no-usage",), ("malformed",), ("500",), ("cut-before",), ("eleven",)]
-    server, judging = serve(in_order(plan * 3), items=6, awkward=False, endpoint__timeout_seconds=1)
+    server, judging = serve(in_order(plan * 3), items=6, awkward=False, endpoint__timeout_seconds=2)
     paid: list[float] = []
     for cap in (0.03, 0.05, 5.0):
         since = len(server.asked)

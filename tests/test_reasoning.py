@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from judged_run import build_run
 
-from lensbench.fidelity import load_identifier
+from lensbench.fidelity import answered_cell, line_cells, load_identifier
 from lensbench.pipeline.identify import identify_stage
 from lensbench.pipeline.observe import observe
 from lensbench.reasoning import answer_state, marked_reasoning, opens_reasoning, split_reasoning
@@ -156,3 +156,12 @@ def test_the_report_shows_both(tmp_path: Path) -> None:
     lines = answer_lines(folder, ["base", "lens"])
     assert f"reasoning, {len(THOUGHT)} characters, not measured:" in lines
     assert f"    {THOUGHT}" in lines and f"    {SWAHILI}" in lines
+
+
+@pytest.mark.parametrize(("code", "answer"), [("sw", SWAHILI), ("zh", "北京是中华人民共和国的首都。")])
+def test_every_reader_of_answers_passes_over_reasoning(code: str, answer: str) -> None:
+    identifier = load_identifier("lid176")
+    text = f"<think>\n{THOUGHT}\n</think>\n\n{answer}"
+    assert identifier.identify(text) == identifier.identify(answer) and identifier.identify(answer).label == code
+    assert answered_cell(text, identifier) == code and line_cells(text, identifier) == [code]
+    assert identifier.identify(f"<think>{THOUGHT}").label is None

@@ -30,7 +30,7 @@ class _Translator(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         text = body["messages"][-1]["content"].split("----------")[1].strip()
         self.seen.append(text)
-        reply = "" if text in self.broken else f"----------\n{text.upper()}\n----------"
+        reply = "" if text in self.broken else f"<think>Let me see.</think>----------\n{text.upper()}\n----------"
         content = json.dumps(
             {
                 "id": "1", "object": "chat.completion", "model": body["model"],

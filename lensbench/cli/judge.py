@@ -130,6 +130,6 @@ def summary(graded: Any) -> str:
     parts += [
         f"{n} replies under the name of another model, {printable(m, one_line=True)}" for m, n in graded.other_models.items()
     ]
-    if graded.states["only_reasoning"] or graded.states["cut"]:
-        parts.append("replies were cut: raise `max_tokens` in the judge's YAML")
+    if graded.cut:
+        parts.append(f"{graded.cut} replies were cut before their rating: raise `max_tokens` in the judge's YAML")
     return "judged: " + ", ".join(parts)

@@ -77,11 +77,11 @@ def _rows(kind: str, include: tuple[Path, ...]) -> list[dict[str, Any]]:
 
 
 def _judges() -> list[dict[str, Any]]:
-    from lensbench.judging.registry import judges, read_judge
+    from lensbench.judging.registry import judges, read_judge, shown_url
 
     found = [(path, read_judge(path)) for path in judges().values()]
     return [
-        {"name": j.judge, "title": j.title, "model": j.model or "--model", "server": j.endpoint.base_url or "the provider",
+        {"name": j.judge, "title": j.title, "model": j.model or "--model", "server": shown_url(j.endpoint.base_url),
          "prices": str(j.prices.date) if j.prices else None, "file": str(path)}
         for path, j in found
     ]  # fmt: skip

@@ -7,6 +7,7 @@ import unicodedata
 
 from lensbench.fidelity.code import mark_fenced
 from lensbench.fidelity.identifier import Identifier
+from lensbench.reasoning import split_reasoning
 
 __all__ = ["CODE", "EMPTY", "NO_ANSWER", "SPECIAL", "TOO_SHORT", "UNKNOWN", "answered_cell", "line_cells"]
 
@@ -35,6 +36,7 @@ def answered_cell(text: str, identifier: Identifier) -> str:
         (fewer than 3 letters, or 2 where one of them is of a script such as Han, kana, Hangul or Thai); `unknown` (no label, or
         GlotLID's `und_*`, `zxx_*`).
     """
+    text = split_reasoning(text).answer
     lines = [fenced for line, fenced in mark_fenced(text) if line.strip()]
     if not lines:
         return EMPTY
@@ -43,6 +45,7 @@ def answered_cell(text: str, identifier: Identifier) -> str:
 
 def line_cells(text: str, identifier: Identifier) -> list[str]:
     """The cells of an answer's lines that are not blank, in order; those in fenced blocks, and the fences, are `code`."""
+    text = split_reasoning(text).answer
     return [CODE if fenced else _language_cell(line, identifier) for line, fenced in mark_fenced(text) if line.strip()]
 
 

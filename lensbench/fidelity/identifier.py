@@ -15,6 +15,7 @@ from lensbench.fidelity.labels import is_lenient, is_strict, is_unknown, languag
 from lensbench.fidelity.modelfile import LABEL_PREFIX, read_labels
 from lensbench.fidelity.trial import try_in_child
 from lensbench.languages import Language, languages
+from lensbench.reasoning import split_reasoning
 
 __all__ = ["Identified", "Identifier"]
 
@@ -68,8 +69,9 @@ class Identifier:
         """The top label of a text.
 
         White space and NULs are folded to single spaces, as fastText reads one line. The word `</s>`, which models write, is
-        left out: to fastText it is the end of the line, and nothing behind it would be read.
+        left out: to fastText it is the end of the line, and nothing behind it would be read. Reasoning is no part of an answer.
         """
+        text = split_reasoning(text).answer
         # A lone surrogate has no UTF-8 form; it becomes a question mark.
         readable = text.encode("utf-8", "replace").decode("utf-8")
         line = " ".join(word for word in readable.replace("\0", " ").split() if word != _END)

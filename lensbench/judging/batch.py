@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ _OVER = ("completed", "failed", "expired", "cancelled")
 _TOTAL_SECONDS = 600.0
 """For a file of requests or replies, which takes longer than one reply."""
 _TRIES = 4
+_ID = re.compile(r"(?!\.+\Z)[A-Za-z0-9_.:=-]{1,300}")
+"""Ids become parts of an address."""
 
 
 @dataclass
@@ -117,7 +120,7 @@ class BatchClient:
         result = BatchResult()
         for name in ("output_file_id", "error_file_id"):
             file_id = batch.get(name)
-            if isinstance(file_id, str) and file_id:
+            if isinstance(file_id, str) and _ID.fullmatch(file_id):
                 _read(self._file(file_id), result)
         if not result.replies and not result.failures:
             self.mark_collected(batch_id)
@@ -130,7 +133,9 @@ class BatchClient:
 
     def _list(self) -> list[dict[str, Any]]:
         content = self._folder.read_json(_LIST) if (self._folder.path / _LIST).is_file() else []
-        known = isinstance(content, list) and all(isinstance(b, dict) and {"id", "judge", "collected"} <= set(b) for b in content)
+        known = isinstance(content, list) and all(
+            isinstance(b, dict) and {"judge", "collected"} <= set(b) and _ID.fullmatch(str(b.get("id"))) for b in content
+        )
         if not known:
             raise RunError(
                 f"{self._folder.path / _LIST}: not a list of batches",
@@ -199,8 +204,8 @@ class BatchClient:
 
 def _name(content: Mapping[str, Any], what: str) -> str:
     found = content.get("id")
-    if not isinstance(found, str) or not found or len(found) > 400:
-        raise UnavailableError(f"the batch API gives {what} no name", "Judge without --batch.")
+    if not isinstance(found, str) or not _ID.fullmatch(found):
+        raise UnavailableError(f"the batch API gives {what} no name that can be asked for", "Judge without --batch.")
     return found
 
 

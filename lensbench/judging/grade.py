@@ -39,6 +39,8 @@ class Graded:
     usd: float | None = None
     unknown_cost: int = 0
     """Requests whose cost is not known, counted with the most they can have cost."""
+    cut: int = 0
+    """Replies that ended at `max_tokens` before their rating."""
     injections: int = 0
     """Rated answers that speak to their judge."""
     other_models: Counter[str] = field(default_factory=Counter)
@@ -174,7 +176,7 @@ class Grader:
             rating = outcome(self._judge, reply, unit.said)
             state = rating.state
             self._log.append([self._record(unit, number, request, rating, reply, known)])
-            self._note(unit, reply, state)
+            self._note(unit, reply, rating)
             if self._cache is not None and not known:
                 # After the log: a cache folder that cannot be written must not cost a reply that was paid for.
                 self._cache.put(request, reply)
@@ -216,9 +218,10 @@ class Grader:
                     "Answers are kept. Check --base-url and --model, then give the same command again.",
                 )
 
-    def _note(self, unit: Grading, reply: Reply, state: str) -> None:
+    def _note(self, unit: Grading, reply: Reply, rating: Rating) -> None:
         """Count what is said beside the ratings."""
-        if unit.injection and state == "ok":
+        self.done.cut += reply.finish == "length" and rating.state in ("cut", "only_reasoning")
+        if unit.injection and rating.state == "ok":
             self.done.injections += 1
         if reply.model is not None and not same_model(self._judge.model, reply.model):
             self.done.other_models[reply.model] += 1

@@ -11,6 +11,7 @@ import numpy as np
 from lensbench.errors import UsageError
 from lensbench.pipeline.observe import final_verdicts
 from lensbench.pipeline.variants import BASE
+from lensbench.reasoning import parts_of
 from lensbench.stats import (
     Interval,
     Intervals,
@@ -135,11 +136,18 @@ def _length(rated: Sequence[Mapping[str, Any]], answers: Mapping[str, Mapping[st
         groups.setdefault((record["judge"], record["language"]), []).append(record)
     found = []
     for (judge, language), records in groups.items():
-        tokens = np.array([answers[record["answer"]]["tokens"] for record in records]) / 100
+        tokens = np.array([_answer_tokens(answers[record["answer"]]) for record in records]) / 100
         ratings = np.array([record["rating"] for record in records])
         items = np.array([record["item"] for record in records])
         found.append(LengthSlope(judge, language, len(records), clustered_slope(tokens, ratings, items)))
     return tuple(found)
+
+
+def _answer_tokens(answer: Mapping[str, Any]) -> float:
+    """Tokens of the part that the judge reads: where there is reasoning, its share of the text by characters."""
+    parts = parts_of(answer)
+    whole = len(answer.get("text") or "")
+    return float(answer["tokens"] * (len(parts.answer) / whole if parts.found and whole else 1.0))
 
 
 def _faithful(folder: RunFolder) -> dict[str, dict[str, bool]]:
