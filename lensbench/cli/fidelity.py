@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from lensbench.cli.terminal import echo
+
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
@@ -28,12 +30,12 @@ def command(run: Path, identifier: str, as_json: bool) -> None:
     from lensbench.store import RunFolder
 
     folder = RunFolder.existing(run)
-    found = pick_identifier(identifier, lambda text: click.echo(text, err=True))
+    found = pick_identifier(identifier, lambda text: echo(text, err=True))
     with folder.lock():
         with folder.log("identified") as log:
             fresh = identify_stage(folder, found, log)
         write_results(folder)
-    click.echo(f"{found.signature}: {fresh} conversations identified now", err=True)
+    echo(f"{found.signature}: {fresh} conversations identified now", err=True)
     results = collect_results(folder)
     shown = {
         "identifier": found.signature,

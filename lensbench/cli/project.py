@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from lensbench.cli.terminal import echo
+
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
@@ -32,4 +34,4 @@ def command(run: Path, variant: str | None, rows: str, data: str | None, limit: 
     from lensbench.pipeline.project import project
 
     folder = RunFolder.existing(run)
-    click.echo(str(project(folder, variant, TerminalProgress(), rows=rows, data=data, limit=limit, device=device)))
+    echo(str(project(folder, variant, TerminalProgress(), rows=rows, data=data, limit=limit, device=device)))

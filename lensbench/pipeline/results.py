@@ -10,6 +10,7 @@ from lensbench import __version__
 from lensbench.jsonio import json_text
 from lensbench.pipeline.identify import answered_by_task
 from lensbench.pipeline.missing import missing_records, note_counts
+from lensbench.pipeline.observe import final_verdicts
 from lensbench.pipeline.summarise import Cell, Summary, summary
 from lensbench.reporting import write_report
 from lensbench.reporting.html import ReportRun, write_html_report
@@ -36,7 +37,7 @@ def write_results(folder: RunFolder) -> list[Cell]:
     note_counts(folder)
     store_results(folder, _content(folder, about, numbers))
     write_lm_eval_files(folder, about, numbers.cells)
-    write_report(folder)
+    write_report(folder, final_verdicts(folder))
     write_html_report([ReportRun(folder, folder.read_json("results.json"))], folder.path / "report.html")
     return numbers.cells
 
@@ -100,7 +101,7 @@ def _sha256(path: Path) -> str:
 
 def record_counts(folder: RunFolder) -> dict[str, int]:
     """Lines of every item file."""
-    return {path.name: _lines(path) for path in sorted((folder.path / "items").glob("*.jsonl"))}
+    return {path.name: _lines(path) for path in sorted((folder.path / "items").glob("*.jsonl")) if path.is_file()}
 
 
 def _lines(path: Path) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lensbench.store import RunFolder
@@ -13,8 +14,12 @@ _SAMPLES = 4
 """Questions shown per language."""
 
 
-def answer_lines(folder: RunFolder, variants: list[str]) -> list[str]:
-    """Markdown for the first questions of every language."""
+def answer_lines(folder: RunFolder, variants: list[str], final: Iterable[Mapping[str, Any]] = ()) -> list[str]:
+    """Markdown for the first questions of every language.
+
+    Args:
+        final: Of every grading the one verdict that counts; tries before it are none.
+    """
     by_item: dict[str, dict[tuple[int, str], dict[str, Any]]] = defaultdict(dict)
     for record in folder.records("answers"):
         by_item[record["item"]][record["turn"], record["variant"]] = record
@@ -22,10 +27,10 @@ def answer_lines(folder: RunFolder, variants: list[str]) -> list[str]:
         return []
     labels = {turn["answer"]: turn["label"] for record in folder.records("identified") for turn in record["turns"]}
     ratings: dict[str, list[str]] = defaultdict(list)
-    for record in folder.records("verdicts"):
-        if record["repeat"] == 0:
-            rating = f"{record['rating']:g}" if record["state"] == "ok" else record["state"].replace("_", " ")
-            ratings[record["answer"]].append(f"{record['judge'].split(':')[0]}: {rating}")
+    for verdict in final:
+        if verdict["repeat"] == 0:
+            rating = f"{verdict['rating']:g}" if verdict["state"] == "ok" else verdict["state"].replace("_", " ")
+            ratings[verdict["answer"]].append(f"{verdict['judge'].split(':')[0]}: {rating}")
     parts = ["## Answers", "", "Cut where the profile says. Read them: the right language is not yet a good answer.", ""]
     shown: dict[str, int] = defaultdict(int)
     for item in folder.records("items"):

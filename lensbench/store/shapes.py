@@ -172,7 +172,18 @@ _MATRIX = _shape(
     {"task": _text, "identifier": _text, "level": _text, "variant": _text, "turn": _whole, "asked": _list(_text),
      "answered": _list(_text), "counts": _list(_list(_whole))},
 )  # fmt: skip
-_COST = _map(_either(_maybe(_number), _table, _text, _flag))
+_COST = _shape(
+    {},
+    {
+        name: _maybe(_number)
+        for name in (
+            "wall_seconds", "gpu_seconds", "peak_bytes", "floor_bytes", "trainable_parameters", "total_parameters",
+            "trainable_share", "training_items", "training_tokens", "steps", "cached_seconds", "generated_tokens",
+            "server_tokens", "translated_texts", "translated_characters",
+        )
+    }
+    | {"stages": _map(_maybe(_number))},
+)  # fmt: skip
 _OVERLAP = _shape(
     {"task": _text, "language": _text, "method": _text, "items": _whole, "sharing": _whole}, {"examples": _list(_any)}
 )
