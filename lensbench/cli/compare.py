@@ -56,7 +56,7 @@ def _run(folder: Any) -> dict[str, Any]:
     missing = missing_records(folder, about)
     return {
         "path": str(folder.path), "backbone": about["backbone"], "backbone_digest": about["backbone_digest"],
-        "dtype": about["dtype"], "variants": list(about["variants"]), "finished": folder.has("results.json") and not missing,
+        "dtype": about.get("dtype"), "variants": list(about["variants"]), "finished": folder.has("results.json") and not missing,
         "missing": missing,
     }  # fmt: skip
 

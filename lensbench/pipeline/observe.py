@@ -124,7 +124,7 @@ def _judged(folder: RunFolder, items: list[dict[str, Any]]) -> Iterator[Column]:
     for item in items:
         for turn in range(1, min(len(item.get("turns", ())), 2) + 1):
             asked[_kind(item)].update(["rating", f"rating_turn{turn}"])
-            if item["doc"].get("category"):
+            if item.get("doc", {}).get("category"):
                 asked[_kind(item)].update([f"rating_{item['doc']['category']}"])
     columns: dict[tuple[Kind, str, str, str], Column] = {}
     sums: dict[tuple[Kind, str, str, str], dict[tuple[str, int], list[float]]] = defaultdict(lambda: defaultdict(list))
@@ -133,7 +133,7 @@ def _judged(folder: RunFolder, items: list[dict[str, Any]]) -> Iterator[Column]:
         metrics = ["rating"]
         if asked[kind]["rating_turn2"]:
             metrics.append(f"rating_turn{record['turn']}")
-        if record["category"]:
+        if record.get("category"):
             metrics.append(f"rating_{record['category']}")
         for metric in metrics:
             key = (kind, variant, judge, metric)
@@ -157,13 +157,19 @@ def _nothing_to_grade(folder: RunFolder) -> Iterator[dict[str, Any]]:
     judged = {(r["judge"], r["repeat"], r["task"]): None for stage in ("verdicts", "ungraded") for r in folder.records(stage)}
     if not judged:
         return
-    categories = {item["key"]: item["doc"].get("category") for item in folder.records("items")}
+    categories = {item["key"]: item.get("doc", {}).get("category") for item in folder.records("items")}
     for answer in folder.records("answers"):
         if answer["state"] != "no_room":
             continue
         for judge, repeat, task in judged:
             if task == answer["task"]:
-                yield {**answer, "judge": judge, "repeat": repeat, "category": categories[answer["item"]], "state": "no_answer"}
+                yield {
+                    **answer,
+                    "judge": judge,
+                    "repeat": repeat,
+                    "category": categories.get(answer["item"]),
+                    "state": "no_answer",
+                }
 
 
 def final_verdicts(folder: RunFolder) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ def answer_lines(folder: RunFolder, variants: list[str], final: Iterable[Mapping
         by_item[record["item"]][record["turn"], record["variant"]] = record
     if not by_item:
         return []
-    labels = {turn["answer"]: turn["label"] for record in folder.records("identified") for turn in record["turns"]}
+    labels = {turn["answer"]: turn["label"] for record in folder.records("identified") for turn in record.get("turns", ())}
     ratings: dict[str, list[str]] = defaultdict(list)
     for verdict in final:
         if verdict["repeat"] == 0:
@@ -37,8 +37,10 @@ def answer_lines(folder: RunFolder, variants: list[str], final: Iterable[Mapping
         if item["key"] not in by_item or shown[item["language"]] >= _SAMPLES:
             continue
         shown[item["language"]] += 1
-        for turn, said in enumerate(item["turns"], start=1):
-            place = f"{item['language']}, question {item['doc_id'] + 1}" + (f", turn {turn}" if len(item["turns"]) > 1 else "")
+        for turn, said in enumerate(item.get("turns", ()), start=1):
+            place = f"{item['language']}, question {item.get('doc_id', 0) + 1}" + (
+                f", turn {turn}" if len(item["turns"]) > 1 else ""
+            )
             parts += [f"**{place}**", "", *quote(said), ""]
             for variant in variants:
                 answer = by_item[item["key"]].get((turn, variant))
@@ -48,9 +50,10 @@ def answer_lines(folder: RunFolder, variants: list[str], final: Iterable[Mapping
 
 
 def _about(variant: str, answer: dict[str, Any], labels: dict[str, str | None], ratings: dict[str, list[str]]) -> str:
-    facts = [f"identified: {labels.get(answer['key']) or 'empty'}", f"{answer['tokens']} tokens"]
-    if answer["finish"] != "stop":
-        facts.append("cut" if answer["finish"] == "length" else answer["finish"].replace("_", " "))
+    facts = [f"identified: {labels.get(answer['key']) or 'empty'}", f"{answer.get('tokens', 'unknown')} tokens"]
+    finish = answer.get("finish") or "stop"
+    if finish != "stop":
+        facts.append("cut" if finish == "length" else finish.replace("_", " "))
     return f"{variant} ({', '.join([*facts, *ratings[answer['key']]])})"
 
 

@@ -90,8 +90,14 @@ def _pair(value: Any) -> bool:
 _OF = {"key": _text, "task": _text, "language": _text, "profile": _text}
 _BY = {**_OF, "item": _text, "variant": _text, "state": _text}
 _TURN = _shape(
-    {"answer": _text, "turn": _whole},
-    {"label": _maybe(_text), "cell": _text, "probability": _maybe(_number), "lines": _list(_text)},
+    {
+        "answer": _text,
+        "turn": _whole,
+        "label": _maybe(_text),
+        "cell": _text,
+        "probability": _maybe(_number),
+        "lines": _list(_text),
+    }
 )
 _GRADED = {**_BY, "answer": _text, "judge": _text, "repeat": _whole, "turn": _whole}
 _RECORDS: dict[str, tuple[Mapping[str, _Check], Mapping[str, _Check]]] = {
@@ -194,7 +200,10 @@ _START = _shape(
      "cpu": _maybe(_text), "system": _maybe(_text), "time": _maybe(_either(_text, _number)), "ranks": _maybe(_whole)},
 )  # fmt: skip
 _FILES: dict[str, tuple[Mapping[str, _Check], Mapping[str, _Check]]] = {
-    "variants.json": ({"variants": _VARIANTS, "tasks": _ASKED}, _HEAD),
+    "variants.json": (
+        {"variants": _VARIANTS, "tasks": _ASKED, "backbone": _text, "backbone_digest": _text, "lensbench": _text},
+        _HEAD,
+    ),
     "results.json": (
         {"backbone": _text, "variants": _VARIANTS, "tasks": _ASKED, "cells": _list(_CELL)},
         {**_HEAD, "averages": _list(_AVERAGE), "matrices": _list(_MATRIX), "costs": _map(_COST), "overlap": _list(_OVERLAP),
@@ -224,9 +233,20 @@ def wrong_shape(name: str, content: Any) -> str | None:
     if found is None and name == "results.json":
         return _strangers(content)
     if found is None and name == "variants.json":
-        odd = next((key for key in content["tasks"] if "/" not in key), None)
-        return None if odd is None else f"the task {odd!r} has no language"
+        return _unsaid(content)
     return found
+
+
+def _unsaid(content: Mapping[str, Any]) -> str | None:
+    """What numbers cannot be made without."""
+    for key, about in content["tasks"].items():
+        if "/" not in key:
+            return f"the task {key!r} has no language"
+        lacking = [name for name in ("title", "profile", "version", "protocol", "rows") if name not in about]
+        if lacking:
+            return f"the task {key!r} has no {', '.join(lacking)}"
+    odd = next((name for name, about in content["variants"].items() if "digest" not in about), None)
+    return None if odd is None else f"the variant {odd!r} has no digest"
 
 
 def _strangers(content: Mapping[str, Any]) -> str | None:
