@@ -117,7 +117,7 @@ def answered_by_task(folder: RunFolder) -> list[dict[str, Any]]:
                 "lines": turn["lines"],
             }
             for c in conversations.values()
-            for turn in c.get("turns", ())
+            for turn in c["turns"]
         ]
         levels: tuple[Level, ...] = ("answer", "line")
         for level in levels:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lensbench import __version__
+from lensbench.errors import RunError
 from lensbench.jsonio import json_text
 from lensbench.pipeline.identify import answered_by_task
 from lensbench.pipeline.missing import missing_records, note_counts
@@ -26,8 +27,19 @@ _HEAD = ("backbone", "backbone_origin", "dtype", "device", "variants", "failed",
 
 
 def collect_results(folder: RunFolder) -> dict[str, Any]:
-    """The content of `results.json`, from the records as they are now."""
-    return _content(folder, folder.read_json("variants.json"), summary(folder))
+    """The content of `results.json`, from the records as they are now.
+
+    Raises:
+        RunError: a record lacks what this version needs.
+    """
+    about = folder.read_json("variants.json")
+    try:
+        return _content(folder, about, summary(folder))
+    except KeyError as error:
+        raise RunError(
+            f"{folder.path}: its records lack {error}, which this version needs; an older version wrote them",
+            f"Report it with the version that wrote it ({about['lensbench']}), or repeat the run.",
+        ) from None
 
 
 def write_results(folder: RunFolder) -> list[Cell]:
