@@ -107,7 +107,7 @@ def _rows(folder: RunFolder) -> Iterator[dict[str, Any]]:
         name = name_of[record["identifier"]]
         found = {f"{metric}:{name}": value for metric, value in record["metrics"].items()}
         metrics[record["item"], record["variant"]].update(found)
-        for turn in record["turns"]:
+        for turn in record.get("turns", ()):
             labels[turn["answer"]][f"answered:{name}"] = turn["cell"]
     ratings: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for record in final_verdicts(folder):
@@ -115,8 +115,8 @@ def _rows(folder: RunFolder) -> Iterator[dict[str, Any]]:
             ratings[record["answer"]][f"rating:{name_of[record['judge']]}"].append(record["rating"])
     for record in folder.records("answers"):
         yield {
-            **_about(record, asked), "turn": record["turn"], "text": _storable(record["text"]), "tokens": record["tokens"],
-            "finish": record["finish"], **metrics[record["item"], record["variant"]], **labels[record["key"]],
+            **_about(record, asked), "turn": record["turn"], "text": _storable(record["text"]), "tokens": record.get("tokens"),
+            "finish": record.get("finish"), **metrics[record["item"], record["variant"]], **labels[record["key"]],
             **{judge: sum(values) / len(values) for judge, values in ratings[record["key"]].items()},
         }  # fmt: skip
 
@@ -133,7 +133,7 @@ def _about(record: dict[str, Any], asked: dict[str, dict[str, Any]]) -> dict[str
     item = asked.get(record["item"], {})
     requests = item.get("requests") or [[None, None]]
     turns = item.get("turns")
-    prompt = turns[record["turn"] - 1] if turns and "turn" in record else requests[0][0]
+    prompt = turns[record["turn"] - 1] if turns and 0 < record.get("turn", 0) <= len(turns) else requests[0][0]
     return {
         "item": record["item"], "task": record["task"], "language": record["language"], "profile": record["profile"],
         "doc_id": item.get("doc_id"), "variant": record["variant"], "state": record["state"], "prompt": _storable(prompt),

@@ -1,4 +1,4 @@
-"""A run and what lm-eval itself made of the same model are compared item by item, where documents, requests and targets are equal."""
+"""A run and what lm-eval itself made of the same model are compared item by item, where what was asked is equal."""
 
 from __future__ import annotations
 

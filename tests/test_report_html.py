@@ -18,7 +18,7 @@ from simulated_run import simulate
 
 from lensbench.errors import RunError, UsageError
 from lensbench.pipeline.report import current_results, report_run, write_comparison
-from lensbench.pipeline.results import collect_results, write_results
+from lensbench.pipeline.results import collect_results, store_results, write_results
 from lensbench.reporting.html import Figure, ReportRun
 from lensbench.reporting.html.gather import Entry, gather
 from lensbench.reporting.html.health import health_of, native_share
@@ -317,7 +317,7 @@ def test_stored_results_serve_only_while_they_are_of_these_records(tmp_path: Pat
     folder = simulate(tmp_path / "run", items=4, variants=("base",), languages=("en",), tasks=("m_mmlu",))
     write_results(folder)
     stored = folder.read_json("results.json")
-    folder.write_json("results.json", {**stored, "backbone": "marked"})
+    store_results(folder, {**stored, "backbone": "marked"})
     assert current_results(folder)["backbone"] == "marked"
     log = folder.path / "items" / "score.jsonl"
     whole = log.read_bytes()

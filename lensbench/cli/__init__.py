@@ -13,6 +13,7 @@ import click
 from lensbench import __version__
 from lensbench.errors import LensbenchError, nearest
 from lensbench.extras import missing_package
+from lensbench.printable import printable
 
 __all__ = ["cli", "main"]
 
@@ -84,10 +85,12 @@ def main() -> None:
         code = cli.main(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
-        error.show()
+        if isinstance(error, click.UsageError) and error.ctx is not None:
+            click.echo(error.ctx.get_usage(), err=True)
+        click.echo(printable(f"Error: {error.format_message()}"), err=True)
         sys.exit(2)
     except LensbenchError as error:
-        click.echo(f"lensbench: {error}", err=True)
+        click.echo(printable(f"lensbench: {error}"), err=True)
         sys.exit(error.exit_code)
     except ImportError as error:
         missing = missing_package(error)

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from lensbench.cli.terminal import echo
+
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
@@ -29,7 +31,7 @@ def command(run: Path, as_json: bool) -> None:
         print_json(found.as_dict())
         return
     if found.agreement:
-        click.echo("Agreement (Krippendorff's alpha, interval data: 1 is agreement, 0 is chance)")
+        echo("Agreement (Krippendorff's alpha, interval data: 1 is agreement, 0 is chance)")
         rows = [
             (" / ".join(map(_short, a.raters)), _number(a.alpha), _number(a.deviation), ", ".join(f"{m:.2f}" for m in a.means),
              str(a.answers))
@@ -37,13 +39,13 @@ def command(run: Path, as_json: bool) -> None:
         ]  # fmt: skip
         print_table(("raters", "alpha", "sd of one answer", "means", "answers"), rows)
     else:
-        click.echo("Agreement: one judge, one repetition; --repeats 3 or a second judge would show it.")
-    click.echo("Length: rating points for each 100 further tokens of an answer")
+        echo("Agreement: one judge, one repetition; --repeats 3 or a second judge would show it.")
+    echo("Length: rating points for each 100 further tokens of an answer")
     print_table(
         ("judge", "lang", "slope", "95%", "answers"),
         [(_short(s.judge), s.language, *_interval(s.slope, sign=True), str(s.answers)) for s in found.length],
     )
-    click.echo("Language: mean rating of answers in the asked language and of others; difference to base where both are in it")
+    echo("Language: mean rating of answers in the asked language and of others; difference to base where both are in it")
     print_table(
         ("judge", "task", "lang", "variant", "in it", "95%", "n", "others", "95%", "n", "diff to base", "95%", "n"),
         [

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from lensbench.cli.terminal import echo
+
 
 @click.command()
 @click.argument("run_a", type=click.Path(path_type=Path))
@@ -40,7 +42,7 @@ def command(run_a: Path, run_b: Path, variant: str | None, other: str | None, as
         _print(runs, found.as_dict())
     for letter, run in zip("AB", runs, strict=True):
         for note in missing_notes(run):
-            click.echo(f"{note[:2]}{letter}: {note[2:]}", err=True)
+            echo(f"{note[:2]}{letter}: {note[2:]}", err=True)
     for folder in folders:
         tell_damage(folder)
     if not found.cells:
@@ -54,7 +56,7 @@ def _run(folder: Any) -> dict[str, Any]:
     missing = missing_records(folder, about)
     return {
         "path": str(folder.path), "backbone": about["backbone"], "backbone_digest": about["backbone_digest"],
-        "dtype": about["dtype"], "variants": list(about["variants"]), "finished": folder.has("results.json") and not missing,
+        "dtype": about.get("dtype"), "variants": list(about["variants"]), "finished": folder.has("results.json") and not missing,
         "missing": missing,
     }  # fmt: skip
 
@@ -64,9 +66,9 @@ def _print(runs: list[dict[str, Any]], found: dict[str, Any]) -> None:
     from lensbench.reporting.comparison import COMPARISON_HEADER, comparison_notes, comparison_rows
 
     for letter, run in zip("AB", runs, strict=True):
-        click.echo(f"{letter}: {run['path']} on {run['backbone']}, {run['dtype']}{'' if run['finished'] else '; unfinished'}")
+        echo(f"{letter}: {run['path']} on {run['backbone']}, {run['dtype']}{'' if run['finished'] else '; unfinished'}")
     if found["cells"]:
         rows = [[*row[:-1], MARKS.get(row[-1], row[-1])] for row in comparison_rows(found["cells"])]
         print_table((*COMPARISON_HEADER[:-1], ""), rows)
     for note in comparison_notes(found):
-        click.echo(note)
+        echo(note)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lensbench.cli.terminal import echo
+
 if TYPE_CHECKING:
     from lensbench.reporting.figures import Drawn
 
@@ -46,6 +48,7 @@ def command(kind: str, runs: tuple[Path, ...], out: Path, width: str, **options:
     from lensbench.errors import unknown_name
     from lensbench.pipeline.as_runs import as_runs
     from lensbench.pipeline.report import report_run
+    from lensbench.printable import printable
     from lensbench.reporting import figures
     from lensbench.reporting.figures.style import format_of
     from lensbench.reporting.html import name_runs
@@ -60,14 +63,14 @@ def command(kind: str, runs: tuple[Path, ...], out: Path, width: str, **options:
     read = [report_run(RunFolder.existing(path, lenient=True), label) for path, label in zip(runs, name_runs(runs), strict=True)]
     drawn = _DRAW[kind](read, options, {"native": options["native"], "width": wide})
     gone = [f"{run.label}: {note[2:]}" if run.label else note[2:] for run in read for note in missing_notes(run.results)]
-    caption = " ".join([drawn.caption, *(f"Missing: {note}." for note in gone)])
+    caption = printable(" ".join([drawn.caption, *(f"Missing: {note}." for note in gone)]))
     figures.save_figure(drawn.figure, out, caption)
     for run in read:
         if not run.finished:
-            click.echo(f"! {run.folder.path} is unfinished: the figure goes as far as it got", err=True)
+            echo(f"! {run.folder.path} is unfinished: the figure goes as far as it got", err=True)
         tell_damage(run.folder)
-    click.echo(f"figure: {out}")
-    click.echo(caption)
+    echo(f"figure: {out}")
+    echo(caption)
 
 
 def _choice(options: dict[str, Any]) -> Any:

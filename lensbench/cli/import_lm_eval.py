@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from lensbench.cli.terminal import echo
+
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="[NAME=]RESULTS [...]")
@@ -38,7 +40,7 @@ def command(sources: tuple[str, ...], target: Path, languages: tuple[str, ...]) 
         told[task] = code
     found = import_lm_eval(named, target, told)
     for name, model in found.variants.items():
-        click.echo(f"{name}: {model}")
+        echo(f"{name}: {model}")
     for note in found.notes:
-        click.echo(f"! not available: {note}", err=True)
-    click.echo(f"{found.items} items in {target}")
+        echo(f"! not available: {note}", err=True)
+    echo(f"{found.items} items in {target}")

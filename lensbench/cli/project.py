@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from lensbench.cli.log_options import log_options, progress_of
+from lensbench.cli.terminal import echo
 
 
 @click.command()
@@ -40,4 +41,4 @@ def command(
 
     folder = RunFolder.existing(run)
     made = project(folder, variant, progress, rows=rows, data=data, limit=limit, device=device, trust_model=trust_model)
-    click.echo(str(made))
+    echo(str(made))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import click
 from rich.console import Console
 from rich.table import Table
 
-from lensbench.jsonio import json_text
+from lensbench.cli.terminal import echo, echo_json
+from lensbench.printable import printable
 
 if TYPE_CHECKING:
     from lensbench.store import RunFolder
@@ -34,19 +34,22 @@ def tell_damage(folder: RunFolder) -> None:
         if damage.skipped:
             lines = f"{len(damage.skipped)} damaged line{'s' if len(damage.skipped) > 1 else ''}"
             named = ", ".join(map(str, damage.skipped[:5])) + (" ..." if len(damage.skipped) > 5 else "")
-            click.echo(f"! {folder.path}/items/{damage.file}: {lines} left out ({named})", err=True)
+            echo(f"! {folder.path}/items/{damage.file}: {lines} left out ({named})", err=True)
 
 
 def print_json(content: Any) -> None:
-    click.echo(json_text(content, indent=2))
+    echo_json(content)
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
     from rich.box import SIMPLE_HEAD
+    from rich.text import Text
 
-    table = Table(*header, title=title, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    table = Table(
+        *(printable(name, one_line=True) for name in header), title=title, box=SIMPLE_HEAD, title_justify="left", pad_edge=False
+    )
     for row in rows:
-        table.add_row(*(str(value) for value in row))
+        table.add_row(*(Text(printable(value, one_line=True)) for value in row))
     console().print(table, markup=False)
 
 
@@ -74,7 +77,7 @@ def print_results(results: dict[str, Any], *, everything: bool = False) -> None:
         task, language, metric = ("", "", "") if key == before else (f"{line.task}", line.language, line.metric)
         table.add_row(
             *(
-                Text(v)
+                Text(printable(v, one_line=True))
                 for v in (
                     task,
                     language,
@@ -100,7 +103,7 @@ def print_results(results: dict[str, Any], *, everything: bool = False) -> None:
     if results.get("costs"):
         print_table(COST_HEADER, cost_rows(results["costs"]))
     for note in notes(results):
-        out.print(Text(note, style="bold yellow" if note.startswith("!") else "dim"))
+        out.print(Text(printable(note), style="bold yellow" if note.startswith("!") else "dim"))
 
 
 def print_fidelity(shown: dict[str, Any]) -> None:
@@ -108,9 +111,9 @@ def print_fidelity(shown: dict[str, Any]) -> None:
     from lensbench.reporting.fidelity import fidelity_table
     from lensbench.reporting.matrix import matrix_table, with_base
 
-    click.echo(f"% of questions (answers) in the asked language, by {shown['identifier']}")
+    echo(f"% of questions (answers) in the asked language, by {shown['identifier']}")
     print_table(*fidelity_table(shown["cells"]))
     for matrix, base in with_base(shown["matrices"]):
         title, header, rows = matrix_table(matrix, base)
-        click.echo(title)
+        echo(title)
         print_table(header, rows)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from lensbench.cli.terminal import echo
+
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN [RUN ...]")
@@ -51,8 +53,8 @@ def command(runs: tuple[Path, ...], target: Path | None, figures: tuple[Path, ..
         shown.append(Figure(figure.stem.replace("_", " "), text))
     for run in write_comparison(runs, target, shown):
         if not run.finished:
-            click.echo(f"! {run.folder.path} is unfinished: the report goes as far as it got", err=True)
+            echo(f"! {run.folder.path} is unfinished: the report goes as far as it got", err=True)
         for note in missing_notes(run.results):
-            click.echo(note, err=True)
+            echo(note, err=True)
         tell_damage(run.folder)
-    click.echo(f"report: {target}")
+    echo(f"report: {target}")

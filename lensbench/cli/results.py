@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from lensbench.cli.terminal import echo
+
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
@@ -30,7 +32,7 @@ def command(run: Path, parquet: bool, target: Path | None) -> None:
         raise UsageError("no format given", "Example: lensbench results RUN --parquet")
     frames = load(run)
     for path in write_parquet(frames, target or run):
-        click.echo(str(path))
+        echo(str(path))
     for note in missing_notes(frames.results):
-        click.echo(note, err=True)
+        echo(note, err=True)
     tell_damage(frames.folder)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from lensbench.cli.terminal import echo
+
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
@@ -29,7 +31,7 @@ def command(run: Path, everything: bool, as_json: bool) -> None:
         print_json(results)
         return
     spec = folder.spec()
-    click.echo(f"{spec.title} on {spec.backbone}, {', '.join(spec.all_languages)}; profile {spec.profile}")
+    echo(f"{spec.title} on {spec.backbone}, {', '.join(spec.all_languages)}; profile {spec.profile}")
     if not (run / "results.json").is_file() or any(entry["why"] == "planned" for entry in results["missing"]):
-        click.echo("unfinished: the table goes as far as the run got; give its command again to go on")
+        echo("unfinished: the table goes as far as the run got; give its command again to go on")
     print_results(results, everything=everything)

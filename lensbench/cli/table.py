@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from lensbench.cli.terminal import echo
+
 
 @click.command()
 @click.argument("table", metavar="TABLE")
@@ -64,7 +66,7 @@ def command(
     )
     text = render_table(made, form, intervals=intervals)
     if out is None:
-        click.echo(text, nl=False)
+        echo(text, nl=False)
     else:
         from lensbench.store import write_atomically
 
@@ -75,6 +77,6 @@ def command(
         remarks = [remark for section in made.sections if section.in_csv for remark in section.remarks]
         said += [*dict.fromkeys(remarks), *made.remarks]
     for line in said:
-        click.echo(one_line(line), err=True)
+        echo(one_line(line), err=True)
     if out is not None:
-        click.echo(f"table: {out}")
+        echo(f"table: {out}")

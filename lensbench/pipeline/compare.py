@@ -97,7 +97,9 @@ class _Side:
         self.folder = folder
         self.about: dict[str, Any] = folder.read_json("variants.json")
         self.sources = Sources.of(folder)
-        self.rows = {r["key"]: (r["doc_id"], r["row"]) if "row" in r else r["key"] for r in folder.records("items")}
+        self.rows = {
+            r["key"]: (r["doc_id"], r["row"]) if "row" in r and "doc_id" in r else r["key"] for r in folder.records("items")
+        }
         self.columns: dict[tuple[str, str, str], dict[tuple[str, str], Column]] = {}
         for column in headline_columns(list(observe(folder))):
             key = (f"{column.kind[0]}/{column.kind[1]}", column.variant, column.unit if column.source else "")

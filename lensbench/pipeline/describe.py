@@ -12,6 +12,7 @@ from lensbench.pipeline.load_items import AskedTask
 from lensbench.pipeline.plan import Plan
 from lensbench.pipeline.unchanged import check_variants
 from lensbench.pipeline.variants import Variant
+from lensbench.safenames import checked_name
 from lensbench.store import RunFolder
 from lensbench.store.provenance import gather_provenance
 
@@ -67,6 +68,11 @@ def describe(
         },
         "gaps": list(plan.gaps),
     }
+    # Their names become those of files; refused here, before anything is scored.
+    for name in (*about["variants"], *failed):
+        checked_name(name, "variant")
+    for asked in tasks:
+        checked_name(f"{asked.planned.task.name}_{asked.planned.task.language.code}", "task", str(asked.planned.task.entry.path))
     check_variants(folder, about)
     folder.write_json("variants.json", about)
     return about

@@ -122,7 +122,7 @@ def _judged(folder: RunFolder, items: list[dict[str, Any]]) -> Iterator[Column]:
     for item in items:
         for turn in range(1, min(len(item.get("turns", ())), 2) + 1):
             asked[_kind(item)].update(["rating", f"rating_turn{turn}"])
-            if item["doc"].get("category"):
+            if item.get("doc", {}).get("category"):
                 asked[_kind(item)].update([f"rating_{item['doc']['category']}"])
     columns: dict[tuple[Kind, str, str, str], Column] = {}
     sums: dict[tuple[Kind, str, str, str], dict[tuple[str, int], list[float]]] = defaultdict(lambda: defaultdict(list))
@@ -131,7 +131,7 @@ def _judged(folder: RunFolder, items: list[dict[str, Any]]) -> Iterator[Column]:
         metrics = ["rating"]
         if asked[kind]["rating_turn2"]:
             metrics.append(f"rating_turn{record['turn']}")
-        if record["category"]:
+        if record.get("category"):
             metrics.append(f"rating_{record['category']}")
         for metric in metrics:
             key = (kind, variant, judge, metric)
@@ -155,7 +155,7 @@ def _nothing_to_grade(folder: RunFolder) -> Iterator[dict[str, Any]]:
     judged = {(r["judge"], r["repeat"], r["task"]): None for stage in ("verdicts", "ungraded") for r in folder.records(stage)}
     if not judged:
         return
-    categories = {item["key"]: item["doc"].get("category") for item in folder.records("items")}
+    categories = {item["key"]: item.get("doc", {}).get("category") for item in folder.records("items")}
     conversations: dict[tuple[str, str], dict[int, dict[str, Any]]] = defaultdict(dict)
     for answer in folder.records("answers"):
         conversations[answer["item"], answer["variant"]][answer["turn"]] = answer
@@ -167,7 +167,7 @@ def _nothing_to_grade(folder: RunFolder) -> Iterator[dict[str, Any]]:
             state = own if own == ONLY_REASONING else "no_answer"
             for judge, repeat, task in judged:
                 if task == answer["task"]:
-                    yield {**answer, "judge": judge, "repeat": repeat, "category": categories[answer["item"]], "state": state}
+                    yield {**answer, "judge": judge, "repeat": repeat, "category": categories.get(answer["item"]), "state": state}
 
 
 def final_verdicts(folder: RunFolder) -> list[dict[str, Any]]:

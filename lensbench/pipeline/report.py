@@ -57,20 +57,27 @@ def current_results(folder: RunFolder) -> dict[str, Any]:
     Raises:
         RunError: they cannot be made, and none are stored that could serve.
     """
-    stored: dict[str, Any] | None = folder.read_json("results.json") if folder.has("results.json") else None
-    if stored is not None and not _readable(stored):
-        stored = None
+    stored = _stored(folder)
     if stored is not None and is_current(folder, stored):
         return stored
     try:
         return collect_results(folder)
-    except KeyError as error:
-        if stored is not None:
-            return stored
-        raise RunError(
-            f"{folder.path}: its records lack {error}, which this version needs; an older version wrote them",
-            f"Report it with the version that wrote it ({folder.read_json('variants.json')['lensbench']}), or repeat the run.",
-        ) from None
+    except RunError as error:
+        if stored is None:
+            raise
+        unchecked = f"a check of these numbers: the records could not be read by this version ({error.message})"
+        return {**stored, "gaps": [*stored.get("gaps", ()), unchecked]}
+
+
+def _stored(folder: RunFolder) -> dict[str, Any] | None:
+    """`results.json`, where it can serve; one that is damaged is made again."""
+    if not folder.has("results.json"):
+        return None
+    try:
+        found: dict[str, Any] = folder.read_json("results.json")
+    except RunError:
+        return None
+    return found if _readable(found) else None
 
 
 def _readable(results: dict[str, Any]) -> bool:

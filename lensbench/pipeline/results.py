@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from lensbench import __version__
+from lensbench.errors import RunError
 from lensbench.jsonio import json_text
 from lensbench.pipeline.identify import answered_by_task
 from lensbench.pipeline.judging_notes import beside_ratings
 from lensbench.pipeline.missing import missing_records, note_counts
+from lensbench.pipeline.observe import final_verdicts
 from lensbench.pipeline.summarise import Cell, Summary, summary
 from lensbench.reporting import write_report
 from lensbench.reporting.html import ReportRun, write_html_report
@@ -26,8 +28,19 @@ _HEAD = ("backbone", "backbone_origin", "dtype", "device", "variants", "failed",
 
 
 def collect_results(folder: RunFolder) -> dict[str, Any]:
-    """The content of `results.json`, from the records as they are now."""
-    return _content(folder, folder.read_json("variants.json"), summary(folder))
+    """The content of `results.json`, from the records as they are now.
+
+    Raises:
+        RunError: a record lacks what this version needs.
+    """
+    about = folder.read_json("variants.json")
+    try:
+        return _content(folder, about, summary(folder))
+    except KeyError as error:
+        raise RunError(
+            f"{folder.path}: its records lack {error}, which this version needs; an older version wrote them",
+            f"Report it with the version that wrote it ({about['lensbench']}), or repeat the run.",
+        ) from None
 
 
 def write_results(folder: RunFolder) -> list[Cell]:
@@ -37,7 +50,7 @@ def write_results(folder: RunFolder) -> list[Cell]:
     note_counts(folder)
     store_results(folder, _content(folder, about, numbers))
     write_lm_eval_files(folder, about, numbers.cells)
-    write_report(folder)
+    write_report(folder, final_verdicts(folder))
     write_html_report([ReportRun(folder, folder.read_json("results.json"))], folder.path / "report.html")
     return numbers.cells
 
@@ -102,7 +115,7 @@ def _sha256(path: Path) -> str:
 
 def record_counts(folder: RunFolder) -> dict[str, int]:
     """Lines of every item file."""
-    return {path.name: _lines(path) for path in sorted((folder.path / "items").glob("*.jsonl"))}
+    return {path.name: _lines(path) for path in sorted((folder.path / "items").glob("*.jsonl")) if path.is_file()}
 
 
 def _lines(path: Path) -> int:

@@ -34,7 +34,7 @@ class Made:
         return [
             f"w:{self.about['backbone_digest'][:24]}",
             f"e:{self.about['variants'][variant]['digest'][:12]}",
-            f"dtype:{self.about['dtype']}",
+            f"dtype:{self.about.get('dtype')}",
         ]
 
     def tail(self) -> list[str]:

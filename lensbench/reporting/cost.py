@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 __all__ = ["COST_HEADER", "cost_rows"]
@@ -22,16 +22,21 @@ def cost_rows(costs: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
         rows.append(
             [
                 variant,
-                _duration(cost["wall_seconds"]),
-                f"{cost['trainable_share']:.2%}",
-                f"{cost['training_items']:,}",
-                f"{cost['training_tokens']:,}",
-                str(cost["steps"]),
+                _known(cost.get("wall_seconds"), _duration),
+                _known(cost.get("trainable_share"), "{:.2%}".format),
+                _known(cost.get("training_items"), "{:,}".format),
+                _known(cost.get("training_tokens"), "{:,}".format),
+                _known(cost.get("steps"), str),
                 f"{peak / 2**20:,.0f} MiB" if peak else "unknown",
                 f"{peak / floor:.2f}" if peak and floor else "",
             ]
         )
     return rows
+
+
+def _known(value: Any, shown: Callable[[Any], str]) -> str:
+    """A card of another version may lack a number; that is never a nought."""
+    return "unknown" if value is None else shown(value)
 
 
 def _duration(seconds: float) -> str:

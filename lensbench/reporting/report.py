@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lensbench.jsonio import json_text
+from lensbench.printable import printable
 from lensbench.reporting.answers import answer_lines
 from lensbench.reporting.cost import COST_HEADER, cost_rows
 from lensbench.reporting.matrix import matrix_table, with_base
@@ -16,8 +18,12 @@ from lensbench.store import RunFolder, write_atomically
 __all__ = ["write_report"]
 
 
-def write_report(folder: RunFolder) -> None:
-    """Write `report.md` from the results and records of a run."""
+def write_report(folder: RunFolder, final: Iterable[Mapping[str, Any]] = ()) -> None:
+    """Write `report.md` from the results and records of a run.
+
+    Args:
+        final: Of every grading the one verdict that counts.
+    """
     results = folder.read_json("results.json")
     spec = folder.spec()
     variants = list(results["variants"])
@@ -33,7 +39,7 @@ def write_report(folder: RunFolder) -> None:
         *_averages(results),
         *_cost(results),
         *_matrices(results),
-        *answer_lines(folder, variants),
+        *answer_lines(folder, variants, final),
         "## Cells, with signatures",
         "",
         *[f"- `{entry['signature']}`" for entry in (*results["cells"], *results["averages"])],
@@ -45,7 +51,7 @@ def write_report(folder: RunFolder) -> None:
         "```",
         "",
     ]
-    write_atomically(folder.path / "report.md", "\n".join(parts))
+    write_atomically(folder.own("report.md"), printable("\n".join(parts)))
 
 
 def _headline(results: dict[str, Any]) -> str:

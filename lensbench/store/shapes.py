@@ -90,8 +90,14 @@ def _pair(value: Any) -> bool:
 _OF = {"key": _text, "task": _text, "language": _text, "profile": _text}
 _BY = {**_OF, "item": _text, "variant": _text, "state": _text}
 _TURN = _shape(
-    {"answer": _text, "turn": _whole},
-    {"label": _maybe(_text), "cell": _text, "probability": _maybe(_number), "lines": _list(_text)},
+    {
+        "answer": _text,
+        "turn": _whole,
+        "label": _maybe(_text),
+        "cell": _text,
+        "probability": _maybe(_number),
+        "lines": _list(_text),
+    }
 )
 _GRADED = {**_BY, "answer": _text, "judge": _text, "repeat": _whole, "turn": _whole}
 _RECORDS: dict[str, tuple[Mapping[str, _Check], Mapping[str, _Check]]] = {
@@ -172,7 +178,18 @@ _MATRIX = _shape(
     {"task": _text, "identifier": _text, "level": _text, "variant": _text, "turn": _whole, "asked": _list(_text),
      "answered": _list(_text), "counts": _list(_list(_whole))},
 )  # fmt: skip
-_COST = _map(_either(_maybe(_number), _table, _text, _flag))
+_COST = _shape(
+    {},
+    {
+        name: _maybe(_number)
+        for name in (
+            "wall_seconds", "gpu_seconds", "peak_bytes", "floor_bytes", "trainable_parameters", "total_parameters",
+            "trainable_share", "training_items", "training_tokens", "steps", "cached_seconds", "generated_tokens",
+            "server_tokens", "translated_texts", "translated_characters",
+        )
+    }
+    | {"stages": _map(_maybe(_number))},
+)  # fmt: skip
 _OVERLAP = _shape(
     {"task": _text, "language": _text, "method": _text, "items": _whole, "sharing": _whole}, {"examples": _list(_any)}
 )
@@ -183,7 +200,10 @@ _START = _shape(
      "cpu": _maybe(_text), "system": _maybe(_text), "time": _maybe(_either(_text, _number)), "ranks": _maybe(_whole)},
 )  # fmt: skip
 _FILES: dict[str, tuple[Mapping[str, _Check], Mapping[str, _Check]]] = {
-    "variants.json": ({"variants": _VARIANTS, "tasks": _ASKED}, _HEAD),
+    "variants.json": (
+        {"variants": _VARIANTS, "tasks": _ASKED, "backbone": _text, "backbone_digest": _text, "lensbench": _text},
+        _HEAD,
+    ),
     "results.json": (
         {"backbone": _text, "variants": _VARIANTS, "tasks": _ASKED, "cells": _list(_CELL)},
         {**_HEAD, "averages": _list(_AVERAGE), "matrices": _list(_MATRIX), "costs": _map(_COST), "overlap": _list(_OVERLAP),
@@ -213,9 +233,20 @@ def wrong_shape(name: str, content: Any) -> str | None:
     if found is None and name == "results.json":
         return _strangers(content)
     if found is None and name == "variants.json":
-        odd = next((key for key in content["tasks"] if "/" not in key), None)
-        return None if odd is None else f"the task {odd!r} has no language"
+        return _unsaid(content)
     return found
+
+
+def _unsaid(content: Mapping[str, Any]) -> str | None:
+    """What numbers cannot be made without."""
+    for key, about in content["tasks"].items():
+        if "/" not in key:
+            return f"the task {key!r} has no language"
+        lacking = [name for name in ("title", "profile", "version", "protocol", "rows") if name not in about]
+        if lacking:
+            return f"the task {key!r} has no {', '.join(lacking)}"
+    odd = next((name for name, about in content["variants"].items() if "digest" not in about), None)
+    return None if odd is None else f"the variant {odd!r} has no digest"
 
 
 def _strangers(content: Mapping[str, Any]) -> str | None:

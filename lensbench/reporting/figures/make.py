@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lensbench.errors import UsageError
 from lensbench.languages import languages
+from lensbench.printable import printable
 from lensbench.reporting.figures.bars import draw_bars
 from lensbench.reporting.figures.caption import cells_sentences, panels_caption
 from lensbench.reporting.figures.fonts import Label, labels_for, missing_fonts
@@ -244,4 +245,4 @@ def _backbones(runs: Sequence[ReportRun]) -> str:
 
 
 def _with_fonts(caption: str, labels: dict[str, Label]) -> str:
-    return " ".join(filter(None, [caption, missing_fonts(labels)]))
+    return printable(" ".join(filter(None, [caption, missing_fonts(labels)])))

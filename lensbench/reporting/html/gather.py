@@ -68,17 +68,18 @@ def gather(runs: Sequence[ReportRun]) -> list[Entry]:
 
 
 def _entry(record: dict[str, Any], run: int) -> Entry:
-    requests = [(str(context), str(continuation)) for context, continuation in record["requests"]]
+    requests = [(str(context), str(continuation)) for context, continuation in record.get("requests", ())]
     turns = tuple(str(turn) for turn in record.get("turns") or ())
     shared = len({context for context, _ in requests}) == 1
     if turns or not requests:
         choices: list[tuple[str, str]] = []
     else:
         choices = [("", continuation) for _, continuation in requests] if shared else requests
-    gold = _gold(str(record["gold"]), choices)
+    gold = _gold(str(record.get("gold", "")), choices)
     prompt = requests[0][0] if shared else ""
     return Entry(
-        record["key"], record["task"], record["language"], record["profile"], record["doc_id"], run, record["doc"], prompt,
+        record["key"], record["task"], record["language"], record["profile"], record.get("doc_id", 0), run,
+        record.get("doc", {}), prompt,
         tuple(choices), gold, turns,
     )  # fmt: skip
 
@@ -191,7 +192,7 @@ def _verdicts(
         reply = record.get("reply") or {}
         text = reply.get("text") or reply.get("refusal") or record.get("reason") or ""
         places[place]["verdicts"].append(
-            {"by": judge.split(":")[0], "repeat": repeat, "state": record["state"], "rating": record["rating"], "text": text}
+            {"by": judge.split(":")[0], "repeat": repeat, "state": record["state"], "rating": record.get("rating"), "text": text}
         )
         entry, column = entries.get(record["item"]), columns.get((number, record["variant"]))
         if entry is not None and column in entry.cells and record["state"] != "ok":

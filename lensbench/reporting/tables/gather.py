@@ -249,11 +249,16 @@ def _add_rows(spec: ScoreTable, block: Block, run: TableRun, cells: dict[Place, 
         for variant in [*run.variants, *(name for name in run.failed if name not in run.variants)]
     }
     group = _group(block, run, own.get(BASE, {}))
+    # By name: looking through all rows for each makes a run of many variants slow.
+    named: dict[str, list[Entry]] = {}
+    for entry in block.entries:
+        named.setdefault(entry.variant, []).append(entry)
     for variant, numbers in own.items():
-        row = next((e for e in block.entries if e.group == group and _is_row_of(e, run, variant, numbers)), None)
+        there = named.get(variant, [])
+        row = next((e for e in there if e.group == group and _is_row_of(e, run, variant, numbers)), None)
         if row is None:
             title = spec.rows.get(variant, variant)
-            taken = any(entry.variant == variant for entry in block.entries)
+            taken = bool(there)
             row = Entry(run, variant, _labelled(run, title) if taken else title, group, failed=run.failed.get(variant))
             block.entries.append(row)
         for place, number in numbers.items():

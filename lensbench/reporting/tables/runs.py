@@ -65,15 +65,30 @@ class TableRun:
     def averages(self) -> list[Mapping[str, Any]]:
         return list(self.results.get("averages", ()))
 
+    @cached_property
+    def averages_of(self) -> dict[str, list[Mapping[str, Any]]]:
+        """Variant -> its averages."""
+        found: dict[str, list[Mapping[str, Any]]] = {}
+        for average in self.averages:
+            found.setdefault(str(average["variant"]), []).append(average)
+        return found
+
+    @cached_property
+    def _by_place(self) -> dict[tuple[Any, ...], list[Mapping[str, Any]]]:
+        """Cells of one variant in one place, by one grader."""
+        found: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+        for cell in self.cells:
+            found.setdefault(_place(cell), []).append(cell)
+        return found
+
     def tested_instead(self, cell: Mapping[str, Any]) -> str:
         """The metric that was tested of the same answers, for a difference that was not; "" where none was or this one was."""
         if cell.get("delta") is None or cell.get("p_holm") is not None:
             return ""
-        same = ("task", "language", "profile", "variant", "source")
-        others = (c for c in self.cells if all(c.get(key) == cell.get(key) for key in same) and unit_of(c) == unit_of(cell))
+        others = (c for c in self._by_place.get(_place(cell), ()) if unit_of(c) == unit_of(cell))
         return next((str(c["metric"]) for c in others if c.get("p_holm") is not None), "")
 
-    @property
+    @cached_property
     def variants(self) -> dict[str, Mapping[str, Any]]:
         """Variant -> what is known of it; the base first, then in the order of the run."""
         found = dict(self.results["variants"])
@@ -140,6 +155,10 @@ class TableRun:
             learned_from=tuple(self.cards.get(variant, {}).get("data", ())),
             remark=self.variants.get(variant, {}).get("note"),
         )  # fmt: skip
+
+
+def _place(cell: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(cell.get(key) for key in ("task", "language", "profile", "variant", "source"))
 
 
 def unit_of(cell: Mapping[str, Any]) -> str:

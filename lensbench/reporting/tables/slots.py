@@ -173,7 +173,7 @@ def _recorded(entry: Entry, cells: Sequence[tuple[TableRun, Mapping[str, Any]]])
     if any(run is not first_run for run, _ in cells):
         return None
     same = ("variant", "metric", "profile")
-    for average in first_run.averages:
+    for average in first_run.averages_of.get(str(first["variant"]), ()):
         if (
             set(average.get("cells", ())) == wanted
             and all(average.get(key) == first[key] for key in same)
