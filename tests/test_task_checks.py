@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -199,3 +201,17 @@ def test_english_can_be_left_out(tmp_path: Path) -> None:
     assert [p.task.language.code for p in plan.tasks] == ["zh"] and plan.spec.all_languages == ("zh",)
     assert plan.spec.model_validate(plan.spec.model_dump()) == plan.spec
     assert "english" not in make_plan(request).spec.model_dump(mode="json")
+
+
+@pytest.mark.parametrize(
+    "words", [["validate"], ["describe", "xcopa", "--language", "zh"], ["export", "xcopa", "--profile", "lm-eval"]]
+)
+def test_commands_without_the_engines_name_the_extra(words: list[str], tmp_path: Path) -> None:
+    code = (
+        "import sys\nfor name in ('torch', 'transformers', 'datasets', 'lm_eval'): sys.modules[name] = None\n"
+        f"sys.argv = ['lensbench', 'tasks', *{[*words, *(['--to', str(tmp_path)] if words[0] == 'export' else [])]!r}]\n"
+        "from lensbench.cli import main\nmain()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1 and "pip install 'lensbench[engines]'" in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr

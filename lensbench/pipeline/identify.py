@@ -20,6 +20,7 @@ from lensbench.fidelity import (
 )
 from lensbench.fidelity.matrix import Level
 from lensbench.languages import Language, get_language
+from lensbench.pipeline.run_languages import add_run_languages
 from lensbench.store import RecordLog, RunFolder
 
 __all__ = ["AUTO", "answered_by_task", "identify_stage", "pick_identifier"]
@@ -49,6 +50,7 @@ def identify_stage(folder: RunFolder, identifier: Identifier, log: RecordLog) ->
     Returns:
         Conversations identified now.
     """
+    add_run_languages(folder)
     conversations: dict[tuple[str, str], dict[int, dict[str, Any]]] = {}
     for record in folder.records("answers"):
         conversations.setdefault((record["item"], record["variant"]), {})[record["turn"]] = record
