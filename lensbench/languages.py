@@ -94,8 +94,9 @@ def add_languages(folders: Iterable[Path]) -> None:
         UsageError: such a file is wrong; with file and line.
     """
     for place in folders:
-        folder = place if place.is_dir() else place.parent
-        path = folder / LANGUAGES_FILE
+        if not place.exists():
+            continue
+        path = (place if place.is_dir() else place.parent) / LANGUAGES_FILE
         if path.is_file() and path.resolve() not in _added:
             _added.append(path.resolve())
             try:

@@ -23,7 +23,7 @@ from jinja2.visitor import NodeTransformer
 
 from lensbench.errors import UsageError
 
-__all__ = ["SafeEnvironment", "render", "task_environment"]
+__all__ = ["SafeEnvironment", "limited", "render", "task_environment"]
 
 MAX_TEMPLATE = 2**18
 """Characters of a template."""
@@ -68,11 +68,16 @@ class SafeEnvironment(ImmutableSandboxedEnvironment):
         return found
 
     @contextlib.contextmanager
-    def counting(self) -> Iterator[None]:
-        """The steps of one rendering."""
+    def limited(self) -> Iterator[None]:
+        """One rendering: its steps are counted, and its time where it is the main thread's.
+
+        Raises:
+            SecurityError: it takes more of either.
+        """
         self._steps.left = MAX_STEPS
         try:
-            yield
+            with _time_limit():
+                yield
         finally:
             del self._steps.left
 
@@ -107,6 +112,13 @@ class SafeEnvironment(ImmutableSandboxedEnvironment):
         if isinstance(result, str | bytes | list | tuple):
             _check_length(len(result))
         return result
+
+
+def limited(template: jinja2.Template) -> contextlib.AbstractContextManager[None]:
+    """The limits of one rendering of a template that a `SafeEnvironment` made."""
+    environment = template.environment
+    assert isinstance(environment, SafeEnvironment)
+    return environment.limited()
 
 
 _JOINED = "_joined"
@@ -241,7 +253,7 @@ def render(source: str, values: Mapping[str, Any]) -> str:
             take.
     """
     try:
-        with _time_limit(), task_environment().counting():
+        with task_environment().limited():
             parts, length = [], 0
             for part in _compiled(source).generate(dict(values)):
                 length += len(part)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,22 +21,24 @@ from lensbench.pipeline.plan import RunRequest, make_plan
 
 SIX = [{**ROW, "q": f"Wapi {i}?", "a": f"Hapa {i}", "b": f"Kule {i}", "label": i % 2} for i in range(6)]
 FAULTS: dict[str, tuple[str, list[dict[str, Any]], str]] = {
-    "gold from one": (TASK, [{**row, "label": row["label"] + 1} for row in SIX], "3 of 6 items have a gold answer .* index 2 of 2"),
+    "gold from one": (TASK, [{**row, "label": row["label"] + 1} for row in SIX], "3 of 6 items have a gold .* index 2 of 2"),
     "negative gold": (TASK, [*SIX[:5], {**SIX[5], "label": -1}], r"1 of 6 items .* \(rows 6; row 6: index -1 of 2"),
     "gold of no choice": (TASK.replace("doc_to_target: label", "doc_to_target: '{{ q }}'"), SIX, "'Wapi 0.' is none of"),
     "gold of the other kind": (
         TASK.replace("doc_to_target: label", "doc_to_target: \"{{ 'AB'[label] }}\""), SIX, "'A' is none of"
     ),
-    "single braces": (TASK.replace("{{ q }}", "Swali: {q} Jibu:"), SIX, "the column 'q' in single braces"),
+    "single braces": (TASK.replace("{{ q }}", "Swali: {q} Jibu:"), SIX, "the column 'q' in single"),
     "no column": (TASK.replace("{{ q }}", "Swali?").replace("{{ [a, b] }}", "{{ ['ndiyo', 'hapana'] }}"), SIX,
                   "6 different rows give one and the same prompt"),
     "few prompts": (TASK.replace("{{ q }}", "Swali {{ label }}").replace("{{ [a, b] }}", "{{ ['ndiyo', 'hapana'] }}"), SIX,
                     "6 different rows give only 2 different prompts"),
     "choices in a list": (TASK.replace('"{{ [a, b] }}"', '["{{ a }}", "{{ b }}"]'), SIX, "a list is not rendered"),
     "choices as numbers": (TASK.replace('"{{ [a, b] }}"', "[1, 2]"), SIX, "1 is no text"),
-    "template in vars": (TASK.replace("{{ q }}", "{{ q }} {{ cue }}") + "vars: {cue: '{{ a }}'}\n", SIX, "'cue' holds template syntax"),
+    "template in vars": (TASK.replace("{{ q }}", "{{ q }} {{ cue }}") + "vars: {cue: '{{ a }}'}\n", SIX,
+                         "'cue' holds template syntax"),
     "raw": (TASK.replace("{{ q }}", "{% raw %}{{ q }}{% endraw %} {{ q }}"), SIX, "the model would read the template text"),
-    "null in the prompt": (TASK.replace("{{ q }}", "{{ q }} {{ hint }}"), [*SIX[:5], {**SIX[5], "hint": "x"}], "a value that is null"),
+    "null in the prompt": (TASK.replace("{{ q }}", "{{ q }} {{ hint }}"), [*SIX[:5], {**SIX[5], "hint": "x"}],
+                           "a value that is null"),
     "no such column": (TASK.replace("{{ q }}", "{{ question }}"), SIX, "'question' is undefined"),
     "all equal": (TASK, [{**row, "b": row["a"]} for row in SIX], "no item can be scored"),
     "null column": (TASK, [*SIX[:3], {**SIX[3], "q": None}], "row 4: column 'q' is null"),
@@ -69,8 +73,8 @@ def test_single_items_without_a_score_are_counted(tmp_path: Path, tiny_model_dir
     assert "the right choice is there twice (rows 6)" in warnings
     out = tmp_path / "run"
     done = cli(
-        "run", "--backbone", tiny_model_dir, "--tasks", "toy", "--languages", "sw", "--profile", "lm-eval", "--include-path", tmp_path,
-        "--data", tmp_path / "data", "--device", "cpu", "--out", out,
+        "run", "--backbone", tiny_model_dir, "--tasks", "toy", "--languages", "sw", "--profile", "lm-eval", "--include-path",
+        tmp_path, "--data", tmp_path / "data", "--device", "cpu", "--out", out,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     scores = [json.loads(line) for line in (out / "items" / "score.jsonl").read_text().splitlines()]
@@ -127,7 +131,7 @@ def test_parquet_columns_that_json_has_not_are_read(tmp_path: Path) -> None:
     table = pyarrow.table({
         **{name: [row[name] for row in SIX] for name in SIX[0]},
         "day": pyarrow.array([datetime.date(2026, 1, 1 + i) for i in range(6)]),
-        "at": pyarrow.array([i for i in range(6)], pyarrow.timestamp("ns", "UTC")),
+        "at": pyarrow.array(list(range(6)), pyarrow.timestamp("ns", "UTC")),
         "price": pyarrow.array([decimal.Decimal("1.50")] * 6),
         "tags": pyarrow.array([[("k", i)] for i in range(6)], pyarrow.map_(pyarrow.string(), pyarrow.int64())),
         "raw": pyarrow.array([b"\xff"] * 6), "took": pyarrow.array([1] * 6, pyarrow.duration("s")),
@@ -197,3 +201,17 @@ def test_english_can_be_left_out(tmp_path: Path) -> None:
     assert [p.task.language.code for p in plan.tasks] == ["zh"] and plan.spec.all_languages == ("zh",)
     assert plan.spec.model_validate(plan.spec.model_dump()) == plan.spec
     assert "english" not in make_plan(request).spec.model_dump(mode="json")
+
+
+@pytest.mark.parametrize(
+    "words", [["validate"], ["describe", "xcopa", "--language", "zh"], ["export", "xcopa", "--profile", "lm-eval"]]
+)
+def test_commands_without_the_engines_name_the_extra(words: list[str], tmp_path: Path) -> None:
+    code = (
+        "import sys\nfor name in ('torch', 'transformers', 'datasets', 'lm_eval'): sys.modules[name] = None\n"
+        f"sys.argv = ['lensbench', 'tasks', *{[*words, *(['--to', str(tmp_path)] if words[0] == 'export' else [])]!r}]\n"
+        "from lensbench.cli import main\nmain()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1 and "pip install 'lensbench[engines]'" in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr

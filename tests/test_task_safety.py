@@ -90,7 +90,7 @@ def test_nothing_outside_the_row_is_reachable(attack: str, tmp_path: Path) -> No
 @pytest.mark.parametrize("key", ["doc_to_text", "doc_to_choice", "doc_to_target", "description", "gen_prefix"])
 def test_no_template_of_a_task_file_runs_code(key: str, tmp_path: Path) -> None:
     mark = tmp_path / "was-here"
-    attack = json.dumps("{{ cycler.__init__.__globals__.os.system('touch %s') }}" % mark)
+    attack = json.dumps(ATTACKS[0].replace("%s", str(mark)))
     kept = "".join(line + "\n" for line in TASK.splitlines() if not line.startswith(f"{key}:"))
     write(tmp_path, f"{kept}{key}: {attack}\n")
     assert "template refused: access to attribute '__init__'" in errors(tmp_path)
@@ -150,7 +150,8 @@ def test_templates_give_what_lm_eval_gives() -> None:
         "{{ [a, b] }}{{ a ~ ' ' ~ label ~ b }}{{ q|regex_replace('[aeiou]', '_') }}",
         "{% for x in [a, b] %}{{ loop.index }}/{{ loop.length }}{{ x|upper }}{% if not loop.last %}, {% endif %}{% endfor %}",
         "{% set letters = ['A', 'B'] %}{{ letters.index('B') }}{{ {'a': 1}['a'] }}{{ q|length * 2 }}{{ '%s-%d' % (a, 3) }}",
-        "{% for k, v in {'x': 1, 'y': 2}.items() %}{{ k }}={{ v }};{% endfor %}{{ [3, 1, 2]|sort|join(',') }}{{ '{} {}'.format(a, b) }}",
+        "{% for k, v in {'x': 1, 'y': 2}.items() %}{{ k }}={{ v }};{% endfor %}",
+        "{{ [3, 1, 2]|sort|join(',') }}{{ '{} {}'.format(a, b) }}",
     ):
         assert render(template, ROW) == theirs.from_string(template).render(**ROW)
 

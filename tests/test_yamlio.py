@@ -107,5 +107,5 @@ def test_what_is_no_plain_file_of_text(tmp_path: Path) -> None:
 
 def test_a_value_of_the_command_line_has_the_same_limits() -> None:
     assert yaml_value("{zh: 0.5}", "--set x") == {"zh": 0.5} and yaml_value("", "--set x") is None
-    with pytest.raises(UsageError, match="--set x.*stands inside"):
+    with pytest.raises(UsageError, match=r"--set x.*stands inside"):
         yaml_value("&a [*a]", "--set x")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
-from lensbench.errors import UsageError
+from lensbench.errors import UnavailableError, UsageError
 
 
 def _places(include: tuple[Path, ...], data: str | None) -> list[Path]:
@@ -15,6 +17,15 @@ def _places(include: tuple[Path, ...], data: str | None) -> list[Path]:
     from lensbench.data.sources import EMBEDDED
 
     return [*include, *([Path(data)] if data and data != EMBEDDED else [])]
+
+
+@contextlib.contextmanager
+def _engines() -> Iterator[None]:
+    """Says which extra is missing, where one is."""
+    try:
+        yield
+    except ImportError as error:
+        raise UnavailableError(f"the package '{error.name}' is missing", "pip install 'lensbench[engines]'") from None
 
 
 @click.group()
@@ -43,7 +54,8 @@ def validate(path: Path | None, data: str | None, trust: bool, trust_old: bool, 
     from lensbench.quiet import quiet_libraries
     from lensbench.tasks.lint import lint
 
-    quiet_libraries()
+    with _engines():
+        quiet_libraries()
     folder = path or content_dir("tasks")
     add_languages(_places((folder,), data))
     paths = sorted(one for one in folder.glob("*.yaml") if one.name != LANGUAGES_FILE) if folder.is_dir() else [folder]
@@ -86,11 +98,12 @@ def describe(
     """
     from lensbench.quiet import quiet_libraries
 
-    quiet_libraries()
+    with _engines():
+        quiet_libraries()
+        from lensbench.engine.describe import describe_item
     from lensbench.backbones import get_backbone
     from lensbench.backbones.resolve import find_checkpoint
     from lensbench.data.sources import EMBEDDED, open_data
-    from lensbench.engine.describe import describe_item
     from lensbench.languages import add_languages, get_language
     from lensbench.tasks import TaskRegistry, resolve
 

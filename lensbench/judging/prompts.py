@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import jinja2
-import jinja2.sandbox
 
 from lensbench.errors import UsageError
 from lensbench.judging.schema import PromptFiles
+from lensbench.sandbox import SafeEnvironment, limited
 
 __all__ = ["FORMS", "Form", "PromptSet", "Slots", "load_prompts", "render_blocks"]
 
@@ -72,7 +72,7 @@ def render_blocks(path: Path, slots: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def _template(path: Path, source: str) -> jinja2.Template:
-    environment = jinja2.sandbox.SandboxedEnvironment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = SafeEnvironment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     try:
         template = environment.from_string(source)
     except jinja2.TemplateSyntaxError as error:
@@ -85,9 +85,10 @@ def _template(path: Path, source: str) -> jinja2.Template:
 
 def _messages(template: jinja2.Template, path: Path, slots: Mapping[str, Any]) -> list[dict[str, str]]:
     try:
-        parts = {role: "".join(template.blocks[role](template.new_context(dict(slots)))) for role in ("system", "user")}
-    except jinja2.TemplateError as error:
-        raise UsageError(f"{path}: {error}") from None
+        with limited(template):
+            parts = {role: "".join(template.blocks[role](template.new_context(dict(slots)))) for role in ("system", "user")}
+    except (jinja2.TemplateError, ArithmeticError, TypeError, ValueError, LookupError, RecursionError, MemoryError) as error:
+        raise UsageError(f"{path}: {type(error).__name__}: {error}"[:400]) from None
     return [{"role": role, "content": text.strip("\n")} for role, text in parts.items() if text.strip()]
 
 

@@ -22,6 +22,7 @@ from lensbench.fidelity.cells import NO_ANSWER
 from lensbench.fidelity.matrix import Level
 from lensbench.languages import Language, get_language
 from lensbench.methods.base import Progress, SilentProgress
+from lensbench.pipeline.run_languages import add_run_languages
 from lensbench.reasoning import ANSWERED, READS, answer_state, parts_of
 from lensbench.store import RecordLog, RunFolder
 
@@ -53,6 +54,7 @@ def identify_stage(folder: RunFolder, identifier: Identifier, log: RecordLog, pr
     Returns:
         Conversations identified now.
     """
+    add_run_languages(folder)
     conversations: dict[tuple[str, str], dict[int, dict[str, Any]]] = {}
     for record in folder.records("answers"):
         conversations.setdefault((record["item"], record["variant"]), {})[record["turn"]] = record

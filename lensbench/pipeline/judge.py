@@ -21,6 +21,7 @@ from lensbench.judging.registry import Judge, shown_url
 from lensbench.judging.spend import Budget, Usage, cost_usd
 from lensbench.judging.tokens import ceiling, token_counter
 from lensbench.methods.base import Progress
+from lensbench.pipeline.run_languages import add_run_languages
 from lensbench.store import RunFolder
 
 _STARTS = "judging.json"
@@ -183,6 +184,7 @@ def _sizes(asked: tuple[dict[str, Any], Grading, int] | None, reply: Reply) -> t
 
 
 def _units(folder: RunFolder, request: JudgeRequest) -> list[Grading]:
+    add_run_languages(folder)
     about = folder.read_json("variants.json")["tasks"]
     answered = {record["task"] for record in folder.records("answers")}
     judged = {key.split("/")[0] for key, task in about.items() if task.get("judged")}

@@ -62,6 +62,10 @@ def check_templates(config: Mapping[str, Any], columns: Iterable[str], words: Ma
         DataError: a column's name in single braces, template syntax in a list of choices or in `vars`, a choice that is no text.
     """
     names = set(columns)
+    asked = config.get("doc_to_text")
+    if not isinstance(asked, str | int) and not callable(asked):
+        said = "is missing" if asked is None else f"is {str(asked)[:60]!r}"
+        raise DataError(f"{where}: doc_to_text {said}; expected a template, or a column's name")
     for key in _TEMPLATES:
         for text in strings_in(config.get(key)):
             single = next((name for name in _SINGLE.findall(_JINJA.sub("", text)) if name in names), None)

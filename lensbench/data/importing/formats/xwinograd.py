@@ -21,7 +21,7 @@ _COLUMNS = ("language", "subset", "original", "sentence", "tokens", "pronoun", "
 _QUOTES = {"``": '"', "''": '"'}
 """The Penn Treebank tokeniser writes straight double quotes this way."""
 
-_MARKS = ".,;:!?…\"“”„«»()。、，；：！？「」『』（）"
+_MARKS = '.,;:!?…"“”„«»()。、，；：！？「」『』（）'
 """Punctuation that a token may have at its ends and that no pronoun has."""
 
 LEFT_OUT = {
