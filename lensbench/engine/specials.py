@@ -6,8 +6,9 @@ makes another request of it, and nothing says so.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from lensbench.errors import UsageError
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["added_around", "encode_batch", "encode_text"]
 
 _PROBE = "a"
+_KNOWN: WeakKeyDictionary[Any, tuple[list[int], list[int]]] = WeakKeyDictionary()
+"""What was found out of each tokenizer in memory."""
 
 
 def added_around(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:
@@ -25,8 +28,14 @@ def added_around(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[in
     Raises:
         UsageError: what it makes of a text by itself is no part of what it makes of it with special tokens.
     """
-    plain = list(tokenizer.encode(_PROBE, add_special_tokens=False))
-    whole = list(tokenizer.encode(_PROBE))
+    if tokenizer not in _KNOWN:
+        _KNOWN[tokenizer] = _find_added(tokenizer)
+    return _KNOWN[tokenizer]
+
+
+def _find_added(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:
+    plain = list(tokenizer(_PROBE, add_special_tokens=False)["input_ids"])
+    whole = list(tokenizer(_PROBE)["input_ids"])
     for start in range(len(whole) - len(plain) + 1):
         if plain and whole[start : start + len(plain)] == plain:
             return whole[:start], whole[start + len(plain) :]
@@ -37,8 +46,8 @@ def added_around(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[in
 
 
 def encode_text(tokenizer: PreTrainedTokenizerBase, text: str, **options: Any) -> list[int]:
-    """Ids of one text; options as `encode` has them."""
-    return encode_batch(tokenizer, [text], **options)[0]
+    """Ids of one text, as `encode_batch` makes them."""
+    return _trimmed(tokenizer, [list(tokenizer.encode(text, **options))], options)[0]
 
 
 def encode_batch(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], **options: Any) -> list[list[int]]:
@@ -47,7 +56,10 @@ def encode_batch(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], **opt
     Args:
         options: `add_special_tokens`, of the tokenizer's own.
     """
-    found = [list(ids) for ids in tokenizer(list(texts), **options)["input_ids"]]
+    return _trimmed(tokenizer, [list(ids) for ids in tokenizer(list(texts), **options)["input_ids"]], options)
+
+
+def _trimmed(tokenizer: PreTrainedTokenizerBase, found: list[list[int]], options: Mapping[str, Any]) -> list[list[int]]:
     if options.get("add_special_tokens") is False:
         return found
     front, back = added_around(tokenizer)

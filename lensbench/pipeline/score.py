@@ -15,7 +15,7 @@ from lensbench.errors import RunError
 from lensbench.methods.base import Progress
 from lensbench.pipeline.load_items import AskedTask
 from lensbench.pipeline.ranks import ALONE, Ranks
-from lensbench.pipeline.score_record import score_record
+from lensbench.pipeline.score_record import as_truncated, score_record
 from lensbench.pipeline.variants import Variant, answer_key, names_of
 from lensbench.store import RecordLog
 from lensbench.store.records import read_records
@@ -216,8 +216,8 @@ class _Work:
     def _record(
         self, asked: AskedTask, item: Item, variant: Variant, key: str, encoded: Sequence[TokenRequest], results: Sequence[Answer]
     ) -> dict[str, Any]:
-        cut = any(self._lm.is_cut(request) for request in encoded)
-        return score_record(asked, item, variant, key, encoded, results, self._noise, cut=cut)
+        record = score_record(asked, item, variant, key, encoded, results, self._noise)
+        return as_truncated(record) if any(self._lm.is_cut(request) for request in encoded) else record
 
     def score_alone(self, asked: AskedTask, variant: Variant) -> None:
         """Score one variant with the reference engine."""

@@ -13,7 +13,7 @@ from lensbench.pipeline.load_items import AskedTask
 from lensbench.pipeline.variants import Variant
 from lensbench.tasks.build import Item
 
-__all__ = ["score_record"]
+__all__ = ["as_truncated", "score_record"]
 
 
 def score_record(
@@ -24,8 +24,6 @@ def score_record(
     encoded: Sequence[TokenRequest],
     results: Sequence[Answer],
     noise: float,
-    *,
-    cut: bool = False,
 ) -> dict[str, Any]:
     """The record. A state other than "ok" carries no metric.
 
@@ -33,17 +31,13 @@ def score_record(
         encoded: The item's requests; where each choice is asked a second time without the question, those come last, and the
             record keeps their answers apart (`unconditional`).
         results: Their answers.
-        cut: Whether a request is longer than the model's window, so that its beginning was not read.
         noise: Nats by which each answer may be off; `tied` says whether that could decide the item.
     """
     state = item.flaw or "ok"
     choices = len(results) // 2 if _asks_twice(asked) else len(results)
     first_tokens = [tuple(target) for _, _, target in encoded[:choices]]
     first_token = asked.planned.task.profile.scoring == "first_token"
-    if cut:
-        # lm-eval counts such an item; the model has not read the question that is scored.
-        state = "truncated"
-    elif item.flaw:
+    if item.flaw:
         # There is nothing to score; lensbench/tasks/checks.py says why.
         pass
     elif not all(math.isfinite(ll) for ll, _ in results):
@@ -74,6 +68,14 @@ def score_record(
         "tokens": [len(target) for _, _, target in encoded[:choices]],
         **({"unconditional": plain[choices:]} if plain[choices:] else {}),
     }
+
+
+def as_truncated(record: dict[str, Any]) -> dict[str, Any]:
+    """The record of an item whose beginning was not read, since a request is longer than the model's window.
+
+    lm-eval counts such an item; here its log-likelihoods stay as lm-eval has them, and it has no metric.
+    """
+    return {**record, "state": "truncated", "metrics": {}, "tied": False}
 
 
 def _asks_twice(asked: AskedTask) -> bool:
