@@ -2,6 +2,7 @@
 
     make bench-accelerator                             # Llama-3-8B's architecture, random weights, bf16
     python bench/accelerator.py --backbone llama3-8b --layers 2 --device cpu --dtype float32 --side 1024 --limit 4 --rounds 1
+    python bench/accelerator.py --parts use,profile    # utilisation alone, and where a device's time goes
 
 Random weights give meaningless answers in honest time. Utilisation is the matrix-product FLOPs of what was computed, counted by
 torch in a run of its own, over seconds, over the rate of one square matrix product measured here. The tokenizer is SmolLM2's: its
@@ -22,12 +23,14 @@ from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+import generation
 import lens
 import scoring
 from measuring import machine, real_rows
 
 GOAL = 0.5
 """Utilisation that is wanted."""
+PARTS = ("use", "profile", "scoring", "variants", "generation")
 
 
 def random_backbone(name: str, layers: int | None, device: str, dtype: str) -> Any:
@@ -87,17 +90,28 @@ def counted_flops(work: Callable[[], object]) -> float:
     return float(counter.get_total_flops())
 
 
-def utilisation_of_scoring(bench: Any, items: int, rounds: int, peak: float) -> dict[str, Any]:
+def scoring_work(bench: Any, items: int) -> Callable[[], None]:
+    """Scores MMLU en by letters with the tree engine."""
     from lensbench.engine.tree import TreeEngine
 
-    asked = bench.asked("m_mmlu", "en", "lens-paper", items)
-    requests = bench.requests(asked)
+    requests = bench.requests(bench.asked("m_mmlu", "en", "lens-paper", items))
     engine = TreeEngine(bench.loaded, max_length=bench.lm.max_length, batch_size=bench.lm.batch_size)
 
     def work() -> None:
         for _ in engine.score(requests):
             pass
 
+    return work
+
+
+def profile_of_scoring(bench: Any, items: int) -> str:
+    work = scoring_work(bench, items)
+    work()
+    return profiled(work, str(bench.loaded.device))
+
+
+def utilisation_of_scoring(bench: Any, items: int, rounds: int, peak: float) -> dict[str, Any]:
+    work = scoring_work(bench, items)
     work()
     flops = counted_flops(work)
     seconds = []
@@ -107,7 +121,30 @@ def utilisation_of_scoring(bench: Any, items: int, rounds: int, peak: float) -> 
         work()
         synchronise(str(bench.loaded.device))
         seconds.append(time.perf_counter() - started)
-    return _utilised("scoring, MMLU en by letters", len(asked.items), flops, seconds, peak)
+    return _utilised("scoring, MMLU en by letters", items, flops, seconds, peak)
+
+
+def profiled(work: Callable[[], object], device: str) -> str:
+    """Where a device's time goes: kernels by their share, and how long the device was busy."""
+    from torch.profiler import ProfilerActivity, profile
+
+    kinds = [ProfilerActivity.CPU] + ([ProfilerActivity.CUDA] if torch_device(device) == "cuda" else [])
+    with profile(activities=kinds) as found:
+        started = time.perf_counter()
+        work()
+        synchronise(device)
+        seconds = time.perf_counter() - started
+    averages = found.key_averages()
+    busy = sum(getattr(event, "self_device_time_total", 0) for event in averages) / 1e6
+    order = "self_cuda_time_total" if torch_device(device) == "cuda" else "self_cpu_time_total"
+    rows = averages.table(sort_by=order, row_limit=25, max_name_column_width=60)
+    return f"{seconds:.2f} s under the profiler, device busy {busy:.2f} s\n{rows}"
+
+
+def torch_device(device: str) -> str:
+    import torch
+
+    return torch.device(device).type
 
 
 def utilisation_of_lens(loaded: Any, data: Path, rounds: int, peak: float, prompts: int) -> dict[str, Any]:
@@ -158,8 +195,12 @@ def main() -> int:
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--limit", type=int, help="at most this many items per row")
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--parts", default="use,scoring,variants,generation", help=f"of {', '.join(PARTS)}, by comma")
     parser.add_argument("--json", type=Path, help="write machine and table here")
     options = parser.parse_args()
+    parts = options.parts.split(",")
+    if unknown := set(parts) - set(PARTS):
+        parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     if torch.device(options.device).type == "cuda" and not torch.cuda.is_available():
         raise SystemExit("no accelerator is at hand: nothing was measured (--device cpu --layers 2 tries the script out)")
 
@@ -174,29 +215,49 @@ def main() -> int:
     print(json.dumps(about))
     print(f"one product of two {options.side} x {options.side} matrices: {peak / 1e12:.2f} TFLOP/s")
     table: list[dict[str, Any]] = []
+
+    def keep(row: dict[str, Any]) -> None:
+        table.append(row)
+        if options.json:
+            options.json.write_text(json.dumps({"machine": about, "rows": table}, indent=1) + "\n")
+
     with real_rows(options.data) as data:
         bench = scoring.Bench(loaded, data, options.batch_size)
+        if "use" in parts:
+            print("| row | items | TFLOP | seconds | utilisation | wanted |\n" + "|---" * 6 + "|")
+            for measure in (
+                lambda: utilisation_of_scoring(bench, options.limit or 300, options.rounds, peak),
+                lambda: utilisation_of_lens(loaded, data, options.rounds, peak, 8 if options.limit else 80),
+            ):
+                keep(measure())
+                print(used_line(table[-1]), flush=True)
+        if "profile" in parts:
+            print(profile_of_scoring(bench, options.limit or 100), flush=True)
         # The tables of the other benchmark start from the last blocks of its own model.
         top = len(loaded.blocks)
-        print(scoring.HEAD, flush=True)
-        for row in scoring.TASKS:
-            table.append(scoring.against_lm_eval(bench, row, options.limit, options.rounds))
-            print(scoring.line(table[-1]), flush=True)
-        for row, (task, profile, starts, items, most) in scoring.VARIANTS.items():
+        if "scoring" in parts or "variants" in parts:
+            print(scoring.HEAD, flush=True)
+        for row in scoring.TASKS if "scoring" in parts else ():
+            keep(scoring.against_lm_eval(bench, row, options.limit, options.rounds))
+            print(scoring.line(table[-1]), f"largest difference {table[-1]['largest_difference']:.2g}", flush=True)
+        for row, (task, profile, starts, items, most) in scoring.VARIANTS.items() if "variants" in parts else ():
             own = [max(top - (30 - start), 1) for start in starts]
             scoring.VARIANTS[row] = (task, profile, own, items, most)
-            table.append(scoring.against_one(bench, row, options.limit, options.rounds))
+            keep(scoring.against_one(bench, row, options.limit, options.rounds))
             print(scoring.line(table[-1]), flush=True)
-        used = [utilisation_of_scoring(bench, options.limit or 300, options.rounds, peak)]
-        used.append(utilisation_of_lens(loaded, data, options.rounds, peak, 8 if options.limit else 80))
-    print("| row | items | TFLOP | seconds | utilisation | wanted |\n" + "|---" * 6 + "|")
-    for found in used:
-        seconds = statistics.median(found["seconds"])
-        cells = (found["row"], found["items"], f"{found['flops'] / 1e12:.2f}", f"{seconds:.2f}", f"{found['utilisation']:.0%}")
-        print("| " + " | ".join(map(str, (*cells, f"{GOAL:.0%}"))) + " |")
-    if options.json:
-        options.json.write_text(json.dumps({"machine": about, "rows": table + used}, indent=1) + "\n")
+    if "generation" in parts:
+        print(generation.HEAD, flush=True)
+        prompts = generation.questions(loaded)[: options.limit]
+        for measure_answers in (generation.batch_row, generation.variants_row):
+            keep(measure_answers(loaded, prompts, 1))
+            print(generation.line(table[-1]), flush=True)
     return 0
+
+
+def used_line(found: dict[str, Any]) -> str:
+    seconds = statistics.median(found["seconds"])
+    cells = (found["row"], found["items"], f"{found['flops'] / 1e12:.2f}", f"{seconds:.2f}", f"{found['utilisation']:.0%}")
+    return "| " + " | ".join(map(str, (*cells, f"{GOAL:.0%}"))) + " |"
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from measuring import Taken, Watch, load_model, machine, ratios
+from measuring import Taken, Watch, like_lens, load_model, machine, ratios
 
 LENGTHS = (16, 32, 64, 128)
 """Cuts of the answers, in turn: a batch that waits for its longest answer would mostly be padding."""
@@ -31,18 +31,17 @@ HEAD = "| row | answers | one by one | in one batch | ratio | CPU ratio | differ
 Prompt = tuple[int, ...]
 
 
-def load(name: str) -> tuple[Any, list[Prompt]]:
-    """A backbone, and 32 questions in English and Chinese as its chat prompts."""
+def questions(loaded: Any) -> list[Prompt]:
+    """32 questions in English and Chinese as chat prompts of a backbone."""
     from lensbench.data.rows import load_rows_spec
     from lensbench.data.sources import EMBEDDED, open_data
     from lensbench.engine.chat import encode_prompt, render_chat
     from lensbench.languages import get_language
 
-    loaded = load_model(name, device="auto")
     spec, source = load_rows_spec("open_questions"), open_data(EMBEDDED)
-    questions = [row["turns"][0] for code in ("en", "zh") for row in source.load(spec, get_language(code), "test").rows[:16]]
-    rendered = [render_chat(loaded.tokenizer, [{"role": "user", "content": q}], loaded.backbone.system_text) for q in questions]
-    return loaded, [tuple(encode_prompt(loaded.tokenizer, text)) for text in rendered]
+    asked = [row["turns"][0] for code in ("en", "zh") for row in source.load(spec, get_language(code), "test").rows[:16]]
+    rendered = [render_chat(loaded.tokenizer, [{"role": "user", "content": q}], loaded.backbone.system_text) for q in asked]
+    return [tuple(encode_prompt(loaded.tokenizer, text)) for text in rendered]
 
 
 def batch_row(loaded: Any, prompts: list[Prompt], rounds: int) -> dict[str, Any]:
@@ -66,23 +65,11 @@ def batch_row(loaded: Any, prompts: list[Prompt], rounds: int) -> dict[str, Any]
 
 def variants_row(loaded: Any, prompts: list[Prompt], rounds: int) -> dict[str, Any]:
     """Variants that share all but the last blocks, in one batch, beside a moving batch for each."""
-    import torch
-
     from lensbench.engine.branches import branch_of
     from lensbench.engine.decode import AnswerRequest, generate_answers
-    from lensbench.methods.delta import Delta
 
     start = len(loaded.blocks) - BLOCKS
-    prefixes = tuple(f"{loaded.blocks_prefix}.{index}." for index in range(start, len(loaded.blocks)))
-    deltas = []
-    for number in range(VARIANTS):
-        draw = torch.Generator().manual_seed(number)
-        tensors = {
-            name: p.detach() * (1 + 0.01 * torch.randn(p.shape, generator=draw))
-            for name, p in loaded.model.named_parameters()
-            if name.startswith(prefixes)
-        }
-        deltas.append(Delta("lens", loaded.backbone.backbone, "", start, tensors))
+    deltas = like_lens(loaded, [start] * VARIANTS)
     branches = [branch_of(loaded, functools.partial(delta.applied, loaded, "zh"), start) for delta in deltas]
     # 16 of the 32 questions under each variant; items of one question are neighbours, as in a run.
     asked = [(prompt, LENGTHS[i % len(LENGTHS)]) for i, prompt in enumerate(prompts[::2])]
@@ -147,7 +134,8 @@ def main() -> int:
     from lensbench.quiet import quiet_libraries
 
     quiet_libraries()
-    loaded, prompts = load(options.backbone)
+    loaded = load_model(options.backbone, device="auto")
+    prompts = questions(loaded)
     about = machine(backbone=options.backbone, rounds=options.rounds)
     print(json.dumps(about))
     print(HEAD, flush=True)

@@ -72,3 +72,22 @@ def load_model(name: str, *, device: str = "cpu") -> Any:
 
     backbone = get_backbone(name)
     return load_backbone(backbone, find_checkpoint(backbone, say=print), device=device, dtype="float32")
+
+
+def like_lens(loaded: Any, starts: list[int]) -> list[Any]:
+    """Deltas as LENS leaves them: all tensors of the blocks from each start up, on the model's device."""
+    import torch
+
+    from lensbench.methods.delta import Delta
+
+    deltas = []
+    for number, start in enumerate(starts):
+        draw = torch.Generator(device=loaded.device).manual_seed(number)
+        prefixes = tuple(f"{loaded.blocks_prefix}.{index}." for index in range(start, len(loaded.blocks)))
+        tensors = {
+            name: p.detach() * (1 + 0.01 * torch.randn(p.shape, generator=draw, device=p.device, dtype=p.dtype))
+            for name, p in loaded.model.named_parameters()
+            if name.startswith(prefixes)
+        }
+        deltas.append(Delta("lens", loaded.backbone.backbone, "", start, tensors))
+    return deltas

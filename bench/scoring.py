@@ -22,7 +22,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from measuring import Taken, Watch, load_model, machine, ratios, real_rows
+from measuring import Taken, Watch, like_lens, load_model, machine, ratios, real_rows
 
 TASKS = {
     # row: (task, language, items, five examples in front, at least)
@@ -121,23 +121,9 @@ class Bench:
         return taken, {item.id: [next(found)[0] for _ in item.requests] for item in asked.items}
 
     def variants(self, starts: list[int]) -> list[Any]:
-        """LENS-like variants: all tensors of the blocks from `start` up are exchanged."""
-        import torch
-
-        from lensbench.methods.delta import Delta
         from lensbench.pipeline.variants import Variant
 
-        made = []
-        for number, start in enumerate(starts):
-            random = torch.Generator().manual_seed(number)
-            prefixes = tuple(f"{self.loaded.blocks_prefix}.{index}." for index in range(start, len(self.loaded.blocks)))
-            tensors = {
-                name: p.detach() * (1 + 0.01 * torch.randn(p.shape, generator=random))
-                for name, p in self.loaded.model.named_parameters()
-                if name.startswith(prefixes)
-            }
-            made.append(Variant(f"v{number}", Delta("lens", self.backbone.backbone, "", start, tensors)))
-        return made
+        return [Variant(f"v{number}", delta) for number, delta in enumerate(like_lens(self.loaded, starts))]
 
 
 def against_lm_eval(bench: Bench, row: str, limit: int | None, rounds: int) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lensbench.errors import UnavailableError
+from lensbench.jsonio import json_text
 from lensbench.pipeline.observe import final_verdicts
 from lensbench.pipeline.report import current_results
 from lensbench.store import RunFolder
@@ -35,9 +36,7 @@ class RunFrames:
     @cached_property
     def cells(self) -> pandas.DataFrame:
         """One row a cell, with the fields of docs/architecture.md; `states` as JSON text."""
-        import json
-
-        rows = [{**cell, "states": json.dumps(cell["states"], sort_keys=True)} for cell in self.results["cells"]]
+        rows = [{**cell, "states": json_text(cell["states"], sort_keys=True)} for cell in self.results["cells"]]
         return _frame(rows)
 
     @cached_property

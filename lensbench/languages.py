@@ -1,20 +1,51 @@
 """Languages: one canonical code each, and the way to and from every data set's own code.
 
-The table is `languages.yaml` beside this file; adding a language is adding its line there.
+The table is `languages.yaml` beside this file, and after it, with lines of the same form: the files that installed packages bring
+(entry points `lensbench.languages`), `languages.yaml` in the folder of LENSBENCH_DATA, and those that `add_languages` was given
+(of `--include-path` and `--data`).
 """
 
 from __future__ import annotations
 
+import difflib
 import functools
+import os
+import re
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from lensbench.errors import UsageError, nearest, unknown_name
-from lensbench.yamlio import read_yaml, validated
+from lensbench.errors import LensbenchError, UsageError
+from lensbench.plugins import plugin_entries, plugin_file
+from lensbench.safenames import checked_name
+from lensbench.yamlio import Document, read_yaml, validated
 
-__all__ = ["CENTRAL", "Language", "get_language", "language_of", "languages", "parse_languages"]
+__all__ = [
+    "CENTRAL", "HOW_TO_ADD", "LANGUAGES_FILE", "Language", "add_languages", "get_language", "language_named", "language_of",
+    "languages", "parse_languages",
+]  # fmt: skip
+
+GROUP = "lensbench.languages"
+"""Entry points of other packages' language files."""
+LANGUAGES_FILE = "languages.yaml"
+"""What a language file is called in a task or data folder."""
+HOW_TO_ADD = (
+    "A language that is not in the table is a line in a file `languages.yaml` in an --include-path folder or in the data folder, "
+    "such as `hu: {name: Hungarian, script: Latn, iso3: hun}`; docs/tasks.md."
+)
+_CODE = re.compile(r"[a-z]{2,8}(?:[-_][A-Za-z0-9]{2,8})*\Z")
+_ISO_639_1 = frozenset(
+    re.findall(
+        "..",
+        "aaabaeafakamanarasavayazbabebgbhbibmbnbobrbscacechcocrcscucvcydadedvdzeeeleneoeseteufafffifjfofrfygagdglgngugv"
+        "hahehihohrhthuhyhziaidieigiiikioisitiujajvkakgkikjkkklkmknkokrkskukvkwkylalblglilnloltlulvmgmhmimkmlmnmrmsmtmy"
+        "nanbndnengnlnnnonrnvnyocojomorospapiplpsptqurmrnrorurwsascsdsesgsiskslsmsnsosqsrssstsusvswtatetgthtitktltntotr"
+        "tstttwtyugukuruzvevivowawoxhyiyozazhzu",
+    )
+)
+"""Codes of a language of their own: not a slip of the finger for another."""
 
 CENTRAL = "en"
 """The central language of the papers: what the backbone is good at, and the reference of every direction."""
@@ -53,33 +84,140 @@ class Language(BaseModel):
         return code[0] if isinstance(code, tuple) else code
 
 
-@functools.cache
+_added: list[Path] = []
+
+
+def add_languages(folders: Iterable[Path]) -> None:
+    """Take up the `languages.yaml` of each folder that has one; of a file, that of its folder.
+
+    Raises:
+        UsageError: such a file is wrong; with file and line.
+    """
+    for place in folders:
+        folder = place if place.is_dir() else place.parent
+        path = folder / LANGUAGES_FILE
+        if path.is_file() and path.resolve() not in _added:
+            _added.append(path.resolve())
+            try:
+                languages()
+            except UsageError:
+                _added.remove(path.resolve())
+                raise
+
+
 def languages() -> dict[str, Language]:
     """All languages by canonical code, in the order of the table."""
-    document = read_yaml(Path(__file__).with_name("languages.yaml"))
-    return {code: validated({"code": code, **fields}, Language, document) for code, fields in document.data.items()}
+    more = list(_added)
+    if named := os.environ.get("LENSBENCH_DATA"):
+        path = Path(named) / LANGUAGES_FILE
+        if path.is_file() and path.resolve() not in more:
+            more.insert(0, path.resolve())
+    return _table(tuple(more))
+
+
+@functools.cache
+def _table(more: tuple[Path, ...]) -> dict[str, Language]:
+    table: dict[str, Language] = {}
+    for path in (Path(__file__).with_name("languages.yaml"), *_brought(), *more):
+        document = read_yaml(path)
+        for code, fields in document.data.items():
+            if not _CODE.match(code):
+                raise UsageError(f"{document.where(code)}: '{code[:40]}' is no language code", "Example: hu, or zh-Hant.")
+            if not isinstance(fields, dict):
+                found = str(fields)[:40]
+                raise UsageError(f"{document.where(code)}: expected what describes '{code}', found {found!r}", HOW_TO_ADD)
+            known = table[code].model_dump() if code in table else {}
+            both = {**known, **fields, "code": code}
+            if isinstance(known.get("codes"), dict) and isinstance(fields.get("codes"), dict):
+                both["codes"] = {**known["codes"], **fields["codes"]}
+            language = validated(_completed(both), Language, _Below(document, code))
+            for theirs in language.codes.values():
+                for one in (theirs,) if isinstance(theirs, str) else theirs:
+                    checked_name(one, "folder of a language", document.where(code, "codes"))
+            table[code] = language
+    return table
+
+
+_broken: list[str] = []
+"""Packages whose language files cannot be used; said where a language is not found."""
+
+
+def _brought() -> list[Path]:
+    found = []
+    for name in plugin_entries(GROUP):
+        try:
+            path = plugin_file(GROUP, name)
+        except LensbenchError as error:
+            _broken.append(error.message)
+        else:
+            found += [path] if path is not None else []
+    return found
+
+
+class _Below(Document):
+    """A part of a document: places are named from there."""
+
+    def __init__(self, document: Document, key: str) -> None:
+        super().__init__(document.path, document.data[key], {})
+        self._document, self._key = document, key
+
+    def where(self, *key: str | int) -> str:
+        return self._document.where(self._key, *key)
+
+
+def _completed(fields: dict[str, Any]) -> dict[str, Any]:
+    """The labels and codes that follow from name, script and ISO 639-3 code, where a line leaves them out."""
+    iso3, script = fields.get("iso3"), fields.get("script")
+    label = f"{iso3}_{script}"
+    return {
+        "native": fields.get("name"), "glotlid": label, "accepts": [iso3], "lid176": [fields["code"]], "nllb": label, "codes": {},
+        **fields,
+    }  # fmt: skip
 
 
 def get_language(code: str) -> Language:
     """The language of a canonical code.
 
     Raises:
-        UsageError: unknown code; names the nearest, and knows the codes and names of others (`jp`, `swh`, `Chinese`).
+        UsageError: unknown code; names the nearest, knows the codes and names of others (`jp`, `swh`, `Chinese`, `Deutsch`), and
+            says how a language is added.
     """
     table = languages()
     if code in table:
         return table[code]
-    for language in table.values():
-        aliases = {language.name.lower(), language.iso3, language.glotlid.lower(), (language.paper or "").lower()}
+    other = language_named(code)
+    if other is not None:
+        raise UsageError(f"unknown language '{code}'", f"{other.name} is '{other.code}' here.")
+    names = {language.name.lower(): language.code for language in table.values()}
+    close = difflib.get_close_matches(code.lower(), names, n=1, cutoff=0.75) if len(code) > 3 else []
+    if close:
+        found = table[names[close[0]]]
+        raise UsageError(f"unknown language '{code}'", f"Did you mean {found.name}, '{found.code}'?")
+    guess = _near_code(code.lower(), table)
+    meant = f"Did you mean '{guess}'? " if guess else ""
+    broken = "".join(f"\n  {message}" for message in _broken)
+    raise UsageError(f"unknown language '{code}'", f"{meant}Known: {', '.join(sorted(table))}.\n  {HOW_TO_ADD}{broken}")
+
+
+def _near_code(code: str, table: Iterable[str]) -> str | None:
+    """A code that differs in one letter and begins alike; none for what is another language's own code."""
+    if len(code) > 3 or code in _ISO_639_1:
+        return None
+    alike = [other for other in table if other[:1] == code[:1] and len(other) <= len(code)]
+    return next(iter(difflib.get_close_matches(code, alike, n=1, cutoff=0.5 if len(code) == 2 else 0.75)), None)
+
+
+def language_named(name: str) -> Language | None:
+    """The language that others call by this code or name, in English or its own: `jp`, `swh`, `chinese`, `Deutsch`; or None."""
+    wanted = name.strip().lower()
+    for language in languages().values():
+        aliases = {language.code.lower(), language.name.lower(), language.native.lower(), language.iso3, language.glotlid.lower()}
+        aliases |= {language.nllb.lower(), (language.paper or language.code).lower()}
         for other in language.codes.values():
-            aliases |= set(other) if isinstance(other, tuple) else {other.lower()}
-        if code.lower() in aliases:
-            raise UsageError(f"unknown language '{code}'", f"{language.name} is '{language.code}' here.")
-    by_name = {language.name: language.code for language in table.values()}
-    close = nearest(code, by_name) if len(code) > 3 else None
-    if close is not None:
-        raise UsageError(f"unknown language '{code}'", f"Did you mean {close}, '{by_name[close]}'?")
-    raise unknown_name("language", code, table)
+            aliases |= {one.lower() for one in other} if isinstance(other, tuple) else {other.lower()}
+        if wanted in aliases:
+            return language
+    return None
 
 
 def language_of(dataset: str, code: str) -> Language | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from lensbench.languages import CENTRAL
 
@@ -57,7 +57,9 @@ class RunSpec(BaseModel):
     externals: tuple[ExternalChoice, ...] = ()
     backbone: str
     languages: tuple[str, ...]
-    """Target languages; the central language is always there too."""
+    """Target languages."""
+    english: bool = True
+    """Whether items are asked in the central language too; methods learn from it in any case."""
     profile: str
     tasks: tuple[TaskChoice, ...]
     data: str
@@ -73,6 +75,8 @@ class RunSpec(BaseModel):
     device: str = "auto"
     dtype: str = "auto"
     seed: int = 42
+    system: str | None = None
+    """System text of models given as folder or hub id; None sends no system message."""
 
     @property
     def title(self) -> str:
@@ -82,12 +86,23 @@ class RunSpec(BaseModel):
 
     @property
     def all_languages(self) -> tuple[str, ...]:
-        return (CENTRAL, *self.languages)
+        """The languages in which items are asked."""
+        return (CENTRAL, *self.languages) if self.english else self.languages
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What is as it always was is left out, so that equal runs keep their names."""
+        content: dict[str, Any] = serialise(self)
+        if self.english:
+            del content["english"]
+        return content
 
     @property
     def digest(self) -> str:
         """10 hex digits that stand for the spec."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:10]
+        # A field that came later leaves the names of folders without it as they were.
+        left_out = {"system"} if self.system is None else set()
+        return hashlib.sha256(self.model_dump_json(exclude=left_out).encode()).hexdigest()[:10]
 
 
 def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:

@@ -90,13 +90,14 @@ def tiny_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def tiny(tiny_model_dir: Path):
-    """A tiny backbone in memory, fresh for every test."""
+    """A tiny backbone in memory, fresh for every test; LENSBENCH_TEST_DEVICE puts it on an accelerator."""
     from lensbench.backbones import get_backbone
     from lensbench.backbones.load import load_backbone
     from lensbench.backbones.resolve import find_checkpoint
 
     backbone = get_backbone(str(tiny_model_dir))
-    return load_backbone(backbone, find_checkpoint(backbone), device="cpu", dtype="float32")
+    device = os.environ.get("LENSBENCH_TEST_DEVICE", "cpu")
+    return load_backbone(backbone, find_checkpoint(backbone), device=device, dtype="float32")
 
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]

@@ -5,6 +5,7 @@ It runs in a thread of the test. Every request is logged, with whether its reply
 
 from __future__ import annotations
 
+import contextlib
 import email
 import email.policy
 import hashlib
@@ -27,7 +28,19 @@ ODD = ("no-usage", "eleven", "chinese-digits", "no-rating", "empty", "refusal")
 UNREADABLE = ("eleven", "chinese-digits", "no-rating", "empty", "refusal")
 REFUSED = "400"
 FATAL = ("401", "404", "quota")
-GENERATED_ALL_THE_SAME = ("slow", "cut-before", "cut-within", "malformed")
+GENERATED_ALL_THE_SAME = (
+    "slow",
+    "cut-before",
+    "cut-within",
+    "malformed",
+    "408",
+    "502",
+    "503",
+    "504",
+    "drip",
+    "endless",
+    "nested",
+)
 """A provider bills what its model wrote, also when the reply is lost on its way."""
 
 _ERRORS: dict[str, tuple[int, str, str]] = {
@@ -37,6 +50,20 @@ _ERRORS: dict[str, tuple[int, str, str]] = {
     "400": (400, "context_length_exceeded", "This model's maximum context length is 8192 tokens"),
     "401": (401, "invalid_api_key", "Incorrect API key provided"),
     "404": (404, "model_not_found", "The model does not exist"),
+    "408": (408, "timeout", "Request timeout"),
+    "502": (502, "bad_gateway", "Bad gateway"),
+    "503": (503, "overloaded", "Overloaded"),
+    "504": (504, "gateway_timeout", "The model did not answer the gateway in time"),
+    "old-tokens": (
+        400,
+        "unsupported_parameter",
+        "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+    ),
+    "no-temperature": (
+        400,
+        "unsupported_value",
+        "Unsupported value: 'temperature' does not support 0 with this model. Only the default is.",
+    ),
     "quota": (429, "insufficient_quota", "You exceeded your current quota"),
 }
 
@@ -104,6 +131,9 @@ class JudgeServer:
         self.batches: list[Batch] = []
         self.batch_replies: list[Asked] = []
         self.echo_key = False
+        self.elsewhere = ""
+        self.headers: list[dict[str, str]] = []
+        self.replies: dict[str, str] = {}
         self._orders: dict[str, int] = {}
         self._arrivals: Counter[str] = Counter()
         self._serials = 0
@@ -200,6 +230,7 @@ class JudgeServer:
             "no-rating": "I would rather not say.",
             "empty": "",
             "refusal": None,
+            **self.replies,
         }.get(asked.fault, f"Clear enough.\u2028 结论如下。\n\nRating: [[{rating(asked.digest)}]]")
         with self.lock:
             self._serials += 1
@@ -221,6 +252,21 @@ class JudgeServer:
         }  # fmt: skip
         if asked.fault == "no-usage":
             del content["usage"]
+        odd: dict[str, dict[str, Any]] = {
+            "zero-usage": {"prompt_tokens": 0, "completion_tokens": 0},
+            "negative-usage": {"prompt_tokens": -5, "completion_tokens": 3},
+            "tiny-usage": {"prompt_tokens": 1, "completion_tokens": 0},
+            "absurd-usage": {"prompt_tokens": 10**15, "completion_tokens": 10**15},
+        }
+        content["usage"] = odd.get(asked.fault, content.get("usage"))
+        if asked.fault.endswith("-cut"):
+            content["choices"][0]["finish_reason"] = "length"
+        if asked.fault == "other-model":
+            content["model"] = "another-model"
+        if asked.fault == "parts":
+            message["content"] = [{"type": "thinking", "thinking": "Hm, [[2]]."}, {"type": "text", "text": text}]
+        if asked.fault == "reasoning-beside":
+            message |= {"content": None, "reasoning_content": "Let me see. [[7]]"}
         return content
 
     def submit(self, input_file: str) -> Batch:
@@ -272,7 +318,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         judge: JudgeServer = self.server.judge
         raw = self._body()
-        if self.path == "/v1/chat/completions":
+        if self.path.partition("?")[0] in ("/v1/chat/completions", "/v1/again/chat/completions"):
+            judge.headers.append({name.lower(): value for name, value in self.headers.items()})
             self._chat(judge, json.loads(raw))
         elif self.path == "/v1/files":
             head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
@@ -305,15 +352,31 @@ class _Handler(BaseHTTPRequestHandler):
     def _chat(self, judge: JudgeServer, body: dict[str, Any]) -> None:
         asked = judge.receive(body, self.headers.get("Authorization", "").removeprefix("Bearer "))
         fault = asked.fault
+        if fault in GENERATED_ALL_THE_SAME:
+            judge.completion(asked)
+            asked.billed = True
         if fault in _ERRORS:
             self._error(fault, judge, asked)
             return
         if fault == "html":
             self._send(200, b"<!doctype html><html><body>Welcome to the gateway</body></html>", "text/html", asked=asked)
             return
+        if fault in ("redirect", "redirect-here"):
+            where = judge.elsewhere if fault == "redirect" else f"{judge.url}/again/chat/completions?secret=1"
+            self._send(307, b"", "text/plain", {"Location": where}, asked=asked)
+            return
+        if fault == "drip":
+            self._drip(0.05)
+            return
+        if fault == "endless":
+            self._endless()
+            return
+        if fault in ("nested", "list", "number"):
+            depth = 5_000
+            body_of = {"nested": b'{"a":' * depth + b"1" + b"}" * depth, "list": b"[]", "number": b"7"}
+            self._send(200, body_of[fault], "application/json", asked=asked)
+            return
         content = json.dumps(judge.completion(asked), ensure_ascii=False).encode()
-        if fault in GENERATED_ALL_THE_SAME:
-            asked.billed = True
         if fault == "slow":
             self._wait_for_hang_up(20)
         elif fault == "cut-before":
@@ -324,6 +387,20 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, content[:-40], "application/json", asked=asked)
         else:
             self._send(200, content, "application/json", asked=asked, completes=True)
+
+    def _drip(self, seconds: float) -> None:
+        """A byte every so often, without end."""
+        self.connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n")
+        while not self._gone(seconds) and not self.server.judge.closing:
+            self.connection.sendall(b" ")
+        self.close_connection = True
+
+    def _endless(self) -> None:
+        self.connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n")
+        with contextlib.suppress(OSError):
+            while not self.server.judge.closing:
+                self.connection.sendall(b" " * 65536)
+        self.close_connection = True
 
     def _error(self, fault: str, judge: JudgeServer, asked: Asked | None = None) -> None:
         status, code, message = _ERRORS[fault]

@@ -144,7 +144,7 @@ def test_an_item_in_two_rows_is_one_cluster(tmp_path: Path) -> None:
      (0.01, -0.1, 0.3, "not distinguishable"), (0.01, None, None, "not distinguishable"), (None, 0.1, 0.3, "")],
 )  # fmt: skip
 def test_a_verdict_needs_test_and_interval(p_holm: float | None, low: float | None, high: float | None, expected: str) -> None:
-    assert verdict({"p_holm": p_holm, "delta_low": low, "delta_high": high}) == expected
+    assert verdict({"metric": "acc", "p_holm": p_holm, "delta_low": low, "delta_high": high}) == expected
 
 
 # --- averages

@@ -143,7 +143,7 @@ CASES = (
          ("task 'xwinograd' has none of the target languages th", "xwinograd has no 'th' (it has ar, bn, en")),
     Case("data folder", lambda p: p.run(data="no-such-folder"), 2, ("no data folder at no-such-folder", "--data embedded")),
     Case("hub model", lambda p: p.run(backbone=HUB), 1,
-         (f"hub model {HUB} could not be had", "Give a model folder: --backbone PATH")),
+         (f"could not get hub model {HUB}: HF_HUB_OFFLINE is set", "lensbench fetch", "Give a model folder: --backbone PATH")),
     Case("hub rows", lambda p: p.run(data=None), 1, ("could not get cambridgeltl/xcopa (config zh, split test)", "--data DIR")),
     Case("only pickled weights", lambda p: p.run(backbone=pickled_model(p)), 1,
          ("{own}/pickled holds no .safetensors weights", "Pickled weights are not read")),

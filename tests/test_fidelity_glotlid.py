@@ -10,12 +10,15 @@ import time
 from pathlib import Path
 
 import pytest
+from judged_run import build_run
 
 from lensbench.errors import UnavailableError
 from lensbench.fidelity import Identifier, answered_cell, load_identifier
 from lensbench.fidelity.find import GLOTLID_REVISION
 from lensbench.fidelity.modelfile import read_labels
 from lensbench.languages import get_language
+from lensbench.pipeline.identify import identify_stage
+from lensbench.pipeline.observe import observe
 
 pytestmark = pytest.mark.real
 
@@ -120,7 +123,23 @@ def test_strict_and_lenient(odd: Identifier, real_data: Path, code: str, strict:
 
 def test_what_it_has_no_label_for_is_known(glotlid: Identifier, odd: Identifier) -> None:
     assert glotlid.missing() == tuple(code for code in ("et", "ht", "qu", "ta", "fr", "ru", "pt", "de"))
-    assert odd.covers(get_language("fr")) and odd.covers(get_language("ar")) and not odd.covers(get_language("bn"))
+    assert odd.covers(get_language("fr")) and not odd.covers(get_language("bn"))
+    # It has Egyptian Arabic only: no strict number, a lenient one.
+    assert not odd.covers(get_language("ar")) and odd.covers_leniently(get_language("ar"))
+
+
+def test_a_number_is_given_only_by_the_labels_that_can_count_for_it(odd: Identifier, real_data: Path, tmp_path: Path) -> None:
+    folder = build_run(tmp_path / "run", items=2, languages=("ar",), awkward=False)
+    path = folder.path / "items" / "answers.jsonl"
+    records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    lines = ntrex(real_data, "ar")
+    records = [{**record, "text": lines[number]} for number, record in enumerate(records)]
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    with folder.log("identified") as log:
+        identify_stage(folder, odd, log)
+    columns = {column.metric: column for column in observe(folder) if column.variant == "base"}
+    assert columns["lf_turn1"].values == {} and dict(columns["lf_turn1"].states) == {"not_covered": 2}
+    assert set(columns["lf_turn1_lenient"].values.values()) == {1.0} and columns["lf_turn1_lenient"].failures == 0
 
 
 def test_unlike_identifiers_have_unlike_signatures(trained: tuple[Path, list[str]], glotlid: Identifier, odd: Identifier) -> None:
@@ -159,6 +178,27 @@ def test_a_model_cut_off_anywhere_is_refused(trained: tuple[Path, list[str]], tm
         path.write_bytes(whole[:left])
         with pytest.raises(UnavailableError, match=f"cut off after {left:,} bytes"):
             read_labels(path)
+
+
+@pytest.mark.parametrize("ending", [".bin", ".ftz"])
+def test_flipped_bits_do_no_harm(trained: tuple[Path, list[str]], tmp_path: Path, ending: str) -> None:
+    """fastText would crash with many of these; they are read, or refused with a reason, in a process that lives on."""
+    script = Path(__file__).with_name("flipped_identifier.py")
+    command = [sys.executable, str(script), f"{trained[0]}{ending}", str(tmp_path / f"flipped{ending}"), "0", "24"]
+    environment = {**os.environ, "LENSBENCH_CACHE": str(tmp_path / "cache"), "PYTHONPATH": str(script.parents[1])}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
+    said = done.stdout.splitlines()
+    assert done.returncode == 0 and len(said) == 24, done.stderr
+    assert sum(": its counts do not agree" in line for line in said) > 5
+
+
+def test_a_sound_file_is_tried_once(trained: tuple[Path, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LENSBENCH_CACHE", str(tmp_path))
+    first = Identifier("mine", Path(f"{trained[0]}.bin"))
+    (kept,) = (tmp_path / "identifiers").iterdir()
+    assert kept.name == f"{first.digest}.sound"
+    monkeypatch.setattr(sys, "executable", "/nowhere")
+    assert Identifier("mine", Path(f"{trained[0]}.bin")).digest == first.digest
 
 
 def test_word_vectors_are_no_identifier(trained: tuple[Path, list[str]]) -> None:

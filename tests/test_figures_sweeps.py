@@ -160,7 +160,7 @@ def test_runs_of_unlike_backbones_or_without_a_fit_are_refused(layered, tmp_path
     with pytest.raises(UsageError, match="no fitted variants"):
         figures.layers([bare])
     (layered[0].folder.enhancement("lens") / "card.json").write_text("{")
-    with pytest.raises(RunError, match=r"card\.json: the settings"):
+    with pytest.raises(RunError, match=r"card\.json: not readable as JSON"):
         figures.layers(layered)
 
 

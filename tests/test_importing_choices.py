@@ -57,7 +57,7 @@ def test_copa_refuses_entities(tmp_path):
     bomb = COPA_XML.replace('SYSTEM "copa.dtd"', '[<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]').replace("It broke.", "&b;")
     write(tmp_path / "in/copa-test.xml", bomb)
     with pytest.raises(DataError, match=r"copa-test\.xml, line 2: entity declarations are not accepted"):
-        import_folder(tmp_path / "in", tmp_path / "out")
+        import_folder(tmp_path / "in", tmp_path / "out", strict=True)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_copa_refuses_entities(tmp_path):
 def test_copa_errors(tmp_path, old, new, message):
     write(tmp_path / "in/copa-test.xml", COPA_XML.replace(old, new))
     with pytest.raises(DataError, match=message):
-        import_folder(tmp_path / "in", tmp_path / "out")
+        import_folder(tmp_path / "in", tmp_path / "out", strict=True)
 
 
 # XWinograd and CLUEWSC
@@ -103,6 +103,14 @@ def test_xwinograd_blanks_the_token_span_and_not_the_first_match(tmp_path):
         {"sentence": "Ann told Bea there that _ lied.", "option1": "Ann", "option2": "Bea", "answer": "1"},
         {"sentence": "Ann saw Bea there, so she left _.", "option1": "Ann", "option2": "Bea", "answer": "2"},
     ]
+
+
+def test_xwinograd_leaves_the_full_stop_behind_the_blank(tmp_path):
+    sentence, tokens = "Мы наказали их.", ["Мы", "наказали", "их."]
+    write(tmp_path / "in/dataset.tsv", winograd_line(sentence, tokens, ["их.", [2, 3], ["их."]], code="ru"))
+    report = import_folder(tmp_path / "in", tmp_path / "out")
+    assert rows_of(tmp_path, "xwinograd/ru/test.parquet")[0]["sentence"] == "Мы наказали _."
+    assert "1 rows mark punctuation with the pronoun" in "; ".join(entry(report, "xwinograd/ru/test.parquet").notes)
 
 
 def test_xwinograd_understands_the_tokenisers_quotes(tmp_path):
@@ -197,7 +205,7 @@ def test_cluewsc_leaves_out_what_is_no_pair(tmp_path):
 def test_cluewsc_wrong_label(tmp_path):
     write(tmp_path / "in/c.json", jsonl(candidate("甲", 0, "true"), candidate("乙", 2, "yes")))
     with pytest.raises(DataError, match=r"c\.json, line 2, column 'label': label 'yes' is none of \['true', 'false'\]"):
-        import_folder(tmp_path / "in", tmp_path / "out")
+        import_folder(tmp_path / "in", tmp_path / "out", strict=True)
 
 
 # StoryCloze
@@ -226,7 +234,7 @@ def test_story_cloze_strips_crlf_and_keeps_quotes(tmp_path):
 def test_story_cloze_errors(tmp_path, content, message):
     write(tmp_path / STORY_FILE, content)
     with pytest.raises(DataError, match=message):
-        import_folder(tmp_path / "in", tmp_path / "out")
+        import_folder(tmp_path / "in", tmp_path / "out", strict=True)
 
 
 def test_story_cloze_under_another_name_is_skipped(tmp_path):

@@ -28,7 +28,7 @@ def test_lens_probing_sample(tmp_path):
 def test_lens_probing_line_without_a_language(tmp_path):
     write(tmp_path / "in/test.jsonl", jsonl({"en": "A", "ja": "あ"}, {"en": "A"}))
     with pytest.raises(DataError, match=r"test\.jsonl, line 2: column 'ja' is missing"):
-        import_folder(tmp_path / "in", tmp_path / "out")
+        import_folder(tmp_path / "in", tmp_path / "out", strict=True)
 
 
 def test_aya_rows_are_sorted_into_languages(tmp_path):
@@ -69,7 +69,7 @@ def test_lens_manipulation_instance_without_a_language(tmp_path):
     data = {"Instances": [{"input_en": "One", "input_zh": "一"}, {"input_en": "Two"}]}
     write(tmp_path / "in/train.json", json.dumps(data, indent=4))
     with pytest.raises(DataError, match=r"train\.json, instance 2: column 'input_zh' is missing"):
-        import_folder(tmp_path / "in", tmp_path / "out")
+        import_folder(tmp_path / "in", tmp_path / "out", strict=True)
 
 
 def test_bactrian_rows(tmp_path):
@@ -102,7 +102,7 @@ def test_multiq_takes_our_code_of_a_language(tmp_path):
 def test_multiq_missing_column(tmp_path):
     write(tmp_path / "in/MultiQ.csv", "id,language,domain\ng1,zh,food\n")
     with pytest.raises(DataError, match=r"MultiQ\.csv, line 1: missing column 'prompt'"):
-        import_folder(tmp_path / "in", tmp_path / "out")
+        import_folder(tmp_path / "in", tmp_path / "out", strict=True)
 
 
 def test_ntrex_lines_end_at_line_feeds_only(tmp_path):
@@ -120,7 +120,7 @@ def test_ntrex_lines_end_at_line_feeds_only(tmp_path):
 def test_ntrex_empty_line(tmp_path):
     write(tmp_path / "in/newstest2019-src.eng.txt", "a\n\nb\n")
     with pytest.raises(DataError, match=r"eng\.txt, line 2: empty"):
-        import_folder(tmp_path / "in", tmp_path / "out")
+        import_folder(tmp_path / "in", tmp_path / "out", strict=True)
 
 
 def test_mgsm_numbers(tmp_path):
@@ -135,4 +135,4 @@ def test_mgsm_numbers(tmp_path):
 def test_mgsm_wrong_numbers(tmp_path, number):
     write(tmp_path / "in/mgsm_sw.tsv", f"Ngapi?\t1\nNgapi?\t{number}\n")
     with pytest.raises(DataError, match=r"mgsm_sw\.tsv, line 2, column 'answer': expected a whole number"):
-        import_folder(tmp_path / "in", tmp_path / "out")
+        import_folder(tmp_path / "in", tmp_path / "out", strict=True)

@@ -95,7 +95,7 @@ def test_cmmlu(tmp_path):
 def test_mmlu_errors(tmp_path, name, content, message):
     write(tmp_path / "in" / name, content)
     with pytest.raises(DataError, match=message):
-        import_folder(tmp_path / "in", tmp_path / "out")
+        import_folder(tmp_path / "in", tmp_path / "out", strict=True)
     assert not list((tmp_path / "out").rglob("*.*"))
 
 
@@ -129,4 +129,4 @@ def test_exams_keeps_four_choices_in_a_split_of_its_own(tmp_path):
 def test_exams_answer_that_is_no_choice(tmp_path):
     write(tmp_path / "in/test.jsonl", jsonl(exam("Italian", "ABCD"), exam("Italian", "ABCD", "@")))
     with pytest.raises(DataError, match=r"test\.jsonl, line 2, column 'answerKey': label '@' is none of"):
-        import_folder(tmp_path / "in", tmp_path / "out")
+        import_folder(tmp_path / "in", tmp_path / "out", strict=True)

@@ -9,8 +9,8 @@ import pytest
 from importing_help import entry, jsonl, read, rows_of, write
 
 from lensbench.data.importing import import_folder
-from lensbench.data.rows import check_rows, load_rows_spec
-from lensbench.data.sources import Folder, Hub
+from lensbench.data.rows import load_rows_spec
+from lensbench.data.sources import Folder
 from lensbench.errors import DataError
 from lensbench.languages import get_language
 
@@ -162,18 +162,23 @@ def test_one_set_is_chosen_and_the_other_named(tmp_path):
     assert (alone.notes, entry(alone, OUT.format("it")).n) == ((), 1)
 
 
-def test_two_sets_that_rank_alike_are_refused(tmp_path):
-    for name in ("a", "b"):
-        write(tmp_path / f"in/{name}/sw/question.jsonl", jsonl(question()))
-    with pytest.raises(DataError, match=r"a/sw/question\.jsonl and b/sw/question\.jsonl would both become mt_bench/sw"):
-        import_folder(tmp_path / "in", tmp_path / "out")
+def test_of_two_sets_that_rank_alike_the_user_says_which(tmp_path):
+    for name, text in (("a", "One?"), ("b", "Two?")):
+        write(tmp_path / f"in/{name}/sw/question.jsonl", jsonl(question() | {"turns": [text, "And?"]}))
+    report = import_folder(tmp_path / "in", tmp_path / "out")
+    assert report.files == ()
+    assert (
+        "a/sw/question.jsonl (1 rows); b/sw/question.jsonl (1 rows) would both become mt_bench/sw" in report.problems[0].message
+    )
+    import_folder(tmp_path / "in", tmp_path / "out", prefer=["b/*"])
+    assert read(tmp_path / "out" / OUT.format("sw"))[0]["turns"][0] == "Two?"
 
 
 @pytest.mark.parametrize(
     ("second", "message"),
     [
-        (question(1081), r"column 'question_id': 1081 is question 81, as in line 1"),
-        (question("81"), r"column 'question_id': '81' is question 81, as in line 1"),
+        (question(1081), r"column 'question_id': 1081 is 81, which stands in line 1 too"),
+        (question("81"), r"column 'question_id': '81' is 81, which stands in line 1 too"),
         (question("eighty"), r"column 'question_id': 'eighty' is no question id"),
         (question(82.5), r"column 'question_id': 82\.5 is no question id"),
         (question(True), r"column 'question_id': True is no question id"),
@@ -193,20 +198,20 @@ def test_two_sets_that_rank_alike_are_refused(tmp_path):
 def test_a_wrong_question_is_named(tmp_path, second, message):
     write(tmp_path / "in/en/question.jsonl", jsonl(question(), second))
     with pytest.raises(DataError, match=rf"en/question\.jsonl, line 2[:,] {message}"):
-        import_folder(tmp_path / "in", tmp_path / "out")
+        import_folder(tmp_path / "in", tmp_path / "out", strict=True)
     assert not list((tmp_path / "out").rglob("*.*"))
 
 
 def test_a_line_that_is_not_json(tmp_path):
     write(tmp_path / "in/en/question.jsonl", jsonl(question()) + '{"question_id": 82,\n')
     with pytest.raises(DataError, match=r"en/question\.jsonl, line 2: not JSON"):
-        import_folder(tmp_path / "in", tmp_path / "out")
+        import_folder(tmp_path / "in", tmp_path / "out", strict=True)
 
 
 @pytest.mark.parametrize(
     ("second", "message"),
     [
-        (answer(81), r"column 'question_id': 81 is question 81, as in line 1"),
+        (answer(81), r"column 'question_id': 81 stands in line 1 too"),
         (answer(82, ["One."]), r"column 'turns': expected 2 texts, one a turn, found 1"),
         (answer(82, ["One.", " "]), r"column 'turns': empty text"),
         (answer(82) | {"choices": []}, r"column 'choices': expected one answer, found 0"),
@@ -218,7 +223,7 @@ def test_a_wrong_reference_answer_is_named(tmp_path, second, message):
     write(tmp_path / "in/en/question.jsonl", jsonl(question(), question(82)))
     write(tmp_path / "in/en/reference_answer/gpt-4.jsonl", jsonl(answer(), second))
     with pytest.raises(DataError, match=rf"reference_answer/gpt-4\.jsonl, line 2, {message}"):
-        import_folder(tmp_path / "in", tmp_path / "out")
+        import_folder(tmp_path / "in", tmp_path / "out", strict=True)
 
 
 OWN = load_rows_spec("mt_bench")
@@ -251,32 +256,6 @@ def test_a_wrong_file_of_ones_own(tmp_path, second, message):
         Folder(tmp_path).load(OWN, get_language("sw"), "test")
 
 
-@pytest.mark.parametrize(("rows", "code"), [("mt_bench_prompts", "en"), ("mt_bench_japanese", "ja"), ("mt_bench_korean", "ko")])
-def test_hub_sets_are_asked_for_the_split_they_have(monkeypatch, rows, code):
-    """Against a stand-in for `datasets`: the hub itself is out of reach here."""
-    import datasets
-
-    spec = load_rows_spec(rows)
-    turns = next(name for name in ("prompt", "turns") if name in spec.columns)
-    records = [{"category": "math", turns: ["1?", "2?"], "reference": []}, {"category": "math", turns: ["3?", "4?"]}]
-    asked = []
-
-    class Table(list):
-        to_list = list.copy
-
-    def load_dataset(*args, **kwargs):
-        asked.append((args, kwargs))
-        return Table(records)
-
-    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
-    loaded = Hub().load(spec, get_language(code), "test", revision="abc")
-    assert asked == [((spec.hub, None), {"split": "train", "revision": "abc"})]
-    assert [row["turns"] for row in loaded.rows] == [["1?", "2?"], ["3?", "4?"]]
-    assert spec.on_hub(get_language(code)) and not spec.on_hub(get_language("sw"))
-    assert spec.adapts == "mt_bench"
-    check_rows(loaded.rows, OWN, "adapted")
-
-
 def test_vicuna_questions(tmp_path):
     record = {"question_id": 1, "text": "كيف؟", "category": "generic"}
     path = write(tmp_path / "in/questions_Arabic.jsonl", jsonl(record))
@@ -287,7 +266,7 @@ def test_vicuna_questions(tmp_path):
     ):
         write(path, jsonl(record, second))
         with pytest.raises(DataError, match=rf"questions_Arabic\.jsonl, line 2, column '?{message}"):
-            import_folder(tmp_path / "in", tmp_path / "out")
+            import_folder(tmp_path / "in", tmp_path / "out", strict=True)
 
 
 def originals(path: Path) -> list[dict]:

@@ -19,8 +19,9 @@ ROOMS = {
     "pipeline": 4,
     "methods": 3, "engine": 3, "fidelity": 3, "judging": 3, "reporting": 3,
     "store": 2, "stats": 2, "tasks": 2, "data": 2, "backbones": 2,
-    "memory": 1, "plugins": 1, "extras": 1, "quiet": 1, "spec": 1, "languages": 1, "content": 1, "yamlio": 1,
-    "jsonio": 1, "safenames": 1, "printable": 1, "errors": 0,
+    "memory": 1, "plugins": 1, "quiet": 1, "hub": 1, "spec": 1, "languages": 1, "content": 1, "yamlio": 1,
+    "jsonio": 1, "reasoning": 1, "safenames": 1, "printable": 1, "states": 1, "yamlevents": 1,
+    "sandbox": 1, "extras": 1, "errors": 0,
 }  # fmt: skip
 """Room -> height. A room imports from rooms of its own height or lower."""
 

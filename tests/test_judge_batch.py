@@ -77,7 +77,10 @@ def test_killed_while_waiting_and_partial_failures(server: JudgeServer, judging:
         fresh = one.usage["prompt_tokens"] - cached
         usd = fresh * PRICES["input"] + cached * PRICES["cached_input"] + one.usage["completion_tokens"] * PRICES["output"]
         micro += usd * (0.5 if one in server.batch_replies else 1.0)
-    assert json.loads((judging.out / "judging.json").read_text())[-1]["usd"] == pytest.approx(micro / 1e6)
+    noted = json.loads((judging.out / "judging.json").read_text())[-1]
+    # A line that ended with 500 may have been written and charged; one without a response was never begun.
+    assert noted["unknown_cost"] == len([n for n in range(len(batch.lines)) if n % 5 == 2 and n % 2])
+    assert micro / 1e6 < noted["usd"] < micro / 1e6 + 0.5 * noted["unknown_cost"] * 0.02
 
     before = len(server.asked)
     assert judging.finish(*POLL).process.exitcode == 0

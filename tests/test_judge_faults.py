@@ -302,7 +302,8 @@ def test_stopped_by_ctrl_c(serve: Callable[..., tuple[JudgeServer, Judging]], nu
     cells = judging.cells()
     assert sum(cells[language, variant, "rating"]["n"] for language, variant, m in cells if m == "rating") == 7
     (noted,) = json.loads((judging.out / "judging.json").read_text())
-    assert noted["requests"] == 7 and noted["usd"] == pytest.approx(server.billed_usd(**PRICES))
+    # What was under way when it was stopped may have been answered, and charged: it counts with its most.
+    assert noted["requests"] == 7 and noted["usd"] > server.billed_usd(**PRICES) and 1 <= noted["unknown_cost"] <= 6
     server.thaw()
     assert judging.finish().process.exitcode == 0
     assert_paid_once(server, judging)

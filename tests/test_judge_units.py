@@ -54,7 +54,7 @@ def test_recorded_verdicts_are_read_as_they_were(real_data: Path) -> None:
         ("[[10.0]]", "ok", 10.0),
         ("[6]", "ok", 6.0),
         ("see [3] and so [[9]]", "ok", 9.0),
-        ("[[4]], on second thought [[8]]", "ok", 4.0),
+        ("[[4]], on second thought [[8]]", "unparsable", None),
         ("[[1]]", "ok", 1.0),
         ("评分：[[8]]。", "ok", 8.0),
         ("[[11]]", "out_of_range", None),

@@ -35,12 +35,14 @@ def tasks_of(home: Path) -> dict[str, dict[str, Any]]:
     pick = {
         "output_type": "multiple_choice", "doc_to_text": "{{question}}", "doc_to_choice": ["odd", "even"],
         "doc_to_target": "label",
-        "metric_list": [{"metric": "acc", "aggregation": "mean", "higher_is_better": True}], "metadata": {"version": 1.0},
+        "metric_list": [{"metric": "acc", "aggregation": "mean", "higher_is_better": True}],
+        "metadata": {"version": 1.0, "language": "zh"},
     }  # fmt: skip
     say = {
         "output_type": "generate_until", "doc_to_text": "{{question}}", "doc_to_target": "{{answer}}",
         "generation_kwargs": {"max_gen_toks": 4, "do_sample": False, "until": ["\n"]}, "filter_list": digits("(.)"),
-        "metric_list": [{"metric": "exact_match", "aggregation": "mean", "higher_is_better": True}], "metadata": {"version": 1.0},
+        "metric_list": [{"metric": "exact_match", "aggregation": "mean", "higher_is_better": True}],
+        "metadata": {"version": 1.0, "language": "en"},
     }  # fmt: skip
     return {"pick_zh": {**own, **pick}, "say_en": {**own, **say}}
 
@@ -95,7 +97,7 @@ def change_results(folder: Path, change: Callable[[dict[str, Any]], None]) -> Pa
 CHANGES = [
     ("pick_zh", {"doc_to_choice": ["uneven", "even"]}, "doc_to_choice"),
     ("pick_zh", {"target_delimiter": "\n"}, "target_delimiter"),
-    ("pick_zh", {"metadata": {"version": 2.0}}, 'version "2.0", not "1.0"'),
+    ("pick_zh", {"metadata": {"version": 2.0, "language": "zh"}}, 'version "2.0", not "1.0"'),
     ("say_en", {"generation_kwargs": {"max_gen_toks": 2, "do_sample": False, "until": ["\n"]}}, "generation_kwargs"),
     ("say_en", {"filter_list": digits("([0-9])")}, "filter_list"),
 ]
@@ -148,7 +150,7 @@ def test_models_beside_a_base_without_the_task_are_kept_apart_too(evaluate: Eval
 
 
 def test_without_samples_settings_still_keep_numbers_apart(evaluate: Evaluate, tmp_path: Path) -> None:
-    shutil.copytree(evaluate("tiny-b", "pick_zh", metadata={"version": 2.0}), tmp_path / "bare")
+    shutil.copytree(evaluate("tiny-b", "pick_zh", metadata={"version": 2.0, "language": "zh"}), tmp_path / "bare")
     for path in (tmp_path / "bare").glob("samples_*"):
         path.unlink()
     found = import_lm_eval([(None, evaluate("tiny-a", "pick_zh")), ("b", tmp_path / "bare")], tmp_path / "run")
@@ -236,6 +238,8 @@ def test_tasks_of_unknown_language_are_no_targets(evaluate: Evaluate, tmp_path: 
     for number, name in enumerate(("pick_zh", "pick_sw", "pick")):
         for path in evaluate("tiny-a", "pick_zh").iterdir():
             text = path.read_text(encoding="utf-8").replace('"pick_zh"', f'"{name}"')
+            code = name.partition("_")[2]
+            text = text.replace('"language": "zh"', f'"language": "{code}"' if code else '"about": "none"')
             date = f"_2{number}"  # each evaluation at a time of its own
             (tmp_path / "all" / path.name.replace("pick_zh", name).replace("_20", date)).write_text(text, encoding="utf-8")
     found = import_lm_eval([(None, tmp_path / "all")], tmp_path / "run")

@@ -90,7 +90,7 @@ def test_the_end_is_found_whatever_the_answer_looks_like(tiny_model_dir: Path) -
     ("template", "message"),
     [
         ("{% for m in messages %}{{ m.content }}\n{% endfor %}", "no end of the turn"),
-        ("{% for m in messages %}{{ m.content | upper }}</s>{% endfor %}", "does not give an answer back"),
+        ("{% for m in messages %}{{ m.content | upper }}</s>{% endfor %}", "leaves out a message"),
         (None, "no chat template"),
     ],
 )

@@ -512,7 +512,7 @@ def test_a_run_that_has_not_scored_yet(cli: Any, tmp_path: Path) -> None:
 
 def test_results_that_cannot_be_read(cli: Any, tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", small())
-    for text, said in (("{", "not readable as JSON"), ('{"cells": []}', "has no backbone, tasks, variants")):
+    for text, said in (("{", "not readable as JSON"), ('{"cells": []}', "has no 'backbone'")):
         (run / "results.json").write_text(text, encoding="utf-8")
         done = cli("table", "bilingual", run)
         assert done.returncode == 1 and said in done.stderr and "Traceback" not in done.stderr

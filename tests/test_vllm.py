@@ -125,9 +125,14 @@ def test_a_long_input_loses_its_beginning(tiny: LoadedBackbone, held: Held, leng
         assert found == near(LensLM(tiny).score_tokens([(("c", "t"), kept[:-tokens], kept[-tokens:])]))
 
 
-def test_a_continuation_that_fills_the_window_is_an_error(held: Held) -> None:
-    with pytest.raises(RunError, match="a continuation of 31 tokens leaves no token in front of it in a window of 32"):
-        held(32).score_tokens([(("c", "t"), [5, 6], [7] * 31)])
+def test_a_continuation_that_fills_the_window_has_no_loglikelihood(held: Held) -> None:
+    engine = held(32)
+    long, short = (("c", "t"), [5, 6], [7] * 31), (("c", "t"), [5, 6], [7, 8])
+    (nothing, greedy), (some, _) = engine.score_tokens([long, short])
+    assert math.isnan(nothing) and not greedy and math.isfinite(some)
+    assert engine.is_cut(long) and not engine.is_cut(short)
+    assert not engine.is_cut((("c", "t"), [5] * 31, [7])), "a single token is read off behind its context"
+    assert engine.is_cut((("c", "t"), [5] * 32, [7]))
 
 
 def test_the_noise_is_the_largest_difference(tiny: LoadedBackbone, double: Vllm, held: Held) -> None:

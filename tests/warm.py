@@ -35,7 +35,17 @@ _LIBRARIES = (
     "openai", "openai.types.chat", "pandas", "pyarrow.parquet", "scipy.optimize", "sympy", "chardet", "aiohttp", "jinja2",
     "pydantic", "safetensors.torch",
 )  # fmt: skip
-_FREE = ("LENSBENCH_", "OPENAI_", "OMP_NUM_THREADS", "PYTHONPATH", "PYTEST_")
+_FREE = (
+    "LENSBENCH_",
+    "OPENAI_",
+    "OMP_NUM_THREADS",
+    "PYTHONPATH",
+    "PYTEST_",
+    "HF_HUB_OFFLINE",
+    "HF_ENDPOINT",
+    "HF_HOME",
+    "HF_TOKEN",
+)
 """Beginnings of variables that a forked process can be given: no library reads them while it is imported, or it is told anew."""
 _REQUEST_BYTES = 1 << 17
 
@@ -158,6 +168,14 @@ def _serve(requests: socket.socket) -> dict[str, Any]:
                 pass
 
 
+def _tell_the_hub(environment: Mapping[str, str]) -> None:
+    """What huggingface_hub read while it was imported. Where its files are kept lensbench says itself."""
+    from huggingface_hub import constants
+
+    constants.HF_HUB_OFFLINE = environment.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
+    constants.ENDPOINT = environment.get("HF_ENDPOINT", constants.ENDPOINT).rstrip("/")
+
+
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name in _LIBRARIES:
@@ -175,6 +193,7 @@ def main() -> None:
     sys.path[:] = [asked["cwd"], *filter(None, after), *(place for place in sys.path[1:] if place not in before)]
     os.environ.clear()
     os.environ.update(environment)
+    _tell_the_hub(environment)
     os.chdir(asked["cwd"])
     for name, value in asked["limits"].items():
         resource.setrlimit(getattr(resource, name), (value, value))

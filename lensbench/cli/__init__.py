@@ -18,6 +18,7 @@ __all__ = ["cli", "main"]
 
 _COMMANDS = {
     "run": ("lensbench.cli.run", "Fit a method, score base and enhanced model, print the table."),
+    "fetch": ("lensbench.cli.fetch", "Download what a run reads from the hub, for machines without a network."),
     "judge": ("lensbench.cli.judge", "Grade the answers of a run with a language model as judge."),
     "fidelity": ("lensbench.cli.fidelity", "Identify the language of the answers of a run."),
     "calibrate": ("lensbench.cli.calibrate", "Check a judge: agreement, length, language."),

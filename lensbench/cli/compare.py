@@ -28,6 +28,7 @@ def command(run_a: Path, run_b: Path, variant: str | None, other: str | None, as
     from lensbench.errors import RunError
     from lensbench.pipeline.as_runs import as_runs
     from lensbench.pipeline.compare import compare
+    from lensbench.reporting.table import missing_notes
     from lensbench.store import RunFolder
 
     folders = [RunFolder.existing(as_runs([path])[0], lenient=True) for path in (run_a, run_b)]
@@ -37,6 +38,9 @@ def command(run_a: Path, run_b: Path, variant: str | None, other: str | None, as
         print_json({"run_a": runs[0], "run_b": runs[1], **found.as_dict()})
     else:
         _print(runs, found.as_dict())
+    for letter, run in zip("AB", runs, strict=True):
+        for note in missing_notes(run):
+            click.echo(f"{note[:2]}{letter}: {note[2:]}", err=True)
     for folder in folders:
         tell_damage(folder)
     if not found.cells:
@@ -44,10 +48,14 @@ def command(run_a: Path, run_b: Path, variant: str | None, other: str | None, as
 
 
 def _run(folder: Any) -> dict[str, Any]:
+    from lensbench.pipeline.missing import missing_records
+
     about = folder.read_json("variants.json")
+    missing = missing_records(folder, about)
     return {
         "path": str(folder.path), "backbone": about["backbone"], "backbone_digest": about["backbone_digest"],
-        "dtype": about["dtype"], "variants": list(about["variants"]), "finished": folder.has("results.json"),
+        "dtype": about["dtype"], "variants": list(about["variants"]), "finished": folder.has("results.json") and not missing,
+        "missing": missing,
     }  # fmt: skip
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from lensbench.data.importing import ImportedFile, ImportReport
+    from lensbench.tasks.registry import TaskEntry
 
 
 @click.group()
@@ -16,39 +20,102 @@ def command() -> None:
 @command.command("import")
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("--to", "target", required=True, type=click.Path(path_type=Path), metavar="DATA", help="Data folder to write to.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was written and skipped as JSON.")
-def import_(source: Path, target: Path, as_json: bool) -> None:
+@click.option("--strict", is_flag=True, help="Stop at the first thing that is wrong.")
+@click.option("--replace", "overwrite", is_flag=True, help="Put files in the place of those that are there with other rows.")
+@click.option(
+    "--prefer", multiple=True, metavar="PATTERN", help="Which originals to take where several hold the same rows; repeatable."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what was written, skipped and wrong as JSON.")
+def import_(source: Path, target: Path, strict: bool, overwrite: bool, prefer: tuple[str, ...], as_json: bool) -> None:
     """Convert original release files under SOURCE to the hub's field names, as parquet with a manifest.
 
     Understood: XCOPA and COPA, XWinograd and CLUEWSC, StoryCloze, MMLU, JMMLU, CMMLU and EXAMS, Aya and Bactrian-X style files,
-    NTREX, MGSM, MultiQ. Traps in the files are handled or reported in the notes.
+    NTREX, MGSM, MultiQ, MT-Bench and Vicuna questions, and the hub's own parquet files. Traps in the files are handled or
+    reported in the notes. A wrong row is left out and reported, the rest is imported, and the command ends with exit code 1.
 
     \b
     Example:
       lensbench data import ~/downloads/xcopa --to ~/lensbench-data
       lensbench run --method lens --backbone smollm2-135m --data ~/lensbench-data
     """
-    import dataclasses
-
-    from lensbench.cli.render import print_json, print_table
+    from lensbench.cli.render import print_json
     from lensbench.data.importing import import_folder
+    from lensbench.printable import printable, printable_all
 
-    report = import_folder(source, target, on_progress=None if as_json else lambda text: click.echo(text, err=True))
+    def progress(text: str) -> None:
+        click.echo(printable(text), err=True)
+
+    report = import_folder(
+        source, target, on_progress=None if as_json else progress, strict=strict, overwrite=overwrite, prefer=prefer
+    )
     if as_json:
-        print_json(dataclasses.asdict(report))
-        return
+        print_json(printable_all(report.as_dict() | {"hints": _hints(report)}))
+    else:
+        _show(report)
+    if report.problems or not report.files:
+        click.get_current_context().exit(1)
+
+
+_SHOWN = 20
+"""Lines of one kind on the terminal; `--json` has them all."""
+
+
+def _show(report: ImportReport) -> None:
+    from lensbench.cli.render import print_table
+    from lensbench.printable import printable
+
+    def listed(lines: list[str], what: str, *, err: bool = False) -> None:
+        for line in lines[:_SHOWN]:
+            click.echo(printable(line), err=err)
+        if len(lines) > _SHOWN:
+            click.echo(f"... and {len(lines) - _SHOWN} more {what} (--json lists them)", err=err)
+
     print_table(
         ("rows", "lang", "split", "n", "notes"),
         [
-            (f.rows, f.language, f.split, str(f.n), "; ".join((*((f"stand-in: {f.stand_in}",) if f.stand_in else ()), *f.notes)))
-            for f in report.files
+            (printable(file.rows), file.language, printable(file.split), str(file.n), printable("; ".join(_remarks(file))))
+            for file in report.files
         ],
     )
-    for skipped in report.skipped[:20]:
-        click.echo(f"skipped {skipped.path}: {skipped.reason}")
-    if len(report.skipped) > 20:
-        click.echo(f"skipped {len(report.skipped) - 20} more files (--json lists them)")
-    click.echo(f"\n{len(report.files)} files in {target}; use it with --data {target}")
+    listed([f"skipped {skipped.path}: {skipped.reason}" for skipped in report.skipped], "skipped files")
+    listed([f"note: {note}" for note in report.notes], "notes")
+    listed([f"! {warning}" for warning in report.warnings], "warnings")
+    listed([f"hint: {hint}" for hint in _hints(report)], "hints")
+    listed([f"problem: {problem.message}" for problem in report.problems], "problems", err=True)
+    if report.problems:
+        rows = sum(problem.line is not None for problem in report.problems)
+        parts = f"{rows} wrong rows left out, {len(report.problems) - rows} problems with whole files"
+        click.echo(f"{parts}; the rest was imported (--strict stops at the first)", err=True)
+    if report.files:
+        click.echo(f"\n{len(report.files)} files in {printable(report.target)}; use it with --data {printable(report.target)}")
+    else:
+        click.echo("nothing was imported", err=True)
+
+
+def _remarks(file: ImportedFile) -> list[str]:
+    stand_in = [f"stand-in: {file.stand_in}"] if file.stand_in else []
+    return [*(f"! {words}" for words in (*file.left_out, *file.warnings)), *stand_in, *file.notes]
+
+
+def _hints(report: ImportReport) -> list[str]:
+    """How to ask rows of a split that no shipped task asks, such as those of a stand-in."""
+    from lensbench.tasks.registry import TaskRegistry
+
+    tasks: dict[str, list[TaskEntry]] = {}
+    for entry in TaskRegistry().entries():
+        for rows in [entry.file.rows] if isinstance(entry.file.rows, str) else entry.file.rows or ():
+            tasks.setdefault(rows, []).append(entry)
+    hints = []
+    for rows, split in sorted({(file.rows, file.split) for file in report.files if file.rows in tasks}):
+        asked = [(each.file.test_split, each.file.validation_split, each.file.fewshot_split) for each in tasks[rows]]
+        if any(split in splits for splits in asked) or split in ("train", "val", "validation", "dev"):
+            continue
+        name = tasks[rows][0].path.name
+        hints.append(
+            f"no shipped task asks the split '{split}' of {rows}: copy tasks/{name}, write `test_split: {split}` in it, "
+            "and pass the copy with --include-path"
+        )
+    return hints
 
 
 @command.command()

@@ -49,6 +49,7 @@ def command(kind: str, runs: tuple[Path, ...], out: Path, width: str, **options:
     from lensbench.reporting import figures
     from lensbench.reporting.figures.style import format_of
     from lensbench.reporting.html import name_runs
+    from lensbench.reporting.table import missing_notes
     from lensbench.store import RunFolder
 
     if kind not in _KINDS:
@@ -58,13 +59,15 @@ def command(kind: str, runs: tuple[Path, ...], out: Path, width: str, **options:
     wide = {"auto": None, "column": figures.COLUMN, "page": figures.PAGE}[width]
     read = [report_run(RunFolder.existing(path, lenient=True), label) for path, label in zip(runs, name_runs(runs), strict=True)]
     drawn = _DRAW[kind](read, options, {"native": options["native"], "width": wide})
-    figures.save_figure(drawn.figure, out, drawn.caption)
+    gone = [f"{run.label}: {note[2:]}" if run.label else note[2:] for run in read for note in missing_notes(run.results)]
+    caption = " ".join([drawn.caption, *(f"Missing: {note}." for note in gone)])
+    figures.save_figure(drawn.figure, out, caption)
     for run in read:
         if not run.finished:
             click.echo(f"! {run.folder.path} is unfinished: the figure goes as far as it got", err=True)
         tell_damage(run.folder)
     click.echo(f"figure: {out}")
-    click.echo(drawn.caption)
+    click.echo(caption)
 
 
 def _choice(options: dict[str, Any]) -> Any:

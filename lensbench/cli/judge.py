@@ -9,6 +9,7 @@ import click
 
 from lensbench.cli.log_options import log_options, progress_of
 from lensbench.errors import UsageError
+from lensbench.printable import printable
 
 
 @click.command(epilog="Exit codes: 0 done, 1 the judge could not be asked, 2 the command was wrong, 3 the money cap was reached.")
@@ -76,15 +77,19 @@ def command(run: Path, **options: Any) -> None:
 def judge_request(options: dict[str, Any]) -> Any:
     """What `judge` and `run --judge` share."""
     from lensbench.judging import load_judge
-    from lensbench.judging.client import api_key
+    from lensbench.judging.http import api_key, extra_headers
     from lensbench.judging.spend import Budget
     from lensbench.pipeline.judge import JudgeRequest
 
+    poll = options.get("poll_seconds")
+    if poll is not None and not 0 < poll <= 86_400:
+        raise UsageError(f"--poll-seconds must be above 0 and at most 86400, found {poll:g}")
     judge = load_judge(
         options["name"], model=options.get("model"), base_url=options.get("base_url"), tokenizer=options.get("tokenizer")
     )
     if options.get("replay") is None and not options.get("estimate"):
         api_key(judge)
+        extra_headers(judge)
     Budget(judge.file.prices, options.get("max_usd"))
     tasks = options.get("tasks")
     names = tuple(name.strip() for name in tasks.split(",") if name.strip()) if tasks is not None else None
@@ -98,7 +103,7 @@ def judge_request(options: dict[str, Any]) -> Any:
         batch=bool(options.get("batch")),
         replay=options.get("replay"),
         use_cache=not options.get("no_cache"),
-        poll_seconds=options.get("poll_seconds") or 30.0,
+        poll_seconds=30.0 if poll is None else poll,
     )
 
 
@@ -120,4 +125,11 @@ def summary(graded: Any) -> str:
     if graded.usd is not None:
         unknown = f" ({graded.unknown_cost} of them counted at their most)" if graded.unknown_cost else ""
         parts.append(f"${graded.usd:.4f}{unknown}")
+    if graded.injections:
+        parts.append(f"{graded.injections} rated answers speak to their judge")
+    parts += [
+        f"{n} replies under the name of another model, {printable(m, one_line=True)}" for m, n in graded.other_models.items()
+    ]
+    if graded.states["only_reasoning"] or graded.states["cut"]:
+        parts.append("replies were cut: raise `max_tokens` in the judge's YAML")
     return "judged: " + ", ".join(parts)

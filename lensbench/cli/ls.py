@@ -53,8 +53,9 @@ def _rows(kind: str, include: tuple[Path, ...]) -> list[dict[str, Any]]:
             for b in backbones().values()
         ]  # fmt: skip
     if kind == "languages":
-        from lensbench.languages import languages
+        from lensbench.languages import add_languages, languages
 
+        add_languages(include)
         shown = ("code", "name", "native", "script", "direction", "glotlid", "codes")
         return [language.model_dump(mode="json", include=set(shown)) for language in languages().values()]
     if kind == "judges":

@@ -14,10 +14,12 @@ from lensbench.cli.log_options import log_options, progress_of
 @click.option("--variant", metavar="NAME", help="Enhanced variant; not needed where the run has one.")
 @click.option("--to", "target", required=True, type=click.Path(path_type=Path), metavar="FOLDER", help="Folder to write.")
 @click.option("--dtype", help="Of the written weights: float32, bfloat16, float16; default: the run's.")
+@click.option("--trust-model", is_flag=True, help="Let Python code of a model given as folder or hub id run.")
 @log_options
 def command(
-    run: Path, variant: str | None, target: Path, dtype: str | None, quiet: bool, verbose: bool, log: Path | None
-) -> None:
+    run: Path, variant: str | None, target: Path, dtype: str | None, trust_model: bool, quiet: bool, verbose: bool,
+    log: Path | None,
+) -> None:  # fmt: skip
     """Write an enhanced variant as a plain model folder.
 
     \b
@@ -31,5 +33,5 @@ def command(
 
     progress = progress_of(quiet, verbose, log)
     quiet_libraries()
-    merged = merge(RunFolder.existing(run), variant, target, progress, dtype=dtype)
+    merged = merge(RunFolder.existing(run), variant, target, progress, dtype=dtype, trust_model=trust_model)
     click.echo(f"{merged} merged into {target}")

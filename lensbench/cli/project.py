@@ -18,9 +18,10 @@ from lensbench.cli.log_options import log_options, progress_of
 @click.option("--data", metavar="SOURCE", help="hub, embedded or a folder; default: the run's.")
 @click.option("--limit", type=click.IntRange(min=2), help="Prompts per language.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, ...")
+@click.option("--trust-model", is_flag=True, help="Let Python code of a model given as folder or hub id run.")
 @log_options
 def command(
-    run: Path, variant: str | None, rows: str, data: str | None, limit: int | None, device: str,
+    run: Path, variant: str | None, rows: str, data: str | None, limit: int | None, device: str, trust_model: bool,
     quiet: bool, verbose: bool, log: Path | None,
 ) -> None:  # fmt: skip
     """Read hidden states of parallel prompts in the subspaces of LENS; `lensbench figure pca` draws them without a model.
@@ -38,4 +39,5 @@ def command(
     from lensbench.pipeline.project import project
 
     folder = RunFolder.existing(run)
-    click.echo(str(project(folder, variant, progress, rows=rows, data=data, limit=limit, device=device)))
+    made = project(folder, variant, progress, rows=rows, data=data, limit=limit, device=device, trust_model=trust_model)
+    click.echo(str(made))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 from rich.table import Table
+
+from lensbench.jsonio import json_text
 
 if TYPE_CHECKING:
     from lensbench.store import RunFolder
@@ -19,7 +20,7 @@ _WIDE = 200
 """Columns assumed where stdout is no terminal: a piped table should not be folded."""
 
 
-MARKS = {"better": "▲ better", "worse": "▼ worse", "not distinguishable": "≈ not distinguishable"}
+MARKS = {"better": "▲ better", "worse": "▼ worse", "differs": "≠ differs", "not distinguishable": "≈ not distinguishable"}
 
 
 def console() -> Console:
@@ -37,7 +38,7 @@ def tell_damage(folder: RunFolder) -> None:
 
 
 def print_json(content: Any) -> None:
-    click.echo(json.dumps(content, indent=2, ensure_ascii=False))
+    click.echo(json_text(content, indent=2))
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:

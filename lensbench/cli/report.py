@@ -29,6 +29,7 @@ def command(runs: tuple[Path, ...], target: Path | None, figures: tuple[Path, ..
     from lensbench.pipeline.as_runs import as_runs
     from lensbench.pipeline.report import write_comparison
     from lensbench.reporting.html import Figure
+    from lensbench.reporting.table import missing_notes
 
     given, runs = runs, tuple(as_runs(runs))
     if target is None and (len(runs) > 1 or runs != given):
@@ -51,5 +52,7 @@ def command(runs: tuple[Path, ...], target: Path | None, figures: tuple[Path, ..
     for run in write_comparison(runs, target, shown):
         if not run.finished:
             click.echo(f"! {run.folder.path} is unfinished: the report goes as far as it got", err=True)
+        for note in missing_notes(run.results):
+            click.echo(note, err=True)
         tell_damage(run.folder)
     click.echo(f"report: {target}")

@@ -24,10 +24,13 @@ def command(run: Path, parquet: bool, target: Path | None) -> None:
     from lensbench.cli.render import tell_damage
     from lensbench.errors import UsageError
     from lensbench.frames import load, write_parquet
+    from lensbench.reporting.table import missing_notes
 
     if not parquet:
         raise UsageError("no format given", "Example: lensbench results RUN --parquet")
     frames = load(run)
     for path in write_parquet(frames, target or run):
         click.echo(str(path))
+    for note in missing_notes(frames.results):
+        click.echo(note, err=True)
     tell_damage(frames.folder)

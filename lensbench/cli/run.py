@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lensbench.cli.log_options import log_options, progress_of
-from lensbench.errors import UsageError
+from lensbench.errors import UnavailableError, UsageError
+
+if TYPE_CHECKING:
+    from lensbench.pipeline.fetch import Need
+    from lensbench.pipeline.plan import RunRequest
 
 
 @click.command(epilog="Exit codes: 0 done, 1 the run failed, 2 the command was wrong, 130 stopped; the same command goes on.")
@@ -17,8 +21,9 @@ from lensbench.errors import UsageError
 @click.option("--variant", "variants", multiple=True, metavar="NAME=HUB|PATH", help="Score this checkpoint too; may be repeated.")
 @click.option("-b", "--backbone", required=True, metavar="NAME|HUB|PATH", help="Short name, hub id or model folder.")
 @click.option(
-    "-l", "--languages", default="zh", show_default=True, metavar="CODES", help="Target languages; English is always there."
+    "-l", "--languages", default="zh", show_default=True, metavar="CODES", help="Target languages; English is there too."
 )
+@click.option("--no-english", is_flag=True, help="Ask nothing in English; methods still learn from it.")
 @click.option("-t", "--tasks", metavar="NAMES", help="Tasks, by comma; default: the paper's four and open questions.")
 @click.option("-p", "--profile", default="lens-paper", show_default=True, help="How items are asked and scored.")
 @click.option("--data", metavar="DIR|embedded", help="Data folder (else $LENSBENCH_DATA, else the hub), or the embedded set.")
@@ -55,8 +60,10 @@ from lensbench.errors import UsageError
 @click.option(
     "--resume", is_flag=True, help="Only go on with a run that is there; a run that was killed also goes on without this."
 )
-@click.option("--dry-run", is_flag=True, help="Show the plan and stop before anything is loaded.")
-@click.option("--trust", is_flag=True, help="Let !function in task YAML and code in a model folder run.")
+@click.option("--dry-run", is_flag=True, help="Show the plan, look whether its data are to be had, and stop.")
+@click.option("--system", metavar="TEXT", help="System text of models given as folder or hub id; docs/engines.md.")
+@click.option("--trust-tasks", "--trust", "trust_tasks", is_flag=True, help="Let !function in task YAML run.")
+@click.option("--trust-model", is_flag=True, help="Let Python code of a model given as folder or hub id run.")
 @click.option("--json", "as_json", is_flag=True, help="Print results.json instead of the table.")
 @log_options
 def command(**options: Any) -> None:
@@ -71,25 +78,10 @@ def command(**options: Any) -> None:
       lensbench run --method lens --backbone llama3-8b --tasks mt_bench --judge gpt-4o --max-usd 5
       lensbench run --backbone ./my-model --tasks xcopa,xstory_cloze --profile lm-eval --limit 50 --out RUN
     """
-    from lensbench.languages import parse_languages
     from lensbench.pipeline.launch import check_devices, check_options, find_place, joined
-    from lensbench.pipeline.plan import RunRequest, make_plan
+    from lensbench.pipeline.plan import make_plan
 
-    tasks = options["tasks"]
-    if tasks is not None and not tasks.strip():
-        raise UsageError("--tasks names no task", "Example: --tasks xcopa,xstory_cloze")
-    request = RunRequest(
-        backbone=options["backbone"],
-        methods=tuple(m.strip() for m in (options["method"] or "").split(",") if m.strip()),
-        languages=parse_languages(options["languages"]),
-        tasks=tuple(t.strip() for t in tasks.split(",") if t.strip()) if tasks else None,
-        **{
-            key: options[key]
-            for key in ("variants", "profile", "data", "include", "config_file", "overrides", "limit", "num_fewshot",
-                        "max_new_tokens", "batch_size", "engine", "device", "dtype", "seed", "trust", "revision")
-        },
-    )  # fmt: skip
-    plan = make_plan(request)
+    plan = make_plan(request_of(options))
     place = find_place(options["data_parallel"])
     check_options(place, plan.spec.device, plan.spec.engine)
     judging = None
@@ -106,6 +98,7 @@ def command(**options: Any) -> None:
             show_plan(plan, out, as_json=options["as_json"], ranks=place.count)
         return
     from lensbench.cli.render import print_json, print_results
+    from lensbench.hub import shown_by
     from lensbench.pipeline.fit import MethodsFailed
     from lensbench.quiet import quiet_libraries
 
@@ -130,10 +123,11 @@ def command(**options: Any) -> None:
             from lensbench.pipeline.run import run
 
             quiet_libraries()
-            run(
-                plan, out, progress, resume_only=options["resume"], judging=judging, identifier=options["identifier"],
-                ranks=ranks,
-            )  # fmt: skip
+            with shown_by(progress):
+                run(
+                    plan, out, progress, resume_only=options["resume"], judging=judging, identifier=options["identifier"],
+                    ranks=ranks,
+                )  # fmt: skip
     except MethodsFailed as error:
         # The other variants are there to be looked at.
         failure = error
@@ -149,6 +143,36 @@ def command(**options: Any) -> None:
         raise failure
 
 
+def request_of(options: dict[str, Any]) -> RunRequest:
+    """What the options ask for.
+
+    Raises:
+        UsageError: an option that names nothing.
+    """
+    from lensbench.data.sources import EMBEDDED
+    from lensbench.languages import add_languages, parse_languages
+    from lensbench.pipeline.plan import RunRequest
+
+    data = options["data"]
+    add_languages([*options["include"], *([Path(data)] if data and data != EMBEDDED else [])])
+    tasks = options["tasks"]
+    if tasks is not None and not tasks.strip():
+        raise UsageError("--tasks names no task", "Example: --tasks xcopa,xstory_cloze")
+    return RunRequest(
+        backbone=options["backbone"],
+        methods=tuple(m.strip() for m in (options["method"] or "").split(",") if m.strip()),
+        languages=parse_languages(options["languages"]),
+        english=not options["no_english"],
+        tasks=tuple(t.strip() for t in tasks.split(",") if t.strip()) if tasks else None,
+        **{
+            key: options[key]
+            for key in ("variants", "profile", "data", "include", "config_file", "overrides", "limit", "num_fewshot",
+                        "max_new_tokens", "batch_size", "engine", "device", "dtype", "seed",
+                        "system", "trust_tasks", "trust_model", "revision")
+        },
+    )  # fmt: skip
+
+
 def default_out(plan: Any) -> Path:
     """`runs/<variants>-<backbone>-<languages>-<hash>`: the same options name the same folder, so the same command goes on."""
     spec = plan.spec
@@ -158,13 +182,18 @@ def default_out(plan: Any) -> Path:
 
 
 def show_plan(plan: Any, out: Path, *, as_json: bool, ranks: int = 1) -> None:
+    from lensbench.cli.needs import say_not_pinned, show_needs
     from lensbench.cli.render import print_json, print_table
+    from lensbench.pipeline.fetch import look_at_needs
     from lensbench.pipeline.memory_plan import plan_memory
 
     memory = plan_memory(plan)
+    needs = look_at_needs(plan)
     if as_json:
         content = {"out": str(out), "ranks": ranks, "spec": plan.spec.model_dump(mode="json"), "gaps": list(plan.gaps)}
-        print_json({**content, "planned_memory": memory.as_dict() if memory else None})
+        memory_planned = memory.as_dict() if memory else None
+        print_json({**content, "planned_memory": memory_planned, "needs": [need.as_dict() for need in needs]})
+        _refuse_missing(needs)
         return
     spec = plan.spec
     click.echo(f"method    {', '.join(c.method for c in spec.methods) or '(none: only the backbone)'}")
@@ -203,3 +232,13 @@ def show_plan(plan: Any, out: Path, *, as_json: bool, ranks: int = 1) -> None:
         click.echo(f"configuration of {choice.method}:")
         for key, value in choice.config.items():
             click.echo(f"  {key}: {value}")
+    show_needs(needs)
+    say_not_pinned(needs)
+    _refuse_missing(needs)
+
+
+def _refuse_missing(needs: list[Need]) -> None:
+    """A run that is sure to fail is refused here; a hub that is out of reach at this moment is not that."""
+    missing = [need for need in needs if need.sure]
+    if missing:
+        raise UnavailableError(f"{len(missing)} of {len(needs)} things that the run reads cannot be had", missing[0].problem)

@@ -30,6 +30,6 @@ def command(run: Path, everything: bool, as_json: bool) -> None:
         return
     spec = folder.spec()
     click.echo(f"{spec.title} on {spec.backbone}, {', '.join(spec.all_languages)}; profile {spec.profile}")
-    if not (run / "results.json").is_file():
+    if not (run / "results.json").is_file() or any(entry["why"] == "planned" for entry in results["missing"]):
         click.echo("unfinished: the table goes as far as the run got; give its command again to go on")
     print_results(results, everything=everything)

@@ -10,6 +10,13 @@ import click
 from lensbench.errors import UsageError
 
 
+def _places(include: tuple[Path, ...], data: str | None) -> list[Path]:
+    """Folders that may hold a `languages.yaml`."""
+    from lensbench.data.sources import EMBEDDED
+
+    return [*include, *([Path(data)] if data and data != EMBEDDED else [])]
+
+
 @click.group()
 def command() -> None:
     """Validate, describe or export tasks."""
@@ -18,10 +25,11 @@ def command() -> None:
 @command.command()
 @click.argument("path", required=False, type=click.Path(path_type=Path))
 @click.option("--data", metavar="DIR|embedded", help="Where the rows of sample items come from.  [default: embedded]")
-@click.option("--trust", is_flag=True, help="Let !function run.")
+@click.option("--trust-tasks", "trust", is_flag=True, help="Let Python code that task files name run.")
+@click.option("--trust", "trust_old", is_flag=True, hidden=True)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def validate(path: Path | None, data: str | None, trust: bool, as_json: bool) -> None:
-    """Lint task files: keys, languages, splits, a rendered sample item, version, provenance. PATH is a file or a folder.
+def validate(path: Path | None, data: str | None, trust: bool, trust_old: bool, as_json: bool) -> None:
+    """Lint task files: keys, languages, splits, rendered items, gold answers, version, provenance. PATH is a file or a folder.
 
     \b
     Examples:
@@ -31,19 +39,21 @@ def validate(path: Path | None, data: str | None, trust: bool, as_json: bool) ->
     from lensbench.cli.render import print_json
     from lensbench.content import content_dir
     from lensbench.data.sources import EMBEDDED, Chain, open_data
+    from lensbench.languages import LANGUAGES_FILE, add_languages
     from lensbench.quiet import quiet_libraries
     from lensbench.tasks.lint import lint
 
     quiet_libraries()
     folder = path or content_dir("tasks")
-    paths = sorted(folder.glob("*.yaml")) if folder.is_dir() else [folder]
+    add_languages(_places((folder,), data))
+    paths = sorted(one for one in folder.glob("*.yaml") if one.name != LANGUAGES_FILE) if folder.is_dir() else [folder]
     if not paths:
         raise UsageError(f"no .yaml files in {folder}")
     source = open_data(data or EMBEDDED)
     if isinstance(source, Chain):
         source = source.sources[0]  # a sample item is not worth a download
     findings = []
-    for finding in lint(paths, source, trust=trust):
+    for finding in lint(paths, source, trust=trust or trust_old):
         findings.append(finding)
         if not as_json:
             click.echo(f"{finding.level:7} {finding.path.name}: {finding.message}")
@@ -62,10 +72,12 @@ def validate(path: Path | None, data: str | None, trust: bool, as_json: bool) ->
 @click.option("--data", metavar="DIR|embedded", help="Where the row comes from.  [default: embedded]")
 @click.option("--item", type=click.IntRange(min=1), default=1, show_default=True, help="Which item, in the profile's order.")
 @click.option("--include-path", "include", multiple=True, type=click.Path(path_type=Path))
-@click.option("--trust", is_flag=True)
+@click.option("--trust-tasks", "trust", is_flag=True, help="Let Python code that task files name run.")
+@click.option("--trust", "trust_old", is_flag=True, hidden=True)
 def describe(
-    task: str, language: str, profile: str, backbone: str, data: str | None, item: int, include: tuple[Path, ...], trust: bool
-) -> None:
+    task: str, language: str, profile: str, backbone: str, data: str | None, item: int, include: tuple[Path, ...], trust: bool,
+    trust_old: bool,
+) -> None:  # fmt: skip
     """Show an item as the model sees it: text, token ids at both ends, and the number of BOS tokens.
 
     \b
@@ -79,15 +91,16 @@ def describe(
     from lensbench.backbones.resolve import find_checkpoint
     from lensbench.data.sources import EMBEDDED, open_data
     from lensbench.engine.describe import describe_item
-    from lensbench.languages import get_language
+    from lensbench.languages import add_languages, get_language
     from lensbench.tasks import TaskRegistry, resolve
 
-    registry = TaskRegistry(include, trust=trust)
+    add_languages(_places(include, data))
+    registry = TaskRegistry(include, trust=trust or trust_old)
     entry = registry.find(task, profile)
     resolved = resolve(entry, get_language(language).code, registry.profile(entry.file.profile))
     base = get_backbone(backbone)
     checkpoint = find_checkpoint(base, say=lambda text: click.echo(text, err=True))
-    for line in describe_item(resolved, open_data(data or EMBEDDED), base, checkpoint, item - 1, trust=trust):
+    for line in describe_item(resolved, open_data(data or EMBEDDED), base, checkpoint, item - 1):
         click.echo(line)
 
 
@@ -104,9 +117,12 @@ def describe(
     help="Name files of this data folder instead of the hub.",
 )
 @click.option("--include-path", "include", multiple=True, type=click.Path(path_type=Path), help="Further task folder.")
+@click.option("--trust-tasks", "trust", is_flag=True, help="Let Python code that task files name run.")
+@click.option("--trust", "trust_old", is_flag=True, hidden=True)
 def export(
-    tasks: tuple[str, ...], folder: Path, profile: str, languages: str | None, data: Path | None, include: tuple[Path, ...]
-) -> None:
+    tasks: tuple[str, ...], folder: Path, profile: str, languages: str | None, data: Path | None, include: tuple[Path, ...],
+    trust: bool, trust_old: bool,
+) -> None:  # fmt: skip
     """Write tasks as lm-eval YAML, one file per language.
 
     \b
@@ -114,11 +130,13 @@ def export(
       lensbench tasks export xcopa --to exported/ --languages zh,sw
       lm_eval --model hf --model_args pretrained=MODEL --include_path exported/ --tasks lensbench_xcopa_zh --apply_chat_template
     """
+    from lensbench.languages import add_languages, get_language
     from lensbench.tasks import TaskRegistry, resolve
     from lensbench.tasks.export import export_task
 
-    registry = TaskRegistry(include)
-    wanted = [c.strip() for c in languages.split(",")] if languages else None
+    add_languages(_places(include, str(data) if data else None))
+    registry = TaskRegistry(include, trust=trust or trust_old)
+    wanted = [get_language(c.strip()).code for c in languages.split(",") if c.strip()] if languages else None
     written, refused = [], []
     for name in tasks or [n for n in registry.names() if n not in ("open_questions", "multiq")]:
         entry = registry.find(name, profile)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,11 +19,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from lensbench.content import content_dir
 from lensbench.errors import DataError, unknown_name
 from lensbench.languages import Language, get_language
+from lensbench.safenames import checked_name
 from lensbench.yamlio import read_yaml, validated
 
 __all__ = [
-    "Column", "RowsSpec", "SourceItem", "canonical_json", "check_rows", "load_rows_spec", "row_hash", "rows_specs", "strings_in",
+    "Column", "RowsSpec", "SourceItem", "canonical_json", "check_rows", "include_rows", "load_rows_spec", "row_hash",
+    "rows_specs", "strings_in",
 ]  # fmt: skip
+
+_SURROGATE = re.compile("[\\ud800-\\udfff]")
 
 ColumnType = Literal["str", "text", "int", "bool", "list"]
 _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
@@ -81,6 +86,8 @@ class RowsSpec(BaseModel):
     columns: dict[str, Column]
     splits: dict[str, int | None]
     """Split -> rows the hub has per language where that is one number, else null."""
+    local_splits: dict[str, str] = Field(default_factory=dict)
+    """Splits that only a data folder has -> what they are; `lensbench data import` writes them."""
     hub_splits: dict[str, str] = Field(default_factory=dict)
     """Split -> its name on the hub, where that is another."""
     codes: str | None = None
@@ -147,15 +154,28 @@ def parse_rows_spec(path: Path) -> RowsSpec:
     """
     document = read_yaml(path)
     spec = validated(document.data, RowsSpec, document)
+    checked_name(spec.rows, "data set", document.where("rows"))
+    for split in (*spec.splits, *spec.local_splits):
+        checked_name(split, "split", document.where("splits", split))
     for code in spec.hub_languages or ():
         get_language(code)
     return spec
 
 
+_included: tuple[Path, ...] = ()
+
+
+def include_rows(folders: Sequence[Path]) -> None:
+    """Let definitions in `rows/` of these folders take the place of ours for the rest of this process; a later folder wins."""
+    global _included
+    _included = tuple(folders)
+
+
 def load_rows_spec(name: str, extra: Path | None = None) -> RowsSpec:
-    """The definition of a data set by name, from `extra` (a task's own folder) first."""
-    if extra is not None and (extra / "rows" / f"{name}.yaml").is_file():
-        return parse_rows_spec(extra / "rows" / f"{name}.yaml")
+    """The definition of a data set by name: of a folder the user named, else of `extra` (a task's own folder), else ours."""
+    for folder in (*reversed(_included), *([extra] if extra is not None else ())):
+        if (folder / "rows" / f"{name}.yaml").is_file():
+            return parse_rows_spec(folder / "rows" / f"{name}.yaml")
     specs = rows_specs()
     if name not in specs:
         raise unknown_name("rows", name, specs)
@@ -174,11 +194,14 @@ def check_rows(rows: list[dict[str, Any]], spec: RowsSpec, where: str) -> None:
     """
     first_with: dict[tuple[str, str], int] = {}
     for number, row in enumerate(rows, start=1):
+        _refuse_surrogates(row, f"{where}, row {number}")
         for name, column in spec.columns.items():
             value = row.get(name)
             if value is None or (column.optional and column.type == "list" and value in ([], ())):
                 if column.optional:
                     continue
+                if name in row:
+                    raise DataError(f"{where}, row {number}: column '{name}' is null", "Give it its value, or leave the row out.")
                 raise DataError(
                     f"{where}, row {number}: column '{name}' is missing", f"Found columns: {', '.join(map(str, row))}."
                 )
@@ -189,14 +212,27 @@ def check_rows(rows: list[dict[str, Any]], spec: RowsSpec, where: str) -> None:
                     raise DataError(f"{where}, rows {earlier} and {number}, column '{name}': both have {value!r}")
 
 
+def _refuse_surrogates(row: dict[str, Any], where: str) -> None:
+    for name, value in row.items():
+        for text in (str(name), *strings_in(value)):
+            if not text.isascii() and _SURROGATE.search(text):
+                shown = str(name).encode("ascii", "backslashreplace").decode()
+                raise DataError(
+                    f"{where}, column '{shown}': half of a surrogate pair, which is no character and cannot be written",
+                    "The text was cut or encoded wrongly; write its characters as UTF-8.",
+                )
+
+
 def _check_value(value: Any, column: Column, where: str) -> None:
     wrong_bool = isinstance(value, bool) and column.type == "int"
     if wrong_bool or not _is(value, column.type):
         raise DataError(f"{where}: expected {column.type}, found {type(value).__name__} {value!r}")
     if column.values is not None and value not in column.values:
+        alike = [one for one in column.values if str(one).strip().lower() == str(value).strip().lower()]
+        meant = f"Did you mean {alike[0]!r}? " if alike else ""
         raise DataError(
             f"{where}: label {value!r} is none of {list(column.values)}",
-            "The hub codes answers this way; `lensbench data import` converts the original release files.",
+            f"{meant}Rows code their labels as the hub does; releases in other codes are read by `data import`.",
         )
     if column.type == "text" and not value.strip():
         raise DataError(f"{where}: empty text")

@@ -6,15 +6,21 @@ A local data folder is laid out as `FOLDER/<rows>/<the data set's own language c
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
+import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from lensbench.data.delimited import read_delimited
+from lensbench.data.hub_files import HubFiles, find_hub_files
 from lensbench.data.rows import RowsSpec, canonical_json, check_rows
-from lensbench.errors import DataError, LensbenchError, UnavailableError, UsageError
+from lensbench.errors import DataError, UnavailableError, UsageError
+from lensbench.hub import Snapshot, fetch, find_snapshot
+from lensbench.jsonio import parse_json, read_bounded, read_json_lines
 from lensbench.languages import Language
 
 __all__ = ["EMBEDDED", "DataSource", "Folder", "Hub", "Origin", "Rows", "open_data", "read_jsonl"]
@@ -25,6 +31,10 @@ EMBEDDED = "embedded"
 EMBEDDED_NAME = "lensbench-mini"
 EMBEDDED_WARNING = "written by a model, unreviewed; a demonstration, not a benchmark"
 MANIFEST = "manifest.json"
+_ENDINGS = (".parquet", ".jsonl", ".jsonl.gz", ".json", ".json.gz", ".csv", ".csv.gz", ".tsv", ".tsv.gz")
+_PARTIAL = "only the first part of the set: the hub's export stops there"
+_UNPACKED = 2**32
+"""Bytes of a packed file when unpacked; the largest of the sets we name has some 100 MB."""
 
 
 @dataclass(frozen=True)
@@ -80,13 +90,18 @@ class Folder:
         return f"the embedded set {EMBEDDED_NAME}" if self.kind == EMBEDDED else f"data folder {self.path}"
 
     def file(self, spec: RowsSpec, language: Language, split: str) -> Path | None:
-        """The file that holds a split, looked for under the data set's own code and then the canonical one."""
-        for code in dict.fromkeys((spec.config_of(language), language.code)):
-            for ending in ("parquet", "jsonl"):
-                path = self.path / spec.rows / str(code) / f"{split}.{ending}"
-                if code and path.is_file():
-                    return path
-        return None
+        """The file that holds a split: under the data set's own code, then the canonical one, then for all languages together.
+
+        The last where a column says which language a row is in. The split's name on the hub serves too, where it is another.
+        """
+        folders = [self.path / spec.rows / code for code in dict.fromkeys((spec.config_of(language), language.code)) if code]
+        if spec.language_column is not None and spec.config_of(language) is not None and self.kind != EMBEDDED:
+            folders.append(self.path / spec.rows)
+        names = [split]
+        if spec.hub_splits.get(split, split) not in spec.splits:
+            names.append(spec.hub_splits[split])
+        paths = (folder / f"{name}{ending}" for folder in folders for name in names for ending in _ENDINGS)
+        return next((path for path in paths if path.is_file()), None)
 
     def has(self, spec: RowsSpec, language: Language, split: str) -> bool:
         return self.file(spec, language, split) is not None
@@ -104,19 +119,23 @@ class Folder:
                 f"{path} is not the file that was imported: its SHA-256 differs from {MANIFEST}",
                 "Import it again, or delete its entry from the manifest if the change is yours.",
             )
-        rows = _read_parquet(path) if path.suffix == ".parquet" else read_jsonl(path)
+        rows = read_rows(path, spec)
         if self.kind == EMBEDDED:
             name, revision, warning, expected = EMBEDDED_NAME, None, EMBEDDED_WARNING, None
         else:
             name, revision, warning, expected = str(self.path), None, None, spec.splits.get(split)
         return _finish(
-            rows, spec, str(path), kind=self.kind, name=name, revision=revision, expected=expected,
+            rows, spec, str(path), language, kind=self.kind, name=name, revision=revision, expected=expected,
             stand_in=entry.get("stand_in"), warning=warning,
         )  # fmt: skip
 
 
 class Hub:
-    """The Hugging Face hub, at a commit. Only data files are read; loading scripts never run."""
+    """The Hugging Face hub, at a commit. Only data files are read, and of them only those of one split."""
+
+    def __init__(self) -> None:
+        self._snapshots: dict[tuple[str, str, str], Snapshot] = {}
+        self._found: dict[tuple[str, str, str | None, str], HubFiles] = {}
 
     def describe(self) -> str:
         return "the hub"
@@ -124,31 +143,49 @@ class Hub:
     def has(self, spec: RowsSpec, language: Language, split: str) -> bool:
         return spec.on_hub(language) and split in spec.splits
 
-    def load(self, spec: RowsSpec, language: Language, split: str, revision: str | None = None) -> Rows:
-        config = spec.config_of(language)
-        hub_split = spec.hub_splits.get(split, split)
-        wanted = f"{spec.hub} (config {config}, split {hub_split})"
+    def files(self, spec: RowsSpec, language: Language, split: str, revision: str | None = None) -> HubFiles:
+        """The files that hold a split; nothing but the set's README is downloaded.
+
+        Raises:
+            UnavailableError: see `find_hub_files`.
+        """
         if not self.has(spec, language, split):
             raise UnavailableError(f"the hub has no {spec.rows} rows in {language.name}", spec.note)
-        try:
-            import datasets
-            from huggingface_hub import HfApi
+        hub_split = spec.hub_splits.get(split, split)
+        config = None if spec.single_config else spec.config_of(language)
+        wanted = self._wanted(spec, language, split)
+        key = (str(spec.hub), revision or spec.revision, config, hub_split)
+        if key not in self._found:
+            try:
+                self._found[key] = find_hub_files(*key, wanted, self._find)
+            except ImportError as error:
+                raise UnavailableError(f"the package '{error.name}' is missing", "pip install 'lensbench[engines]'") from None
+            except UnavailableError as error:
+                raise _with_ways_around(error) from None
+        return self._found[key]
 
-            sha = revision or HfApi().dataset_info(spec.hub, revision=spec.revision, timeout=20).sha
-            name = None if spec.single_config else config
-            table = datasets.load_dataset(spec.hub, name, split=hub_split, revision=sha)
-        except ImportError as error:
-            raise UnavailableError(f"the package '{error.name}' is missing", "pip install 'lensbench[engines]'") from None
-        except Exception as error:
-            raise hub_unavailable(wanted, error) from None
-        if spec.language_column:
-            column = spec.language_column
-            codes = language.codes.get(spec.codes or spec.rows, ())
-            codes = (codes,) if isinstance(codes, str) else codes
-            table = table.filter(lambda row: row[column] in codes)
+    def load(self, spec: RowsSpec, language: Language, split: str, revision: str | None = None) -> Rows:
+        found = self.files(spec, language, split, revision)
+        wanted = self._wanted(spec, language, split)
+        try:
+            folder = fetch(found.snapshot, dict(found.files), wanted)
+        except UnavailableError as error:
+            raise _with_ways_around(error) from None
+        rows = [row for name in found.files for row in read_rows(folder / name, spec)]
         return _finish(
-            table.to_list(), spec, wanted, kind="hub", name=str(spec.hub), revision=sha, expected=spec.splits.get(split)
-        )
+            rows, spec, wanted, language, kind="hub", name=str(spec.hub), revision=found.snapshot.commit,
+            expected=spec.splits.get(split), warning=_PARTIAL if found.partial else None,
+        )  # fmt: skip
+
+    def _find(self, repository: str, kind: str, revision: str, wanted: str) -> Snapshot:
+        """One run reads one commit of a set, also when it changes on the hub in the meantime."""
+        key = (repository, kind, revision)
+        if key not in self._snapshots:
+            self._snapshots[key] = find_snapshot(*key, wanted)
+        return self._snapshots[key]
+
+    def _wanted(self, spec: RowsSpec, language: Language, split: str) -> str:
+        return f"{spec.hub} (config {spec.config_of(language)}, split {spec.hub_splits.get(split, split)})"
 
 
 class Chain:
@@ -187,26 +224,90 @@ def open_data(data: str | None) -> DataSource:
     return Chain([Folder(path), Hub()])
 
 
-def hub_unavailable(wanted: str, error: Exception) -> LensbenchError:
-    """What the hub's failure means for the user: not there, gated, or out of reach; and the two ways around it."""
-    name = type(error).__name__
-    detail = str(error).strip().splitlines()[0][:200] if str(error).strip() else name
-    if "Gated" in name or " 401" in detail or " 403" in detail:
-        reason = "access is gated: accept its terms on the hub and set HF_TOKEN"
-    elif "NotFound" in name:
-        reason = f"the hub says it is not there ({detail})"
+def read_rows(path: Path, spec: RowsSpec) -> list[dict[str, Any]]:
+    """The rows of one file, in any of the shapes that the hub keeps them in.
+
+    Args:
+        path: .parquet, .jsonl, .json, .csv or .tsv; all but the first also with .gz.
+
+    Raises:
+        DataError: the file is not what its name says; says where.
+    """
+    name = path.name.removesuffix(".gz")
+    if name.endswith(".parquet"):
+        return _read_parquet(path)
+    if name.endswith((".csv", ".tsv")):
+        return read_delimited(path, _unpacked(path), spec, "," if name.endswith(".csv") else "\t")
+    if path.name.endswith(".gz"):
+        return _objects(path, _unpacked(path))
+    return read_jsonl(path) if name.endswith((".jsonl", ".ndjson")) else _objects(path, read_bounded(path))
+
+
+def _unpacked(path: Path) -> bytes:
+    if not path.name.endswith(".gz"):
+        return read_bounded(path)
+    try:
+        with gzip.open(path) as stream:
+            content = stream.read(_UNPACKED + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: not a whole gzip file ({error})") from None
+    if len(content) > _UNPACKED:
+        raise DataError(f"{path}: more than {_UNPACKED} bytes when unpacked")
+    return content
+
+
+def _objects(path: Path, content: bytes) -> list[dict[str, Any]]:
+    """The objects of a JSON list, or one a line."""
+    content = content.removeprefix(b"\xef\xbb\xbf")
+    if content.lstrip()[:1] == b"[":
+        found = parse_json(content, str(path))
     else:
-        reason = f"the hub could not be reached ({name}: {detail})"
-    return UnavailableError(
-        f"could not get {wanted}: {reason}",
-        "Give the rows in a local folder (--data DIR, made by `lensbench data import`), or use --data embedded for the "
-        "demonstration set.",
+        lines = enumerate(content.split(b"\n"), start=1)
+        found = [parse_json(line, f"{path}, line {number}") for number, line in lines if line.strip()]
+    wrong = next((number for number, row in enumerate(found, start=1) if not isinstance(row, dict)), None)
+    if wrong is not None:
+        raise DataError(f"{path}, row {wrong}: expected an object, found {type(found[wrong - 1]).__name__}")
+    return list(found)
+
+
+def of_language(rows: list[dict[str, Any]], spec: RowsSpec, language: Language, where: str) -> list[dict[str, Any]]:
+    """The rows in one language, where a set keeps all in one table and a column says which a row is in.
+
+    The same rule for every source. A row without a value in that column is in the language of its folder.
+
+    Raises:
+        DataError: none of the rows is in the language; names those that are there.
+    """
+    column = spec.language_column
+    if column is None:
+        return rows
+    codes = language.codes.get(spec.codes or spec.rows, ())
+    wanted = {None, language.code, *((codes,) if isinstance(codes, str) else codes)}
+    kept = [row for row in rows if row.get(column) in wanted]
+    if rows and not kept:
+        others = sorted({str(row.get(column)) for row in rows})
+        raise DataError(
+            f"{where}: no row is in {language.name}; column '{column}' has {', '.join(others[:20])}",
+            f"Rows in {language.name} have one of {', '.join(sorted(filter(None, wanted)))} there.",
+        )
+    return kept
+
+
+def _with_ways_around(error: UnavailableError) -> UnavailableError:
+    around = (
+        "Or give the rows in a local folder (--data DIR, made by `lensbench data import`), or use --data embedded for the "
+        "demonstration set."
     )
+    error.hint = f"{error.hint}\n  {around}" if error.hint else around
+    return error
 
 
-def _finish(rows: list[dict[str, Any]], spec: RowsSpec, where: str, *, expected: int | None, **origin: Any) -> Rows:
+def _finish(
+    rows: list[dict[str, Any]], spec: RowsSpec, where: str, language: Language, *, expected: int | None, **origin: Any
+) -> Rows:
     if not rows:
         raise DataError(f"{where}: no rows")
+    rows = of_language(rows, spec, language, where)
     if spec.adapts and origin["kind"] == EMBEDDED:
         raise DataError(f"{where}: embedded rows must be in their task's own shape")
     check_rows(rows, spec, where)
@@ -229,10 +330,13 @@ def _read_parquet(path: Path) -> list[dict[str, Any]]:
     import pyarrow
     import pyarrow.parquet
 
+    from lensbench.data.plain import plain_rows
+
     try:
-        return list(pyarrow.parquet.read_table(path).to_pylist())
-    except (pyarrow.ArrowException, OSError) as error:
+        table = pyarrow.parquet.read_table(path)
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{path}: not a readable parquet file ({error})") from None
+    return plain_rows(table, str(path))
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
@@ -241,16 +345,4 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
     Raises:
         DataError: a line is not a JSON object in UTF-8; says which.
     """
-    rows = []
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                row = json.loads(line.decode("utf-8"))
-            except UnicodeDecodeError as error:
-                raise DataError(f"{path}, line {number}: not UTF-8 at byte {error.start} of the line") from None
-            except ValueError as error:
-                raise DataError(f"{path}, line {number}: not JSON ({error})") from None
-            if not isinstance(row, dict):
-                raise DataError(f"{path}, line {number}: expected an object, found {type(row).__name__}")
-            rows.append(row)
-    return rows
+    return [row for _, row in read_json_lines(path)]

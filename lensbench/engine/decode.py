@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -68,6 +68,8 @@ class _Row:
     tokens: list[int] = field(default_factory=list)
     seconds: float = 0.0
     generator: torch.Generator | None = None
+    broken: bool = False
+    """The last logits were not finite: no token can be chosen, and the answer ends."""
 
 
 @torch.inference_mode()
@@ -127,7 +129,8 @@ def _generate(
     waiting = deque(sorted(missing, key=lambda i: (-len(requests[i].prompt), requests[i].prompt, i)))
 
     def ended(row: _Row) -> None:
-        done(row.index, finished(loaded, row.tokens, ends, row.seconds))
+        answer = finished(loaded, row.tokens, ends, row.seconds)
+        done(row.index, replace(answer, finish="not_finite") if row.broken else answer)
 
     batch: _Batch | None = None
     while waiting or batch is not None:
@@ -185,7 +188,7 @@ class _Batch:
         if lanes is not None:
             prompts = list(dict.fromkeys(prompts))
         width = max(map(len, prompts))
-        ids = torch.full((len(prompts), width), int(loaded.tokenizer.pad_token_id), dtype=torch.long)
+        ids = torch.full((len(prompts), width), loaded.pad_id, dtype=torch.long)
         mask = torch.zeros_like(ids)
         for place, prompt in enumerate(prompts):
             ids[place, width - len(prompt) :] = torch.tensor(prompt)
@@ -221,7 +224,10 @@ class _Batch:
             )  # fmt: skip
             logits = output.logits[:, -1]
         for row, token in zip(self.rows, _choose(logits, self.rows), strict=True):
-            row.tokens.append(token)
+            if token is None:
+                row.broken = True
+            else:
+                row.tokens.append(token)
         share = (time.perf_counter() - started) / len(self.rows)
         for row in self.rows:
             row.seconds += share
@@ -230,7 +236,7 @@ class _Batch:
         """The rows that go on; None when none does. Ended ones are handed to `done`."""
         kept = []
         for place, row in enumerate(self.rows):
-            if row.tokens[-1] in ends or len(row.tokens) >= row.request.max_new_tokens:
+            if row.broken or row.tokens[-1] in ends or len(row.tokens) >= row.request.max_new_tokens:
                 done(row)
             else:
                 kept.append(place)
@@ -265,15 +271,19 @@ class _Batch:
         return self
 
 
-def _choose(logits: torch.Tensor, rows: Sequence[_Row]) -> list[int]:
-    """The next token of every row.
+def _choose(logits: torch.Tensor, rows: Sequence[_Row]) -> list[int | None]:
+    """The next token of every row; None where the logits are not finite, which would choose any.
 
     Args:
         logits: `[rows, vocabulary]`.
     """
-    greedy = logits.argmax(-1).tolist()
+    # The largest is NaN where any is.
+    largest, first = logits.max(-1)
+    greedy: list[int | None] = [
+        token if fine else None for token, fine in zip(first.tolist(), largest.isfinite().tolist(), strict=True)
+    ]
     for place, row in enumerate(rows):
-        if row.generator is None:
+        if row.generator is None or greedy[place] is None:
             continue
         # In fp64: the running sum over a large vocabulary would lose the tail in fp32.
         shares = (logits[place].double() / row.request.temperature).softmax(-1).cumsum(-1)

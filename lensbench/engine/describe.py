@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lensbench.backbones import Backbone
+from lensbench.backbones.opening import open_tokenizer
 from lensbench.backbones.resolve import Checkpoint
 from lensbench.data.sources import DataSource
 from lensbench.engine.chat import encode_prompt, render_chat
@@ -21,7 +22,7 @@ _ENDS = 8
 
 
 def describe_item(
-    task: TaskInLanguage, source: DataSource, backbone: Backbone, checkpoint: Checkpoint, index: int, *, trust: bool = False
+    task: TaskInLanguage, source: DataSource, backbone: Backbone, checkpoint: Checkpoint, index: int, *, trust_model: bool = False
 ) -> Iterator[str]:
     """Lines that show one item: where its row is from, every distinct context, its choices and their token ids.
 
@@ -30,9 +31,7 @@ def describe_item(
     Raises:
         UsageError: there is no item of this number.
     """
-    from transformers import AutoTokenizer
-
-    tokenizer: Any = AutoTokenizer.from_pretrained(checkpoint.path, trust_remote_code=trust)
+    tokenizer: Any = open_tokenizer(checkpoint, trust=trust_model and backbone.is_given)
     rows = None
     if task.entry.file.rows:
         spec = task.find_rows(source)
@@ -78,6 +77,7 @@ class _TokenizerOnly(LensLM):
 
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
+        self._encoded = {}
 
 
 def _is_gold(gold: str, continuation: str) -> bool:

@@ -21,7 +21,7 @@ class GeneratedAnswer:
     tokens: int
     """New tokens, the end-of-turn token not counted."""
     finish: str
-    """"stop" at the end of turn, "length" when the answer was cut."""
+    """"stop" at the end of turn, "length" when the answer was cut, "not_finite" when the model gave no numbers to choose by."""
     seconds: float
     """Its share of the wall seconds of the steps it was part of."""
 
@@ -49,7 +49,7 @@ def generate_reference(loaded: LoadedBackbone, prompt: Sequence[int], max_new_to
         top_k=None,
         repetition_penalty=1.0,
         eos_token_id=sorted(ends),
-        pad_token_id=int(loaded.tokenizer.pad_token_id),
+        pad_token_id=loaded.pad_id,
     )
     return finished(loaded, output[0, len(prompt) :].tolist(), ends, time.perf_counter() - started)
 

@@ -6,7 +6,7 @@ continuation's positions. Slow and obvious; every faster path is tested equal to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -20,6 +20,8 @@ from lensbench.engine.branches import Branch
 from lensbench.engine.chat import render_chat
 from lensbench.engine.decode import AnswerRequest, generate_answers, places_for
 from lensbench.engine.generate import GeneratedAnswer
+from lensbench.engine.specials import encode_batch, encode_text
+from lensbench.errors import UsageError
 
 __all__ = ["LensLM", "TokenRequest", "has_prompt"]
 
@@ -41,17 +43,33 @@ class LensLM(TemplateLM):
         batch_size: Sequences per forward pass.
     """
 
+    _rows: int | None = None
+    """Rows of the embedding, where the tokenizer has ids beyond them: some list a token for images, which text does not hold."""
+
     def __init__(self, loaded: LoadedBackbone, *, batch_size: int = 16) -> None:
         super().__init__()
         self.loaded = loaded
         self.tokenizer: Any = loaded.tokenizer
         self.batch_size = batch_size
         self._device = loaded.device
+        rows = int(loaded.model.get_input_embeddings().weight.shape[0])
+        if max(loaded.tokenizer.get_vocab().values(), default=0) >= rows:
+            self._rows = rows
         self._encoded: dict[tuple[str, bool | None], list[int]] = {}
         """What a batch of texts was encoded to, while its requests are made."""
 
     @property
     def eot_token_id(self) -> int:
+        """
+        Raises:
+            UsageError: the tokenizer has no end of text.
+        """
+        if self.tokenizer.eos_token_id is None:
+            raise UsageError(
+                f"the tokenizer of {self.tokenizer.name_or_path} has neither BOS nor EOS, and a text without context needs one "
+                "in front of it",
+                "Name one in tokenizer_config.json.",
+            )
         return int(self.tokenizer.eos_token_id)
 
     @property
@@ -64,18 +82,30 @@ class LensLM(TemplateLM):
         """Longest input in tokens."""
         return int(resolve_max_length(self.loaded.model.config, self.tokenizer))
 
+    def is_cut(self, request: TokenRequest) -> bool:
+        """Whether a request is longer than the window, so that its beginning is left out."""
+        return len(request[1]) + len(request[2]) > self.max_length + 1
+
     @property
     def tokenizer_name(self) -> str:
         return str(self.tokenizer.name_or_path).replace("/", "__")
 
     def tok_encode(self, string: str, add_special_tokens: bool | None = None, **kwargs: Any) -> list[int]:
-        """Ids as the tokenizer makes them by default, without a second BOS where the text already begins with one."""
-        if add_special_tokens is None and has_bos_prefix(string, self.tokenizer.decode(self.prefix_token_id)):
+        """Ids as the tokenizer makes them by default, without a second BOS where the text already begins with one, and without
+        what the tokenizer adds behind a text."""
+        if add_special_tokens is None and has_bos_prefix(string, self._prefix_text):
             add_special_tokens = False
         if (string, add_special_tokens) in self._encoded:
             return list(self._encoded[string, add_special_tokens])
         extra = {} if add_special_tokens is None else {"add_special_tokens": add_special_tokens}
-        return list(self.tokenizer.encode(string, **extra))
+        return encode_text(self.tokenizer, string, **extra)
+
+    @property
+    def _prefix_text(self) -> str | None:
+        """What stands in front of a text that begins with BOS already; None where the tokenizer has no special tokens."""
+        if self.tokenizer.bos_token_id is None and self.tokenizer.eos_token_id is None:
+            return None
+        return str(self.tokenizer.decode(self.prefix_token_id))
 
     def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
         return render_chat(
@@ -96,7 +126,7 @@ class LensLM(TemplateLM):
             return (context, continuation), self.tok_encode(context), self.tok_encode(continuation, add_special_tokens=False)[:1]
         if context == "":
             ids = self.tok_encode(continuation, add_special_tokens=False)
-            if self.prefix_token_id != ids[0]:
+            if not ids or self.prefix_token_id != ids[0]:
                 return (context, continuation), [self.prefix_token_id], ids
             return (context, continuation), ids[:1], ids[1:]
         return (context, continuation), *self._encode_pair(context, continuation)
@@ -105,17 +135,31 @@ class LensLM(TemplateLM):
         """As `token_request` for each of many, with every distinct text encoded once, in one call of the tokenizer."""
         contexts = {context if first_token else context.rstrip() for context, _ in requests}
         texts = sorted(contexts if first_token else contexts | {context + continuation for context, continuation in requests})
-        bos = self.tokenizer.decode(self.prefix_token_id)
+        bos = self._prefix_text
         for special in (None, False):
             chosen = [text for text in texts if bool(has_bos_prefix(text, bos)) == (special is False)]
             if chosen:
                 extra = {} if special is None else {"add_special_tokens": special}
-                found = self.tokenizer(chosen, **extra)["input_ids"]
-                self._encoded.update({(text, special): list(ids) for text, ids in zip(chosen, found, strict=True)})
+                found = encode_batch(self.tokenizer, chosen, **extra)
+                self._encoded.update({(text, special): ids for text, ids in zip(chosen, found, strict=True)})
         try:
-            return [self.token_request(*request, first_token=first_token) for request in requests]
+            made = [self.token_request(*request, first_token=first_token) for request in requests]
         finally:
             self._encoded.clear()
+        self._refuse_beyond([*context, *target] for _, context, target in made)
+        return made
+
+    def _refuse_beyond(self, requests: Iterable[Sequence[int]]) -> None:
+        """
+        Raises:
+            UsageError: a text holds a token that the embedding has no row for.
+        """
+        if self._rows is None:
+            return
+        for ids in requests:
+            if max(ids, default=0) >= self._rows:
+                token = self.tokenizer.convert_ids_to_tokens(max(ids))
+                raise UsageError(f"a text of this run holds {token!r}, which is a token without a row in the model's embedding")
 
     @torch.inference_mode()
     def score_tokens(self, requests: Sequence[TokenRequest]) -> list[tuple[float, bool]]:
@@ -123,11 +167,13 @@ class LensLM(TemplateLM):
 
         Requests that differ only in the last token share a forward pass, unless their contexts end at different places and what
         is applied works on the last token of the context. An input longer than the model's window loses its beginning, as in
-        lm-eval.
+        lm-eval; a continuation that has no token in front of it in the window has no log-likelihood (nan).
         """
         inputs = [tuple((context + continuation)[-(self.max_length + 1) :][:-1]) for _, context, continuation in requests]
         by_input: dict[tuple[tuple[int, ...], int], list[int]] = {}
         for index, ids in enumerate(inputs):
+            if len(requests[index][2]) > len(ids):
+                continue
             by_input.setdefault((ids, self._prompt_end(requests[index], len(ids))), []).append(index)
         answers: list[tuple[float, bool]] = [(float("nan"), False)] * len(requests)
         ordered = sorted(by_input, key=lambda distinct: (-len(distinct[0]), distinct))
@@ -164,6 +210,7 @@ class LensLM(TemplateLM):
         Args:
             branches: Variants that share blocks; none: whatever is applied to the model answers.
         """
+        self._refuse_beyond(request.prompt for request in requests)
         places = places_for(self.loaded, requests, self.batch_size, len(branches) or 1)
         return generate_answers(self.loaded, requests, batch_size=places, branches=branches, on_answer=on_answer)
 

@@ -18,7 +18,6 @@ from lensbench.engine.lm import LensLM, TokenRequest
 from lensbench.engine.noise import Answer, farther, largest_noise
 from lensbench.engine.vllm_engine import ask
 from lensbench.engine.vllm_read import read_answer, read_continuation, read_labels
-from lensbench.errors import RunError
 
 __all__ = ["ReadsOtherwise", "VllmLM"]
 
@@ -79,15 +78,21 @@ class VllmLM(LensLM):
         """A prompt without the beginning that does not fit; vLLM wants room for one token behind it."""
         return tuple(ids[-(self._window - 1) :])
 
+    def is_cut(self, request: TokenRequest) -> bool:
+        """As the reference; of single tokens, only the context is part of the prompt."""
+        _, context, target = request
+        read = [*context] if len(target) == 1 and context else [*context, *target]
+        return len(self._fitting(read)) < len(read)
+
     def score_tokens(self, requests: Sequence[TokenRequest]) -> list[Answer]:
         """Log-likelihood (nats) of each continuation given its context, and whether it is the greedy one.
 
         A prompt is read once. Single tokens, such as option letters, are read off behind their context, which vLLM need not
         compute again where another prompt began alike; longer continuations are part of the prompt, which vLLM computes whole.
-        An input longer than the window loses its beginning.
+        An input longer than the window loses its beginning; a continuation that fills the window has no log-likelihood (nan).
 
         Raises:
-            RunError: vLLM stopped, a log-probability is missing, or a continuation fills the window.
+            RunError: vLLM stopped, or a log-probability is missing.
         """
         answers: list[Answer] = [(0.0, True)] * len(requests)
         labels: dict[tuple[int, ...], dict[int, list[int]]] = {}
@@ -98,10 +103,8 @@ class VllmLM(LensLM):
             elif target:
                 prompt = self._fitting([*context, *target])
                 if len(target) >= len(prompt):
-                    raise RunError(
-                        f"a continuation of {len(target)} tokens leaves no token in front of it in a window of {self._window}",
-                        "--engine reference, with another --out.",
-                    )
+                    answers[index] = (float("nan"), False)
+                    continue
                 whole.setdefault(prompt, []).append(index)
         self._score_labels(labels, answers)
         self._score_whole(requests, whole, answers)

@@ -1,4 +1,4 @@
-"""Where an answer went: a language of the table, another label, or one of four states that are no language."""
+"""Where an answer went: a language of the table, another label, or one of five states that are no language."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import unicodedata
 from lensbench.fidelity.code import mark_fenced
 from lensbench.fidelity.identifier import Identifier
 
-__all__ = ["CODE", "EMPTY", "SPECIAL", "TOO_SHORT", "UNKNOWN", "answered_cell", "line_cells"]
+__all__ = ["CODE", "EMPTY", "NO_ANSWER", "SPECIAL", "TOO_SHORT", "UNKNOWN", "answered_cell", "line_cells"]
 
 EMPTY = "empty"
 TOO_SHORT = "too_short"
 CODE = "code"
 UNKNOWN = "unknown"
-SPECIAL = (EMPTY, TOO_SHORT, CODE, UNKNOWN)
+NO_ANSWER = "no_answer"
+"""The model was not asked, was not heard, or had not ended its reasoning; not given by `answered_cell`, which sees texts only."""
+SPECIAL = (EMPTY, TOO_SHORT, CODE, UNKNOWN, NO_ANSWER)
 """The cells that are no language, in the order of tables."""
 
 _FEWEST_LETTERS = 3

@@ -13,6 +13,7 @@ from typing import Any
 from lensbench.errors import UnavailableError
 from lensbench.fidelity.labels import is_lenient, is_strict, is_unknown, language_of_label
 from lensbench.fidelity.modelfile import LABEL_PREFIX, read_labels
+from lensbench.fidelity.trial import try_in_child
 from lensbench.languages import Language, languages
 
 __all__ = ["Identified", "Identifier"]
@@ -56,6 +57,7 @@ class Identifier:
             )
         with path.open("rb") as stream:
             self.digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        try_in_child(path, self.digest)
         self._model = _load(path)
 
     @property
@@ -73,14 +75,29 @@ class Identifier:
         line = " ".join(word for word in readable.replace("\0", " ").split() if word != _END)
         if not line:
             return Identified(None, None)
-        labels, probabilities = self._model.predict(line, k=1)
+        try:
+            labels, probabilities = self._model.predict(line, k=1)
+        except Exception as error:
+            # "Encountered NaN", say; fastText raises plain errors.
+            reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
+            raise UnavailableError(
+                f"{self.name} cannot read a text: {reason}", "The model file is damaged; fetch it again."
+            ) from None
         if not labels:
             return Identified("und", 0.0)
         # fastText's own rounding makes it 1.00001 at times.
         return Identified(labels[0].removeprefix(LABEL_PREFIX), min(float(probabilities[0]), 1.0))
 
     def covers(self, language: Language) -> bool:
-        """Whether any label of this identifier counts as a language, leniently; if not, every answer in it looks unfaithful."""
+        """Whether any label of this identifier counts as a language, strictly; if not, every answer in it looks unfaithful.
+
+        The lists that decide are those of the numbers: an identifier that has relatives of a language only (`zho_Hans`, but no
+        `cmn_Hani`) can give a lenient number and no strict one.
+        """
+        return any(is_strict(label, language) for label in self.labels)
+
+    def covers_leniently(self, language: Language) -> bool:
+        """The same for lenient numbers."""
         return any(is_lenient(label, language) for label in self.labels)
 
     def missing(self) -> tuple[str, ...]:

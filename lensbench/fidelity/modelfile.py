@@ -1,8 +1,9 @@
 """The outline of a fastText model file: whether it is whole, and its labels.
 
-fastText itself checks the first eight bytes only. A file cut off later kills the process, hangs it, or loads and answers at
-random, so the file is walked to its end before it is loaded. Source of the layout: fastText 0.9.2, the `load` functions of
-`args.cc`, `dictionary.cc`, `densematrix.cc`, `quantmatrix.cc` and `productquantizer.cc`.
+fastText itself checks the first eight bytes only. A file cut off later, or with a flipped byte in its outline, kills the process,
+hangs it, or loads and answers at random, so the file is walked to its end, and its counts are held against each other, before it
+is loaded; a process of its own then loads it first (fidelity/trial.py). Source of the layout: fastText 0.9.2, the `load`
+functions of `args.cc`, `dictionary.cc`, `densematrix.cc`, `quantmatrix.cc` and `productquantizer.cc`.
 """
 
 from __future__ import annotations
@@ -23,8 +24,16 @@ _LABEL = 1
 _CENTROIDS = 256
 
 
+_LABEL_COUNT = 10**14
+"""fastText builds its tree of labels with 10**15 for "none yet"; a larger count reads out of bounds."""
+
+
 class _CutOff(Exception):
     """The file ends before the model does."""
+
+
+class _Damaged(Exception):
+    """Two numbers of the outline that belong together do not agree."""
 
 
 class _Reader:
@@ -49,21 +58,29 @@ class _Reader:
         self.at = end + 1
         return self.data[start:end]
 
-    def matrix(self, quantised: bool) -> None:
+    def matrix(self, quantised: bool) -> tuple[int, int]:
+        """Rows and columns of a matrix, which is passed over."""
         if not quantised:
             rows, columns = self.take("<qq")
             self.skip(rows * columns * 4)
-            return
-        has_norms, rows, _, codes = self.take("<?qqi")
+            return rows, columns
+        has_norms, rows, columns, codes = self.take("<?qqi")
         self.skip(codes)
-        self.quantiser()
+        if codes != rows * self.quantiser(columns):
+            raise _Damaged
         if has_norms:
             self.skip(rows)
-            self.quantiser()
+            self.quantiser(1)
+        return rows, columns
 
-    def quantiser(self) -> None:
-        dimensions, *_ = self.take("<iiii")
+    def quantiser(self, columns: int) -> int:
+        """Codes of a row."""
+        dimensions, parts, width, last = self.take("<iiii")
         self.skip(dimensions * _CENTROIDS * 4)
+        whole = width > 0 and parts == -(-dimensions // width) and last == (dimensions % width or width)
+        if dimensions != columns or not whole:
+            raise _Damaged
+        return parts
 
 
 def read_labels(path: Path) -> tuple[str, ...]:
@@ -80,6 +97,10 @@ def read_labels(path: Path) -> tuple[str, ...]:
                 labels = _walk(path, _Reader(data))
     except OSError as error:
         raise UnavailableError(f"{path} cannot be read: {error.strerror}") from None
+    except _Damaged:
+        raise UnavailableError(
+            f"{path} is a fastText model that is damaged: its counts do not agree", "Fetch it again."
+        ) from None
     except _CutOff:
         size = path.stat().st_size
         raise UnavailableError(f"{path} is a fastText model that is cut off after {size:,} bytes", "Fetch it again.") from None
@@ -95,18 +116,35 @@ def _walk(path: Path, file: _Reader) -> tuple[str, ...]:
     if len(file.data) < 4 or file.take("<i")[0] != _MAGIC:
         begins = file.data[:12]
         raise UnavailableError(f"{path} is not a fastText model: it begins with {begins!r}", "Name a .bin or .ftz file.")
-    settings = file.take("<i12id")
-    entries, _, _, _, pruned = file.take("<iiiqq")
+    _, dim, _, _, _, _, word_ngrams, loss, model, bucket, shortest, longest, _, _ = file.take("<i12id")
+    entries, words, known, _, pruned = file.take("<iiiqq")
+    hashed = longest > 0 or word_ngrams > 1
+    sound = (
+        0 < dim <= 65_536 and 0 <= shortest <= 1_000 and 0 <= longest <= 1_000 and 0 < word_ngrams <= 1_000
+        and loss in (1, 2, 3, 4) and model in (1, 2, 3) and bucket >= (1 if hashed else 0)
+        and words >= 0 and known >= 0 and entries == words + known and -1 <= pruned <= bucket
+    )  # fmt: skip
+    if not sound:
+        raise _Damaged
     labels = []
-    for _ in range(entries):
+    for number in range(entries):
         word = file.string()
-        kind = file.take("<qb")[1]
+        count, kind = file.take("<qb")
+        if kind != (_LABEL if number >= words else 0) or not 0 <= count < _LABEL_COUNT:
+            raise _Damaged
         if kind == _LABEL:
             labels.append(word.decode("utf-8", "replace").removeprefix(LABEL_PREFIX))
-    file.skip(max(pruned, 0) * 8)
+    for _ in range(max(pruned, 0)):
+        _, place = file.take("<ii")
+        if not 0 <= place < pruned:
+            raise _Damaged
     quantised = bool(file.take("<?")[0])
-    file.matrix(quantised)
+    if file.matrix(quantised) != (words + (pruned if pruned >= 0 else bucket), dim):
+        raise _Damaged
     quantised_output = bool(file.take("<?")[0])
-    file.matrix(quantised and quantised_output)
-    # version, dim, ws, epoch, minCount, neg, wordNgrams, loss, model
-    return tuple(labels) if settings[8] == _SUPERVISED else ()
+    rows, columns = file.matrix(quantised and quantised_output)
+    if columns != dim or (model == _SUPERVISED and rows != known):
+        raise _Damaged
+    if file.at != len(file.data):
+        raise _Damaged
+    return tuple(labels) if model == _SUPERVISED else ()

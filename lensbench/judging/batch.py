@@ -6,35 +6,43 @@ pays nothing twice.
 
 from __future__ import annotations
 
+import asyncio
 import io
-import json
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import openai
 
-from lensbench.errors import RunError, UnavailableError
+from lensbench.errors import DataError, RunError, UnavailableError
+from lensbench.jsonio import json_text, parse_json
 from lensbench.judging.cache import Reply
-from lensbench.judging.client import api_key, error_detail, fatal_error, readable_message
-from lensbench.judging.registry import Judge
+from lensbench.judging.client import error_detail, fatal_error, may_be_billed, reply_text
+from lensbench.judging.completion import read_completion
+from lensbench.judging.http import MAX_FILE_BYTES, Redirected, TooLarge, api_key, cause_of, hidden, open_client
+from lensbench.judging.registry import Judge, shown_url
 from lensbench.store import RunFolder
 
 __all__ = ["BatchClient", "BatchResult"]
 
 _LIST = "judge_batches.json"
 _OVER = ("completed", "failed", "expired", "cancelled")
+_TOTAL_SECONDS = 600.0
+"""For a file of requests or replies, which takes longer than one reply."""
+_TRIES = 4
 
 
-@dataclass(frozen=True)
+@dataclass
 class BatchResult:
     """What came back of a batch."""
 
-    replies: dict[str, Reply]
+    replies: dict[str, Reply] = field(default_factory=dict)
     """By request hash."""
-    failures: dict[str, str]
+    failures: dict[str, str] = field(default_factory=dict)
     """Request hash -> reason."""
+    maybe_billed: set[str] = field(default_factory=set)
+    """Of the failures, those of which it is not sure that nothing was written and charged."""
 
 
 class BatchClient:
@@ -46,11 +54,7 @@ class BatchClient:
 
     def __init__(self, judge: Judge, folder: RunFolder, *, poll_seconds: float = 30.0) -> None:
         self._judge, self._folder, self._poll_seconds = judge, folder, poll_seconds
-        endpoint = judge.file.endpoint
-        self._openai = openai.OpenAI(
-            api_key=api_key(judge), base_url=endpoint.base_url, max_retries=judge.file.retry.attempts,
-            timeout=endpoint.timeout_seconds,
-        )  # fmt: skip
+        api_key(judge)
 
     def open_batches(self) -> list[str]:
         """Ids of this judge's batches that were submitted and not yet collected."""
@@ -66,17 +70,28 @@ class BatchClient:
             The batch's id.
         """
         lines = "".join(
-            json.dumps({"custom_id": request, "method": "POST", "url": "/v1/chat/completions", "body": body}) + "\n"
+            json_text({"custom_id": request, "method": "POST", "url": "/v1/chat/completions", "body": body}, ensure_ascii=True)
+            + "\n"
             for request, body in bodies.items()
         )
-        with self._explained():
-            file = self._openai.files.create(file=("requests.jsonl", io.BytesIO(lines.encode())), purpose="batch")
-            # Sent once: a reply that is lost may stand for a batch that was made, and a second one would be paid again.
-            once = self._openai.with_options(max_retries=0)
-            batch = once.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h")
-        entry = {"id": batch.id, "judge": self._judge.signature, "requests": len(bodies), "collected": False}
+        content = lines.encode()
+        file = self._call(
+            lambda client: client.files.with_raw_response.create(
+                file=("requests.jsonl", io.BytesIO(content)), purpose="batch"
+            )
+        )  # fmt: skip
+        file_id = _name(file, "the file")
+        # Sent once: a reply that is lost may stand for a batch that was made, and a second one would be paid again.
+        batch = self._call(
+            lambda client: client.batches.with_raw_response.create(
+                input_file_id=file_id, endpoint="/v1/chat/completions", completion_window="24h"
+            ),
+            tries=1,
+        )
+        batch_id = _name(batch, "the batch")
+        entry = {"id": batch_id, "judge": self._judge.signature, "requests": len(bodies), "collected": False}
         self._folder.write_json(_LIST, [*self._list(), entry])
-        return batch.id
+        return batch_id
 
     def wait(self, batch_id: str, advance: Callable[[int, int], None]) -> BatchResult:
         """Wait for a batch and read what it brought.
@@ -86,78 +101,136 @@ class BatchClient:
 
         Raises:
             RunError: the provider gave the batch up.
+            UnavailableError: the server cannot be asked, or what it says is not about a batch.
         """
         while True:
-            with self._explained():
-                batch = self._openai.batches.retrieve(batch_id)
-            counts = batch.request_counts
-            if counts is not None:
-                advance(counts.completed + counts.failed, counts.total)
-            if batch.status in _OVER:
+            batch = self._call(lambda client: client.batches.with_raw_response.retrieve(batch_id))
+            counts = batch.get("request_counts")
+            if isinstance(counts, dict):
+                done, failed, total = (counts.get(name) for name in ("completed", "failed", "total"))
+                advance(_whole(done) + _whole(failed), _whole(total))
+            if batch.get("status") in _OVER:
                 break
+            if not isinstance(batch.get("status"), str):
+                raise UnavailableError(f"the server says nothing of the state of batch {batch_id}", "Judge without --batch.")
             time.sleep(self._poll_seconds)
-        replies: dict[str, Reply] = {}
-        failures: dict[str, str] = {}
-        for file_id in (batch.output_file_id, batch.error_file_id):
-            if file_id:
-                with self._explained():
-                    text = self._openai.files.content(file_id).text
-                _read(text, replies, failures)
-        if not replies and not failures:
+        result = BatchResult()
+        for name in ("output_file_id", "error_file_id"):
+            file_id = batch.get(name)
+            if isinstance(file_id, str) and file_id:
+                _read(self._file(file_id), result)
+        if not result.replies and not result.failures:
             self.mark_collected(batch_id)
-            reasons = "; ".join(str(e.message) for e in (batch.errors.data if batch.errors and batch.errors.data else []))
+            reasons = hidden(self._judge, _reasons(batch))
             raise RunError(
-                f"batch {batch_id} ended as '{batch.status}' and brought nothing{f': {reasons}' if reasons else ''}",
+                f"batch {batch_id} ended as '{batch['status']}' and brought nothing{f': {reasons}' if reasons else ''}",
                 "The next judging submits its requests again.",
             )
-        return BatchResult(replies, failures)
+        return result
 
     def _list(self) -> list[dict[str, Any]]:
-        return list(self._folder.read_json(_LIST)) if (self._folder.path / _LIST).is_file() else []
+        content = self._folder.read_json(_LIST) if (self._folder.path / _LIST).is_file() else []
+        known = isinstance(content, list) and all(isinstance(b, dict) and {"id", "judge", "collected"} <= set(b) for b in content)
+        if not known:
+            raise RunError(
+                f"{self._folder.path / _LIST}: not a list of batches",
+                "Move the file away; its batches, if there are any open ones, are then submitted and paid again.",
+            )
+        return list(content)
 
     def mark_collected(self, batch_id: str) -> None:
         """What a batch brought is written down; it need not be fetched again."""
         entries = [{**b, "collected": True} if b["id"] == batch_id else b for b in self._list()]
         self._folder.write_json(_LIST, entries)
 
-    def _explained(self) -> _Explained:
-        return _Explained(self._judge)
+    def _call(self, action: Callable[[Any], Awaitable[Any]], *, tries: int = _TRIES) -> dict[str, Any]:
+        """What the server says of a file or batch: an object.
+
+        Raises:
+            UnavailableError: it cannot be had, or is none.
+        """
+        text = self._text(action, tries=tries)
+        try:
+            found = parse_json(text, "the reply of the batch API")
+        except DataError as error:
+            raise UnavailableError(error.message, "Judge without --batch.") from None
+        if not isinstance(found, dict):
+            raise UnavailableError(
+                f"the batch API at {shown_url(self._judge.base_url)} answers with a {type(found).__name__}, not with a batch",
+                "Judge without --batch.",
+            )
+        return found
+
+    def _file(self, file_id: str) -> str:
+        return self._text(lambda client: client.files.with_raw_response.content(file_id))
+
+    def _text(self, action: Callable[[Any], Awaitable[Any]], *, tries: int = _TRIES) -> str:
+        for left in range(tries - 1, -1, -1):
+            try:
+                return asyncio.run(self._once(action))
+            except openai.APIStatusError as error:
+                again = error.status_code in (408, 409, 429) or error.status_code >= 500
+                shown = fatal_error(self._judge, error)
+                if not left or shown is not None or not again:
+                    raise shown or UnavailableError(
+                        f"the batch API refused ({error.status_code}: {error_detail(self._judge, error)})",
+                        "Judge without --batch.",
+                    ) from None
+            except openai.APIConnectionError as error:
+                cause = cause_of(error)
+                if not left or isinstance(cause, Redirected | TooLarge):
+                    raise UnavailableError(
+                        f"the batch API cannot be reached ({hidden(self._judge, str(cause))})",
+                        "Give the same command again: a batch that was made is waited for.",
+                    ) from None
+            time.sleep(
+                min(self._judge.file.retry.longest_wait_seconds, self._judge.file.retry.first_wait_seconds * (tries - left))
+            )
+        raise AssertionError("unreachable")
+
+    async def _once(self, action: Callable[[Any], Awaitable[Any]]) -> str:
+        seconds = max(_TOTAL_SECONDS, self._judge.file.endpoint.timeout_seconds)
+        client = open_client(self._judge, total_seconds=seconds, max_bytes=MAX_FILE_BYTES)
+        try:
+            return await reply_text(await action(client))
+        finally:
+            await client.close()
 
 
-class _Explained:
-    """Turns the client's errors into ours."""
-
-    def __init__(self, judge: Judge) -> None:
-        self._judge = judge
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, openai.APIStatusError):
-            raise fatal_error(self._judge, error) or UnavailableError(
-                f"the batch API refused ({error.status_code}: {error_detail(self._judge, error)})", "Judge without --batch."
-            ) from None
-        if isinstance(error, openai.APIConnectionError):
-            raise UnavailableError(f"the batch API cannot be reached ({error.__cause__ or error})") from None
+def _name(content: Mapping[str, Any], what: str) -> str:
+    found = content.get("id")
+    if not isinstance(found, str) or not found or len(found) > 400:
+        raise UnavailableError(f"the batch API gives {what} no name", "Judge without --batch.")
+    return found
 
 
-def _read(text: str, replies: dict[str, Reply], failures: dict[str, str]) -> None:
+def _whole(value: Any) -> int:
+    return value if isinstance(value, int) and 0 <= value < 10**12 else 0
+
+
+def _reasons(batch: Mapping[str, Any]) -> str:
+    errors = batch.get("errors")
+    found = errors.get("data") if isinstance(errors, dict) else None
+    messages = [str(e.get("message")) for e in found if isinstance(e, dict)] if isinstance(found, list) else []
+    return "; ".join(messages)[:400]
+
+
+def _read(text: str, result: BatchResult) -> None:
     # JSON may hold U+2028 and its like as they are; `splitlines` would cut there.
     for line in text.split("\n"):
         if not line.strip():
             continue
         try:
-            entry = json.loads(line)
+            entry = parse_json(line, "a line of a batch")
             request = str(entry["custom_id"])
-        except (ValueError, KeyError, TypeError):
+        except (DataError, KeyError, TypeError):
             continue
+        response = entry.get("response")
         try:
-            content = entry["response"]["body"]
-            message = readable_message(content)
-            replies[request] = Reply(
-                text=message.get("content") or "", model=content.get("model"), fingerprint=content.get("system_fingerprint"),
-                usage=content.get("usage"), finish=content["choices"][0].get("finish_reason"), refusal=message.get("refusal"),
-            )  # fmt: skip
+            result.replies[request] = read_completion(response["body"])
         except (KeyError, IndexError, TypeError, AttributeError):
-            reason = entry.get("error") or (entry.get("response") or {}).get("body")
-            failures[request] = " ".join(str(reason).split())[:200]
+            body = response.get("body") if isinstance(response, dict) else None
+            result.failures[request] = " ".join(str(entry.get("error") or body).split())[:200]
+            status = response.get("status_code") if isinstance(response, dict) else None
+            if isinstance(response, dict) and (not isinstance(status, int) or status < 400 or may_be_billed(status)):
+                result.maybe_billed.add(request)

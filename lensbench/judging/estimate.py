@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from lensbench.judging.cache import Reply, ReplyCache
+from lensbench.judging.grade import known_reply
 from lensbench.judging.gradings import Grading
 from lensbench.judging.registry import Judge
 from lensbench.judging.spend import Usage, cost_usd
@@ -52,10 +53,11 @@ def estimate(
     known = 0
     for unit, attempt in units:
         messages = list(unit.messages)
-        request = judge.request_hash(judge.body(messages), unit.repeat, attempt)
+        body = judge.body(messages)
+        request = judge.request_hash(body, unit.repeat, attempt)
         if request in new:
             continue
-        if request in replies or (cache is not None and cache.get(request) is not None):
+        if known_reply(judge, body, unit.repeat, attempt, replies, cache) is not None:
             known += 1
             continue
         new[request] = counter.count(messages)

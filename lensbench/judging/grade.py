@@ -12,14 +12,15 @@ from lensbench.errors import LensbenchError, UnavailableError
 from lensbench.judging.cache import Reply, ReplyCache
 from lensbench.judging.client import BudgetExhausted, JudgeClient, Refused, RequestFailed
 from lensbench.judging.gradings import Grading
+from lensbench.judging.journal import Journal
 from lensbench.judging.pace import Pace
-from lensbench.judging.registry import Judge
+from lensbench.judging.registry import Judge, same_model
 from lensbench.judging.spend import Budget
 from lensbench.judging.tokens import ceiling
-from lensbench.judging.verdict import read_rating
+from lensbench.judging.verdict import Rating, read_rating
 from lensbench.store import RecordLog
 
-__all__ = ["Graded", "Grader", "outcome", "pending"]
+__all__ = ["Graded", "Grader", "known_reply", "outcome", "pending"]
 
 _HOPELESS = 5
 """So many requests in a row without one success: the address or the model is wrong, and the rest would fail the same way."""
@@ -38,6 +39,10 @@ class Graded:
     usd: float | None = None
     unknown_cost: int = 0
     """Requests whose cost is not known, counted with the most they can have cost."""
+    injections: int = 0
+    """Rated answers that speak to their judge."""
+    other_models: Counter[str] = field(default_factory=Counter)
+    """Replies by the model they name, where that is not the one asked for."""
 
 
 def pending(judge: Judge, units: Iterable[Grading], log: Mapping[str, dict[str, Any]]) -> list[tuple[Grading, int]]:
@@ -54,12 +59,36 @@ def pending(judge: Judge, units: Iterable[Grading], log: Mapping[str, dict[str, 
     return found
 
 
-def outcome(judge: Judge, reply: Reply) -> tuple[str, float | None]:
-    """State and rating of a reply."""
+def outcome(judge: Judge, reply: Reply, said: Sequence[str] = ()) -> Rating:
+    """State and rating of a reply, and what kept one from being read.
+
+    Args:
+        said: The answers that the judge read.
+    """
     if reply.refusal or reply.finish == "content_filter":
-        return "refused", None
-    rating = read_rating(reply.text, judge.file.rating.low, judge.file.rating.high)
-    return rating.state, rating.value
+        return Rating("refused", None, reply.refusal or "stopped by a content filter")
+    scale, cut = judge.file.rating, reply.finish == "length"
+    if not reply.text.strip() and reply.reasoning:
+        found = Rating("only_reasoning", None, "the server sent reasoning and no text")
+    else:
+        found = read_rating(reply.text, scale.low, scale.high, rule=judge.file.verdict, answers=said)
+    if cut and found.state in ("only_reasoning", "unparsable"):
+        state = "only_reasoning" if found.state == "only_reasoning" else "cut"
+        return Rating(state, None, f"cut at max_tokens ({judge.file.max_tokens}): raise `max_tokens` of the judge")
+    return found
+
+
+def known_reply(judge: Judge, body: Mapping[str, Any], repeat: int, attempt: int, replies: Mapping[str, Reply],
+                cache: ReplyCache | None) -> Reply | None:  # fmt: skip
+    """A reply that was paid for before: in this run, in a replay file, or in the cache; under today's hash, or that of before."""
+    hashes = [judge.request_hash(body, repeat, attempt)]
+    if judge.base_url != judge.identity:
+        hashes.append(judge.request_hash(body, repeat, attempt, by_address=True))
+    for request in hashes:
+        found = replies.get(request) or (cache.get(request) if cache is not None else None)
+        if found is not None:
+            return found
+    return None
 
 
 class Grader:
@@ -72,15 +101,17 @@ class Grader:
         cache: Shared with other runs; None neither reads nor writes it.
         offline: Ask nobody: a unit whose reply is not known is counted as `not_replayed`.
         advance: Called for every unit that is settled.
+        journal: Written to before a request goes out, and when its reply comes.
         has_graded: The judge has graded before: when nothing succeeds now, that says nothing about its address.
     """
 
     def __init__(
         self, judge: Judge, budget: Budget, log: RecordLog, failures: RecordLog, *, replies: dict[str, Reply],
         cache: ReplyCache | None, offline: bool = False, advance: Callable[[int, str], None] = lambda n, note: None,
-        count: Callable[[Sequence[dict[str, str]]], int] = ceiling, has_graded: bool = False,
+        count: Callable[[Sequence[dict[str, str]]], int] = ceiling, has_graded: bool = False, journal: Journal | None = None,
     ) -> None:  # fmt: skip
         self._judge, self._budget, self._log, self._failures = judge, budget, log, failures
+        self._journal = journal
         self._replies, self._cache, self._offline, self._advance, self._count = replies, cache, offline, advance, count
         self._asking: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._failed_in_a_row = 0
@@ -127,7 +158,7 @@ class Grader:
             body = self._judge.body(list(unit.messages))
             request = self._judge.request_hash(body, unit.repeat, number)
             try:
-                reply, known = await self._reply(client, request, body, unit)
+                reply, known = await self._reply(client, request, body, unit, number)
             except BudgetExhausted:
                 self.done.stopped_by_cap += 1
                 return
@@ -140,8 +171,10 @@ class Grader:
                 self._note_failure(unit, number, request, state, "the replay file does not hold this request")
                 break
             self._succeeded = True
-            state, rating = outcome(self._judge, reply)
-            self._log.append([self._record(unit, number, request, state, rating, reply, known)])
+            rating = outcome(self._judge, reply, unit.said)
+            state = rating.state
+            self._log.append([self._record(unit, number, request, rating, reply, known)])
+            self._note(unit, reply, state)
             if self._cache is not None and not known:
                 # After the log: a cache folder that cannot be written must not cost a reply that was paid for.
                 self._cache.put(request, reply)
@@ -152,11 +185,11 @@ class Grader:
         self._advance(1, spent)
 
     async def _reply(
-        self, client: JudgeClient | None, request: str, body: dict[str, Any], unit: Grading
+        self, client: JudgeClient | None, request: str, body: dict[str, Any], unit: Grading, number: int
     ) -> tuple[Reply | None, bool]:
         """The reply to a request, and whether it was known. Two units with one request ask once."""
         async with self._asking[request]:
-            known = self._replies.get(request) or (self._cache.get(request) if self._cache else None)
+            known = known_reply(self._judge, body, unit.repeat, number, self._replies, self._cache)
             if known is not None:
                 self._replies[request] = known
                 self.done.from_cache += 1
@@ -164,7 +197,8 @@ class Grader:
             if client is None:
                 return None, False
             messages = list(unit.messages)
-            reply = await client.ask(body, self._count(messages), ceiling(messages))
+            entry = self._journal.entry(request) if self._journal is not None else None
+            reply = await client.ask(body, self._count(messages), ceiling(messages), journal=entry)
             self.done.requests += 1
             self._replies[request] = reply
             return reply, False
@@ -182,14 +216,21 @@ class Grader:
                     "Answers are kept. Check --base-url and --model, then give the same command again.",
                 )
 
-    def _record(
-        self, unit: Grading, number: int, request: str, state: str, rating: float | None, reply: Reply, known: bool
-    ) -> dict[str, Any]:
+    def _note(self, unit: Grading, reply: Reply, state: str) -> None:
+        """Count what is said beside the ratings."""
+        if unit.injection and state == "ok":
+            self.done.injections += 1
+        if reply.model is not None and not same_model(self._judge.model, reply.model):
+            self.done.other_models[reply.model] += 1
+
+    def _record(self, unit: Grading, number: int, request: str, rating: Rating, reply: Reply, known: bool) -> dict[str, Any]:
         return {
             "key": unit.key(self._judge, number),
             **_about(self._judge, unit, number, request),
-            "state": state,
-            "rating": rating,
+            "state": rating.state,
+            "rating": rating.value,
+            **({"why": rating.why} if rating.why else {}),
+            **({"injection": list(unit.injection)} if unit.injection else {}),
             "reply": reply.as_dict(),
             "from_cache": known,
         }

@@ -6,14 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lensbench.judging.injection import injections
 from lensbench.judging.prompts import Form
 from lensbench.judging.registry import Judge
 from lensbench.languages import get_language
+from lensbench.reasoning import ANSWERED, answer_state, parts_of
 from lensbench.store import RunFolder
 
-__all__ = ["Grading", "gradings"]
+__all__ = ["TURNS_GRADED", "Grading", "gradable", "gradings"]
 
-_TURNS_GRADED = 2
+TURNS_GRADED = 2
 """The published prompts know two turns; later ones of a task of one's own are answered but not graded."""
 
 
@@ -35,6 +37,10 @@ class Grading:
     reference_from: str | None
     """Column the reference came from; "missing" where the category wants one and there is none; None where none is wanted."""
     messages: tuple[dict[str, str], ...]
+    said: tuple[str, ...] = ()
+    """The answers in the prompt, without reasoning; the last one is graded."""
+    injection: tuple[str, ...] = ()
+    """What in the graded answer speaks to its judge."""
 
     def key(self, judge: Judge, attempt: int) -> str:
         return f"{self.answer}:{judge.signature}:{self.repeat}:{attempt}"
@@ -57,9 +63,14 @@ def gradings(folder: RunFolder, judge: Judge, *, tasks: Sequence[str], repeats: 
                 continue
             for variant in variants:
                 by_turn = answers.get((item["key"], variant), {})
-                for turn in sorted(by_turn)[:_TURNS_GRADED]:
-                    if by_turn[turn]["state"] != "no_room":
+                for turn in sorted(by_turn)[:TURNS_GRADED]:
+                    if gradable(by_turn, turn):
                         yield _grading(judge, item, variant, by_turn, turn, repeat)
+
+
+def gradable(by_turn: Mapping[int, Mapping[str, Any]], turn: int) -> bool:
+    """Whether there is an answer of the model to grade, and before it answers of the model to show."""
+    return all(t in by_turn and answer_state(by_turn[t]) in ANSWERED for t in range(1, turn + 1))
 
 
 def _grading(
@@ -68,11 +79,12 @@ def _grading(
     doc = item["doc"]
     references, source = pick_reference(judge, doc, turn)
     form: Form = ("turn1_reference" if references else "turn1") if turn == 1 else ("turn2_reference" if references else "turn2")
+    said = tuple(parts_of(by_turn[t]).answer for t in range(1, turn + 1))
     messages = judge.prompts.messages(
         form,
         {
             "questions": item["turns"][:turn],
-            "answers": [by_turn[t]["text"] for t in range(1, turn + 1)],
+            "answers": list(said),
             "references": references,
             "language": get_language(item["language"]).name,
         },
@@ -90,6 +102,8 @@ def _grading(
         form=form,
         reference_from=source,
         messages=tuple({"role": m["role"], "content": _sendable(m["content"])} for m in messages),
+        said=said,
+        injection=injections(said[-1]),
     )
 
 

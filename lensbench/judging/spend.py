@@ -11,6 +11,10 @@ from lensbench.judging.schema import Prices
 __all__ = ["Budget", "Usage", "cost_usd"]
 
 
+_MOST_BYTES = 256
+"""No token of a text of words stands for more bytes; the longest in use are runs of blanks."""
+
+
 @dataclass(frozen=True)
 class Usage:
     """Tokens as the server counted them."""
@@ -28,8 +32,21 @@ class Usage:
             found = cls(int(content["prompt_tokens"]), int(content["completion_tokens"]), int(details.get("cached_tokens") or 0))
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
             return None
-        # Counts that cannot be would make a request look cheaper than it was, or even give money back.
-        return found if found.completion_tokens >= 0 and 0 <= found.cached_tokens <= found.prompt_tokens else None
+        # Counts that cannot be would make a request look cheaper than it was, or even give money back. No prompt has no token.
+        possible = found.prompt_tokens > 0 and found.completion_tokens >= 0 and 0 <= found.cached_tokens <= found.prompt_tokens
+        return found if possible else None
+
+    def believable(self, prompt_bytes: int, reply_bytes: int, max_tokens: int) -> bool:
+        """Whether the counts can be those of a request and its reply; if not, the request counts with the most it can cost.
+
+        Args:
+            prompt_bytes: Of the messages, in UTF-8.
+            reply_bytes: Of the text that came back.
+        """
+        few = self.prompt_tokens < prompt_bytes / _MOST_BYTES or self.completion_tokens < reply_bytes / _MOST_BYTES
+        # Servers add instructions of their own, and count reasoning.
+        many = self.prompt_tokens > 10 * prompt_bytes + 100_000 or self.completion_tokens > 10 * max_tokens + 100_000
+        return not few and not many
 
 
 def cost_usd(usage: Usage, prices: Prices, *, batch: bool = False) -> float:
@@ -62,8 +79,8 @@ class Budget:
     def __post_init__(self) -> None:
         if self.max_usd is not None and self.prices is None:
             raise UsageError("--max-usd needs prices, and this judge has none", "Give its YAML a `prices:` table.")
-        if self.max_usd is not None and self.max_usd <= 0:
-            raise UsageError(f"--max-usd must be above 0, found {self.max_usd}")
+        if self.max_usd is not None and not 0 < self.max_usd < float("inf"):
+            raise UsageError(f"--max-usd must be a number above 0, found {self.max_usd}")
 
     def most(self, prompt_tokens: int, max_tokens: int) -> float:
         """The most a request can cost, in USD."""

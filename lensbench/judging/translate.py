@@ -12,12 +12,14 @@ from lensbench.content import content_dir
 from lensbench.errors import LensbenchError
 from lensbench.judging.cache import Reply, ReplyCache
 from lensbench.judging.client import BudgetExhausted, JudgeClient, Refused, RequestFailed
+from lensbench.judging.grade import known_reply
 from lensbench.judging.pace import Pace
 from lensbench.judging.prompts import render_blocks
 from lensbench.judging.registry import Judge
 from lensbench.judging.spend import Budget
 from lensbench.judging.tokens import ceiling
 from lensbench.languages import Language
+from lensbench.reasoning import split_reasoning
 
 __all__ = ["Translations", "translate_texts"]
 
@@ -68,7 +70,7 @@ async def _translate(
             messages = render_blocks(content_dir("judges") / "prompts" / "translate.jinja", slots)
             body = judge.body(messages)
             request = judge.request_hash(body, 0, 0)
-            reply = cache.get(request)
+            reply = known_reply(judge, body, 0, 0, {}, cache)
             if reply is not None:
                 found.cached.add(text)
             try:
@@ -81,9 +83,11 @@ async def _translate(
                 # The others go on: what is translated is in the cache for the next start.
                 found.failures[text] = str(error)
                 continue
-            translation = _without_rules(reply.text)
+            parts = split_reasoning(reply.text)
+            translation = _without_rules(parts.answer)
             if not translation or reply.finish not in (None, "stop"):
-                found.unusable[text] = "empty" if not translation else f"ended by '{reply.finish}'"
+                empty = "all reasoning: raise `max_tokens` of the judge" if parts.only_reasoning else "empty"
+                found.unusable[text] = empty if not translation else f"ended by '{reply.finish}'"
                 continue
             cache.put(request, reply)
             found.texts[text], found.replies[text] = translation, reply

@@ -15,6 +15,8 @@ from torch import Tensor
 
 from lensbench.backbones.exchange import exchanged
 from lensbench.backbones.load import LoadedBackbone
+from lensbench.errors import RunError
+from lensbench.jsonio import read_json_file
 from lensbench.methods.delta import OWN, Delta
 from lensbench.methods.saved import load_saved, model_card, save_card, save_tensors, update_digest
 from lensbench.store import write_atomically
@@ -61,9 +63,17 @@ class Adapter:
             if not name.endswith(".lora_A.weight"):
                 continue
             stem = name.removesuffix(".lora_A.weight")
-            weight = weights[f"{stem.removeprefix('base_model.model.')}.weight"]
-            down, up = (part.to(weight.device, torch.float32) for part in (first, self.tensors[f"{stem}.lora_B.weight"]))
-            yield f"{stem.removeprefix('base_model.model.')}.weight", (weight.float() + self._scale * up @ down).to(weight.dtype)
+            changed = f"{stem.removeprefix('base_model.model.')}.weight"
+            second = self.tensors[f"{stem}.lora_B.weight"]
+            weight = weights.get(changed)
+            if weight is None or weight.shape != (len(second), first.shape[-1]):
+                found = "no such parameter" if weight is None else str(list(weight.shape))
+                raise RunError(
+                    f"the adapter changes {changed[:120]} [{len(second)}, {first.shape[-1]}], the backbone has {found}",
+                    "It was made for another backbone, or its file was changed.",
+                )
+            down, up = (part.to(weight.device, torch.float32) for part in (first, second))
+            yield changed, (weight.float() + self._scale * up @ down).to(weight.dtype)
 
     def applied(self, loaded: LoadedBackbone, language: str) -> AbstractContextManager[None]:
         """The backbone with the updates added to its matrices; the originals come back afterwards, whatever happened.
@@ -98,9 +108,23 @@ class Adapter:
         """
 
         def make(own: dict[str, Any], card: dict[str, Any], tensors: dict[str, Tensor]) -> Adapter:
-            return cls(**own, tensors=tensors, settings=json.loads((folder / _SETTINGS).read_text(encoding="utf-8")), card=card)
+            _check_pairs(tensors)
+            return cls(**own, tensors=tensors, settings=read_json_file(folder / _SETTINGS), card=card)
 
         return load_saved(folder, _TENSORS, OWN, backbone_digest, make)
+
+
+def _check_pairs(tensors: Mapping[str, Tensor]) -> None:
+    """
+    Raises:
+        ValueError: a tensor is none of an adapter, lacks its other half, or the two do not fit.
+    """
+    for name, tensor in tensors.items():
+        other = name.replace(".lora_A.", ".lora_B.") if ".lora_A." in name else name.replace(".lora_B.", ".lora_A.")
+        if other == name or other not in tensors or tensor.ndim != 2:
+            raise ValueError(f"{name} is no half of a low-rank update")
+        if ".lora_A." in name and tensor.shape[0] != tensors[other].shape[-1]:
+            raise ValueError(f"{name} and {other} have unlike ranks")
 
 
 def load_weights(folder: Path, backbone_digest: str) -> Delta | Adapter:

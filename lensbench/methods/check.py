@@ -7,6 +7,7 @@ from torch import Tensor
 from transformers.cache_utils import DynamicCache
 
 from lensbench.backbones.load import LoadedBackbone
+from lensbench.engine.specials import encode_text
 from lensbench.errors import RunError
 from lensbench.methods.base import Enhancement
 
@@ -27,7 +28,7 @@ def check_weights(name: str, loaded: LoadedBackbone, enhancement: Enhancement) -
         RunError: on the prompt or on the step, a state below the first changed block differs, the last state does not or is not
             finite; or the backbone is not what it was afterwards.
     """
-    ids = loaded.tokenizer(_PROMPT, return_tensors="pt").input_ids.to(loaded.device)
+    ids = torch.tensor([encode_text(loaded.tokenizer, _PROMPT)], device=loaded.device)
     base = _states(loaded, ids)
     with enhancement.applied(loaded, "en"):
         changed = _states(loaded, ids)

@@ -14,7 +14,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from lensbench.errors import RunError
+from lensbench.errors import DataError, RunError
+from lensbench.jsonio import read_json_file
 from lensbench.store import write_atomically
 from lensbench.store.records import write_failed
 
@@ -101,8 +102,11 @@ def read_saved(folder: Path, tensors: str) -> tuple[dict[str, Any], dict[str, to
         RunError: unreadable or truncated.
     """
     try:
-        return json.loads((folder / _CARD).read_text(encoding="utf-8")), load_file(folder / tensors)
-    except (OSError, ValueError, SafetensorError) as error:
+        card = read_json_file(folder / _CARD)
+        if not isinstance(card, dict):
+            raise ValueError(f"{_CARD} is no object")
+        return card, load_file(folder / tensors)
+    except (OSError, ValueError, SafetensorError, DataError) as error:
         raise _unreadable(folder, error) from None
 
 
@@ -129,7 +133,7 @@ def load_saved(
         digest = card.pop("digest")
         found = make(values, card, held)
         same = found.digest == digest
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError, IndexError, DataError) as error:
         raise _unreadable(folder, error) from None
     if found.backbone_digest != backbone_digest:
         raise RunError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from lensbench.data.rows import row_hash
@@ -17,6 +18,8 @@ from lensbench.engine.lm import LensLM
 from lensbench.methods.base import Progress
 from lensbench.pipeline.load_items import AskedTask
 from lensbench.pipeline.variants import Variant, answer_key, names_of
+from lensbench.reasoning import marked_reasoning, opens_reasoning
+from lensbench.states import UNANSWERED
 from lensbench.store import RecordLog, RunFolder
 from lensbench.tasks.build import Item
 
@@ -24,6 +27,8 @@ __all__ = ["answer_stage"]
 
 _NO_ROOM = GeneratedAnswer("", 0, "no_room", 0.0)
 """For a prompt that fills the model's window: nothing was generated, and the state says so."""
+_MEANING = "2"
+"""Part of every key, raised when the same tokens give another record: "2" knows the state `not_finite`."""
 
 
 def answer_stage(
@@ -103,16 +108,24 @@ class _Work:
         lm, task = self._lm, asked.planned.task
         names = {variant.name for variant in variants}
         earlier = {(r["variant"], r["item"], r["turn"]): r["text"] for r in self._known.values() if r["variant"] in names}
+        unanswered = {
+            (r["variant"], r["item"]): r["state"]
+            for r in self._known.values()
+            if r["variant"] in names and r["turn"] == turn - 1 and r["state"] in UNANSWERED
+        }
         asking: list[tuple[Variant, Item, AnswerRequest]] = []
+        opened: list[bool] = []
         for lane, variant in enumerate(variants):
             for item in todo[variant.name]:
-                before = [earlier[variant.name, item.id, t] for t in range(1, turn)]
-                prompt = encode_prompt(lm.tokenizer, _prompt(lm, item, before))
+                said = [earlier[variant.name, item.id, t] for t in range(1, turn)]
+                asked_text = _prompt(lm, item, said)
+                prompt = encode_prompt(lm.tokenizer, asked_text)
                 request = AnswerRequest(
                     tuple(prompt), min(task.generation.max_new_tokens, lm.max_length - len(prompt)),
                     task.generation.temperature_for(item.doc), item_seed(self._seed, item.id, turn), lane,
                 )  # fmt: skip
                 asking.append((variant, item, request))
+                opened.append(opens_reasoning(asked_text))
         title = f"{asked.name} · {names_of(variants)}" + (f" · turn {turn}" if _turns(asked) > 1 else "")
         alone = contextlib.nullcontext() if branches else variants[0].applied(lm.loaded, task.language.code)
         with self._progress.stage(title, len(asking)) as advance, alone:
@@ -120,13 +133,19 @@ class _Work:
             def keep(index: int, answer: GeneratedAnswer) -> None:
                 variant, item, request = asking[index]
                 record = _record(asked, item, variant, turn, keys[variant.name][item.id], request, answer)
+                record |= marked_reasoning(answer.text, opened[index])
                 self._log.append([record])
                 self._known[record["key"]] = record
                 advance(1)
 
-            fitting = [index for index, (_, _, request) in enumerate(asking) if request.max_new_tokens > 0]
-            for index in set(range(len(asking))) - set(fitting):
-                keep(index, _NO_ROOM)
+            fitting = []
+            for index, (variant, item, request) in enumerate(asking):
+                # What follows an answer that was none has nothing to follow.
+                before = unanswered.get((variant.name, item.id))
+                if before is not None or request.max_new_tokens <= 0:
+                    keep(index, replace(_NO_ROOM, finish=before or "no_room"))
+                else:
+                    fitting.append(index)
             requests = [asking[index][2] for index in fitting]
             lm.answer(requests, branches=branches, on_answer=lambda i, answer: keep(fitting[i], answer))
 
@@ -141,7 +160,7 @@ def _key(lm: LensLM, variant: Variant, asked: AskedTask, item: Item, turn: int, 
         return row_hash([before["key"], before["text"], turn])
     generation = asked.planned.task.generation
     temperature = generation.temperature_for(item.doc)
-    settings = [generation.max_new_tokens, temperature, *([seed] if temperature else [])]
+    settings = [_MEANING, generation.max_new_tokens, temperature, *([seed] if temperature else [])]
     return answer_key(lm.loaded, variant, item, "generate", settings)
 
 
@@ -162,7 +181,7 @@ def item_seed(seed: int, item: str, turn: int) -> int:
 def _record(
     asked: AskedTask, item: Item, variant: Variant, turn: int, key: str, request: AnswerRequest, answer: GeneratedAnswer
 ) -> dict[str, Any]:
-    state = "no_room" if answer.finish == "no_room" else "ok" if answer.text.strip() else "empty"
+    state = answer.finish if answer.finish in UNANSWERED else "ok" if answer.text.strip() else "empty"
     return {
         "key": key,
         "item": item.id,

@@ -10,10 +10,13 @@ from lensbench import __version__
 from lensbench.backbones.resolve import cache_dir
 from lensbench.errors import DataError
 from lensbench.pipeline.import_lm_eval import import_lm_eval
+from lensbench.store.lm_eval_finding import results_files
 from lensbench.store.lm_eval_reading import holds_lm_eval
 
 __all__ = ["as_runs"]
 
+_READING = 2
+"""Raised when results of lm-eval are read in another way, so that what was read before is not taken for it."""
 _LONGEST = 240
 """Bytes of a folder's name, with room for what is added while it is written."""
 
@@ -41,13 +44,13 @@ def _cached(paths: Sequence[Path]) -> Path:
 
     By their content, and under the folders' own names, so files that were moved or touched give the same reports.
     """
-    digest = hashlib.sha256(__version__.encode())
+    digest = hashlib.sha256(f"{__version__} {_READING}".encode())
     names = []
     for path in paths:
         home = path.resolve().parent if path.is_file() else path.resolve()
         names.append(home.name)
-        results = [path.resolve()] if path.is_file() else [*home.glob("results*.json"), *home.glob("*/results*.json")]
-        samples = [file for folder in {found.parent for found in results} for file in folder.glob("samples_*.jsonl")]
+        results = results_files(path.resolve())
+        samples = [file for folder in {found.parent for found in results} for file in folder.glob("*.jsonl")]
         digest.update(f"{home.name}\n".encode("utf-8", "surrogateescape"))
         for file in sorted([*results, *samples]):
             digest.update(f"{file.relative_to(home)}\0{_content(file)}\n".encode("utf-8", "surrogateescape"))

@@ -67,6 +67,8 @@ class Average:
     of the English one over all tasks, so that it is no further test to the others."""
     smallest_detectable: float | None
     signature: str
+    higher_is_better: bool | None = True
+    """Of the metric in all the cells: metrics of unlike direction are never averaged."""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -98,12 +100,12 @@ def average(columns: list[Column], sources: Sources, made: Made) -> list[Average
         columns: Of headline metrics. Accuracies are averaged over tasks; shares of answers in the asked language and ratings only
             over languages, since tasks with such numbers measure unlike things.
     """
-    by_key: dict[tuple[str, str, str], dict[Kind, dict[str, Column]]] = defaultdict(lambda: defaultdict(dict))
+    by_key: dict[tuple[str, str, str, bool | None], dict[Kind, dict[str, Column]]] = defaultdict(lambda: defaultdict(dict))
     for column in columns:
-        by_key[column.kind[2], column.metric, column.source][column.kind][column.variant] = column
+        by_key[column.kind[2], column.metric, column.source, column.higher_is_better][column.kind][column.variant] = column
     found: list[Average] = []
     errors: list[float] = []
-    for (profile, metric, source), table in by_key.items():
+    for (profile, metric, source, _), table in by_key.items():
         for group in _groups(profile, metric, source, [kind for kind in sources.kinds if kind in table]):
             for entry, error in _averaged(group, table, sources, made):
                 found.append(entry)
@@ -186,7 +188,8 @@ def _averaged(group: _Group, table: dict[Kind, dict[str, Column]], sources: Sour
     errors = clustered_errors(differences, clusters, cells=numbers, weights=weights)
     p_values = sign_flip(differences, clusters, cells=numbers, weights=weights, draws=DRAWS, seed=SEED)
     made_of = []
-    unit = next(column.unit for kind in group.kinds for column in table[kind].values())
+    first = next(column for kind in group.kinds for column in table[kind].values())
+    unit = first.unit
     for row, variant in enumerate(variants):
         paired = row + len(variants) if variant != BASE else None
         n = int((~np.isnan(values[row])).sum())
@@ -208,6 +211,7 @@ def _averaged(group: _Group, table: dict[Kind, dict[str, Column]], sources: Sour
             signature=average_signature(
                 made, variant, name=name, cells=cells, n=n, metric=group.metric, unit=unit, source=group.source
             ),
+            higher_is_better=first.higher_is_better,
         )  # fmt: skip
         made_of.append((entry, float(errors[row])))
     return made_of

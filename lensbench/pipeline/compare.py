@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+import functools
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from lensbench.data.rows import row_hash
 from lensbench.errors import UsageError, unknown_name
 from lensbench.pipeline.observe import Column, observe
 from lensbench.pipeline.paired import DRAWS, SEED, Sources, Tested, test_pairs
@@ -39,9 +41,9 @@ class Compared:
     value_a: float
     value_b: float
     fixed: int
-    """B is higher; of right and wrong, B alone is right."""
+    """B is better: higher, or lower where the metric's direction says so; of right and wrong, B alone is right."""
     broken: int
-    """A is higher."""
+    """A is better."""
     both_right: int | None
     """None where scores are not 0 or 1."""
     both_wrong: int | None
@@ -55,6 +57,8 @@ class Compared:
     p_holm: float
     """Adjusted over all numbers of this pair of variants."""
     smallest_detectable: float | None
+    higher_is_better: bool | None = True
+    """As the runs say; None where neither does: then `fixed` counts higher scores, and nothing is better or worse."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +78,14 @@ class Comparison:
     cells: list[Compared]
     gaps: list[NotCompared]
     pairs: list[tuple[str, str]]
+    notes: list[str] = field(default_factory=list)
+    """What a reader must know of what was compared."""
 
     def as_dict(self) -> dict[str, Any]:
         return {
             "pairs": [list(pair) for pair in self.pairs],
             "cells": [asdict(cell) for cell in self.cells],
+            "notes": list(self.notes),
             "not_compared": [asdict(gap) for gap in self.gaps],
         }
 
@@ -87,6 +94,7 @@ class _Side:
     """One run: its headline columns by task, language, variant, metric and source, and the row behind every item."""
 
     def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
         self.about: dict[str, Any] = folder.read_json("variants.json")
         self.sources = Sources.of(folder)
         self.rows = {r["key"]: (r["doc_id"], r["row"]) if "row" in r else r["key"] for r in folder.records("items")}
@@ -95,9 +103,25 @@ class _Side:
             key = (f"{column.kind[0]}/{column.kind[1]}", column.variant, column.unit if column.source else "")
             self.columns.setdefault(key, {})[column.metric, column.source] = column
 
-    def values(self, column: Column) -> dict[Any, tuple[float, str]]:
+    def values(self, column: Column, *, by_content: bool = False) -> dict[Any, tuple[float, str]]:
         """(row, turn) -> score and item. A row is its number and content: the item's id also holds the chat template's words."""
-        return {(self.rows.get(item, item), turn): (value, item) for (item, turn), value in column.values.items()}
+        rows = self.contents if by_content else self.rows
+        return {(rows.get(item, item), turn): (value, item) for (item, turn), value in column.values.items()}
+
+    @functools.cached_property
+    def contents(self) -> dict[str, str]:
+        """Item -> hash of its document, requests and target: what lm-eval's files and our records both hold."""
+        return {r["key"]: content_key(r) for r in self.folder.records("items")}
+
+    def asked(self, key: str) -> set[str]:
+        """The contents of a task's items."""
+        task, _, language = key.rpartition("/")
+        wanted = (r["key"] for r in self.folder.records("items") if (r["task"], r["language"]) == (task, language))
+        return {self.contents[item] for item in wanted}
+
+    def is_foreign(self, key: str) -> bool:
+        """Whether a task was read from lm-eval's own files."""
+        return str(self.about["tasks"].get(key, {}).get("rows", "")).startswith("lm-eval:")
 
 
 def compare(first: RunFolder, second: RunFolder, variant: str | None = None, other: str | None = None) -> Comparison:
@@ -115,16 +139,28 @@ def compare(first: RunFolder, second: RunFolder, variant: str | None = None, oth
     if first.path.resolve() == second.path.resolve() and any(x == y for x, y in pairs):
         raise UsageError("the same variant of the same run twice", "Name two variants (--variant, --with), or two runs.")
     cells: list[Compared] = []
+    notes: dict[str, None] = {}
     gaps = dict.fromkeys(_alone(a, b) if variant is None and other is None else ())
     for pair in pairs:
         found: list[tuple[Compared, Tested]] = []
         for key in dict.fromkeys((*a.about["tasks"], *b.about["tasks"])):
             reason = _unlike(key, a, b)
             task, _, language = key.partition("/")
-            if reason is not None:
+            by_content = False
+            if reason is not None and (a.is_foreign(key) or b.is_foreign(key)):
+                ours, theirs = a.asked(key), b.asked(key)
+                by_content = bool(ours & theirs)
+                if by_content:
+                    notes[
+                        f"{key}: {reason}; compared over the {len(ours & theirs)} items whose document, requests and target are "
+                        f"equal (of {len(ours)} in A and {len(theirs)} in B)"
+                    ] = None
+                elif ours and theirs:
+                    reason += "; and no item has equal document, requests and target in both"
+            if reason is not None and not by_content:
                 gaps[NotCompared(task, language, "", reason)] = None
                 continue
-            for what, outcome in _task(key, a, b, pair):
+            for what, outcome in _task(key, a, b, pair, by_content):
                 if isinstance(outcome, str):
                     gaps[NotCompared(task, language, what, outcome)] = None
                 else:
@@ -134,7 +170,20 @@ def compare(first: RunFolder, second: RunFolder, variant: str | None = None, oth
             replace(cell, p_holm=float(p_holm), smallest_detectable=tested.detectable(len(found)))
             for (cell, tested), p_holm in zip(found, adjusted, strict=True)
         ]
-    return Comparison(cells, list(gaps), pairs)
+    return Comparison(cells, list(gaps), pairs, list(notes))
+
+
+def content_key(record: Mapping[str, Any]) -> str:
+    """Hash of an item's document, requests and target. The target is its number among the choices where it is one of them: our
+    records have the text, lm-eval's the number. Columns without a value say nothing."""
+    requests = [[str(part) for part in request] for request in record.get("requests", ())]
+    gold = str(record.get("gold"))
+    # The requests without a question, which a metric of lm-eval adds, are no choices.
+    options = [continuation.strip() for _, continuation in requests]
+    place = options.index(gold.strip()) if gold.strip() in options else int(gold) if gold.isdecimal() else None
+    target: Any = place if place is not None and place < len(options) else gold
+    doc = {name: value for name, value in record.get("doc", {}).items() if value is not None}
+    return row_hash([doc, requests, target])
 
 
 def _pairs(a: _Side, b: _Side, variant: str | None, other: str | None) -> list[tuple[str, str]]:
@@ -180,7 +229,9 @@ def _unlike(key: str, a: _Side, b: _Side) -> str | None:
     return None
 
 
-def _task(key: str, a: _Side, b: _Side, pair: tuple[str, str]) -> Iterable[tuple[str, tuple[Compared, Tested] | str]]:
+def _task(
+    key: str, a: _Side, b: _Side, pair: tuple[str, str], by_content: bool
+) -> Iterable[tuple[str, tuple[Compared, Tested] | str]]:
     """What a pair of variants has in common on one task: (metric, the comparison or why there is none)."""
     kinds = dict.fromkeys(k[2] for side, name in ((a, pair[0]), (b, pair[1])) for k in side.columns if k[:2] == (key, name))
     if not kinds:
@@ -190,8 +241,11 @@ def _task(key: str, a: _Side, b: _Side, pair: tuple[str, str]) -> Iterable[tuple
         for metric, source in dict.fromkeys((*ours, *theirs)):
             mine, yours = ours.get((metric, source)), theirs.get((metric, source))
             what = metric if not source else f"{metric} by {source}"
+            if mine is not None and yours is not None and mine.higher_is_better != yours.higher_is_better:
+                yield what, "the runs do not agree on whether more is better"
+                continue
             if mine is not None and yours is not None:
-                cell = _compared(a, b, mine, yours)
+                cell = _compared(a, b, mine, yours, by_content)
                 yield what, cell if cell is not None else f"no item with a score in both ({pair[0]}, {pair[1]})"
                 continue
             run, name, rest = ("RUN_B", pair[1], theirs) if yours is None else ("RUN_A", pair[0], ours)
@@ -200,8 +254,8 @@ def _task(key: str, a: _Side, b: _Side, pair: tuple[str, str]) -> Iterable[tuple
             yield what, f"{word}{run} has {instead or 'not got it'} for {name}"
 
 
-def _compared(a: _Side, b: _Side, mine: Column, yours: Column) -> tuple[Compared, Tested] | None:
-    ours, theirs = a.values(mine), b.values(yours)
+def _compared(a: _Side, b: _Side, mine: Column, yours: Column, by_content: bool) -> tuple[Compared, Tested] | None:
+    ours, theirs = a.values(mine, by_content=by_content), b.values(yours, by_content=by_content)
     common = [place for place in ours if place in theirs]
     if not common:
         return None
@@ -214,6 +268,7 @@ def _compared(a: _Side, b: _Side, mine: Column, yours: Column) -> tuple[Compared
     assert tested is not None, "there is a pair"
     binary = bool(np.isin(np.concatenate([first, second]), (0.0, 1.0)).all()) and mine.unit == "share"
     known = not np.isnan(found.low[0])
+    sign, right = (-1, 0) if mine.higher_is_better is False else (1, 1)
     cell = Compared(
         *mine.kind, mine.metric, mine.unit, mine.source, mine.variant, yours.variant,
         n=len(common),
@@ -222,10 +277,10 @@ def _compared(a: _Side, b: _Side, mine: Column, yours: Column) -> tuple[Compared
         only_b=len(theirs) - len(common),
         value_a=float(first.mean()),
         value_b=float(second.mean()),
-        fixed=int((difference > 0).sum()),
-        broken=int((difference < 0).sum()),
-        both_right=int(((first == 1) & (second == 1)).sum()) if binary else None,
-        both_wrong=int(((first == 0) & (second == 0)).sum()) if binary else None,
+        fixed=int((sign * difference > 0).sum()),
+        broken=int((sign * difference < 0).sum()),
+        both_right=int(((first == right) & (second == right)).sum()) if binary else None,
+        both_wrong=int(((first == 1 - right) & (second == 1 - right)).sum()) if binary else None,
         equal=int((difference == 0).sum()),
         delta=float(difference.mean()),
         delta_low=float(found.low[0]) if known else None,
@@ -234,5 +289,6 @@ def _compared(a: _Side, b: _Side, mine: Column, yours: Column) -> tuple[Compared
         p_value=tested.p_value,
         p_holm=tested.p_value,
         smallest_detectable=None,
+        higher_is_better=mine.higher_is_better,
     )  # fmt: skip
     return cell, tested

@@ -59,6 +59,9 @@ def describe(
                 "items": len(a.items),
                 "max_new_tokens": plan.spec.max_new_tokens if a.planned.task.profile.generates else None,
                 "judged": a.planned.task.profile.scoring == "judged",
+                "generates": a.planned.task.profile.generates,
+                "turns": sum(len(item.turns) for item in a.items),
+                "higher_is_better": _directions(a),
             }
             for a in tasks
         },
@@ -67,6 +70,11 @@ def describe(
     check_variants(folder, about)
     folder.write_json("variants.json", about)
     return about
+
+
+def _directions(asked: AskedTask) -> dict[str, bool]:
+    """Metric -> whether more is better: as the task's `metric_list` says, else as lm-eval registers the metric."""
+    return {str(name): told for name, told in asked.built.higher_is_better().items() if isinstance(told, bool)}
 
 
 def _variant(variant: Variant, plan: Plan, externals: Mapping[str, Checkpoint]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import torch
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.data.overlap import TrainingIndex, find_overlap
 from lensbench.errors import LensbenchError, RunError
+from lensbench.languages import CENTRAL
 from lensbench.memory import release
 from lensbench.methods import load_method
 from lensbench.methods.base import Enhancement, Progress, TrainingData
@@ -37,7 +38,7 @@ def load_corpora(plan: Plan, folder: RunFolder, pinned: dict[str, str]) -> dict[
             found[name] = None
             continue
         revisions = {key.removeprefix("rows:"): value for key, value in pinned.items() if key.startswith("rows:")}
-        corpora = load_method(name).corpora(plan.source, plan.spec.all_languages, config, revisions)
+        corpora = load_method(name).corpora(plan.source, (CENTRAL, *plan.spec.languages), config, revisions)
         pinned.update(
             {f"rows:{key.partition('/')[0]}": o.revision for key, o in corpora.origins.items() if o.kind == "hub" and o.revision}
         )

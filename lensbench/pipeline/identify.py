@@ -18,9 +18,11 @@ from lensbench.fidelity import (
     question_units,
     strip_code_units,
 )
+from lensbench.fidelity.cells import NO_ANSWER
 from lensbench.fidelity.matrix import Level
 from lensbench.languages import Language, get_language
 from lensbench.methods.base import Progress, SilentProgress
+from lensbench.reasoning import ANSWERED, READS, answer_state, parts_of
 from lensbench.store import RecordLog, RunFolder
 
 __all__ = ["AUTO", "answered_by_task", "identify_stage", "pick_identifier"]
@@ -57,11 +59,24 @@ def identify_stage(folder: RunFolder, identifier: Identifier, log: RecordLog, pr
     fresh = []
     for turns in _counted(conversations.values(), f"language of answers · {identifier.name}", progress or SilentProgress()):
         ordered = [turns[turn] for turn in sorted(turns)]
-        key = f"{row_hash([answer['key'] for answer in ordered])}:{identifier.signature}"
+        key = _key(ordered, identifier)
         if key not in log:
             fresh.append({"key": key, **_conversation(ordered, identifier)})
     log.append(fresh)
     return len(fresh)
+
+
+def _key(answers: list[dict[str, Any]], identifier: Identifier) -> str:
+    """By the answers and the identifier; and by what is read of an answer, where that is not its whole text.
+
+    A record made of the whole text of such an answer, or that took a state of the harness for an empty answer, has another key.
+    """
+    key = f"{row_hash([answer['key'] for answer in answers])}:{identifier.signature}"
+    whole = all(answer["state"] in ANSWERED and not parts_of(answer).found for answer in answers)
+    language = get_language(answers[0]["language"])
+    # Labels of relatives once made a language covered whose strict numbers they could not count for.
+    by_strict = identifier.covers(language) or not identifier.covers_leniently(language)
+    return key if whole and by_strict else f"{key}:{READS}"
 
 
 def _counted(items: Collection[T], title: str, progress: Progress) -> Iterator[T]:
@@ -72,16 +87,24 @@ def _counted(items: Collection[T], title: str, progress: Progress) -> Iterator[T
 
 
 def _conversation(answers: list[dict[str, Any]], identifier: Identifier) -> dict[str, Any]:
-    texts = [answer["text"] for answer in answers]
+    texts = [parts_of(answer).answer for answer in answers]
+    states = [answer_state(answer) for answer in answers]
     first = answers[0]
     found = [identifier.identify(text) for text in texts]
     language = get_language(first["language"])
     metrics = _units(texts, [one.label for one in found], identifier, language)
     # An empty answer is in no language: unfaithful by definition, and counted apart.
     state = "empty" if any(one.label is None for one in found) else "ok"
+    missing = next((state for state in states if state not in ANSWERED), None)
+    if missing is not None:
+        # There is no answer of the model to one of the turns: only the units of the other turns say anything of it.
+        answered = {f"lf_turn{answer['turn']}" for answer, own in zip(answers, states, strict=True) if own in ANSWERED}
+        state, metrics = missing, {k: v if "_".join(k.split("_")[:2]) in answered else None for k, v in metrics.items()}
     if not identifier.covers(language):
-        # It has no label for the asked language, so its 0 would say nothing of the answer.
-        state, metrics = "not_covered", dict.fromkeys(metrics)
+        # It has no label that could count, so its 0 would say nothing of the answer. Lenient numbers have a list of their own.
+        lenient = identifier.covers_leniently(language)
+        metrics = {name: value if lenient and name.endswith("_lenient") else None for name, value in metrics.items()}
+        state = state if missing is not None else "not_covered"
     return {
         **{name: first[name] for name in ("item", "variant", "task", "language", "profile")},
         "state": state,
@@ -93,10 +116,11 @@ def _conversation(answers: list[dict[str, Any]], identifier: Identifier) -> dict
                 "turn": answer["turn"],
                 "label": one.label,
                 "probability": one.probability,
-                "cell": answered_cell(answer["text"], identifier),
-                "lines": line_cells(answer["text"], identifier),
+                "cell": answered_cell(text, identifier) if own in ANSWERED else NO_ANSWER,
+                "lines": line_cells(text, identifier) if own in ANSWERED else [],
+                **({"state": own} if own not in ANSWERED else {}),
             }
-            for answer, one in zip(answers, found, strict=True)
+            for answer, one, text, own in zip(answers, found, texts, states, strict=True)
         ],
     }
 

@@ -15,11 +15,12 @@ from lensbench.data.rows import row_hash
 from lensbench.errors import UsageError, unknown_name
 from lensbench.languages import CENTRAL, get_language
 from lensbench.pipeline.lm_eval_items import Asked, given_cells, identity, item_record, score_record, settings, share_metrics
-from lensbench.pipeline.results import collect_results
+from lensbench.pipeline.missing import note_counts
+from lensbench.pipeline.results import collect_results, store_results
 from lensbench.pipeline.variants import BASE
 from lensbench.spec import ExternalChoice, RunSpec, TaskChoice
 from lensbench.store import RunFolder
-from lensbench.store.lm_eval_reading import LmEvalModel, LmEvalTask, read_lm_eval
+from lensbench.store.lm_eval_reading import NOT_TOLD, LmEvalModel, LmEvalTask, read_lm_eval
 from lensbench.store.records import write_failed
 from lensbench.tasks import TaskRegistry
 from lensbench.tasks.lm_eval_names import UNKNOWN, NamedTask, named_task
@@ -43,6 +44,7 @@ class _Way:
     items: set[tuple[Any, ...]]
     settings: dict[str, str]
     templates: list[Any]
+    directions: dict[str, bool]
 
 
 @dataclass
@@ -140,16 +142,26 @@ def _variant_name(model: str) -> str:
     return "".join(char if char.isalnum() or char in "._+-" else "-" for char in name).lstrip("._+-") or "model"
 
 
+def _config(name: str, models: Mapping[str, list[LmEvalModel]]) -> Mapping[str, Any] | None:
+    """What the newest results file says of a task's configuration."""
+    for file in (file for files in models.values() for file in reversed(files)):
+        found = (file.content.get("configs") or {}).get(name)
+        if isinstance(found, Mapping):
+            return found
+    return None
+
+
 def _places(models: Mapping[str, list[LmEvalModel]], languages: Mapping[str, str], notes: list[str]) -> dict[str, NamedTask]:
     """lm-eval's name -> task and language; two names never share a place."""
     registry = TaskRegistry()
-    known = list(dict.fromkeys(name for files in models.values() for file in files for name in file.tasks))
+    configs = {name: task.config for files in models.values() for file in files for name, task in file.tasks.items()}
+    known = list(configs)
     for name in languages:
         if name not in known:
             raise unknown_name("task", name, known)
     found: dict[str, NamedTask] = {}
     for name in known:
-        place = named_task(name, registry)
+        place = named_task(name, registry, _config(name, models))
         if name in languages:
             place = NamedTask(place.task, get_language(languages[name]).code, place.title)
         if any((p.task, p.language) == (place.task, place.language) for p in found.values()):
@@ -207,7 +219,8 @@ def _write(folder: RunFolder, models: Mapping[str, list[LmEvalModel]], names: Ma
         },
     )  # fmt: skip
     folder.write_json("provenance.json", {"starts": [_start(file) for files in models.values() for file in files]})
-    folder.write_json("results.json", collect_results(folder))
+    note_counts(folder)
+    store_results(folder, collect_results(folder))
     return len(keys)
 
 
@@ -227,7 +240,7 @@ def _asked(
                 newest[name] = (file, task)
         for name, (file, task) in newest.items():
             own = {identity(s) for s in task.samples or ()}
-            way = _Way(variant, own, settings(task), [file.content.get(k) for k in _TEMPLATES])
+            way = _Way(variant, own, settings(task), [file.content.get(k) for k in _TEMPLATES], task.higher_is_better)
             place = _apart(names[name], way, ways.setdefault(name, way), notes)
             key = f"{place.task}/{place.language}"
             asked.append(Asked(variant, place, task))
@@ -240,6 +253,8 @@ def _apart(place: NamedTask, own: _Way, first: _Way, notes: list[str]) -> NamedT
     """The place of a task, another one if it was not asked as the first variant that has it was; notes what differs."""
     where, shared = f"{place.task}/{place.language}", own.items & first.items
     unlike = [_differs(name, own.settings[name], value) for name, value in first.settings.items() if own.settings[name] != value]
+    shared_metrics = own.directions.keys() & first.directions.keys()
+    unlike += [f"direction of {name}" for name in sorted(shared_metrics) if own.directions[name] != first.directions[name]]
     logged = bool(own.items and first.items)
     # With samples, all that templates do stands in the requests.
     if not logged and own.templates != first.templates:
@@ -278,7 +293,7 @@ def _about(place: NamedTask, file: LmEvalModel, task: LmEvalTask) -> dict[str, A
     return {
         "title": place.title, "version": task.version, "profile": _PROFILE, "protocol": protocol,
         "rows": f"lm-eval:{task.name}:{documents[:12]}", "substitute": None, "origin": None, "items": 0, "max_new_tokens": None,
-        "judged": False,
+        "judged": False, "generates": False, "higher_is_better": task.higher_is_better,
     }  # fmt: skip
 
 
@@ -296,7 +311,10 @@ def _origin(model: LmEvalModel) -> dict[str, Any]:
 def _start(file: LmEvalModel) -> dict[str, Any]:
     content, date = file.content, file.content.get("date")
     told = isinstance(date, int | float) and math.isfinite(date)
-    versions = {"lm_eval": file.version, "transformers": content.get("transformers_version")}
+    versions = {
+        "lm_eval": None if file.version == NOT_TOLD else file.version,
+        "transformers": content.get("transformers_version"),
+    }
     return {
         "time": datetime.datetime.fromtimestamp(float(date), datetime.UTC).isoformat() if told and date is not None else date,
         "git": {"commit": content["git_hash"], "dirty": False} if content.get("git_hash") else None,

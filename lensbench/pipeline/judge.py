@@ -13,13 +13,17 @@ from lensbench.errors import RunError, UsageError
 from lensbench.judging.batch import BatchClient
 from lensbench.judging.cache import Reply, ReplyCache, read_replay
 from lensbench.judging.estimate import Estimate, estimate
-from lensbench.judging.grade import Graded, Grader, pending
+from lensbench.judging.grade import Graded, Grader, known_reply, pending
 from lensbench.judging.gradings import Grading, gradings
-from lensbench.judging.registry import Judge
+from lensbench.judging.journal import NAME as JOURNAL
+from lensbench.judging.journal import Journal, Left, read_journal
+from lensbench.judging.registry import Judge, shown_url
 from lensbench.judging.spend import Budget, Usage, cost_usd
 from lensbench.judging.tokens import ceiling, token_counter
 from lensbench.methods.base import Progress
 from lensbench.store import RunFolder
+
+_STARTS = "judging.json"
 
 __all__ = ["JudgeRequest", "estimate_judging", "judge_stage"]
 
@@ -49,7 +53,7 @@ def estimate_judging(folder: RunFolder, request: JudgeRequest) -> Estimate:
     log = _verdicts(folder)
     replies = _known(log)
     units = pending(request.judge, _units(folder, request), log)
-    earlier = [Reply(**r["reply"]) for r in log.values() if r["judge"] == request.judge.signature]
+    earlier = [Reply.from_dict(r["reply"]) for r in log.values() if r["judge"] == request.judge.signature]
     counter = token_counter(request.judge.file.tokenizer)
     return estimate(request.judge, units, counter, replies=replies, cache=_cache(request), earlier=earlier, batch=request.batch)
 
@@ -64,9 +68,11 @@ def judge_stage(folder: RunFolder, request: JudgeRequest, progress: Progress) ->
     """
     judge = request.judge
     log = _verdicts(folder)
-    replies = _known(log)
+    left = read_journal(folder.path / JOURNAL)
+    replies = {**left.replies, **_known(log)}
     if request.replay is not None:
         replies |= read_replay(request.replay)
+    _settle_killed(folder, left)
     units = pending(judge, _units(folder, request), log)
     budget = Budget(judge.file.prices, request.max_usd)
     if not units:
@@ -74,6 +80,8 @@ def judge_stage(folder: RunFolder, request: JudgeRequest, progress: Progress) ->
         return Graded(usd=0.0 if judge.file.prices else None)
     progress.say(f"judge {judge.name}: {judge.model}, {len(units)} answers to grade")
     count = token_counter(judge.file.tokenizer).count if judge.file.limits.tokens_per_minute else (lambda messages: 0)
+    begun = _begin(folder, judge)
+    journal = None if request.replay is not None else Journal(folder.path / JOURNAL)
     with folder.log("verdicts") as verdicts, folder.log("ungraded") as failures:
         batches = BatchClient(judge, folder, poll_seconds=request.poll_seconds) if request.batch and not request.replay else None
         fetched = _through_batches(batches, request, units, replies, budget, progress) if batches else []
@@ -81,13 +89,15 @@ def judge_stage(folder: RunFolder, request: JudgeRequest, progress: Progress) ->
             grader = Grader(
                 judge, budget, verdicts, failures, replies=replies, cache=_cache(request),
                 offline=request.replay is not None, advance=advance, count=count,
-                has_graded=any(record["judge"] == judge.signature for record in log.values()),
+                has_graded=any(record["judge"] == judge.signature for record in log.values()), journal=journal,
             )  # fmt: skip
             try:
                 asyncio.run(grader.run(units))
             finally:
                 # Also when it was stopped: the money is spent.
-                _write_down(folder, judge, grader.done)
+                _end(folder, begun, grader.done)
+                if journal is not None:
+                    journal.close({record["request"] for record in folder.records("verdicts")})
         if batches:
             # Only now: until its verdicts are in the log, a batch can be fetched again.
             for batch in fetched:
@@ -107,6 +117,15 @@ def _through_batches(
     judge, cache = request.judge, _cache(request)
     fetched: list[str] = []
     failed: set[str] = set()
+    factor = judge.file.prices.batch_factor if judge.file.prices else 1.0
+    asked: dict[str, tuple[dict[str, Any], Grading, int]] = {}
+    for unit, attempt in units:
+        body = judge.body(list(unit.messages))
+        asked.setdefault(judge.request_hash(body, unit.repeat, attempt), (body, unit, attempt))
+
+    def most(key: str) -> float:
+        found = asked.get(key)
+        return 0.0 if found is None else budget.most(ceiling(list(found[1].messages)), judge.file.max_tokens) * factor
 
     def collect(batch: str) -> None:
         with progress.stage(f"batch {batch}", 1) as advance:
@@ -127,22 +146,24 @@ def _through_batches(
             if cache is not None:
                 cache.put(key, reply)
             usage = Usage.read(reply.usage)
-            if usage is not None and judge.file.prices is not None:
+            sizes = _sizes(asked.get(key), reply)
+            if usage is None or not usage.believable(*sizes, judge.file.max_tokens):
+                budget.settle_unknown(most(key))
+            elif judge.file.prices is not None:
                 budget.settle(0.0, cost_usd(usage, judge.file.prices, batch=True))
+        for key in result.maybe_billed - set(replies):
+            budget.settle_unknown(most(key))
 
     for batch in client.open_batches():
         progress.say(f"going on with batch {batch}")
         collect(batch)
     bodies: dict[str, dict[str, Any]] = {}
     worst = 0.0
-    for unit, attempt in units:
-        body = judge.body(list(unit.messages))
-        key = judge.request_hash(body, unit.repeat, attempt)
-        if key in replies or key in bodies or key in failed or (cache is not None and cache.get(key) is not None):
+    for key, (body, unit, attempt) in asked.items():
+        if key in failed or known_reply(judge, body, unit.repeat, attempt, replies, cache) is not None:
             continue
         bodies[key] = body
-        factor = judge.file.prices.batch_factor if judge.file.prices else 1.0
-        worst += budget.most(ceiling(list(unit.messages)), judge.file.max_tokens) * factor
+        worst += most(key)
     if not bodies:
         return fetched
     if not budget.fits(worst):
@@ -152,6 +173,13 @@ def _through_batches(
         )
     collect(client.submit(bodies))
     return fetched
+
+
+def _sizes(asked: tuple[dict[str, Any], Grading, int] | None, reply: Reply) -> tuple[int, int]:
+    """Bytes of a prompt and of its reply; of a prompt that is not known any more, none."""
+    messages = asked[1].messages if asked is not None else ()
+    prompt = sum(len(message["content"].encode("utf-8", "replace")) for message in messages)
+    return prompt, len(reply.text.encode("utf-8", "replace"))
 
 
 def _units(folder: RunFolder, request: JudgeRequest) -> list[Grading]:
@@ -176,25 +204,75 @@ def _verdicts(folder: RunFolder) -> dict[str, dict[str, Any]]:
 
 
 def _known(log: dict[str, dict[str, Any]]) -> dict[str, Reply]:
-    return {record["request"]: Reply(**record["reply"]) for record in log.values()}
+    found = {}
+    for record in log.values():
+        try:
+            found[str(record["request"])] = Reply.from_dict(record["reply"])
+        except (ValueError, KeyError) as error:
+            raise RunError(
+                f"items/verdicts.jsonl: record {record['key']} is no verdict ({error})",
+                "Delete that line; it is then graded again.",
+            ) from None
+    return found
 
 
 def _cache(request: JudgeRequest) -> ReplyCache | None:
     return ReplyCache(cache_dir() / "verdicts") if request.use_cache else None
 
 
-def _write_down(folder: RunFolder, judge: Judge, graded: Graded) -> None:
-    """What judging cost, start by start; never the key."""
-    earlier = folder.read_json("judging.json") if (folder.path / "judging.json").is_file() else []
+def _begin(folder: RunFolder, judge: Judge) -> int:
+    """Note a start before it asks anybody; never the key. A start that is killed stays without an end.
+
+    Returns:
+        Its place in `judging.json`.
+    """
     entry = {
         "judge": judge.signature,
-        "base_url": judge.base_url,
+        "base_url": None if judge.base_url is None else shown_url(judge.base_url),
         "prices": judge.file.prices.model_dump(mode="json") if judge.file.prices else None,
+        "ended": False,
+    }
+    earlier = _starts(folder)
+    folder.write_json(_STARTS, [*earlier, entry])
+    return len(earlier)
+
+
+def _end(folder: RunFolder, begun: int, graded: Graded) -> None:
+    """What a start did and cost."""
+    starts = _starts(folder)
+    starts[begun] |= {
+        "ended": True,
         "requests": graded.requests,
         "from_cache": graded.from_cache,
         "states": dict(graded.states),
         "stopped_by_cap": graded.stopped_by_cap,
         "usd": graded.usd,
         "unknown_cost": graded.unknown_cost,
+        "injections": graded.injections,
+        "other_models": dict(graded.other_models),
     }
-    folder.write_json("judging.json", [*earlier, entry])
+    folder.write_json(_STARTS, starts)
+
+
+def _settle_killed(folder: RunFolder, left: Left) -> None:
+    """Count what a start that was killed did, from its journal."""
+    starts = _starts(folder)
+    if not starts or starts[-1].get("ended", True):
+        return
+    starts[-1] |= {
+        "ended": "killed", "requests": left.requests, "lost": left.lost, "unknown_cost": left.lost,
+        "usd": left.usd if starts[-1].get("prices") else None,
+    }  # fmt: skip
+    folder.write_json(_STARTS, starts)
+
+
+def _starts(folder: RunFolder) -> list[dict[str, Any]]:
+    """What earlier starts noted.
+
+    Raises:
+        RunError: the file is not one of ours.
+    """
+    content = folder.read_json(_STARTS) if folder.has(_STARTS) else []
+    if not isinstance(content, list) or not all(isinstance(entry, dict) for entry in content):
+        raise RunError(f"{folder.path / _STARTS}: not a list of judgings", "Move the file away; the next judging makes it anew.")
+    return content

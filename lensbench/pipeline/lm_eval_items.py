@@ -12,7 +12,9 @@ import numpy as np
 
 from lensbench.data.rows import canonical_json, row_hash
 from lensbench.pipeline.summarise import Cell
-from lensbench.store.lm_eval_reading import LmEvalSample, LmEvalTask
+from lensbench.stats import told_direction
+from lensbench.store.lm_eval_reading import LmEvalTask
+from lensbench.store.lm_eval_samples import LmEvalSample
 from lensbench.tasks.lm_eval_names import NamedTask
 
 __all__ = ["Asked", "given_cells", "identity", "item_record", "score_record", "settings", "share_metrics"]
@@ -22,6 +24,11 @@ _Z = 1.959963984540054
 _INVALID = "[invalid]"
 """What lm-eval's filters leave of a text they find no answer in."""
 _ROUNDING = 1e-6
+_NO_SHARE = frozenset(
+    ("perplexity", "weighted_perplexity", "word_perplexity", "byte_perplexity", "bits_per_byte", "bleu", "chrf", "ter", "mcc",
+     "brier_score", "likelihood_diff", "loglikelihood")
+)  # fmt: skip
+"""Metrics and aggregations of lm-eval whose numbers are no share of anything, also where they lie between 0 and 1."""
 _CONFIG = (
     "doc_to_text", "doc_to_choice", "doc_to_target", "description", "target_delimiter", "fewshot_delimiter", "gen_prefix",
     "output_type", "generation_kwargs", "filter_list", "metric_list",
@@ -56,13 +63,24 @@ def identity(sample: LmEvalSample) -> tuple[Any, ...]:
 
 
 def share_metrics(task: LmEvalTask) -> tuple[list[str], list[str]]:
-    """The metrics (`METRIC,FILTER`) that are a number from 0 to 1 on every item that has one, and those that are not."""
+    """The metrics (`METRIC,FILTER`) that are a share of 0 to 1 on every item that has one, and those that are not."""
     names = list(dict.fromkeys(name for sample in task.samples or () for name in sample.metrics))
     shares = [
-        name for name in names
-        if all(_is_share(v) or _is_missing(v) for s in task.samples or () if (v := s.metrics.get(name)) is not None)
-    ]  # fmt: skip
+        name
+        for name in names
+        if is_share(name, task)
+        and all(_is_share(v) or _is_missing(v) for sample in task.samples or () if (v := sample.metrics.get(name)) is not None)
+    ]
     return shares, [name for name in names if name not in shares]
+
+
+def is_share(name: str, task: LmEvalTask) -> bool:
+    """Whether a metric (`METRIC,FILTER`) may be a share, by what the file says: a bit per byte of 0.9 is none."""
+    metric = name.partition(",")[0]
+    listed = task.config.get("metric_list")
+    entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+    told = {str(entry.get("metric")): str(entry.get("aggregation")) for entry in entries}
+    return metric not in _NO_SHARE and told.get(metric) not in _NO_SHARE
 
 
 def item_record(asked: Asked, sample: LmEvalSample) -> dict[str, Any]:
@@ -79,23 +97,37 @@ def item_record(asked: Asked, sample: LmEvalSample) -> dict[str, Any]:
 def score_record(asked: Asked, sample: LmEvalSample, item: str, metrics: Sequence[str]) -> dict[str, Any]:
     """What the model made of it. The state says what lm-eval's number rests on:
 
+    Filters have a state each (`states`) where these differ.
+
     `ok`: log-likelihoods. `generated`: a text that the filters found an answer in. `no_match`: one they found none in; lm-eval
     counts it as wrong, and so does the mean. `not_finite`: a log-likelihood or metric that is no number; it has no score.
     """
     found = {name: sample.metrics.get(name) for name in metrics}
+    filters = dict.fromkeys(name.partition(",")[2] for name in sample.metrics) or {"none": None}
     # lm-eval asks each choice a second time, without the question, for this metric.
     half = any(name.startswith("acc_mutual_info,") for name in sample.metrics)
     answers = sample.answers[: len(sample.answers) // 2] if half else sample.answers
-    if not all(math.isfinite(ll) for ll, _ in answers) or any(_is_missing(value) for value in found.values()):
-        state = "not_finite"
-    elif answers:
-        state = "ok"
-    else:
-        state = "no_match" if _INVALID in sample.texts.values() else "generated"
+    finite = all(math.isfinite(ll) for ll, _ in answers)
+    states = {}
+    for kept in filters:
+        own = [value for name, value in found.items() if name.partition(",")[2] == kept]
+        if not finite or any(_is_missing(value) for value in own):
+            states[kept] = "not_finite"
+        elif answers:
+            states[kept] = "ok"
+        else:
+            # What one filter finds nothing in, another may read.
+            states[kept] = "no_match" if sample.texts.get(kept) == _INVALID else "generated"
+    state = next((s for s in ("ok", "generated", "no_match") if s in states.values()), "not_finite")
     return {
         "key": row_hash([item, asked.variant]), "item": item, "variant": asked.variant, "task": asked.place.task,
         "language": asked.place.language, "profile": _PROFILE, "state": state,
-        "metrics": {} if state == "not_finite" else {_metric(n): float(v) for n, v in found.items() if v is not None},
+        "metrics": {
+            _metric(n): float(v)
+            for n, v in found.items()
+            if v is not None and states.get(n.partition(",")[2]) != "not_finite"
+        },
+        **({"states": states} if len(set(states.values())) > 1 else {}),
         "loglikelihoods": [ll if math.isfinite(ll) else None for ll, _ in answers], "greedy": [greedy for _, greedy in answers],
         "tokens": [], **({"texts": sample.texts} if sample.texts else {}),
     }  # fmt: skip
@@ -111,9 +143,12 @@ def given_cells(asked: Sequence[Asked], tasks: Mapping[str, Mapping[str, Any]], 
         where = f"{one.place.task}/{one.place.language}"
         numbers = {name: value for name, value in one.task.numbers.items() if "_stderr," not in name}
         if one.task.samples is None:
-            shares = {name: value for name, value in numbers.items() if 0 <= value <= 1}
+            shares = {name: value for name, value in numbers.items() if 0 <= value <= 1 and is_share(name, one.task)}
             cells += [_given(one, name, value, tasks[where]) for name, value in shares.items()]
-            told = f"items of {one.variant} on {where}: no samples were logged; lm-eval's numbers stand without differences"
+            others = f" of this evaluation (there are {', '.join(one.task.passed_over)})" if one.task.passed_over else ""
+            told = (
+                f"items of {one.variant} on {where}: no samples were found{others}; lm-eval's numbers stand without differences"
+            )
             left = [name for name in numbers if name not in shares]
             notes.append(told + (f"; {', '.join(left)} left out (no share)" if left else ""))
             continue
@@ -142,6 +177,7 @@ def _given(one: Asked, name: str, value: float, about: Mapping[str, Any]) -> dic
         failures=0, low=max(0.0, value - spread) if known else None, high=min(1.0, value + spread) if known else None, delta=None,
         delta_low=None, delta_high=None, signature="|".join(parts), states={"without_items": one.task.planned},
         planned=one.task.planned, picks=(), clusters=0, test=None, p_value=None, p_holm=None, smallest_detectable=None,
+        higher_is_better=told_direction(_metric(name), one.task.higher_is_better),
     )  # fmt: skip
     return {**cell.as_dict(), "given": "lm-eval"}
 

@@ -12,9 +12,9 @@ from lensbench.errors import DataError
 from lensbench.pipeline.plan import Plan, PlannedTask
 from lensbench.tasks.build import Item, build_items, build_task
 
-__all__ = ["AskedTask", "LoadedRows", "load_rows", "render_items"]
+__all__ = ["EXAMPLE_SPLITS", "AskedTask", "LoadedRows", "load_rows", "render_items"]
 
-_EXAMPLE_SPLITS = ("val", "validation", "dev", "train")
+EXAMPLE_SPLITS = ("val", "validation", "dev", "train")
 """Where few-shot examples are looked for when the split that the task names is not there, or it names none."""
 
 
@@ -64,7 +64,7 @@ def load_rows(plan: Plan, pinned: Mapping[str, str]) -> list[LoadedRows]:
         if task.config.get("num_fewshot"):
             split = task.config.get("fewshot_split")
             # The scored rows are examples only where the task itself says so: each would be shown with its answer.
-            others = [other for other in _EXAMPLE_SPLITS if other not in (task.split, split)]
+            others = [other for other in EXAMPLE_SPLITS if other not in (task.split, split)]
             candidates = [split, *others] if split else others
             for candidate in candidates:
                 if plan.source.has(spec, task.language, candidate):

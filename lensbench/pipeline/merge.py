@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from lensbench.backbones import get_backbone
+from lensbench.backbones.headers import weight_headers
 from lensbench.backbones.load import load_backbone
 from lensbench.backbones.resolve import find_checkpoint
 from lensbench.errors import RunError, UsageError, unknown_name
@@ -17,13 +18,22 @@ from lensbench.store.records import write_failed
 __all__ = ["merge", "save_model"]
 
 
-def merge(folder: RunFolder, variant: str | None, target: Path, progress: Progress, *, dtype: str | None = None) -> str:
+def merge(
+    folder: RunFolder,
+    variant: str | None,
+    target: Path,
+    progress: Progress,
+    *,
+    dtype: str | None = None,
+    trust_model: bool = False,
+) -> str:
     """Write backbone and enhancement as one model.
 
     Args:
         variant: Name of the enhanced variant; None takes the only one.
         target: A folder that does not exist yet, or is empty.
         dtype: Of the written weights; None keeps the run's, so that the model gives the run's own logits.
+        trust_model: Whether Python code of a model given as folder or hub id may run.
 
     Returns:
         The variant that was merged.
@@ -47,7 +57,7 @@ def merge(folder: RunFolder, variant: str | None, target: Path, progress: Progre
         raise UsageError(f"{target} is not an empty folder", "Give another --to.")
     pinned = folder.pinned()
     backbone = get_backbone(spec.backbone)
-    checkpoint = find_checkpoint(backbone, revision=pinned.get("backbone_revision"), say=progress.say)
+    checkpoint = find_checkpoint(backbone, revision=pinned.get("backbone_revision"), say=progress.say, trust=trust_model)
     if checkpoint.digest != pinned["backbone_digest"]:
         raise RunError(
             f"the run in {folder.path} was made with other weights: {pinned['backbone_digest']} there, {checkpoint.digest} here",
@@ -59,7 +69,7 @@ def merge(folder: RunFolder, variant: str | None, target: Path, progress: Progre
             f"'{variant}' acts while the model runs and cannot be merged into its weights",
             "lensbench applies it: score or answer with it in a run.",
         )
-    loaded = load_backbone(backbone, checkpoint, device="cpu", dtype=dtype or about["dtype"])
+    loaded = load_backbone(backbone, checkpoint, device="cpu", dtype=dtype or about["dtype"], trust=trust_model)
     with enhancement.applied(loaded, "en"):
         save_model(loaded.model, loaded.tokenizer, target)
     card = json.loads((folder.enhancement(variant) / "card.json").read_text(encoding="utf-8"))
@@ -73,10 +83,15 @@ def save_model(model: object, tokenizer: object, target: Path) -> None:
     """Write a model as it is at the moment, as a folder of safetensors.
 
     Raises:
-        RunError: the disk is full, or the folder cannot be written.
+        RunError: the disk is full, the folder cannot be written, or tensors of the model are not in it.
     """
     try:
         model.save_pretrained(target)  # type: ignore[attr-defined]
         tokenizer.save_pretrained(target)  # type: ignore[attr-defined]
+        held = sum(header.numbers for header in weight_headers(target).values())
     except OSError as error:
         raise write_failed(target, error) from None
+    # Tied weights are one parameter, and one tensor of the file.
+    wanted = sum(parameter.numel() for parameter in model.parameters())  # type: ignore[attr-defined]
+    if held < wanted:
+        raise RunError(f"{target} holds {held:,} numbers of the model's {wanted:,}", "The model cannot be saved whole.")

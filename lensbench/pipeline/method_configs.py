@@ -9,7 +9,7 @@ from lensbench.backbones import Backbone
 from lensbench.errors import UsageError
 from lensbench.methods import config_model, get_method
 from lensbench.methods.config import MethodConfig
-from lensbench.yamlio import Document, read_yaml, validated
+from lensbench.yamlio import Document, read_yaml, validated, yaml_value
 
 if TYPE_CHECKING:
     from lensbench.pipeline.plan import RunRequest
@@ -78,8 +78,6 @@ def _one(
 
 def _set(given: dict[str, dict[str, Any]], override: str) -> None:
     """Apply one `--set [method.]key.sub=value`; the value is read as YAML."""
-    import yaml
-
     key, equals, text = override.partition("=")
     if not equals or not key:
         raise UsageError(f"--set takes key=value, found '{override}'", "Example: --set push_strength.zh=0.5")
@@ -96,7 +94,4 @@ def _set(given: dict[str, dict[str, Any]], override: str) -> None:
         values = values.setdefault(parent, {})
         if not isinstance(values, dict):
             raise UsageError(f"--set {override}: '{parent}' is not a mapping")
-    try:
-        values[last] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UsageError(f"--set {override}: {error}") from None
+    values[last] = yaml_value(text, f"--set {override}")

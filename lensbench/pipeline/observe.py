@@ -9,17 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from lensbench.judging.verdict import UNSCORED
+from lensbench.judging.gradings import TURNS_GRADED, gradable
+from lensbench.reasoning import ANSWERED, ONLY_REASONING, answer_state
+from lensbench.stats import told_direction
 from lensbench.store import RunFolder
 
 __all__ = ["Column", "Kind", "final_verdicts", "observe"]
 
 Kind = tuple[str, str, str]
 """Task, language, profile."""
-
-_FAILED = ("not_finite", "letters_collide", "not_covered", "only_code", *UNSCORED)
-"""States that leave an item without a score. An empty answer does have one: it is unfaithful. `not_covered`: the identifier has
-no label for the asked language; `only_code`: nothing is left of the answer without its code."""
 
 
 @dataclass
@@ -34,6 +32,7 @@ class Column:
         planned: How many the run is to have.
         picks: Choice with the highest log-likelihood -> items.
         tied: Items that rounding could decide.
+        higher_is_better: As the task says; None where nothing does.
     """
 
     kind: Kind
@@ -46,19 +45,26 @@ class Column:
     states: Counter[str] = field(default_factory=Counter)
     picks: Counter[int] = field(default_factory=Counter)
     tied: int = 0
+    higher_is_better: bool | None = True
 
     @property
     def failures(self) -> int:
-        return sum(self.states[state] for state in _FAILED)
+        # Whatever is no answer of the model is in no mean, also a state that a later version adds.
+        return sum(count for state, count in self.states.items() if state not in ANSWERED)
 
 
 def observe(folder: RunFolder) -> Iterator[Column]:
     """All columns of a run, without those of a variant that it no longer has, since its method failed when fitted anew."""
     items = list(folder.records("items"))
     planned = Counter((r["task"], r["language"], r["profile"]) for r in items)
-    variants = folder.read_json("variants.json")["variants"]
+    about = folder.read_json("variants.json")
+    variants = about["variants"]
+    # Records of a task that the run does not have are those of another run.
     for column in (*_scored(folder, planned), *_identified(folder, planned), *_judged(folder, items)):
-        if column.variant in variants:
+        if column.variant in variants and "/".join(column.kind[:2]) in about["tasks"]:
+            if not column.source:
+                told = about["tasks"].get("/".join(column.kind[:2]), {}).get("higher_is_better")
+                column.higher_is_better = told_direction(column.metric, told)
             yield column
 
 
@@ -76,10 +82,12 @@ def _scored(folder: RunFolder, planned: Counter[Kind]) -> Iterator[Column]:
         for metric in names[kind] or ["acc"]:
             column = Column(kind, variant, "", metric, "share", planned[kind])
             for item, record in records.items():
-                column.states[record["state"]] += 1
-                if metric in record["metrics"]:
+                # Each filter of lm-eval has a state of its own where these differ.
+                state = record.get("states", {}).get(metric.partition(":")[2] or "none", record["state"])
+                column.states[state] += 1
+                if record["metrics"].get(metric) is not None:
                     column.values[item, 0] = record["metrics"][metric]
-                if record["state"] == "ok":
+                if record["state"] == "ok" and record["loglikelihoods"]:
                     column.picks[int(np.argmax(record["loglikelihoods"]))] += 1
                 # Records of before ties were noted have none.
                 column.tied += bool(record.get("tied"))
@@ -98,8 +106,10 @@ def _identified(folder: RunFolder, planned: Counter[Kind]) -> Iterator[Column]:
             column = Column(kind, variant, identifier, metric, "share", planned[kind])
             for item, record in records.items():
                 value = record["metrics"].get(metric)
-                unscored = record["state"] if record["state"] == "not_covered" else "only_code"
-                column.states[record["state"] if value is not None else unscored] += 1
+                # A record without this metric says why in its state; one that is in order has nothing left without its code.
+                unscored = "only_code" if record["state"] in ANSWERED else record["state"]
+                scored = record["state"] if record["state"] in ANSWERED else "ok"
+                column.states[scored if value is not None else unscored] += 1
                 if value is not None:
                     column.values[item, 0] = value
             yield column
@@ -146,12 +156,18 @@ def _nothing_to_grade(folder: RunFolder) -> Iterator[dict[str, Any]]:
     if not judged:
         return
     categories = {item["key"]: item["doc"].get("category") for item in folder.records("items")}
+    conversations: dict[tuple[str, str], dict[int, dict[str, Any]]] = defaultdict(dict)
     for answer in folder.records("answers"):
-        if answer["state"] != "no_room":
-            continue
-        for judge, repeat, task in judged:
-            if task == answer["task"]:
-                yield {**answer, "judge": judge, "repeat": repeat, "category": categories[answer["item"]], "state": "no_answer"}
+        conversations[answer["item"], answer["variant"]][answer["turn"]] = answer
+    for by_turn in conversations.values():
+        for turn, answer in by_turn.items():
+            if turn > TURNS_GRADED or gradable(by_turn, turn):
+                continue
+            own = answer_state(answer)
+            state = own if own == ONLY_REASONING else "no_answer"
+            for judge, repeat, task in judged:
+                if task == answer["task"]:
+                    yield {**answer, "judge": judge, "repeat": repeat, "category": categories[answer["item"]], "state": state}
 
 
 def final_verdicts(folder: RunFolder) -> list[dict[str, Any]]:

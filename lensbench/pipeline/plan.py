@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lensbench import __version__
-from lensbench.backbones import Backbone, get_backbone
+from lensbench.backbones import Backbone, get_backbone, with_system
+from lensbench.data.rows import include_rows
 from lensbench.data.sources import EMBEDDED, DataSource, open_data
 from lensbench.errors import UsageError
-from lensbench.languages import CENTRAL, get_language
+from lensbench.languages import CENTRAL, add_languages, get_language
 from lensbench.methods.config import MethodConfig
 from lensbench.pipeline.externals import find_externals
 from lensbench.pipeline.method_configs import method_configs
@@ -47,7 +48,14 @@ class RunRequest:
     device: str = "auto"
     dtype: str = "auto"
     seed: int = 42
-    trust: bool = False
+    trust_tasks: bool = False
+    """Whether `!function` in task YAML may run."""
+    trust_model: bool = False
+    """Whether Python code of models given as folder or hub id may run."""
+    system: str | None = None
+    """System text of models given as folder or hub id."""
+    english: bool = True
+    """Whether items are asked in the central language too."""
     revision: str | None = None
 
 
@@ -80,7 +88,7 @@ class Plan:
     """By method, in the order in which they are fitted."""
     externals: Mapping[str, Backbone] = field(default_factory=dict)
     """Other checkpoints by the name of their variant."""
-    trust: bool = False
+    trust_model: bool = False
     revision: str | None = None
     notes: tuple[str, ...] = field(default=())
 
@@ -92,26 +100,29 @@ def make_plan(request: RunRequest) -> Plan:
         UsageError: unknown names (with the nearest), a task without any of the languages, one that generates under a profile
             that does not, wrong configuration values.
     """
-    backbone = get_backbone(request.backbone)
+    data = request.data or os.environ.get("LENSBENCH_DATA")
+    add_languages([*request.include, *([Path(data)] if data and data != EMBEDDED else [])])
+    backbone = with_system(get_backbone(request.backbone), request.system)
     languages = tuple(dict.fromkeys(get_language(c).code for c in request.languages if c != CENTRAL))
     if request.limit is not None and request.limit < 1:
         raise UsageError(f"--limit must be at least 1, found {request.limit}")
     configs = method_configs(request, backbone, languages)
     externals = find_externals(request.variants, [*configs])
-    data = request.data or os.environ.get("LENSBENCH_DATA")
     source = open_data(data)
-    registry = TaskRegistry(request.include, trust=request.trust)
+    include_rows(request.include)
+    registry = TaskRegistry(request.include, trust=request.trust_tasks)
     registry.profile(request.profile)
     # The embedded set has longer questions too.
     names = request.tasks or (*DEFAULT_TASKS, *(("open_questions",) if data == EMBEDDED else ()))
     planned: list[PlannedTask] = []
-    gaps: list[str] = []
+    gaps: list[str] = registry.notes()
+    if not languages and not request.english:
+        raise UsageError("--no-english leaves no language", "Name one: --languages zh")
     for name in dict.fromkeys(names):
         found, missing = _plan_task(registry, name, request, languages, source)
         if not found:
-            raise UsageError(
-                f"task '{name}' has none of the languages {', '.join((CENTRAL, *languages))}", "\n  ".join(missing) or None
-            )
+            asked = languages if not request.english else (CENTRAL, *languages)
+            raise UsageError(f"task '{name}' has none of the languages {', '.join(asked)}", "\n  ".join(missing) or None)
         if request.tasks and languages and not any(p.task.language.code in languages for p in found):
             raise UsageError(f"task '{name}' has none of the target languages {', '.join(languages)}", "\n  ".join(missing))
         twice = {(p.task.name, p.task.language.code) for p in planned} & {(p.task.name, p.task.language.code) for p in found}
@@ -129,6 +140,7 @@ def make_plan(request: RunRequest) -> Plan:
         externals=tuple(ExternalChoice(variant=name, backbone=place) for name, (place, _) in externals.items()),
         backbone=request.backbone,
         languages=languages,
+        english=request.english,
         profile=request.profile,
         tasks=tuple(
             TaskChoice(task=p.task.name, language=p.task.language.code, profile=p.task.profile.profile,
@@ -145,9 +157,15 @@ def make_plan(request: RunRequest) -> Plan:
         device=request.device,
         dtype=request.dtype,
         seed=request.seed,
+        system=request.system,
     )  # fmt: skip
-    others = {name: other for name, (_, other) in externals.items()}
-    return Plan(spec, backbone, source, tuple(planned), tuple(gaps), configs, others, request.trust, request.revision)
+    others = {name: with_system(other, request.system) for name, (_, other) in externals.items()}
+    if request.system is not None and not any(model.system_text == request.system for model in (backbone, *others.values())):
+        raise UsageError(
+            "--system: no model of this run takes a system text",
+            "It is for models given as folder or hub id; short names have the text of their own file.",
+        )
+    return Plan(spec, backbone, source, tuple(planned), tuple(gaps), configs, others, request.trust_model, request.revision)
 
 
 def _plan_task(
@@ -157,7 +175,7 @@ def _plan_task(
     name = entry.name
     profile = registry.profile(entry.file.profile)
     found, missing = [], []
-    for code in (CENTRAL, *languages):
+    for code in (CENTRAL, *languages) if request.english else languages:
         if code not in entry.file.languages:
             missing.append(f"{name} has no '{code}' (it has {', '.join(sorted(entry.file.languages))})")
             continue

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lensbench.backbones import get_backbone
+from lensbench.backbones import get_backbone, with_system
 from lensbench.backbones.load import LoadedBackbone, load_backbone
 from lensbench.backbones.resolve import find_checkpoint
 from lensbench.data.rows import load_rows_spec
@@ -41,6 +41,7 @@ def project(
     data: str | None = None,
     limit: int | None = None,
     device: str = "auto",
+    trust_model: bool = False,
 ) -> Path:
     """Write `projections/VARIANT.json`: the states of untouched backbone and variant in the variant's subspaces.
 
@@ -52,6 +53,7 @@ def project(
         rows: Data set whose rows are parallel across languages.
         data: Where its rows are; None is where the run's are.
         limit: Prompts per language; None is all.
+        trust_model: Whether Python code of a model given as folder or hub id may run.
 
     Raises:
         UsageError: no such variant, or one without subspaces.
@@ -63,15 +65,15 @@ def project(
     codes = json.loads((folder.enhancement(name) / "card.json").read_text(encoding="utf-8"))["languages"]
     texts = parallel_texts(open_data(data or spec.data), rows, codes, limit, folder.pinned().get(f"rows:{rows}"))
 
-    backbone = get_backbone(spec.backbone)
-    checkpoint = find_checkpoint(backbone, revision=folder.pinned().get("backbone_revision"), say=progress.say)
+    backbone = with_system(get_backbone(spec.backbone), spec.system)
+    checkpoint = find_checkpoint(backbone, revision=folder.pinned().get("backbone_revision"), say=progress.say, trust=trust_model)
     if checkpoint.digest != about["backbone_digest"]:
         raise RunError(
             f"the run in {folder.path} was made with other weights: {about['backbone_digest']} there, {checkpoint.digest} here",
             "Bring the old weights back.",
         )
     enhancement: Any = load_method(name).load(folder.enhancement(name), checkpoint.digest)
-    loaded = load_backbone(backbone, checkpoint, device=device, dtype=about["dtype"])
+    loaded = load_backbone(backbone, checkpoint, device=device, dtype=about["dtype"], trust=trust_model)
     config = LensConfig.model_validate(enhancement.card["config"])
     layer = max(int(key.split(".")[1]) for key in enhancement.extras)
     both = np.concatenate(
@@ -136,7 +138,7 @@ def states_of(
         for code, prompts in texts.items():
             ids = probe_ids(loaded, prompts, config)
             for start in range(0, len(ids), _BATCH):
-                batch = pad(ids[start : start + _BATCH], int(loaded.tokenizer.pad_token_id), loaded.device, side)
+                batch = pad(ids[start : start + _BATCH], loaded.pad_id, loaded.device, side)
                 if enhancement is None:
                     states = read_states(loaded, batch, (layer,))
                 else:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lensbench.errors import RunError, UsageError
-from lensbench.pipeline.results import collect_results, record_counts
+from lensbench.pipeline.results import collect_results, is_current
 from lensbench.reporting.html import Figure, ReportRun, name_runs, write_html_report
 from lensbench.store import RunFolder
 
@@ -51,7 +51,8 @@ def report_run(folder: RunFolder, label: str = "") -> ReportRun:
 def current_results(folder: RunFolder) -> dict[str, Any]:
     """Results as the records are now.
 
-    Making them takes as long as the bootstrap does, so the stored ones serve where they were made from these very records.
+    Making them takes as long as the bootstrap does, so the stored ones serve where they are as they were written and were made
+    from these very records.
 
     Raises:
         RunError: they cannot be made, and none are stored that could serve.
@@ -59,7 +60,7 @@ def current_results(folder: RunFolder) -> dict[str, Any]:
     stored: dict[str, Any] | None = folder.read_json("results.json") if folder.has("results.json") else None
     if stored is not None and not _readable(stored):
         stored = None
-    if stored is not None and stored.get("made_from", {}) == record_counts(folder):
+    if stored is not None and is_current(folder, stored):
         return stored
     try:
         return collect_results(folder)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import gc
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lensbench.backbones import Backbone
-from lensbench.backbones.load import LoadedBackbone, load_backbone, pick_device, pick_dtype
+from lensbench.backbones.load import LoadedBackbone, check_loadable, load_backbone, pick_device, pick_dtype
 from lensbench.backbones.resolve import Checkpoint, find_checkpoint
+from lensbench.engine.chat import check_template
 from lensbench.engine.lm import LensLM
 from lensbench.engine.vllm_package import find_vllm
 from lensbench.errors import RunError, UsageError
@@ -78,11 +79,16 @@ def run(
         origins = {e.planned.rows: e.rows.origin for e in rows if e.rows is not None}
         pinned.update({f"rows:{n}": o.revision for n, o in origins.items() if n and o.kind == "hub" and o.revision})
         corpora = load_corpora(plan, folder, pinned)
-        checkpoint = find_checkpoint(plan.backbone, revision=plan.revision or pinned.get("backbone_revision"), say=progress.say)
+        checkpoint = find_checkpoint(
+            plan.backbone, revision=plan.revision or pinned.get("backbone_revision"), say=progress.say, trust=plan.trust_model
+        )
         externals = {
-            name: find_checkpoint(other, revision=pinned.get(f"variant:{name}_revision"), say=progress.say)
+            name: find_checkpoint(
+                other, revision=pinned.get(f"variant:{name}_revision"), say=progress.say, trust=plan.trust_model
+            )
             for name, other in plan.externals.items()
         }
+        check_models(plan, checkpoint, externals)
         if not known:
             folder.begin(plan.spec)
         folder.pin(pinned)
@@ -134,6 +140,24 @@ def run(
     return cells
 
 
+def check_models(plan: Plan, checkpoint: Checkpoint, externals: Mapping[str, Checkpoint]) -> None:
+    """Configuration, tokenizer and chat template of every checkpoint, before any weights are read.
+
+    Args:
+        checkpoint: The backbone's.
+        externals: Those of other checkpoints, by the name of their variant.
+    """
+    chats = any(planned.task.profile.chat for planned in plan.tasks)
+    turns = 2 if any(planned.task.profile.scoring == "judged" for planned in plan.tasks) else 1
+    for backbone, theirs in [
+        (plan.backbone, checkpoint),
+        *((plan.externals[name], theirs) for name, theirs in externals.items()),
+    ]:
+        tokenizer, _ = check_loadable(backbone, theirs, trust=plan.trust_model)
+        if chats:
+            check_template(tokenizer, backbone.system_text, turns=turns)
+
+
 def help_run(plan: Plan, out: Path, ranks: Ranks) -> None:
     """What a rank other than 0 does of a run: it scores and answers its part, and writes nothing.
 
@@ -147,7 +171,9 @@ def help_run(plan: Plan, out: Path, ranks: Ranks) -> None:
     digest, pinned = ranks.agreed(list)
     _same("options", digest, plan.spec.digest)
     rows = load_rows(plan, pinned)
-    checkpoint = find_checkpoint(plan.backbone, revision=plan.revision or pinned.get("backbone_revision"), say=silent.say)
+    checkpoint = find_checkpoint(
+        plan.backbone, revision=plan.revision or pinned.get("backbone_revision"), say=silent.say, trust=plan.trust_model
+    )
     loaded = _load(plan, plan.backbone, checkpoint, device, silent)
     lm = LensLM(loaded, batch_size=plan.spec.batch_size)
     tasks = render_items(plan, rows, lm.apply_chat_template)
@@ -161,7 +187,9 @@ def help_run(plan: Plan, out: Path, ranks: Ranks) -> None:
     del loaded, lm, variants, enhancements
     gc.collect()
     for name, backbone in plan.externals.items():
-        theirs = find_checkpoint(backbone, revision=pinned.get(f"variant:{name}_revision"), say=silent.say)
+        theirs = find_checkpoint(
+            backbone, revision=pinned.get(f"variant:{name}_revision"), say=silent.say, trust=plan.trust_model
+        )
         lm = LensLM(_load(plan, backbone, theirs, device, silent), batch_size=plan.spec.batch_size)
         asked = under_the_same_ids(render_items(plan, rows, lm.apply_chat_template), tasks)
         _ask(plan, folder, lm, [Variant(name, checkpoint=theirs, system_text=backbone.system_text)], asked, silent, ranks)
@@ -184,7 +212,7 @@ def _fingerprint(loaded: LoadedBackbone, variants: Sequence[Variant], tasks: Seq
 
 def _load(plan: Plan, backbone: Backbone, checkpoint: Checkpoint, device: str, progress: Progress) -> LoadedBackbone:
     started = time.perf_counter()
-    loaded = load_backbone(backbone, checkpoint, device=device, dtype=plan.spec.dtype, trust=plan.trust)
+    loaded = load_backbone(backbone, checkpoint, device=device, dtype=plan.spec.dtype, trust=plan.trust_model)
     seconds = time.perf_counter() - started
     progress.say(f"loaded {backbone.backbone} ({checkpoint.kind}: {checkpoint.name}) in {seconds:.1f} s")
     return loaded
@@ -198,7 +226,7 @@ def _ask(
     closed = [a for a in tasks if not a.planned.task.profile.generates]
     opened = [a for a in tasks if a.planned.task.profile.generates]
     if plan.spec.engine == "vllm":
-        ask_vllm(lm, variants, closed, opened, folder, progress, seed=plan.spec.seed, trust=plan.trust)
+        ask_vllm(lm, variants, closed, opened, folder, progress, seed=plan.spec.seed, trust=plan.trust_model)
         return
     with ranks.share_of_cores(lm.loaded.device.type):
         with ranks.log(folder, "score") as log:

@@ -9,7 +9,7 @@ from typing import Any
 from lensbench.engine.branches import Branch
 from lensbench.engine.division import homes
 from lensbench.engine.lm import LensLM, TokenRequest
-from lensbench.engine.noise import largest_noise, measure_noise
+from lensbench.engine.noise import Answer, largest_noise, measure_noise
 from lensbench.engine.tree import CannotPack, TreeEngine
 from lensbench.errors import RunError
 from lensbench.methods.base import Progress
@@ -25,6 +25,10 @@ __all__ = ["score_stage"]
 
 _SAMPLE = 16
 """Items on which the noise is measured, at most; one of each task and language."""
+
+
+_MEANING = "2"
+"""Part of every key, raised when the same log-likelihoods give another record: "2" knows the state `truncated`."""
 
 
 def score_stage(
@@ -83,7 +87,7 @@ class _Work:
         self._said: set[str] = set()
 
     def _key(self, asked: AskedTask, variant: Variant, item: Item) -> str:
-        return answer_key(self._lm.loaded, variant, item, asked.planned.task.profile.scoring, None)
+        return answer_key(self._lm.loaded, variant, item, asked.planned.task.profile.scoring, _MEANING)
 
     def missing(self, asked: AskedTask, variant: Variant) -> set[str]:
         """Ids of the items that have no record."""
@@ -193,7 +197,7 @@ class _Work:
                     if None not in held[0]:
                         done.append(item)
                 self._log.append(
-                    score_record(asked, item, variant, keys[variant.name][item.id], encoded[item.id], results, self._noise)
+                    self._record(asked, item, variant, keys[variant.name][item.id], encoded[item.id], results)
                     for item in done
                     for variant, results in zip(variants, answers.pop(item.id), strict=True)
                 )
@@ -208,6 +212,12 @@ class _Work:
         needed = sorted({places.get(item, 0) for item in missing})
         mine = dict(zip(needed, self._ranks.in_a_row([passes[n].tokens if passes else 1 for n in needed]), strict=True))
         return {item for item in missing if mine[places.get(item, 0)]}
+
+    def _record(
+        self, asked: AskedTask, item: Item, variant: Variant, key: str, encoded: Sequence[TokenRequest], results: Sequence[Answer]
+    ) -> dict[str, Any]:
+        cut = any(self._lm.is_cut(request) for request in encoded)
+        return score_record(asked, item, variant, key, encoded, results, self._noise, cut=cut)
 
     def score_alone(self, asked: AskedTask, variant: Variant) -> None:
         """Score one variant with the reference engine."""
@@ -235,7 +245,7 @@ class _Work:
                 records = []
                 for item in chunk:
                     results = [next(answers) for _ in encoded[item.id]]
-                    records.append(score_record(asked, item, variant, keys[item.id], encoded[item.id], results, self._noise))
+                    records.append(self._record(asked, item, variant, keys[item.id], encoded[item.id], results))
                 self._log.append(records)
                 advance(missing)
 

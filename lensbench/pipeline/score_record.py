@@ -24,6 +24,8 @@ def score_record(
     encoded: Sequence[TokenRequest],
     results: Sequence[Answer],
     noise: float,
+    *,
+    cut: bool = False,
 ) -> dict[str, Any]:
     """The record. A state other than "ok" carries no metric.
 
@@ -31,13 +33,20 @@ def score_record(
         encoded: The item's requests; where each choice is asked a second time without the question, those come last, and the
             record keeps their answers apart (`unconditional`).
         results: Their answers.
+        cut: Whether a request is longer than the model's window, so that its beginning was not read.
         noise: Nats by which each answer may be off; `tied` says whether that could decide the item.
     """
-    state = "ok"
+    state = item.flaw or "ok"
     choices = len(results) // 2 if _asks_twice(asked) else len(results)
     first_tokens = [tuple(target) for _, _, target in encoded[:choices]]
     first_token = asked.planned.task.profile.scoring == "first_token"
-    if not all(math.isfinite(ll) for ll, _ in results):
+    if cut:
+        # lm-eval counts such an item; the model has not read the question that is scored.
+        state = "truncated"
+    elif item.flaw:
+        # There is nothing to score; lensbench/tasks/checks.py says why.
+        pass
+    elif not all(math.isfinite(ll) for ll, _ in results):
         state = "not_finite"
     elif first_token and len(set(first_tokens)) < len(first_tokens):
         # The tokenizer begins several option letters with one token: the arg-max could not tell them apart.

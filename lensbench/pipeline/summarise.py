@@ -67,6 +67,8 @@ class Cell:
     """Smallest true difference that is found in four cases of five at Holm's strictest step; None where it is not defined."""
     tied: int = 0
     """Items that rounding could decide (docs/engines.md); they count as they fell."""
+    higher_is_better: bool | None = True
+    """As the task's definition says; None where nothing does, and then no difference is better or worse."""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -192,6 +194,7 @@ def _cell(column: Column, made: Made, clusters: int, level: Interval | None, del
         p_holm=None,
         smallest_detectable=None,
         tied=column.tied,
+        higher_is_better=column.higher_is_better,
     )  # fmt: skip
 
 

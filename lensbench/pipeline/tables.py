@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from lensbench.errors import RunError, UsageError
 from lensbench.pipeline.report import current_results
@@ -42,20 +40,12 @@ def _table_run(path: Path, label: str) -> TableRun:
             f"{path}/results.json has no {', '.join(lacking)}; another version wrote it",
             "Repeat the run, or show it with that version.",
         )
-    cards = {name: folder.enhancement(name) / "card.json" for name in results["variants"]}
+    cards = {name: card for name in results["variants"] if (card := folder.card(name)) is not None}
     return TableRun(
         str(path),
         label,
         results,
         folder.read_json("run.json").get("spec", {}),
         folder.read_json("provenance.json").get("starts", []) if folder.has("provenance.json") else [],
-        {name: _card(card) for name, card in cards.items() if card.is_file()},
+        cards,
     )
-
-
-def _card(path: Path) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise RunError(f"{path}: not readable as JSON ({error})", "Remove the folder and run again to fit anew.") from None
-    return found

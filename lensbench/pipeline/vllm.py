@@ -128,7 +128,7 @@ def _engine(
         dtype = str(loaded.model.dtype).removeprefix("torch.")
         stack.enter_context(_aside(loaded))
         started = time.perf_counter()
-        llm = stack.enter_context(running(vllm, model, dtype=dtype, window=window, trust=trust))
+        llm = stack.enter_context(running(vllm, model, dtype=dtype, window=window, trust=trust and loaded.backbone.is_given))
         progress.say(
             f"vLLM {vllm.__version__} holds {variant.name} ({dtype}, window of {window} tokens) after "
             f"{time.perf_counter() - started:.1f} s"

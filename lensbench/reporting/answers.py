@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
+from lensbench.reasoning import parts_of
 from lensbench.store import RunFolder
 
 __all__ = ["answer_lines", "quote"]
 
+_REASONING_SHOWN = 400
 _SAMPLES = 4
 """Questions shown per language."""
 
@@ -38,7 +40,7 @@ def answer_lines(folder: RunFolder, variants: list[str]) -> list[str]:
             for variant in variants:
                 answer = by_item[item["key"]].get((turn, variant))
                 if answer:
-                    parts += [_about(variant, answer, labels, ratings), "", *quote(answer["text"]), ""]
+                    parts += [_about(variant, answer, labels, ratings), "", *_shown(answer), ""]
     return parts
 
 
@@ -47,6 +49,17 @@ def _about(variant: str, answer: dict[str, Any], labels: dict[str, str | None], 
     if answer["finish"] != "stop":
         facts.append("cut" if answer["finish"] == "length" else answer["finish"].replace("_", " "))
     return f"{variant} ({', '.join([*facts, *ratings[answer['key']]])})"
+
+
+def _shown(answer: dict[str, Any]) -> list[str]:
+    """The answer; what was thought before it stands above, cut, since only the answer is measured."""
+    parts = parts_of(answer)
+    if not parts.found:
+        return quote(answer["text"])
+    ending = "" if parts.closed else "; no answer was begun"
+    thought = f"reasoning, {len(parts.reasoning):,} characters, not measured{ending}:"
+    cut = parts.reasoning[:_REASONING_SHOWN] + (" ..." if len(parts.reasoning) > _REASONING_SHOWN else "")
+    return [thought, "", *quote(cut), "", "answer:", "", *quote(parts.answer)]
 
 
 def quote(text: str) -> list[str]:

@@ -15,7 +15,7 @@ COMPARISON_HEADER = (
 
 
 def comparison_rows(cells: list[dict[str, Any]]) -> list[list[str]]:
-    """One row a number; of ratings "fixed" is higher and "broken" is lower, and equal ones are in neither."""
+    """One row a number; of ratings "fixed" is better and "broken" is worse, and equal ones are in neither."""
     return [
         [
             cell["task"],
@@ -44,12 +44,13 @@ def comparison_notes(found: dict[str, Any]) -> list[str]:
     notes = []
     if found["cells"]:
         notes.append(
-            "Over the items that both have a score for. fixed: B is right and A is not (for ratings: B is higher); broken: "
+            "Over the items that both have a score for. fixed: B is right and A is not (for other scores: B is better); broken: "
             "the other way round. 95%: paired bootstrap over source items. p: how often so large a difference would arise "
             "if on every source item the two scores could as well have changed places (McNemar's exact test, or swapping at "
             "random), after Holm's correction for the numbers of a pair of variants. Better or worse: p below 0.05 and an "
             "interval without 0."
         )
+    notes += [f"! {note}" for note in found.get("notes", ())]
     single = [cell for cell in found["cells"] if cell["only_a"] or cell["only_b"]]
     if single:
         listed = ", ".join(

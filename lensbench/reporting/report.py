@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from typing import Any
 
+from lensbench.jsonio import json_text
 from lensbench.reporting.answers import answer_lines
 from lensbench.reporting.cost import COST_HEADER, cost_rows
 from lensbench.reporting.matrix import matrix_table, with_base
@@ -41,7 +41,7 @@ def write_report(folder: RunFolder) -> None:
         "## Made with",
         "",
         "```json",
-        json.dumps(folder.read_json("provenance.json")["starts"][-1], indent=1, ensure_ascii=False),
+        json_text(folder.read_json("provenance.json")["starts"][-1], indent=1),
         "```",
         "",
     ]

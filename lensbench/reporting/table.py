@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from lensbench.reporting.statistics import statistics_notes
-from lensbench.stats import ALPHA
+from lensbench.states import SENTENCES
+from lensbench.stats import ALPHA, direction_of
 
-__all__ = ["METRICS", "Line", "interval", "metric_name", "notes", "number", "p_text", "table_lines", "verdict"]
+__all__ = ["METRICS", "Line", "interval", "metric_name", "missing_notes", "notes", "number", "p_text", "table_lines", "verdict"]
 
 _LETTERS = "ABCDEFGHIJ"
 _SAME = 0.9
@@ -45,7 +46,7 @@ class Line:
     n: str
     failures: str
     verdict: str
-    """"better", "worse", "not distinguishable"; "" for the base, and for numbers that are not tested."""
+    """"better", "worse", "differs", "not distinguishable"; "" for the base, and for numbers that are not tested."""
 
 
 def table_lines(results: dict[str, Any], *, everything: bool = False) -> list[Line]:
@@ -94,6 +95,7 @@ def notes(results: dict[str, Any]) -> list[str]:
         for key, o in origins.items()
         if o["expected_rows"] and o["rows"] != o["expected_rows"]
     ]
+    found += missing_notes(results)
     found += [f"! items/{harm['file']}: {_damaged(harm['skipped'])}" for harm in results.get("damaged", ()) if harm["skipped"]]
     found += [
         f"{name} is another checkpoint, {about['external']['title']}; it is asked through its own chat template"
@@ -115,9 +117,11 @@ def notes(results: dict[str, Any]) -> list[str]:
     found += [
         f"! answers were cut {where}, which is not the profile's own length: {', '.join(keys)}" for where, keys in cut.items()
     ]
+    found += _undirected(results)
     found += _one_sided(results)
     found += _tied(results)
     found += _unscored(results)
+    found += _beside_ratings(results)
     uncovered = sorted(
         {f"{c['language']} ({c['source'].split(':')[0]})" for c in results["cells"] if c["states"].get("not_covered")}
     )
@@ -136,6 +140,29 @@ def notes(results: dict[str, Any]) -> list[str]:
     return found
 
 
+def missing_notes(results: dict[str, Any], most: int = 4) -> list[str]:
+    """One sentence for every file that has fewer records than it should."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for entry in results.get("missing", ()):
+        groups.setdefault((entry["why"], entry["file"]), []).append(entry)
+    found = []
+    for (why, file), entries in groups.items():
+        lacking = sum(entry["wanted"] - entry["has"] for entry in entries)
+        places = "; ".join(f"{entry['place']} {entry['has']} of {entry['wanted']}" for entry in entries[:most])
+        more = f"; and {len(entries) - most} more" if len(entries) > most else ""
+        records = f"{lacking} record{'s' if lacking > 1 else ''}"
+        if why == "gone":
+            found.append(f"! items/{file}: {records} that were there when results were made are gone ({places}{more})")
+        else:
+            found.append(f"! unfinished: items/{file} lacks {records} of those planned ({places}{more})")
+    return found
+
+
+def _undirected(results: dict[str, Any]) -> list[str]:
+    names = sorted({c["metric"] for c in results["cells"] if c.get("p_holm") is not None and direction_of(c) is None})
+    return [f"! nothing tells whether more is better of {', '.join(names)}: no difference of it is called so"] if names else []
+
+
 def _damaged(numbers: list[int], most: int = 5) -> str:
     """`1 damaged line left out (4)`, `14 damaged lines left out (4, 8, 9, 12, 20 and 9 more)`."""
     named = ", ".join(map(str, numbers[:most]))
@@ -144,15 +171,42 @@ def _damaged(numbers: list[int], most: int = 5) -> str:
 
 
 def _unscored(results: dict[str, Any]) -> list[str]:
-    """How many gradings have no rating, and why."""
-    found = []
+    """How many items have no score, how many gradings no rating, and why."""
+    places: dict[str, list[str]] = {}
+    for cell in _headline(results["cells"]):
+        for state in SENTENCES:
+            # Languages that an identifier has no label for have a note of their own.
+            if cell["unit"] != "rating" and state != "not_covered" and cell["states"].get(state):
+                where = f"{cell['task']}/{cell['language']} {cell['variant']}"
+                places.setdefault(state, []).append(f"{cell['states'][state]} of {cell['n']} in {where}")
+    found = [
+        f"! no score and in no mean, {state.replace('_', ' ')}: {SENTENCES[state]}: {'; '.join(dict.fromkeys(where))}"
+        for state, where in places.items()
+    ]
     for cell in results["cells"]:
         if cell["metric"] == "rating" and cell["failures"]:
-            reasons = ", ".join(f"{n} {state.replace('_', ' ')}" for state, n in sorted(cell["states"].items()) if state != "ok")
+            why = ", ".join(f"{n} {state.replace('_', ' ')}" for state, n in sorted(cell["states"].items()) if state != "ok")
             found.append(
                 f"! {cell['task']}/{cell['language']} {cell['variant']}: {cell['failures']} of {cell['n']} gradings by "
-                f"{cell['source'].split(':')[0]} have no rating and are in no mean ({reasons})"
+                f"{cell['source'].split(':')[0]} have no rating and are in no mean ({why})"
             )
+    return found
+
+
+def _beside_ratings(results: dict[str, Any]) -> list[str]:
+    """Answers that speak to their judge, and replies of another model than the one asked."""
+    found = []
+    for entry in results.get("judging", ()):
+        judge, place = entry["judge"].split(":")[0], f"! {entry['task']}/{entry['language']} {entry['variant']}"
+        if entry["injected"]:
+            found.append(
+                f"{place}: {entry['injected']} of {entry['graded']} rated answers speak to their judge ({judge}): they hold a "
+                "rating, say what to rate, or imitate its prompt; read them"
+            )
+        found += [
+            f"{place}: {n} replies of {judge} name another model than was asked for, {model}"
+            for model, n in entry["other_models"].items()
+        ]
     return found
 
 
@@ -184,6 +238,8 @@ def _one_sided(results: dict[str, Any]) -> list[str]:
 def metric_name(cell: dict[str, Any]) -> str:
     """The metric in words, with the identifier or judge it comes from."""
     name = METRICS.get(cell["metric"], cell["metric"])
+    if direction_of(cell) is False:
+        name += ", lower is better"
     if not cell["source"]:
         return name
     grader, _, rest = cell["source"].partition(":")
@@ -219,16 +275,22 @@ def verdict(cell: dict[str, Any]) -> str:
     """What a cell or an average says, in the one way there is.
 
     "better" or "worse" where the p-value adjusted by Holm is below 0.05 and the interval of the difference lies on one side of
-    0; else "not distinguishable". "" where nothing was tested.
+    0, the better one by the direction of the metric; "differs" there where nothing tells the direction; else "not
+    distinguishable". "" where nothing was tested.
     """
     if cell.get("p_holm") is None:
         return ""
     if cell["p_holm"] < ALPHA and cell["delta_low"] is not None:
         if cell["delta_low"] > 0:
-            return "better"
+            return _sense(cell, up=True)
         if cell["delta_high"] < 0:
-            return "worse"
+            return _sense(cell, up=False)
     return "not distinguishable"
+
+
+def _sense(cell: dict[str, Any], *, up: bool) -> str:
+    more = direction_of(cell)
+    return "differs" if more is None else "better" if up == more else "worse"
 
 
 def p_text(p_value: float | None) -> str:

@@ -38,4 +38,5 @@ def wilson(scores: NDArray[Any]) -> Interval:
     n, share = values.size, float(values.mean())
     centre = (share + _Z95**2 / (2 * n)) / (1 + _Z95**2 / n)
     half = _Z95 / (1 + _Z95**2 / n) * np.sqrt(share * (1 - share) / n + _Z95**2 / (4 * n**2))
-    return Interval(share, max(0.0, float(centre - half)), min(1.0, float(centre + half)))
+    # At a share of 0 or 1 one end is the share itself; rounding may leave it beside it, and outside of its own interval.
+    return Interval(share, min(share, max(0.0, float(centre - half))), max(share, min(1.0, float(centre + half))))

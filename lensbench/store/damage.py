@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lensbench.errors import DataError
+from lensbench.jsonio import parse_json
 from lensbench.store.records import finished_lines
+from lensbench.store.shapes import unfit
 
 __all__ = ["Damage", "read_leniently"]
 
@@ -36,22 +38,22 @@ class Damage:
 def read_leniently(path: Path, damage: Damage) -> Iterator[dict[str, Any]]:
     """The records of a file; a damaged line is noted and left out, an unfinished last one is being written and left out too."""
     for number, line in finished_lines(path):
-        record = _parse(line, number, damage)
+        record = _parse(path.stem, line, number, damage)
         if record is not None:
             yield record
 
 
-def _parse(line: bytes, number: int, damage: Damage) -> dict[str, Any] | None:
+def _parse(stage: str, line: bytes, number: int, damage: Damage) -> dict[str, Any] | None:
     try:
         text = line.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:
         damage.repaired.append(number)
         text = line.decode("utf-8", "replace")
     try:
-        record = json.loads(text)
-        if isinstance(record["key"], str) and isinstance(record["task"], str):
+        record = parse_json(text, stage)
+        if unfit(stage, record) is None:
             return dict(record)
-    except (ValueError, KeyError, TypeError):
+    except DataError:
         pass
     damage.skipped.append(number)
     return None

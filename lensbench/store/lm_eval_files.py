@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from lensbench.jsonio import json_text
+from lensbench.safenames import checked_name
 from lensbench.store.run_folder import RunFolder, write_atomically
 
 __all__ = ["write_lm_eval_files"]
@@ -20,10 +23,10 @@ def write_lm_eval_files(folder: RunFolder, about: dict[str, Any], cells: Sequenc
     provenance = folder.read_json("provenance.json")["starts"][-1]
     items = {record["key"]: record for record in folder.records("items")}
     for variant in about["variants"]:
-        home = folder.path / "lm_eval" / variant
+        home = folder.own(Path("lm_eval") / checked_name(variant, "variant", str(folder.path)))
         samples = _samples(folder, variant, items)
         for name, rows in samples.items():
-            lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+            lines = "".join(json_text(row) + "\n" for row in rows)
             write_atomically(home / f"samples_{name}.jsonl", lines)
         results: dict[str, dict[str, Any]] = {}
         for cell in cells:
@@ -59,7 +62,7 @@ def write_lm_eval_files(folder: RunFolder, about: dict[str, Any], cells: Sequenc
             "model_name": f"{about['backbone']}+{variant}",
             "model_name_sanitized": f"{about['backbone']}+{variant}".replace("/", "__"),
         }  # fmt: skip
-        write_atomically(home / "results.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        write_atomically(home / "results.json", json_text(content, indent=1) + "\n")
 
 
 def _task_key(name: str, about: dict[str, Any]) -> str:

@@ -6,14 +6,14 @@ A process that dies leaves at most one unfinished line at the end; it is cut off
 from __future__ import annotations
 
 import errno
-import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from lensbench.errors import RunError
+from lensbench.errors import DataError, RunError
+from lensbench.jsonio import json_text, parse_json
 
 __all__ = ["RecordLog", "finished_lines", "read_records"]
 
@@ -49,8 +49,7 @@ class RecordLog:
             if record["key"] not in self._keys:
                 fresh.setdefault(record["key"], record)
         lines = b"".join(
-            json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass") + b"\n"
-            for record in fresh.values()
+            json_text(record, separators=(",", ":")).encode("utf-8", "surrogatepass") + b"\n" for record in fresh.values()
         )
         try:
             self._stream.write(lines)
@@ -88,14 +87,16 @@ def read_records(path: Path) -> Iterator[dict[str, Any]]:
     """
     for number, line in finished_lines(path):
         try:
-            record = json.loads(line.decode("utf-8", "surrogatepass"))
-            if not isinstance(record["key"], str):
-                raise TypeError(f"its key is {record['key']!r}")
-        except (ValueError, KeyError, TypeError) as error:
-            raise RunError(
-                f"{path}, line {number}: not an item record ({error})", "Delete that line; its item is then asked again."
-            ) from None
+            record = parse_json(line, "")
+        except DataError as error:
+            raise not_a_record(path, number, error.message.removeprefix(": ")) from None
+        if not isinstance(record, dict) or not isinstance(record.get("key"), str):
+            raise not_a_record(path, number, "it has no key")
         yield record
+
+
+def not_a_record(path: Path, number: int, reason: str) -> RunError:
+    return RunError(f"{path}, line {number}: not an item record ({reason})", "Delete that line; its item is then asked again.")
 
 
 def finished_lines(path: Path) -> Iterator[tuple[int, bytes]]:

@@ -10,7 +10,9 @@
       items/answers.jsonl  one line per question, turn and variant: the answer
       items/identified.jsonl   one line per conversation and identifier: the language of its answers
       items/verdicts.jsonl     one line per grading: what the judge replied, and the rating read from it
+      counts.json          how many records each of these files had when results were last made
       results.json         cells; recomputed from the items at any time
+      results.check.json   digests of it and of what it was made from: one that was edited is made again
       lm_eval/             the same scores in lm-eval's own results and samples files
       report.md            the table, sample answers and provenance for a reader
 """
@@ -20,6 +22,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,15 +30,24 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from lensbench.errors import RunError, UsageError
+from lensbench.errors import DataError, RunError, UsageError
+from lensbench.jsonio import json_text, read_json_file
+from lensbench.safenames import checked_name, inside
 from lensbench.spec import RunSpec, differences
 from lensbench.store.damage import Damage, read_leniently
-from lensbench.store.records import RecordLog, read_records, write_failed
+from lensbench.store.records import RecordLog, not_a_record, read_records, write_failed
+from lensbench.store.shapes import unfit, wrong_shape
 
-__all__ = ["RunFolder", "write_atomically"]
+__all__ = ["STAGES", "Place", "RunFolder", "write_atomically"]
 
 _SPEC = "run.json"
 _LOCK = ".lock"
+
+STAGES = ("items", "score", "answers", "identified", "verdicts", "ungraded")
+"""The files of records, in the order in which they are made."""
+
+Place = tuple[str, str, str, str]
+"""Variant ("" of a question), task, language, and identifier or judge ("" where there is none)."""
 
 
 class RunFolder:
@@ -50,6 +62,7 @@ class RunFolder:
         self.path = path
         self._lenient = lenient
         self._damage: dict[str, Damage] = {}
+        self._counts: dict[str, tuple[int, Counter[Place]]] = {}
 
     @property
     def damage(self) -> list[Damage]:
@@ -77,7 +90,10 @@ class RunFolder:
         """
         wanted = json.loads(spec.model_dump_json())
         if (self.path / _SPEC).is_file():
-            lines = differences(self.read_json(_SPEC)["spec"], wanted)
+            content = self.read_json(_SPEC)
+            before = content.get("spec") if isinstance(content, dict) else None
+            # One that no version can read is told as such.
+            lines = differences(before if isinstance(before, dict) else self.spec().model_dump(mode="json"), wanted)
             if lines and not self.has_work():
                 self.write_json(_SPEC, {"spec": wanted, "pinned": {}})
             elif lines:
@@ -115,13 +131,16 @@ class RunFolder:
 
     def pinned(self) -> dict[str, str]:
         """Hub commits by name, as resolved when the run began."""
-        return dict(self.read_json(_SPEC)["pinned"])
+        content = self.read_json(_SPEC)
+        pinned = content.get("pinned") if isinstance(content, dict) else None
+        if not isinstance(pinned, dict) or not all(isinstance(commit, str) for commit in pinned.values()):
+            raise RunError(f"{self.path / _SPEC}: it does not say what the run began with", "Give another --out.")
+        return pinned
 
     def pin(self, pinned: dict[str, str]) -> None:
-        content = self.read_json(_SPEC)
-        if content["pinned"] != {**content["pinned"], **pinned}:
-            content["pinned"].update(pinned)
-            self.write_json(_SPEC, content)
+        before = self.pinned()
+        if before != {**before, **pinned}:
+            self.write_json(_SPEC, {**self.read_json(_SPEC), "pinned": {**before, **pinned}})
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -132,7 +151,7 @@ class RunFolder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            stream = (self.path / _LOCK).open("w")
+            stream = self.own(_LOCK).open("w")
         except OSError as error:
             raise write_failed(self.path, error) from None
         with stream:
@@ -143,39 +162,100 @@ class RunFolder:
             yield
 
     def log_path(self, stage: str) -> Path:
-        return self.path / "items" / f"{stage}.jsonl"
+        return self.own(Path("items") / f"{stage}.jsonl")
+
+    def own(self, name: str | Path) -> Path:
+        """A path in this folder.
+
+        Raises:
+            UsageError: a link on the way leads out of the folder, which may be a stranger's.
+        """
+        return inside(self.path, self.path / name)
 
     def log(self, stage: str) -> RecordLog:
         return RecordLog(self.log_path(stage))
 
     def records(self, stage: str) -> Iterator[dict[str, Any]]:
-        path = self.path / "items" / f"{stage}.jsonl"
+        path = self.log_path(stage)
         if not self._lenient:
-            return read_records(path)
+            return self._counted(stage, self._fitting(stage, path))
         # Noted anew by every reading.
         damage = self._damage[stage] = Damage(path.name)
-        return read_leniently(path, damage)
+        return self._counted(stage, read_leniently(path, damage))
+
+    def _fitting(self, stage: str, path: Path) -> Iterator[dict[str, Any]]:
+        """
+        Raises:
+            RunError: a line is no record of its stage.
+        """
+        for number, record in enumerate(read_records(path), start=1):
+            reason = unfit(stage, record)
+            if reason is not None:
+                raise not_a_record(path, number, reason)
+            yield record
+
+    def counts(self, stage: str) -> Counter[Place]:
+        """How many records a stage has by place."""
+        known = self._counts.get(stage)
+        if known is None or known[0] != _size(self.log_path(stage)):
+            for _ in self.records(stage):
+                pass
+        return self._counts[stage][1]
+
+    def _counted(self, stage: str, records: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """The records; what they are of is counted on the way, since reading them is what takes the time."""
+        size, found = _size(self.log_path(stage)), Counter[Place]()
+        for record in records:
+            grader = record.get("identifier") or record.get("judge") or ""
+            found[record.get("variant", ""), record["task"], record["language"], grader] += 1
+            yield record
+        self._counts[stage] = (size, found)
 
     def has_records(self, stage: str) -> bool:
-        return (self.path / "items" / f"{stage}.jsonl").is_file()
+        return self.log_path(stage).is_file()
 
     def enhancement(self, variant: str) -> Path:
-        return self.path / "enhancements" / variant
+        """
+        Raises:
+            UsageError: the variant's name cannot be that of a folder, or a link leads out of this one.
+        """
+        return self.own(Path("enhancements") / checked_name(variant, "variant", str(self.path)))
+
+    def card(self, variant: str) -> dict[str, Any] | None:
+        """What a fit wrote down of itself; None of a variant without one.
+
+        Raises:
+            RunError: it cannot be read.
+        """
+        name = f"enhancements/{checked_name(variant, 'variant', str(self.path))}/card.json"
+        return dict(self.read_json(name)) if self.has(name) else None
 
     def has(self, name: str) -> bool:
         return (self.path / name).is_file()
 
     def read_json(self, name: str) -> Any:
         path = self.path / name
+        if not path.exists():
+            raise UsageError(f"{path}: no such file", "The run has not got that far; give its command again.")
         try:
-            return json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"))
-        except FileNotFoundError:
-            raise UsageError(f"{path}: no such file", "The run has not got that far; give its command again.") from None
-        except ValueError as error:
-            raise RunError(f"{path}: not readable as JSON ({error})") from None
+            content = read_json_file(self.own(name))
+        except DataError as error:
+            reason = error.message.removeprefix(str(path)).lstrip(":, ")
+            raise RunError(f"{path}: not readable as JSON ({reason})", error.hint) from None
+        wrong = wrong_shape(name, content)
+        if wrong is not None:
+            raise RunError(f"{path}: {wrong}", "It is not as lensbench writes it: repeat the run, or get the file anew.")
+        return content
 
     def write_json(self, name: str, content: Any) -> None:
-        write_atomically(self.path / name, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        write_atomically(self.own(name), json_text(content, indent=1) + "\n")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -187,7 +267,9 @@ def write_atomically(path: Path, text: str) -> None:
     partial = path.with_name(path.name + ".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("w", encoding="utf-8", errors="surrogatepass") as stream:
+        # A link of this name would be followed, out of the folder as well.
+        partial.unlink(missing_ok=True)
+        with partial.open("x", encoding="utf-8", errors="surrogatepass") as stream:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())

@@ -10,9 +10,13 @@ from typing import Any
 
 from lensbench.data.rows import row_hash
 from lensbench.data.sources import Rows
-from lensbench.errors import DataError, UsageError
+from lensbench.errors import DataError, UnavailableError, UsageError
+from lensbench.tasks.checks import check_items, check_templates, flaw_of
+from lensbench.tasks.code import check_registered
 from lensbench.tasks.resolve import TaskInLanguage
 from lensbench.tasks.schema import Sample
+from lensbench.tasks.tables import table_of
+from lensbench.tasks.templates import sandbox_lm_eval
 
 __all__ = ["Item", "build_items", "build_task", "choose_docs"]
 
@@ -47,12 +51,15 @@ class Item:
     """What the user says, turn by turn, before the chat template; empty for multiple choice."""
     source: str | None = None
     """The item of the original data set that the row is a version of, the same in all languages; None where it names none."""
+    flaw: str | None = None
+    """Why it cannot be scored: a state of `lensbench.tasks.checks.FLAWS`; None where it can."""
 
     def as_record(self) -> dict[str, Any]:
         return {
             "key": self.id, "task": self.task, "language": self.language, "profile": self.profile,
             "doc_id": self.doc_id, "row": self.row, "doc": self.doc, "requests": self.requests, "gold": self.gold,
             **({"turns": self.turns} if self.turns else {}), **({"source": self.source} if self.source is not None else {}),
+            **({"flaw": self.flaw} if self.flaw else {}),
         }  # fmt: skip
 
 
@@ -66,17 +73,27 @@ def build_task(task: TaskInLanguage, rows: Rows | None, fewshot: Rows | None = N
     Raises:
         UsageError: lm-eval refuses the definition; its reason is given.
     """
-    import datasets
-    from lm_eval.api.task import ConfigurableTask
+    try:
+        import datasets
+        from lm_eval.api.task import ConfigurableTask
+    except ImportError as error:
+        raise UnavailableError(f"the package '{error.name}' is missing", "pip install 'lensbench[engines]'") from None
 
     # lm-eval warns about every default it fills in; the definition is linted by `lensbench tasks validate` instead.
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
+    sandbox_lm_eval()
     config = dict(task.config)
+    where = f"{task.entry.path}: '{task.name}' in '{task.language.code}'"
+    if task.upstream is None:
+        if not task.entry.trusted:
+            check_registered(config, task.entry.path)
+        columns = {name for row in rows.rows for name in row} if rows is not None else set()
+        check_templates(task.templates, columns, task.words, where)
     if rows is not None:
-        splits = {task.split: datasets.Dataset.from_list(rows.rows)}
+        splits = {task.split: table_of(rows.rows, f"{where}, split {task.split}")}
         if fewshot is not None:
             config["fewshot_split"] = config.get("fewshot_split") or _EXAMPLES
-            splits[str(config["fewshot_split"])] = datasets.Dataset.from_list(fewshot.rows)
+            splits[str(config["fewshot_split"])] = table_of(fewshot.rows, f"{where}, examples")
         table = datasets.DatasetDict(splits)
         for key in ("training_split", "validation_split", "test_split", "fewshot_split"):
             if config.get(key) not in splits:
@@ -84,6 +101,8 @@ def build_task(task: TaskInLanguage, rows: Rows | None, fewshot: Rows | None = N
         config["custom_dataset"] = lambda **_: table
     try:
         built = ConfigurableTask(config=config)
+    except UsageError as error:
+        raise UsageError(f"{where}: {error.message}", error.hint) from None
     except Exception as error:
         raise UsageError(
             f"{task.entry.path}: lm-eval cannot build '{task.name}' in '{task.language.code}': {type(error).__name__}: {error}"
@@ -116,30 +135,53 @@ def build_items(
             change what is asked.
 
     Raises:
-        DataError: a template fails on a row; names the row.
+        DataError: a template fails on a row, a gold answer is none of the choices, different rows give one prompt, a choice is
+            template text; names the row.
     """
     docs = built.eval_docs
+    where = f"{task.entry.path}: '{task.name}' in '{task.language.code}'"
     protocol = task.protocol_hash()
-    items = []
+    items: list[Item] = []
+    wrong_gold: dict[int, str] = {}
     for doc_id in choose_docs(len(docs), task.profile.sample, limit):
         doc = docs[doc_id]
         try:
             requests = _requests(task, built, doc, render_chat)
-            gold = _gold(built, doc)
+            index, gold = _gold(built, doc)
             turns = _turns(task, built, doc)
+        except DataError as error:
+            wrong_gold[doc_id] = error.message
+            continue
         except Exception as error:
-            raise DataError(
-                f"'{task.name}' in '{task.language.code}': row {doc_id + 1} cannot be rendered: {type(error).__name__}: {error}"
-            ) from error
+            about = error.message if isinstance(error, UsageError) else f"{type(error).__name__}: {error}"
+            raise DataError(f"{where}: row {doc_id + 1} cannot be rendered: {about}") from error
+        several = len(requests) > 1
+        flaw = flaw_of(requests, index if several and not built.multiple_input else None) if not task.profile.generates else None
         row = row_hash(doc)
-        identity = row_hash([task.name, task.language.code, protocol, doc_id, row, requests, *turns[1:]])
+        # The flaw is part of what an item is: an answer that an earlier version scored is not that of an item without one.
+        identity = row_hash(
+            [task.name, task.language.code, protocol, doc_id, row, requests, *turns[1:], *([{"flaw": flaw}] if flaw else [])]
+        )
         items.append(
             Item(
                 identity, task.name, task.language.code, task.profile.profile, doc_id, row, dict(doc), requests, gold, turns,
-                _source(doc, source),
+                _source(doc, source), flaw,
             )
         )  # fmt: skip
+    _refuse_gold(wrong_gold, len(items) + len(wrong_gold), where)
+    check_items(items, where, chat=task.profile.chat)
     return items
+
+
+def _refuse_gold(wrong: dict[int, str], total: int, where: str) -> None:
+    if wrong:
+        first = next(iter(wrong))
+        rows = ", ".join(str(doc_id + 1) for doc_id in list(wrong)[:5]) + (" ..." if len(wrong) > 5 else "")
+        raise DataError(
+            f"{where}: {len(wrong)} of {total} items have a gold answer that is none of the choices (rows {rows}; row "
+            f"{first + 1}: {wrong[first]})",
+            'doc_to_target gives the index of the right choice, from 0, or its text. Labels that begin at 1: "{{ label - 1 }}".',
+        )
 
 
 def _source(doc: dict[str, Any], source: tuple[str, str] | None) -> str | None:
@@ -172,9 +214,39 @@ def _turns(task: TaskInLanguage, built: Any, doc: dict[str, Any]) -> tuple[str, 
     return tuple(doc[column]) if column else (str(built.doc_to_text(doc)),)
 
 
-def _gold(built: Any, doc: dict[str, Any]) -> str:
+def _gold(built: Any, doc: dict[str, Any]) -> tuple[int | None, str]:
+    """The right choice as an index, where it is one, and as text.
+
+    Raises:
+        DataError: it is none of the choices. lm-eval counts such an item as wrong whatever the model answers.
+    """
     target = built.doc_to_text(doc) if built.multiple_input else built.doc_to_target(doc)
     choices: Sequence[str] = built.doc_to_choice(doc) if built.config.doc_to_choice is not None else ()
-    if isinstance(target, int) and 0 <= target < len(choices):
-        return str(choices[target])
-    return str(target)
+    if target is None:
+        raise DataError("it is null")
+    if built.OUTPUT_TYPE != "multiple_choice":
+        return None, str(target)
+    found = [_choice_index(one, choices) for one in (target if isinstance(target, list | tuple) else [target])]
+    if not found:
+        raise DataError("it is an empty list")
+    if len(found) > 1 or isinstance(target, list | tuple):
+        return None, str(target)
+    return found[0], str(choices[found[0]])
+
+
+def _choice_index(target: Any, choices: Sequence[str]) -> int:
+    """Raises:
+    DataError: no choice has this index or text.
+    """
+    if isinstance(target, bool):
+        target = int(target)
+    if isinstance(target, int):
+        if not 0 <= target < len(choices):
+            raise DataError(f"index {target} of {len(choices)} choices")
+        return target
+    if target in choices:
+        return list(choices).index(target)
+    # lm-eval takes a number in quotes for an index.
+    if isinstance(target, str) and target.isdecimal() and int(target) < len(choices):
+        return int(target)
+    raise DataError(f"{str(target)[:80]!r} is none of {str(list(choices))[:200]}")

@@ -25,17 +25,25 @@ def export_task(task: TaskInLanguage, folder: Path, data: Path | None = None) ->
     """
     name = f"lensbench_{task.name}_{task.language.code}"
     if task.upstream is not None:
-        raise UsageError(
-            f"'{task.name}' in '{task.language.code}' is lm-eval's own task ({task.upstream.name}); there is nothing to export"
-        )
+        _refuse_upstream(task)
     config: dict[str, Any] = {key: value for key, value in task.config.items() if not callable(value)}
     config["task"] = name
-    config["metadata"] = {**(config.get("metadata") or {}), "profile": task.profile.profile, "protocol": task.protocol_hash()}
+    config["metadata"] = {**(config.get("metadata") or {}), "profile": task.profile.profile, "protocol": task.protocol_hash(),
+                          "language": task.language.code}  # fmt: skip
     specs = task.rows_specs()
     if data is not None:
-        file = next((f for spec in specs if (f := _file(data, spec.rows, task, spec.config_of(task.language)))), None)
+        file = next(
+            (f for spec in specs if spec.adapts is None and (f := _file(data, spec.rows, task, spec.config_of(task.language)))),
+            None,
+        )
         if file is None:
-            raise UsageError(f"{data} has no rows for '{task.name}' in '{task.language.code}' (split {task.split})")
+            others = [
+                spec.rows
+                for spec in specs
+                if spec.adapts is not None and _file(data, spec.rows, task, spec.config_of(task.language))
+            ]
+            why = f"; those of {others[0]} have other columns, which lensbench renames as it reads them" if others else ""
+            raise UsageError(f"{data} has no rows for '{task.name}' in '{task.language.code}' (split {task.split}){why}")
         config["dataset_path"] = "parquet" if file.suffix == ".parquet" else "json"
         config["dataset_kwargs"] = {"data_files": {task.split: str(file.resolve())}}
         config.pop("dataset_name", None)
@@ -45,8 +53,10 @@ def export_task(task: TaskInLanguage, folder: Path, data: Path | None = None) ->
     elif specs:
         spec = next((s for s in specs if s.on_hub(task.language) and s.adapts is None), None)
         if spec is None:
+            others = [s.rows for s in specs if s.on_hub(task.language)]
+            why = f" in the columns it names (those of {others[0]} are renamed as lensbench reads them)" if others else ""
             raise UsageError(
-                f"the hub has no rows for '{task.name}' in '{task.language.code}'", "Export over a data folder: --data DIR"
+                f"the hub has no rows for '{task.name}' in '{task.language.code}'{why}", "Export over a data folder: --data DIR"
             )
         config["dataset_path"] = spec.hub
         config["dataset_name"] = spec.config_of(task.language)
@@ -69,6 +79,20 @@ def export_task(task: TaskInLanguage, folder: Path, data: Path | None = None) ->
         head += "# The first turn only: lm-eval asks no follow-up question, and has one temperature for all categories.\n"
     write_atomically(path, head + yaml.safe_dump(config, allow_unicode=True, sort_keys=False, width=1000))
     return path
+
+
+def _refuse_upstream(task: TaskInLanguage) -> None:
+    """Nothing is exported where lm-eval has the task itself, nor what a YAML file of ours cannot carry."""
+    assert task.upstream is not None
+    code, file = task.language.code, task.upstream.name
+    first = next(c for c, entry in task.entry.file.languages.items() if entry.upstream and entry.upstream.endswith(file))
+    if first == code:
+        raise UsageError(f"'{task.name}' in '{code}' is lm-eval's own task ({file}); there is nothing to export")
+    if any(callable(value) for value in task.config.values()):
+        raise UsageError(
+            f"lm-eval has no '{task.name}' in '{code}': lensbench asks it with the functions of {file}, which YAML cannot carry",
+            "Ask it with `lensbench run`, or export profile lens-paper.",
+        )
 
 
 def _file(data: Path, rows: str, task: TaskInLanguage, config: str | None) -> Path | None:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from lensbench.data.rows import RowsSpec
 from lensbench.data.sources import EMBEDDED, DataSource, open_data
-from lensbench.errors import LensbenchError, UsageError
-from lensbench.tasks.build import build_items, build_task
-from lensbench.tasks.registry import TaskEntry, TaskRegistry, parse_task
-from lensbench.tasks.resolve import resolve
+from lensbench.errors import LensbenchError
+from lensbench.tasks.build import Item, build_items, build_task
+from lensbench.tasks.checks import FLAWS, unused_columns
+from lensbench.tasks.registry import NotATaskError, TaskEntry, TaskRegistry, parse_task
+from lensbench.tasks.resolve import TaskInLanguage, resolve
+from lensbench.tasks.schema import Profile
 
 __all__ = ["Finding", "lint"]
+
+MAX_ITEMS = 1000
+"""Items rendered in each language: a fault of a template shows in the first ones, a wrong label may stand anywhere."""
 
 
 @dataclass(frozen=True)
@@ -28,16 +36,23 @@ class Finding:
 def lint(paths: list[Path], source: DataSource | None = None, *, trust: bool = False) -> Iterator[Finding]:
     """Lint task files, one finding after the other; a file without an error ends with an "ok" finding.
 
-    A sample item is rendered in every language that the data source has rows in (the embedded set unless another is given).
+    Items are rendered in every language that the data source has rows in (the embedded set unless another is given).
     """
     source = source or open_data(EMBEDDED)
+    registries: dict[Path, TaskRegistry] = {}
     for path in paths:
         try:
             entry = parse_task(path, trust=trust)
+            if path.parent not in registries:
+                registries[path.parent] = TaskRegistry([path.parent], trust=trust)
+            profile = _profile(entry, registries[path.parent])
+        except NotATaskError as error:
+            yield Finding(path, "warning", f"passed over: {error}")
+            continue
         except LensbenchError as error:
             yield Finding(path, "error", str(error))
             continue
-        findings = list(_lint_entry(entry, source, trust=trust))
+        findings = list(_lint_entry(entry, profile, source))
         yield from (f for f in findings if f.level != "ok")
         if not any(f.level == "error" for f in findings):
             rendered = ", ".join(f.message for f in findings if f.level == "ok") or "none"
@@ -45,48 +60,46 @@ def lint(paths: list[Path], source: DataSource | None = None, *, trust: bool = F
             yield Finding(path, "ok", f"{entry.name} ({entry.file.profile}): {codes}; sample items rendered in {rendered}")
 
 
-def _lint_entry(entry: TaskEntry, source: DataSource, *, trust: bool) -> Iterator[Finding]:
-    path = entry.path
+def _profile(entry: TaskEntry, registry: TaskRegistry) -> Profile:
     try:
-        profile = TaskRegistry([path.parent], trust=trust).profile(entry.file.profile)
-    except UsageError as error:
-        yield Finding(path, "error", f"{entry.document.where('profile')}: {error}")
-        return
+        return registry.profile(entry.file.profile)
+    except LensbenchError as error:
+        error.message = f"{entry.document.where('profile')}: {error.message}"
+        raise
+
+
+def _lint_entry(entry: TaskEntry, profile: Profile, source: DataSource) -> Iterator[Finding]:
+    path = entry.path
     nowhere, unversioned = [], []
+    said: set[tuple[str, str]] = set()
     for code in entry.file.languages:
         try:
             task = resolve(entry, code, profile)
             split = task.split
             specs = task.rows_specs()
+            found = task.find_rows(source)
         except LensbenchError as error:
             yield Finding(path, "error", f"{code}: {error}")
             continue
-        for spec in specs:
-            if split not in spec.splits:
-                where = entry.document.where("test_split")
-                yield Finding(
-                    path, "error", f"{where}: rows '{spec.rows}' have no split '{split}', only {', '.join(spec.splits)}"
-                )
         if "version" not in (task.config.get("metadata") or {}):
             unversioned.append(code)
         if not specs:
             yield Finding(path, "warning", "names its own dataset_path: licence and provenance of its rows are not recorded")
             continue
-        found = task.find_rows(source)
+        if found is None and not any(split in spec.splits or split in spec.local_splits for spec in specs):
+            # A run takes what the data source has, whether the definition lists the split or not.
+            known = "; ".join(f"'{spec.rows}' has {', '.join((*spec.splits, *spec.local_splits))}" for spec in specs)
+            yield Finding(path, "error", f"{entry.document.where('test_split')}: there is no split '{split}' ({known})")
+            continue
         if found is None:
-            if not any(spec.on_hub(task.language) for spec in specs):
+            if not any(spec.on_hub(task.language) and split in spec.splits for spec in specs):
                 nowhere.append(code)
             continue
-        try:
-            rows = source.load(found, task.language, split)
-            items = build_items(task, build_task(task, rows), _plain_chat, 1)
-        except LensbenchError as error:
-            yield Finding(path, "error", f"{code}: {error}")
-            continue
-        if not profile.generates and len(items[0].requests) < 2:
-            yield Finding(path, "error", f"{code}: the sample item has {len(items[0].requests)} choice; two are needed")
-            continue
-        yield Finding(path, "ok", code)
+        for finding in _lint_rows(task, found, source):
+            # What the file says for all languages is said once.
+            if (finding.level, finding.message) not in said:
+                said.add((finding.level, finding.message))
+                yield finding
     if unversioned:
         yield Finding(
             path, "warning", f"{', '.join(unversioned)}: metadata.version is missing, scores cannot name what they are of"
@@ -97,6 +110,47 @@ def _lint_entry(entry: TaskEntry, source: DataSource, *, trust: bool) -> Iterato
             "warning",
             f"{', '.join(nowhere)}: neither {source.describe()} nor the hub has rows; a data folder must bring them",
         )
+
+
+def _lint_rows(task: TaskInLanguage, spec: RowsSpec, source: DataSource) -> Iterator[Finding]:
+    path, code = task.entry.path, task.language.code
+    try:
+        rows = source.load(spec, task.language, task.split)
+        built = build_task(task, rows)
+        items = build_items(task, built, _plain_chat, MAX_ITEMS)
+    except LensbenchError as error:
+        yield Finding(path, "error", f"{code}: {error}")
+        return
+    if task.config.get("output_type") == "multiple_choice" and not task.profile.generates and len(items[0].requests) < 2:
+        yield Finding(path, "error", f"{code}: the sample item has {len(items[0].requests)} choice; two are needed")
+        return
+    yield from (Finding(path, "warning", f"{code}: {text}") for text in _doubts(items, built, task))
+    if task.upstream is None:
+        required = [name for name, column in spec.columns.items() if column.type == "text" and not column.optional]
+        for name in unused_columns(task.config, (spec.rename.get(name, name) for name in required), task.entry.file.turns):
+            yield Finding(path, "warning", f"no template shows the column '{name}', which every row of '{spec.rows}' has")
+    yield Finding(path, "ok", code)
+
+
+def _doubts(items: list[Item], built: Any, task: TaskInLanguage) -> Iterator[str]:
+    flaws = Counter(item.flaw for item in items if item.flaw)
+    for flaw, count in flaws.items():
+        rows = ", ".join(str(item.doc_id + 1) for item in items if item.flaw == flaw)
+        yield f"{count} of {len(items)} items cannot be scored and count as failures: {FLAWS[str(flaw)]} (rows {rows[:80]})"
+    prompts = Counter((item.requests, item.turns[1:]) for item in {item.row: item for item in items}.values())
+    again = sum(count - 1 for count in prompts.values())
+    if again:
+        yield f"{again} of {len(items)} items ask what another row asks already"
+    if task.profile.generates or task.upstream is not None or built.config.output_type != "multiple_choice":
+        return
+    delimiter = built.config.target_delimiter or ""
+    first = items[0].requests[0]
+    choice = first[1].removeprefix(delimiter)
+    if delimiter[-1:].isspace() and choice[:1].isspace():
+        yield f"target_delimiter {delimiter!r} and the choice {choice[:20]!r} both have white space: two blanks before the choice"
+    joined = first[0][-1:] + first[1][:1]
+    if task.language.spaced and task.profile.scoring == "loglikelihood" and joined.isalnum() and len(joined) == 2:
+        yield f"the question's last word and the choice run together: {(first[0][-20:] + first[1][:20])!r} (target_delimiter)"
 
 
 def _plain_chat(messages: list[dict[str, str]], add_generation_prompt: bool = True) -> str:

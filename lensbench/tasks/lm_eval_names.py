@@ -5,16 +5,16 @@ from __future__ import annotations
 import functools
 import importlib.util
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from lensbench.languages import languages
+from lensbench.tasks.lm_eval_families import UNKNOWN, lm_eval_language, split_name
 from lensbench.tasks.registry import TaskRegistry
 
 __all__ = ["UNKNOWN", "NamedTask", "named_task"]
 
-UNKNOWN = "und"
-"""ISO 639-2 for a language that nothing tells."""
 _EXPORTED = "lensbench_"
 _PROFILE = "lm-eval"
 
@@ -31,43 +31,38 @@ class NamedTask:
     title: str
 
 
-def named_task(name: str, registry: TaskRegistry) -> NamedTask:
+def named_task(name: str, registry: TaskRegistry, config: Mapping[str, Any] | None = None) -> NamedTask:
     """The task and language of an lm-eval name.
 
-    Three ways, in this order: a definition of lm-eval that one of our task files names (`xwinograd_jp`), a task that we exported
-    (`lensbench_xcopa_zh`), and a name that ends in a language's code, ours or that of a data set (`belebele_zho_Hans`).
+    In this order: `metadata.language` of its configuration, a definition of lm-eval that one of our task files names
+    (`xwinograd_jp`), one of our tasks in one of its languages (`xcopa_zh`, and `lensbench_xcopa_zh` as we export it), a family of
+    lm-eval that is known to carry a code (`belebele_zho_Hans`) or to be in one language (`kmmlu_law`), and the `dataset_name` of
+    its configuration. The end of a name by itself says nothing: `und`.
+
+    Args:
+        config: The task's entry of a results file (`configs`), where there is one.
     """
-    own = _upstream_names().get(name)
+    metadata = (config or {}).get("metadata")
+    told = lm_eval_language("", {"metadata": metadata}) if isinstance(metadata, Mapping) else None
+    own = _upstream_names().get(name) or _ours(name.removeprefix(_EXPORTED), registry) or split_name(name)
     if own is None:
-        own = _by_ending(name.removeprefix(_EXPORTED))
-    if own is None:
-        return NamedTask(name, UNKNOWN, name)
+        code = told or lm_eval_language(name, config)
+        if code is None:
+            return NamedTask(name, UNKNOWN, name)
+        own = (name.removesuffix(f"_{code}"), code)
     task, language = own
+    language = told or language
     title = next((e.file.title for e in registry.entries() if e.name == task and e.file.title), task)
     return NamedTask(task, language, title)
 
 
-def _by_ending(name: str) -> tuple[str, str] | None:
-    parts = name.split("_")
-    for count in (2, 1):
-        ending = "_".join(parts[-count:]).lower()
-        if len(parts) > count and ending in _endings():
-            return "_".join(parts[:-count]), _endings()[ending]
+def _ours(name: str, registry: TaskRegistry) -> tuple[str, str] | None:
+    """A task of the registry in one of its languages, as a run and an export name it."""
+    for entry in registry.entries():
+        code = name.removeprefix(f"{entry.name}_")
+        if code != name and code in entry.file.languages:
+            return entry.name, code
     return None
-
-
-@functools.cache
-def _endings() -> dict[str, str]:
-    """Every code there is for a language, in lower case; a code of two languages is one of neither, unless it is canonical."""
-    found: dict[str, set[str]] = {}
-    for code, language in languages().items():
-        theirs = [language.iso3, language.glotlid, language.nllb]
-        for other in language.codes.values():
-            theirs += [other] if isinstance(other, str) else list(other)
-        for their in theirs:
-            found.setdefault(their.lower().replace("-", "_"), set()).add(code)
-    table = {ending: next(iter(codes)) for ending, codes in found.items() if len(codes) == 1}
-    return {**table, **{code: code for code in languages()}}
 
 
 @functools.cache

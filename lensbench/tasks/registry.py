@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lensbench.content import content_dir
-from lensbench.errors import UsageError, unknown_name
-from lensbench.languages import get_language, language_of, languages
+from lensbench.errors import LensbenchError, UsageError, unknown_name
+from lensbench.languages import HOW_TO_ADD, LANGUAGES_FILE, add_languages, get_language
 from lensbench.plugins import plugin_entries, plugin_file
+from lensbench.safenames import checked_name
+from lensbench.tasks.code import refuse_code
+from lensbench.tasks.including import read_including
+from lensbench.tasks.lm_eval_families import lm_eval_language
 from lensbench.tasks.schema import LanguageEntry, Profile, TaskFile
-from lensbench.yamlio import Document, read_yaml, validated
+from lensbench.yamlio import MAX_YAML_BYTES, Document, read_yaml, validated
 
-__all__ = ["TaskEntry", "TaskRegistry", "parse_task"]
+__all__ = ["NotATaskError", "TaskEntry", "TaskRegistry", "parse_task"]
 
 
 GROUP = "lensbench.tasks"
@@ -23,6 +28,10 @@ _OPEN = "open"
 """Profile of questions without a gold answer, whatever profile the other tasks of a run have."""
 
 
+class NotATaskError(UsageError):
+    """A YAML file in a task folder that is meant for something else."""
+
+
 @dataclass(frozen=True)
 class TaskEntry:
     """A task file and where it was found."""
@@ -30,6 +39,8 @@ class TaskEntry:
     file: TaskFile
     path: Path
     document: Document
+    trusted: bool = False
+    """Whether what it names may be Python code."""
 
     @property
     def name(self) -> str:
@@ -51,19 +62,41 @@ class TaskRegistry:
     def __init__(self, include: Sequence[Path] = (), *, trust: bool = False) -> None:
         self.trust = trust
         self.profiles: dict[str, Profile] = {}
+        self.passed_over: dict[Path, LensbenchError] = {}
+        """Files of the further folders that could not be read; only asking for what is in one is an error."""
         self._tasks: dict[tuple[str, str], TaskEntry] = {}
+        add_languages(include)
         for folder in (content_dir("tasks"), *include):
             if not folder.exists():
                 raise UsageError(f"no task folder at {folder}")
+            shipped = folder == content_dir("tasks")
             for path in sorted((folder / "profiles").glob("*.yaml")):
-                profile = parse_profile(path)
-                self.profiles[profile.profile] = profile
+                try:
+                    profile = parse_profile(path)
+                except LensbenchError as error:
+                    if shipped:
+                        raise
+                    self.passed_over[path] = error
+                else:
+                    self.profiles[profile.profile] = profile
             for path in sorted(folder.glob("*.yaml")) if folder.is_dir() else [folder]:
-                entry = parse_task(path, trust=trust)
-                self._tasks[entry.name, entry.file.profile] = entry
+                if path.name == LANGUAGES_FILE:
+                    continue
+                try:
+                    entry = parse_task(path, trust=trust)
+                except LensbenchError as error:
+                    if shipped or not folder.is_dir():
+                        raise
+                    self.passed_over[path] = error
+                else:
+                    self._tasks[entry.name, entry.file.profile] = entry
 
     def names(self) -> list[str]:
         return list(dict.fromkeys(name for name, _ in self._tasks))
+
+    def notes(self) -> list[str]:
+        """One line for each file that was passed over."""
+        return [f"passed over: {str(error.args[0]).splitlines()[0]}" for error in self.passed_over.values()]
 
     def entries(self) -> list[TaskEntry]:
         return list(self._tasks.values())
@@ -75,6 +108,7 @@ class TaskRegistry:
             UsageError: unknown; names the nearest.
         """
         if name not in self.profiles:
+            self._raise_passed_over(name, "profiles")
             raise unknown_name("profile", name, self.profiles)
         return self.profiles[name]
 
@@ -88,6 +122,7 @@ class TaskRegistry:
             UsageError: no such task (with the nearest name), or not in this profile.
         """
         name, _, wanted = name.partition("@")
+        self._raise_passed_over(name)
         if wanted:
             profile = self.profile(wanted).profile
         if (name, profile) in self._tasks:
@@ -106,64 +141,86 @@ class TaskRegistry:
             f"task '{name}' has no profile '{profile}'", f"It has: {', '.join(sorted(others))}. Write {name}@{others[0]}."
         )
 
+    def _raise_passed_over(self, name: str, folder: str | None = None) -> None:
+        """A file that could not be read and claims this name may not be silently replaced by another of the name."""
+        for path, error in self.passed_over.items():
+            if (path.parent.name == "profiles") == (folder == "profiles") and name in _claimed_names(path):
+                raise error
+
 
 def parse_profile(path: Path) -> Profile:
+    """Read one profile.
+
+    Raises:
+        UsageError: with file and line: not readable, unknown key, wrong type, a name that cannot be part of a path.
+    """
     document = read_yaml(path)
-    return validated(document.data, Profile, document)
+    profile = validated(document.data, Profile, document)
+    checked_name(profile.profile, "profile", document.where("profile"))
+    return profile
 
 
 def parse_task(path: Path, *, trust: bool = False) -> TaskEntry:
     """Read one task YAML; lm-eval's own dialect (`include`, one language, no `languages`) is understood too.
 
     Raises:
-        UsageError: with file and line: unknown key (and the nearest), wrong type, unknown language, `!function` untrusted.
+        NotATaskError: a group of lm-eval's, or a file that only others include.
+        UsageError: with file and line: unknown key (and the nearest), wrong type, unknown language, or what would run code.
     """
-    document = _read_including(path, trust=trust)
+    document = read_including(path, trust=trust)
+    _refuse_other_kinds(document)
     file = validated(document.data, TaskFile, document)
+    _check_names(file, document)
+    if not trust:
+        refuse_code(file, document)
     for code in file.languages:
         try:
             get_language(code)
         except UsageError as error:
             raise UsageError(f"{document.where('languages', code)}: {error.message}", error.hint) from None
     if not file.languages:
-        guessed = _guess_language(file)
-        if guessed is None:
+        told = lm_eval_language(file.task, document.data)
+        if told is None:
             raise UsageError(
                 f"{path}: cannot tell the language of task '{file.task}'",
-                "Neither its dataset_name nor the end of its name is a language code; add a line `languages: {sw: {}}`.",
+                "Neither metadata.language, its family nor its dataset_name says it; add a line `languages: {CODE: {}}`, or "
+                f"`metadata: {{language: CODE}}`. {HOW_TO_ADD}",
             )
-        file = file.model_copy(update={"languages": {guessed: LanguageEntry()}})
-    return TaskEntry(file, path, document)
+        file = file.model_copy(update={"languages": {told: LanguageEntry()}})
+    return TaskEntry(file, path, document, trust)
 
 
-def _guess_language(file: TaskFile) -> str | None:
-    """lm-eval keeps the language in the config name or in a suffix of the task name."""
-    candidates: list[str | None] = [file.dataset_name, file.task.rsplit("_", 1)[-1]]
-    for candidate in candidates:
-        if candidate is not None and candidate in languages():
-            return candidate
-        for dataset in ("xwinograd", "mmmlu", "ntrex", "aya"):
-            if candidate and (language := language_of(dataset, candidate)):
-                return language.code
-    return None
+def _refuse_other_kinds(document: Document) -> None:
+    data = document.data
+    if "group" in data or isinstance(data.get("task"), list):
+        named = data.get("group", "")
+        listed = [str(one) for one in data["task"] if isinstance(one, str)] if isinstance(data.get("task"), list) else []
+        raise NotATaskError(
+            f"{document.path}: a group of lm-eval's ({str(named)[:80]}), not a task",
+            f"Groups are not read; ask for its tasks by name: {', '.join(listed)[:200]}." if listed else "Groups are not read.",
+        )
+    if "task" not in data and "profile" not in data and "rows" not in data:
+        raise NotATaskError(f"{document.path}: names no task", "A file that others include needs none; a task has `task: NAME`.")
 
 
-def _read_including(path: Path, *, trust: bool) -> Document:
-    if trust and "!function" in _text(path):
-        # lm-eval's own loader resolves the function; reached only with --trust.
-        from lm_eval.tasks._yaml_loader import load_yaml
-
-        return Document(path, load_yaml(path), {})
-    document = read_yaml(path)
-    includes = document.data.pop("include", None)
-    if includes is None:
-        return document
-    merged: dict[str, object] = {}
-    for name in includes if isinstance(includes, list) else [includes]:
-        merged.update(_read_including(path.parent / name, trust=trust).data)
-    document.data = {**merged, **document.data}
-    return document
+def _check_names(file: TaskFile, document: Document) -> None:
+    """Names that become parts of paths: of the run folder, of the data folder."""
+    checked_name(file.task, "task", document.where("task"))
+    checked_name(file.profile, "profile", document.where("profile"))
+    for name in file.rows:
+        checked_name(name, "data set", document.where("rows"))
+    for place, entry in (((), file), *((("languages", code), entry) for code, entry in file.languages.items())):
+        for key in ("training_split", "validation_split", "test_split", "fewshot_split"):
+            if file.rows and (split := getattr(entry, key)) is not None:
+                checked_name(split, "split", document.where(*place, key))
 
 
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+def _claimed_names(path: Path) -> set[str]:
+    """Names under which a file that could not be read may be asked for."""
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(MAX_YAML_BYTES) if path.is_file() else b""
+    except OSError:
+        head = b""
+    found = re.findall(rb"^(?:task|group|profile):[ \t]*[\"']?([^\s\"'#\[]+)", head, re.MULTILINE)
+    return {name.decode("utf-8", "replace") for name in found} or {path.stem}

@@ -15,6 +15,7 @@ from lensbench.data.rows import RowsSpec, canonical_json, load_rows_spec
 from lensbench.data.sources import DataSource
 from lensbench.errors import UnavailableError, UsageError
 from lensbench.languages import Language, get_language
+from lensbench.safenames import inside
 from lensbench.tasks.registry import TaskEntry
 from lensbench.tasks.schema import LM_EVAL_FIELDS, Generation, Profile
 
@@ -33,6 +34,10 @@ class TaskInLanguage:
     config: dict[str, Any]
     """lm-eval's TaskConfig fields, templates with their words filled in."""
     upstream: Path | None
+    templates: dict[str, Any] = dataclasses.field(default_factory=dict)
+    """The configuration before the words were put in front of its templates."""
+    words: dict[str, Any] = dataclasses.field(default_factory=dict)
+    """`vars` of the file and the language."""
 
     @property
     def name(self) -> str:
@@ -129,6 +134,7 @@ def resolve(
                 config[key] = value
     config.update({k: v for k in LM_EVAL_FIELDS if (v := getattr(own, k)) is not None})
     words = {"language": language.name, **entry.file.vars, **own.vars}
+    templates = dict(config)
     if upstream is None and (entry.file.rows or words.keys() - {"language"}):
         config = _fill_words(config, words)
     if num_fewshot is not None:
@@ -137,7 +143,7 @@ def resolve(
     if entry.file.rows:
         config["dataset_path"] = entry.file.rows[0]
         config["dataset_name"] = code
-    task = TaskInLanguage(entry, language, profile, config, upstream)
+    task = TaskInLanguage(entry, language, profile, config, upstream, templates, {**entry.file.vars, **own.vars})
     if max_new_tokens is None or not profile.generates:
         return task
     generation = task.generation.model_copy(update={"max_new_tokens": max_new_tokens})
@@ -159,7 +165,9 @@ def _upstream_path(name: str) -> Path:
     found = importlib.util.find_spec("lm_eval")
     if found is None or not found.submodule_search_locations:
         raise UnavailableError("the package 'lm_eval' is missing", "pip install 'lensbench[engines]'")
-    path = Path(found.submodule_search_locations[0]) / "tasks" / name
+    home = Path(found.submodule_search_locations[0]) / "tasks"
+    # What lies elsewhere is no code of an installed package.
+    path = inside(home, home / name)
     if not path.is_file():
         version = importlib.metadata.version("lm_eval")
         raise UnavailableError(

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from lensbench.data.importing.problems import Problem
+
 __all__ = ["ImportReport", "ImportedFile", "SkippedFile"]
 
 
@@ -34,9 +36,15 @@ class ImportedFile:
     """What the rows are when they are not the data set whose place they take."""
     notes: tuple[str, ...]
     """What was found, mended or left out, with counts."""
+    warnings: tuple[str, ...] = ()
+    """What to look into before the rows are used: a length other than the release's, a last line without an end."""
+    left_out: tuple[str, ...] = ()
+    """Rows and files that were wrong and are therefore missing here."""
 
     def as_dict(self) -> dict[str, Any]:
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        """The last two only where there are any."""
+        found = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        return {name: value for name, value in found.items() if value or name not in ("warnings", "left_out")}
 
 
 @dataclass(frozen=True)
@@ -56,3 +64,18 @@ class ImportReport:
     skipped: tuple[SkippedFile, ...]
     notes: tuple[str, ...]
     """What concerns no single written file, such as rows in languages the table does not have."""
+    problems: tuple[Problem, ...] = ()
+    """What was wrong: rows and files that were left out, files that were not written. None in a strict import, which stops."""
+    warnings: tuple[str, ...] = ()
+    """What to look into, on several files together."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it, as JSON can hold it."""
+        return {
+            "target": str(self.target),
+            "files": [file.as_dict() for file in self.files],
+            "skipped": [asdict(file) for file in self.skipped],
+            "notes": list(self.notes),
+            "warnings": list(self.warnings),
+            "problems": [problem.as_dict() for problem in self.problems],
+        }

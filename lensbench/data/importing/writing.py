@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from lensbench.data.importing.report import ImportedFile
 from lensbench.data.rows import RowsSpec
 from lensbench.errors import DataError, RunError
+from lensbench.jsonio import json_text, read_json_file
 
 __all__ = ["Manifest", "parquet_bytes", "write_atomically"]
 
@@ -77,17 +77,29 @@ class Manifest:
         if not self.path.is_file():
             return
         try:
-            data = json.loads(self.path.read_text(encoding="utf-8"))
+            data = read_json_file(self.path)
             if data["lensbench_data"] != MANIFEST_VERSION:
                 raise ValueError(f"version {data['lensbench_data']!r}, expected {MANIFEST_VERSION}")
-            self._entries = {entry["path"]: entry for entry in data["files"]}
-        except (ValueError, KeyError, TypeError) as error:
+            self._entries = {str(entry["path"]): dict(entry) for entry in data["files"]}
+        except (ValueError, KeyError, TypeError, DataError) as error:
             raise DataError(
                 f"{self.path}: not a data manifest ({error})", "Import into another folder, or move this file away."
             ) from None
 
-    def put(self, entry: ImportedFile) -> None:
-        """Add an entry, or replace that of the same path, and write the manifest."""
-        self._entries[entry.path] = entry.as_dict()
+    def entry(self, path: str) -> dict[str, Any] | None:
+        """What the manifest says of a file of this path."""
+        return self._entries.get(path)
+
+    def put(self, entry: ImportedFile, replaced: dict[str, Any] | None = None) -> None:
+        """Add an entry, or replace that of the same path, and write the manifest.
+
+        Args:
+            replaced: What the manifest said of the file whose place this one takes; kept, with what that one had replaced.
+        """
+        known = self._entries.get(entry.path, {}).get("replaced")
+        earlier = list(known) if isinstance(known, list) else []
+        if replaced is not None:
+            earlier.append({name: value for name, value in replaced.items() if name != "replaced"})
+        self._entries[entry.path] = entry.as_dict() | ({"replaced": earlier} if earlier else {})
         data = {"lensbench_data": MANIFEST_VERSION, "files": [self._entries[path] for path in sorted(self._entries)]}
-        write_atomically(self.path, (json.dumps(data, ensure_ascii=False, indent=1) + "\n").encode())
+        write_atomically(self.path, (json_text(data, indent=1) + "\n").encode())

@@ -76,7 +76,7 @@ def read_pooled(
             stack.callback(module.register_forward_hook(_keeper(found, index)).remove)
         for start in range(0, len(order), batch_size):
             chosen = order[start : start + batch_size]
-            batch = pad([rows[row] for row in chosen], int(loaded.tokenizer.pad_token_id), loaded.device)
+            batch = pad([rows[row] for row in chosen], loaded.pad_id, loaded.device)
             loaded.decoder(input_ids=batch.ids, attention_mask=batch.mask.long(), position_ids=batch.positions, use_cache=False)
             for index, states in found.items():
                 pooled[index][chosen] = _pool(states, batch.mask, pool).cpu()

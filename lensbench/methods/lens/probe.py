@@ -82,7 +82,7 @@ def _read_padded(
 ) -> Iterator[tuple[int, LayerStates]]:
     ordered = sorted(rows, key=len)
     for start in range(0, len(ordered), _BATCH):
-        batch = pad(ordered[start : start + _BATCH], int(loaded.tokenizer.pad_token_id), loaded.device, side)
+        batch = pad(ordered[start : start + _BATCH], loaded.pad_id, loaded.device, side)
         yield len(batch.ids), {layer: states[:, -1] for layer, states in read_states(loaded, batch, layers).items()}
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.engine.chat import encode_prompt, render_chat, truncate_content
+from lensbench.engine.specials import encode_text
 from lensbench.methods.lens.config import LensConfig
 
 __all__ = ["Batch", "pad", "probe_ids", "train_ids"]
@@ -72,5 +73,5 @@ def _encode(
     rendered = render_chat(loaded.tokenizer, [{"role": "user", "content": text}], system_text)
     if extra_bos:
         # The released probing code tokenises the rendered template with special tokens switched on.
-        return list(loaded.tokenizer.encode(rendered, add_special_tokens=True))
+        return encode_text(loaded.tokenizer, rendered, add_special_tokens=True)
     return encode_prompt(loaded.tokenizer, rendered)

@@ -62,7 +62,7 @@ class PaddedReader:
 
     def __init__(self, blocks: ForkedBlocks) -> None:
         self._blocks = blocks
-        self._pad = int(blocks.loaded.tokenizer.pad_token_id)
+        self._pad = blocks.loaded.pad_id
 
     def begin(self, rows: Mapping[str, Rows]) -> None:
         pass

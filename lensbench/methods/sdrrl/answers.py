@@ -144,5 +144,7 @@ def generated_by(loaded: LoadedBackbone, max_new_tokens: int) -> dict[str, objec
 
 
 def _made(answer: GeneratedAnswer) -> Made:
+    if answer.finish == "not_finite":
+        return Made("", "not_finite", answer.tokens, round(answer.seconds, 4))
     state = "empty" if not answer.text.strip() else "ok" if answer.finish == "stop" else "cut"
     return Made(answer.text, state, answer.tokens, round(answer.seconds, 4))

@@ -27,7 +27,8 @@ class Made:
 
     text: str
     state: str
-    """"ok", or why it cannot be used: "empty", "cut" (no end within the limit), "too_long" (its source), "missing"."""
+    """"ok", or why it cannot be used: "empty", "cut" (no end within the limit), "not_finite" (logits), "too_long" (its
+    source), "missing"."""
     tokens: int = 0
     """Generated for it."""
     seconds: float = 0.0

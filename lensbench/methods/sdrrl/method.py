@@ -137,7 +137,7 @@ def _counts(corpora: SdrrlCorpora, code: str, usable: Mapping[str, str], made: S
     language = get_language(code)
     identifier = corpora.identifier
     in_language = None
-    if identifier.covers(language):
+    if identifier.covers_leniently(language):
         in_language = sum(identifier.lenient(identifier.identify(text).label, language) for text in usable.values())
     dropped = {state: states[state] for state in ("empty", "cut", "too_long", "missing")}
     return {"asked": len(made), "kept": states["ok"], **dropped, "kept_in_target_language": in_language}

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from lensbench.backbones.load import LoadedBackbone
+from lensbench.backbones.opening import compare_shapes, open_config, open_model, open_tokenizer
 from lensbench.backbones.registry import Backbone, get_backbone
 from lensbench.backbones.resolve import Checkpoint, find_checkpoint
 from lensbench.errors import UnavailableError, UsageError
@@ -153,10 +154,8 @@ class _Engine:
         self._beams, self._max_new_tokens = beams, max_new_tokens
         # Between sentences the target has a space only where it sets words apart.
         self._space = " " if target.spaced else ""
-        try:
-            self._model = AutoModelForSeq2SeqLM.from_pretrained(checkpoint.path, dtype=dtype, use_safetensors=True)
-        except (OSError, ValueError) as error:
-            raise UnavailableError(f"could not load the translator {checkpoint.name}: {error}") from None
+        compare_shapes(checkpoint, AutoModelForSeq2SeqLM, open_config(checkpoint))
+        self._model = open_model(checkpoint, AutoModelForSeq2SeqLM, dtype=dtype)
         self._model.to(device).eval()
 
     def translate(self, texts: Sequence[str]) -> list[Made]:
@@ -202,12 +201,7 @@ class _Engine:
 
 
 def _tokenizer(checkpoint: Checkpoint) -> Any:
-    from transformers import AutoTokenizer
-
-    try:
-        return AutoTokenizer.from_pretrained(checkpoint.path, src_lang=get_language(CENTRAL).nllb)
-    except (OSError, ValueError, ImportError) as error:
-        raise UnavailableError(f"the tokenizer of the translator {checkpoint.name} cannot be read: {error}") from None
+    return open_tokenizer(checkpoint, src_lang=get_language(CENTRAL).nllb)
 
 
 def _language_token(tokenizer: Any, language: Language, checkpoint: Checkpoint) -> int:

@@ -67,7 +67,7 @@ def fine_tune(
         floor = _floor_bytes(loaded, trained, config)
         try:
             log = train(
-                student, data.rows, config, progress, pad_token=int(loaded.tokenizer.pad_token_id), device=device,
+                student, data.rows, config, progress, pad_token=loaded.pad_id, device=device,
                 compute_dtype=next(loaded.model.parameters()).dtype,
             )  # fmt: skip
         except Diverged as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lensbench.engine.chat import render_chat
+from lensbench.engine.specials import added_around
 from lensbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -55,11 +56,15 @@ def assistant_end(tokenizer: PreTrainedTokenizerBase, system_text: str | None) -
 def encode_with_offsets(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[list[int], list[tuple[int, int]]]:
     """Token ids of a rendered text with one BOS at most, and the characters `[first, last)` each stands for.
 
-    A BOS that the tokenizer adds stands for no character.
+    A BOS that the tokenizer adds stands for no character; what it adds behind the text is taken away.
     """
     bos = tokenizer.bos_token
-    encoded = tokenizer(text, add_special_tokens=not (bos and text.startswith(bos)), return_offsets_mapping=True)
-    return list(encoded["input_ids"]), [(int(first), int(last)) for first, last in encoded["offset_mapping"]]
+    special = not (bos and text.startswith(bos))
+    encoded = tokenizer(text, add_special_tokens=special, return_offsets_mapping=True)
+    ids = list(encoded["input_ids"])
+    behind = len(added_around(tokenizer)[1]) if special else 0
+    kept = len(ids) - behind
+    return ids[:kept], [(int(first), int(last)) for first, last in encoded["offset_mapping"][:kept]]
 
 
 def _common(one: str, other: str) -> int:

@@ -95,8 +95,8 @@ def draw_panel(axes: Axes, panel: Panel, labels: dict[str, Label], top: float) -
         ranged = [(x, c) for x, c in scored if c["low"] is not None and c["high"] is not None]
         if ranged:
             values = [factor * c["value"] for _, c in ranged]
-            below = [v - factor * c["low"] for v, (_, c) in zip(values, ranged, strict=True)]
-            above = [factor * c["high"] - v for v, (_, c) in zip(values, ranged, strict=True)]
+            below = [max(0.0, v - factor * c["low"]) for v, (_, c) in zip(values, ranged, strict=True)]
+            above = [max(0.0, factor * c["high"] - v) for v, (_, c) in zip(values, ranged, strict=True)]
             axes.errorbar(
                 [x for x, _ in ranged], values, yerr=[below, above], fmt="none", ecolor="#000000", elinewidth=0.6, capsize=1.2,
                 capthick=0.6, zorder=3,

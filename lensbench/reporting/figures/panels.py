@@ -10,6 +10,7 @@ from lensbench.errors import UsageError, unknown_name
 from lensbench.languages import languages
 from lensbench.reporting.html.runs import BASE, Column, ReportRun, columns_of
 from lensbench.reporting.html.tables import Block, blocks_of
+from lensbench.stats import direction_of
 
 __all__ = ["Choice", "Kind", "Panel", "Series", "blocks_for", "by_language", "by_task", "mean_blocks", "names_of", "series_of"]
 
@@ -119,13 +120,17 @@ def mean_blocks(runs: Sequence[ReportRun], columns: Sequence[Column]) -> list[Bl
         asked = {
             key: (about.get("protocol"), str(about.get("rows")).rpartition(":")[2]) for key, about in run.results["tasks"].items()
         }
-        own = {a["language"]: tuple((name, asked[name]) for name in a["cells"]) for a in averages}
+        own = {
+            (a["language"], direction_of(a)): tuple((name, asked[name]) for name in a["cells"] if name in asked) for a in averages
+        }
         for average in averages:
             parts = [cells.get((name, average["variant"], average["metric"])) for name in average["cells"]]
             if average["value"] is None or None in parts:
                 # A variant that lacks one of the tasks has no mean to draw.
                 continue
-            key = (average["profile"], average["metric"], tuple(sorted(own.items())))
+            more = direction_of(average)
+            asked_alike = tuple(sorted((code, of) for (code, way), of in own.items() if way == more))
+            key = (average["profile"], average["metric"], more, asked_alike)
             of = list(dict.fromkeys(name.rpartition("/")[0] for name in average["cells"]))
             block = found.setdefault(
                 key, Block("mean", f"Mean of {len(of)} tasks", average["profile"], average["metric"], "mean", average["unit"])
@@ -160,7 +165,8 @@ def by_task(runs: Sequence[ReportRun], choice: Choice) -> list[Panel]:
                     if language == code and block.unit == unit:
                         place = f"{block.task}/{block.metric}/{number}"
                         cells[column, place] = cell
-                        names[place] = block.title if block.metric in ("acc", "rating") else f"{block.title}: {block.name}"
+                        plain = block.metric in ("acc", "rating") and direction_of(cell) is True
+                        names[place] = block.title if plain else f"{block.title}: {block.name}"
             own = [s for s in series if any((s.column, place) in cells for place in names)]
             if own:
                 panels.append(Panel(code, unit, quantity, list(names), own, cells, names))
@@ -234,6 +240,8 @@ def names_of(block: Block) -> tuple[str, str]:
     quantity = {"acc": "accuracy (%)", "rating": "judge's rating"}.get(block.metric)
     if quantity is None:
         quantity = "asked language (%)" if block.metric.startswith("lf_") else f"{block.metric} (%)"
+    if any(direction_of(cell) is False for cell in block.cells.values()):
+        quantity += ", lower is better"
     judge = block.name.partition(" · ")[2]
     return f"{block.title} · {judge}" if judge else block.title, quantity
 

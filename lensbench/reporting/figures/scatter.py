@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lensbench.errors import RunError, UsageError, unknown_name
+from lensbench.errors import DataError, RunError, UsageError, unknown_name
+from lensbench.jsonio import read_json_file
 from lensbench.reporting.figures.fonts import Label, printable
 from lensbench.reporting.figures.lines import LOOKS
 from lensbench.reporting.figures.style import PAGE, new_figure
@@ -39,15 +41,34 @@ def read_projection(run: ReportRun, variant: str | None = None) -> dict[str, Any
         raise unknown_name("projected variant", variant, there)
     if variant is None and len(there) > 1:
         raise UsageError("--variant: which one?", f"Projected are: {', '.join(there)}.")
-    path = folder / f"{variant or there[0]}.json"
+    path = run.folder.own(Path("projections") / f"{variant or there[0]}.json")
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        count = len(found["states"])
-        if not count == len(found["specific"]["points"]) == len(found["rest"]["points"]) == len(found["agnostic"]):
-            raise ValueError("its lists are of unlike length")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        found: dict[str, Any] = read_json_file(path)
+        _check(found)
+    except (DataError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path}: not a projection ({error!r})", f"Make it again: lensbench project {run.folder.path}") from None
     return found
+
+
+def _check(found: Mapping[str, Any]) -> None:
+    """
+    Raises:
+        ValueError, KeyError, TypeError: it is not what `lensbench project` writes.
+    """
+    states, views = found["states"], [found["specific"], found["rest"]]
+    if not states or not len(states) == len(found["agnostic"]) == len(views[0]["points"]) == len(views[1]["points"]):
+        raise ValueError("its lists are of unlike length, or empty")
+    if not all(isinstance(state, list) and len(state) == 2 and all(isinstance(part, str) for part in state) for state in states):
+        raise TypeError("its states are not pairs of a name and a language")
+    if not {code for _, code in states} <= set(found["languages"]):
+        raise ValueError("a state is of a language that it does not list")
+    for view in views:
+        wide = {len(point) for point in view["points"]}
+        if len(wide) != 1 or not next(iter(wide)) >= 1 or len(view["shares"]) < min(2, next(iter(wide))):
+            raise ValueError("its points are of unlike width")
+    numbers = [number for view in views for point in (*view["points"], view["shares"]) for number in point]
+    if not all(type(number) in (int, float) and math.isfinite(number) for number in (*numbers, *found["agnostic"])):
+        raise TypeError("a coordinate is no number")
 
 
 def draw_projection(projection: dict[str, Any], labels: dict[str, Label], width: float | None = None) -> Figure:

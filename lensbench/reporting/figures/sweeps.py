@@ -65,7 +65,8 @@ def read_settings(runs: Sequence[ReportRun], variant: str | None = None) -> list
 
 def _setting(number: int, run: ReportRun, variant: str | None) -> Setting:
     folder = run.folder
-    fitted = [n for n in run.results["variants"] if n != BASE and (folder.enhancement(n) / "card.json").is_file()]
+    cards = {n: card for n in run.results["variants"] if n != BASE and (card := folder.card(n)) is not None}
+    fitted = list(cards)
     if variant is None and len(fitted) != 1:
         raise UsageError(
             f"{folder.path} has {len(fitted) or 'no'} fitted variants{': ' + ', '.join(fitted) if fitted else ''}",
@@ -74,13 +75,12 @@ def _setting(number: int, run: ReportRun, variant: str | None) -> Setting:
     name = variant or fitted[0]
     if name not in fitted:
         raise unknown_name("fitted variant", name, fitted)
-    path = folder.enhancement(name) / "card.json"
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-        first = card.get("first_changed_layer")
-        return Setting(number, name, _flat(card["config"]), None if first is None else int(first) + 1)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{path}: the settings of the fit cannot be read ({error!r})") from None
+    card = cards[name]
+    if "config" not in card:
+        path = folder.enhancement(name) / "card.json"
+        raise RunError(f"{path}: the settings of the fit cannot be read (it has no 'config')")
+    first = card.get("first_changed_layer")
+    return Setting(number, name, _flat(card["config"]), None if first is None else int(first) + 1)
 
 
 def find_sweeps(settings: Sequence[Setting], fields: Sequence[str] = ()) -> list[Sweep]:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from lensbench.reasoning import ANSWERED, answer_state
 from lensbench.reporting.html.outcome import outcome, pick
 from lensbench.reporting.html.runs import Column, ReportRun, columns_of
+from lensbench.stats import told_direction
 
 __all__ = ["Entry", "gather"]
 
-_UNSCORED_ANSWER = ("no_room",)
 _DIGITS = 4
 """Decimals of a log-likelihood in the file; a run's records have them all."""
 
@@ -91,22 +92,31 @@ def _gold(gold: str, choices: Sequence[tuple[str, str]]) -> int | None:
 
 
 def _scores(run: ReportRun, number: int, columns: dict[tuple[int, str], int], entries: dict[str, Entry]) -> None:
+    told = {tuple(key.rsplit("/", 1)): about.get("higher_is_better") for key, about in run.results["tasks"].items()}
     for record in run.records("score"):
         entry, column = entries.get(record["item"]), columns.get((number, record["variant"]))
         if entry is None or column is None:
             continue
         metrics = record["metrics"]
-        value = metrics.get("acc", next(iter(metrics.values()), None))
+        name = "acc" if "acc" in metrics else next(iter(metrics), "acc")
+        value = metrics.get(name)
         lls = [None if ll is None else round(ll, _DIGITS) for ll in record["loglikelihoods"]]
         entry.cells[column] = {
             "state": record["state"],
-            "right": None if value is None else value >= 1,
+            "right": _is_right(value, told_direction(name, told.get((record["task"], record["language"])))),
             "gave": pick(record["loglikelihoods"]) if record["state"] == "ok" else None,
             "unscored": value is None,
             "off_target": False,
             "lls": lls,
             "metrics": {name: v for name, v in metrics.items() if name != "acc"},
         }
+
+
+def _is_right(value: float | None, more: bool | None) -> bool | None:
+    """Whether an item has the best score there is; None where it has none, or nothing tells which end is the best."""
+    if value is None or more is None:
+        return None
+    return value >= 1 if more else value <= 0
 
 
 def _answers(run: ReportRun, number: int, columns: dict[tuple[int, str], int], entries: dict[str, Entry]) -> None:
@@ -118,12 +128,13 @@ def _answers(run: ReportRun, number: int, columns: dict[tuple[int, str], int], e
         cell = entry.cells.setdefault(
             column, {"state": "ok", "right": None, "gave": None, "unscored": False, "off_target": False, "answers": []}
         )
-        unscored = record["state"] in _UNSCORED_ANSWER
+        state = answer_state(record)
+        unscored = state not in ANSWERED
         cell["unscored"] = cell["unscored"] or unscored
-        if record["state"] != "ok":
-            cell["state"] = record["state"]
+        if state != "ok":
+            cell["state"] = state
         answer = {
-            "turn": record["turn"], "state": record["state"], "text": record["text"], "tokens": record.get("tokens"),
+            "turn": record["turn"], "state": state, "text": record["text"], "tokens": record.get("tokens"),
             "finish": record.get("finish"), "labels": [], "verdicts": [],
         }  # fmt: skip
         cell["answers"].append(answer)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from markupsafe import Markup
 from lensbench import __version__
 from lensbench.content import content_dir
 from lensbench.errors import RunError
+from lensbench.jsonio import json_text
 from lensbench.languages import languages
 from lensbench.reporting.cost import COST_HEADER, cost_rows
 from lensbench.reporting.html.charts import bar_chart
@@ -120,7 +120,7 @@ def _environment(home: Path) -> Environment:
     )  # fmt: skip
     environment.filters["language"] = language_name
     environment.filters["plain"] = plain
-    environment.filters["pretty"] = lambda value: json.dumps(value, indent=1, ensure_ascii=False)
+    environment.filters["pretty"] = lambda value: json_text(value, indent=1)
     return environment
 
 

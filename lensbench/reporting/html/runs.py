@@ -38,7 +38,11 @@ class ReportRun:
     @cached_property
     def finished(self) -> bool:
         """Whether the run got to its end: results are stored, and nothing that was planned is missing."""
-        return self.folder.has("results.json") and all(cell["n"] >= cell["planned"] for cell in self.results["cells"])
+        return (
+            not self.results.get("missing")
+            and self.folder.has("results.json")
+            and all(cell["n"] >= cell["planned"] for cell in self.results["cells"])
+        )
 
     @cached_property
     def provenance(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from lensbench.reporting.table import Line, metric_name, table_lines
 
 __all__ = ["MARKS", "Block", "Sentence", "blocks_of", "headline", "language_name"]
 
-MARKS = {"better": "▲", "worse": "▼", "not distinguishable": "≈"}
+MARKS = {"better": "▲", "worse": "▼", "differs": "≠", "not distinguishable": "≈"}
 
 
 @dataclass

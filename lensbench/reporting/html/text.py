@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from typing import Any
 
 from markupsafe import Markup, escape
+
+from lensbench.jsonio import json_text
 
 __all__ = ["compact_json", "json_for_page", "plain", "visible"]
 
@@ -40,11 +41,11 @@ def plain(value: object) -> str:
 
 def compact_json(content: Any) -> bytes:
     """JSON as UTF-8; halves of surrogate pairs, which UTF-8 cannot hold, as escapes."""
-    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    text = json_text(content, separators=(",", ":"))
     return _HALVES.sub(lambda match: f"\\u{ord(match[0]):04x}", text).encode("utf-8")
 
 
 def json_for_page(content: Any) -> Markup:
     """JSON that can stand in a script element: ASCII, and without a sign that HTML knows."""
-    text = json.dumps(content, ensure_ascii=True, separators=(",", ":"))
+    text = json_text(content, ensure_ascii=True, separators=(",", ":"))
     return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))

@@ -14,7 +14,7 @@ from lensbench.reporting.tables.model import Cell, Column, Section, Table
 
 __all__ = ["write_html"]
 
-_SAID = {"better": "better by", "worse": "worse by", "same": "the same,"}
+_SAID = {"better": "better by", "worse": "worse by", "same": "the same,", "differs": "differs by"}
 
 
 def write_html(table: Table, *, intervals: bool) -> str:

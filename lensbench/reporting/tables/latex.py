@@ -11,7 +11,8 @@ from lensbench.reporting.tables.model import Cell, Section, Table
 __all__ = ["write_latex"]
 
 _HEAD = r"""% Needs \usepackage[T1]{fontenc}, \usepackage{booktabs} and \usepackage{graphicx}."""
-_SYMBOLS = {"better": r"\ensuremath{\uparrow}", "worse": r"\ensuremath{\downarrow}", "same": r"\ensuremath{=}"}
+_SYMBOLS = {"better": r"\ensuremath{\uparrow}", "worse": r"\ensuremath{\downarrow}", "same": r"\ensuremath{=}",
+            "differs": r"\ensuremath{\neq}"}  # fmt: skip
 _LONGEST = 36
 """Rows of one floating table."""
 # Only a table wider than the text is made smaller.

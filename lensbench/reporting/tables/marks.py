@@ -6,7 +6,7 @@ from lensbench.reporting.tables.model import Cell
 
 __all__ = ["note_mark", "symbol"]
 
-_SYMBOLS = {"better": "▲", "worse": "▼", "same": "="}
+_SYMBOLS = {"better": "▲", "worse": "▼", "same": "=", "differs": "≠"}
 
 
 def symbol(cell: Cell) -> str:

@@ -29,7 +29,7 @@ class Cell:
 
     text: str
     style: str = "none"
-    change: Literal["", "better", "worse", "same"] = ""
+    change: Literal["", "better", "worse", "same", "differs"] = ""
     delta: str = ""
     significant: bool = False
     details: tuple[str, ...] = ()

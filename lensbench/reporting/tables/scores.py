@@ -123,7 +123,7 @@ def _cell(
     return Cell(
         units.text(number.value),
         style,
-        _change(units, number.delta),
+        _change(units, number.delta, number.higher_is_better),
         delta,
         significant,
         _details(units, number),
@@ -144,11 +144,15 @@ def _source(entry: Entry, number: Number) -> dict[str, Any]:
     }
 
 
-def _change(units: Units, delta: float | None) -> Any:
+def _change(units: Units, delta: float | None, more: bool | None) -> Any:
     if delta is None:
         return ""
     shown = units.signed(delta)
-    return "better" if shown.startswith("+") else "worse" if shown.startswith("−") else "same"
+    if not shown.startswith(("+", "−")):
+        return "same"
+    if more is None:
+        return "differs"
+    return "better" if shown.startswith("+") == more else "worse"
 
 
 def _details(units: Units, number: Number) -> tuple[str, ...]:
@@ -184,6 +188,12 @@ def _ranked(spec: ScoreTable, entries: Sequence[Entry], numbers: Sequence[Number
         for entry, number in zip(entries, numbers, strict=True)
     ]
     ranked = sorted({value for value in printed if value is not None}, reverse=True)
+    directions = {number.higher_is_better for number, value in zip(numbers, printed, strict=True) if value is not None}
+    if directions == {False}:
+        ranked.reverse()
+    elif directions != {True}:
+        # Nothing tells which is the best.
+        return ["none"] * len(printed)
     if len(ranked) < 2:
         return ["none"] * len(printed)
     by_value = {ranked[0]: emphasis.best, ranked[1]: emphasis.second}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lensbench.errors import UsageError
+from lensbench.jsonio import json_text
 from lensbench.reporting.published import Published
 from lensbench.reporting.published.compare import UNLIKE
 from lensbench.reporting.published.reasons import matching_backbone, same_setting, shown_setting
@@ -90,7 +90,7 @@ def _cell(
     fields = {"section": section, "row": label, "variant": variant, "column": column.title, "language": code, "shown": "",
               "value": None, "note": ""}  # fmt: skip
     if not column.key:
-        text = json.dumps(config, ensure_ascii=False, sort_keys=True)
+        text = json_text(config, sort_keys=True)
         return Cell(text, fields={**fields, "shown": text})
     if column.key not in config:
         return missing(notes, f"{column.title}: the run did not record it", fields)

@@ -11,6 +11,7 @@ from lensbench.reporting.tables.gather import Block, Entry, Place, measure_langu
 from lensbench.reporting.tables.numbers import states_text
 from lensbench.reporting.tables.runs import TableRun, unit_of
 from lensbench.reporting.tables.schema import Measure, ScoreTable
+from lensbench.stats import direction_of
 
 __all__ = ["Number", "Slot", "code_in_print", "number_of", "slots_of"]
 
@@ -42,6 +43,7 @@ class Number:
     Attributes:
         why: Why there is no value; "" where there is one.
         states: Items without a score, in words; "" where all have one.
+        higher_is_better: As the run says; None where nothing does.
         signature: Of the cell or average; "" for a mean that the run does not have.
     """
 
@@ -60,6 +62,7 @@ class Number:
     failures: int | None = None
     states: str = ""
     signature: str = ""
+    higher_is_better: bool | None = True
     cells: tuple[tuple[TableRun, Mapping[str, Any]], ...] = field(default=(), repr=False)
 
 
@@ -108,7 +111,7 @@ def number_of(spec: ScoreTable, entry: Entry, slot: Slot) -> Number:
     why = "" if value is not None else f"{by_id[key].title} {code_in_print(code)}: nothing has a score ({unscored or 'no items'})"
     return Number(why, unit_of(cell), **_statistics(cell), n=cell["n"], planned=cell.get("planned"),
                   failures=cell.get("failures"), states=unscored, signature=str(cell.get("signature") or ""),
-                  cells=((run, cell),))  # fmt: skip
+                  higher_is_better=direction_of(cell), cells=((run, cell),))  # fmt: skip
 
 
 def _statistics(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,16 +149,19 @@ def _mean(entry: Entry, slot: Slot, measures: Mapping[str, Measure]) -> Number:
     profiles = {cell["profile"] for _, cell in cells}
     if len(profiles) > 1:
         return Number(why=f"{slot.name}: of unlike profiles ({', '.join(sorted(profiles))})")
-    unit = unit_of(cells[0][1])
+    unit, more = unit_of(cells[0][1]), direction_of(cells[0][1])
+    if any(direction_of(cell) != more for _, cell in cells):
+        return Number(why=f"{slot.name}: of metrics of which some are better high and some low")
     recorded = _recorded(entry, cells)
     if recorded is not None:
         return Number("", unit, **_statistics(recorded), n=recorded.get("n"), signature=str(recorded.get("signature") or ""),
-                      cells=cells)  # fmt: skip
+                      higher_is_better=more, cells=cells)  # fmt: skip
     deltas = [cell["delta"] for _, cell in cells if cell.get("delta") is not None]
     return Number(
         "", unit,
         value=sum(cell["value"] for _, cell in cells) / len(cells),
         delta=sum(deltas) / len(cells) if len(deltas) == len(cells) else None,
+        higher_is_better=more,
         cells=cells,
     )  # fmt: skip
 

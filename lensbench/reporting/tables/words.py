@@ -12,6 +12,7 @@ from lensbench.reporting.tables.numbers import Units
 from lensbench.reporting.tables.runs import TableRun, unit_of
 from lensbench.reporting.tables.schema import ScoreTable
 from lensbench.reporting.tables.slots import Number, Slot, code_in_print, slots_of
+from lensbench.stats import direction_of
 
 __all__ = ["caption_of", "detectable_remark", "provenance_remarks"]
 
@@ -39,6 +40,16 @@ def _marks(spec: ScoreTable, blocks: Sequence[Block]) -> list[str]:
         said.append(f"In each column, {among}, {' and '.join(marks)}; what prints alike is marked alike.")
     said.append("▲ better and ▼ worse than the base, with the paired difference; = the same in print.")
     differing = [(run, c) for b in blocks for e in b.entries for run, c in e.cells.values() if c.get("delta") is not None]
+    titles = {measure.id: measure.title for measure in spec.measures}
+    down = dict.fromkeys(
+        titles[key]
+        for block in blocks
+        for entry in block.entries
+        for (key, _), (_, cell) in entry.cells.items()
+        if direction_of(cell) is False
+    )
+    if down:
+        said.append(f"Lower is better: {', '.join(down)}.")
     p_values = [c.get("p_holm") for _, c in differing]
     if any(p is not None for p in p_values):
         said.append(f"* p < {spec.significant:g} after Holm over the tests of a variant.")

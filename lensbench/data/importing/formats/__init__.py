@@ -10,6 +10,7 @@ from lensbench.data.importing.formats.cluewsc import CLUEWSC
 from lensbench.data.importing.formats.cmmlu import CMMLU
 from lensbench.data.importing.formats.copa import COPA
 from lensbench.data.importing.formats.exams import EXAMS
+from lensbench.data.importing.formats.hub_tables import HUB_TABLES
 from lensbench.data.importing.formats.jmmlu import JMMLU
 from lensbench.data.importing.formats.lens_manipulation import LENS_MANIPULATION
 from lensbench.data.importing.formats.lens_probing import LENS_PROBING
@@ -50,4 +51,5 @@ FORMATS: tuple[Format, ...] = (
     AYA,
     ALPACA_DEMO,
     BACTRIAN,
+    HUB_TABLES,
 )

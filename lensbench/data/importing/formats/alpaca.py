@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from lensbench.data.importing.model import Context, Format, Original, Skip, Split
-from lensbench.data.importing.reading import as_object, column, json_document
+from lensbench.data.importing.reading import as_object, checked, column, json_document
 from lensbench.errors import DataError
 from lensbench.languages import languages
 
@@ -14,6 +14,7 @@ __all__ = ["ALPACA_DEMO"]
 
 STAND_IN = "Alpaca-GPT4 demonstration rows, not Bactrian-X and not parallel across languages"
 NOTE = "the languages' rows are not translations of each other, so their ids are different on purpose"
+_RELEASE = {"en": 999, "zh": 1000}
 _NAME = re.compile(r"alpaca_([a-z]{2})_demo\.json")
 
 
@@ -32,11 +33,15 @@ def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]
             raise DataError(f"{original}: expected a list of records, found {type(records).__name__}")
         rows = []
         for number, record in enumerate(records, start=1):
-            where = f"{original}, record {number}"
-            record = as_object(record, where)
-            row = {name: column(record, name, str, where) for name in ("instruction", "input", "output")}
-            rows.append(row | {"id": f"alpaca-{code}-{number}"})
-        yield Split("bactrian_x", languages()[code], "alpaca_demo", rows, (original,), "CC BY-NC 4.0", STAND_IN, (NOTE,))
+            with original.row(number):
+                where = f"{original}, record {number}"
+                record = as_object(record, where)
+                row = {name: column(record, name, str, where) for name in ("instruction", "input", "output")}
+                rows.append(checked(row | {"id": f"alpaca-{code}-{number}"}, "bactrian_x", where))
+        yield Split(
+            "bactrian_x", languages()[code], "alpaca_demo", rows, (original,), "CC BY-NC 4.0", STAND_IN, (NOTE,),
+            expected=_RELEASE.get(code), seen=len(records), numbered=True,
+        )  # fmt: skip
 
 
 ALPACA_DEMO = Format("alpaca_demo", _recognise, _convert)

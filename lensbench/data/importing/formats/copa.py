@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 from xml.parsers import expat
 
 from lensbench.data.importing.model import Context, Format, Original, Skip, Split
-from lensbench.data.importing.reading import label
+from lensbench.data.importing.reading import Once, checked, label
 from lensbench.errors import DataError
 from lensbench.languages import get_language
 
@@ -17,6 +17,7 @@ __all__ = ["COPA", "TEST", "read_copa"]
 
 LICENCE = "commonly cited as BSD 2-Clause; the release carries no licence file"
 TEST = "test"
+_RELEASE = 500
 _FIRST_ID = {"dev": 1, TEST: 501}
 _SPLIT = {"dev": "validation", TEST: "test"}
 _NOTES = {
@@ -34,37 +35,43 @@ def part_of(original: Original) -> str | None:
 
 
 def read_copa(original: Original) -> list[dict[str, Any]]:
-    """The items as XCOPA rows.
+    """The items as XCOPA rows; wrong items are kept as problems.
 
     Raises:
-        DataError: not XML, an entity declaration, a missing sentence, or a wrong label code.
+        DataError: not XML, an entity declaration, or no item.
     """
     first = _FIRST_ID[part_of(original) or TEST]
     rows = []
+    once = Once("id")
+    number = 0
     for number, item in enumerate(_parse(original).iter("item"), start=1):
-        where = f"{original}, item {number}"
-        if not re.fullmatch(r"[0-9]{1,9}", item.get("id", "")) or int(item.get("id", "")) < first:
-            raise DataError(f"{where}, column 'id': expected a number from {first} on, found {item.get('id')!r}")
-        texts = {}
-        for column, tag in _SENTENCES.items():
-            found = item.find(tag)
-            if found is None or not found.text or not found.text.strip():
-                raise DataError(f"{where}: the sentence <{tag}> is missing or empty")
-            texts[column] = found.text.strip()
-        asks = item.get("asks-for", "")
-        plausible = item.get("most-plausible-alternative", "")
-        rows.append(
-            texts
-            | {
-                "question": label(asks, {"cause": "cause", "effect": "effect"}, where, "asks-for"),
-                "label": label(plausible, _LABELS, where, "most-plausible-alternative"),
-                "idx": int(item.get("id", "")) - first,
-                "changed": False,
-            }
-        )
-    if not rows:
+        with original.row(number):
+            where = f"{original}, item {number}"
+            row = checked(_row(item, first, where), "xcopa", where)
+            once.check_row(row["idx"], row, number, where)
+            rows.append(row)
+    if not number:
         raise DataError(f"{original}: no <item> found")
     return rows
+
+
+def _row(item: ElementTree.Element, first: int, where: str) -> dict[str, Any]:
+    if not re.fullmatch(r"[0-9]{1,9}", item.get("id", "")) or int(item.get("id", "")) < first:
+        raise DataError(f"{where}, column 'id': expected a number from {first} on, found {item.get('id')!r}")
+    texts = {}
+    for column, tag in _SENTENCES.items():
+        found = item.find(tag)
+        if found is None or not found.text or not found.text.strip():
+            raise DataError(f"{where}: the sentence <{tag}> is missing or empty")
+        texts[column] = found.text.strip()
+    asks = item.get("asks-for", "")
+    plausible = item.get("most-plausible-alternative", "")
+    return texts | {
+        "question": label(asks, {"cause": "cause", "effect": "effect"}, where, "asks-for"),
+        "label": label(plausible, _LABELS, where, "most-plausible-alternative"),
+        "idx": int(item.get("id", "")) - first,
+        "changed": False,
+    }
 
 
 def _parse(original: Original) -> ElementTree.Element:
@@ -98,7 +105,11 @@ def _recognise(original: Original) -> str | Skip | None:
 def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]:
     for original in originals:
         part = part_of(original) or TEST
-        yield Split("xcopa", get_language("en"), _SPLIT[part], read_copa(original), (original,), LICENCE, notes=_NOTES[part])
+        rows = read_copa(original)
+        yield Split(
+            "xcopa", get_language("en"), _SPLIT[part], rows, (original,), LICENCE,
+            notes=_NOTES[part], expected=_RELEASE, seen=len(rows) + len(original.problems.rows_of(original.name)),
+        )  # fmt: skip
 
 
 COPA = Format("copa", _recognise, _convert)

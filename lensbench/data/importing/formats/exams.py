@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lensbench.data.importing.model import Context, Format, Original, Split
-from lensbench.data.importing.reading import as_object, column, json_lines
+from lensbench.data.importing.reading import Once, as_object, checked, column, json_lines
 from lensbench.errors import DataError
 from lensbench.languages import languages
 
@@ -15,6 +15,10 @@ __all__ = ["EXAMS"]
 
 STAND_IN = "EXAMS: school exams, not a translation of MMLU"
 LETTERS = "ABCD"
+_TEST = {"Arabic": 562, "Vietnamese": 1222, "Italian": 636, "Spanish": 235}
+"""Rows of the release's test file."""
+_WHOLE = {"train": 7961, "dev": 2672, "test": 13_510}
+"""Rows of the multilingual files, all languages together."""
 
 
 def _recognise(original: Original) -> str | None:
@@ -28,24 +32,37 @@ def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]
         rows: dict[str, list[dict[str, Any]]] = {}
         other: dict[str, Counter[int]] = {}
         unknown: Counter[str] = Counter()
+        seen: Counter[str] = Counter()
+        once = Once("id")
         for number, record in json_lines(original):
-            where = f"{original}, line {number}"
-            name = column(column(record, "info", dict, where), "language", str, where)
-            if name not in by_name:
-                unknown[name] += 1
-                continue
-            row, choices = _row(record, where)
-            counts = other.setdefault(name, Counter())
-            if row is None:
-                counts[choices] += 1
-            else:
-                rows.setdefault(name, []).append(row)
+            with original.row(number):
+                where = f"{original}, line {number}"
+                name = column(column(record, "info", dict, where), "language", str, where)
+                if name not in by_name:
+                    unknown[name] += 1
+                    continue
+                seen[name] += 1
+                counts = other.setdefault(name, Counter())
+                row, choices = _row(record, where)
+                if row is None:
+                    counts[choices] += 1
+                else:
+                    once.check_row(row["id"], checked(row, "m_mmlu", where), number, where)
+                    rows.setdefault(name, []).append(row)
         # The test part bears the plain name; the hub's split names stay free for M-MMLU itself.
         split = "exams" if original.path.stem == "test" else f"exams_{original.path.stem}"
         for name in sorted(other):
             notes = tuple(f"{n} rows with {choices} choices left out" for choices, n in sorted(other[name].items()))
             kept = rows.get(name, [])
-            yield Split("m_mmlu", by_name[name], split, kept, (original,), "CC BY-SA 4.0", STAND_IN, notes)
+            yield Split(
+                "m_mmlu", by_name[name], split, kept, (original,), "CC BY-SA 4.0", STAND_IN, notes,
+                expected=_TEST.get(name) if split == "exams" else None, seen=seen[name],
+                rank="cross-lingual" in original.name,
+            )  # fmt: skip
+        whole = _WHOLE.get(original.path.stem) if original.folder != "cross-lingual" else None
+        total = seen.total() + unknown.total() + len(original.problems.rows_of(original.name))
+        if whole is not None and total < whole:
+            context.warn(f"{original.name}: some {total} rows, the whole release has {whole}: a part of it, or the file was cut")
         if unknown:
             listed = ", ".join(f"{unknown[name]} rows in {name}" for name in sorted(unknown))
             context.note(f"{original.name}: {listed} left out, not in the language table")
@@ -59,11 +76,12 @@ def _row(record: dict[str, Any], where: str) -> tuple[dict[str, Any] | None, int
     for choice in listed:
         choice = as_object(choice, f"{where}, column 'choices'")
         choices[column(choice, "label", str, where)] = column(choice, "text", str, where)
+    # A row that is left out anyway is not asked for its answer: the release has the label "@" in some.
+    if len(listed) != len(LETTERS):
+        return None, len(listed)
     answer = column(record, "answerKey", str, where)
     if answer not in choices:
         raise DataError(f"{where}, column 'answerKey': label {answer!r} is none of {list(choices)}")
-    if len(listed) != len(LETTERS):
-        return None, len(listed)
     if sorted(choices) != list(LETTERS):
         raise DataError(f"{where}, column 'choices': expected the labels A to D, found {[c['label'] for c in listed]}")
     options = {f"option_{letter.lower()}": choices[letter] for letter in LETTERS}

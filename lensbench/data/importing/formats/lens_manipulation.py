@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from lensbench.data.importing.model import Context, Format, Original, Split
-from lensbench.data.importing.reading import as_object, column, json_document
+from lensbench.data.importing.reading import as_object, checked, column, json_document
 from lensbench.errors import DataError
 from lensbench.languages import languages
 
@@ -40,19 +40,24 @@ def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]
             rows = []
             stripped = 0
             for number, instance in enumerate(instances, start=1):
-                where = f"{original}, instance {number}"
-                prompt = column(as_object(instance, where), f"input_{code}", str, where)
-                if not prompt.strip():
-                    raise DataError(f"{where}, column 'input_{code}': empty text")
-                stripped += prompt != prompt.strip()
-                # The ids are the same in every language: the prompts are translations of each other.
-                rows.append({"instruction": prompt.strip(), "input": "", "id": f"lens-pull-{number}", "output": ""})
+                with original.row(number):
+                    where = f"{original}, instance {number}"
+                    prompt = column(as_object(instance, where), f"input_{code}", str, where)
+                    if not prompt.strip():
+                        raise DataError(f"{where}, column 'input_{code}': empty text")
+                    # The ids are the same in every language: the prompts are translations of each other.
+                    row = {"instruction": prompt.strip(), "input": "", "id": f"lens-pull-{number}", "output": ""}
+                    rows.append(checked(row, "bactrian_x", where))
+                    stripped += prompt != prompt.strip()
             notes = [JOINED]
             if stripped:
                 notes.append(f"{stripped} of {len(rows)} prompts began or ended in white space, which was stripped")
             if len(found) > _ALPACA:
                 notes.append(f"{len(found) - _ALPACA} instances from {_ALPACA + 1} on are harmful requests and were left out")
-            yield Split("bactrian_x", languages()[code], "train", rows, (original,), LICENCE, notes=tuple(notes))
+            yield Split(
+                "bactrian_x", languages()[code], "train", rows, (original,), LICENCE,
+                notes=tuple(notes), expected=_ALPACA, seen=len(instances), numbered=True,
+            )  # fmt: skip
 
 
 LENS_MANIPULATION = Format("lens_manipulation", _recognise, _convert)

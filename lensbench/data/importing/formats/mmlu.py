@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from lensbench.data.importing.model import Original, Skip, Split
-from lensbench.data.importing.reading import csv_records, label
-from lensbench.data.rows import check_rows, load_rows_spec
+from lensbench.data.importing.checks import ASK, repeated_from
+from lensbench.data.importing.model import Context, Original, Skip, Split
+from lensbench.data.importing.reading import checked, csv_records, label
 from lensbench.errors import DataError
 from lensbench.languages import get_language
 
-__all__ = ["LETTERS", "group_of", "headerless", "pooled", "subject_of"]
+__all__ = ["LETTERS", "Release", "group_of", "headerless", "pooled", "subject_of"]
 
 LETTERS = {letter: letter for letter in "ABCD"}
 _SPLIT = {"dev": "val", "test": "test"}
@@ -26,11 +27,11 @@ def subject_of(original: Original) -> str:
 
 
 def group_of(original: Original, default: str | None = None) -> str | Skip:
-    """The folder and the split, so that the subjects of one split are pooled."""
+    """The split, so that its subjects are pooled, from whichever folders: JMMLU keeps three of its subjects in a second one."""
     split = _split_of(original, default)
     if split is None:
         return Skip("the split is unknown: neither the file's name nor its folder says dev or test")
-    return f"{original.name.rpartition('/')[0]}:{split}"
+    return split
 
 
 def _split_of(original: Original, default: str | None) -> str | None:
@@ -48,56 +49,120 @@ def headerless(original: Original, folders: Sequence[str], script: str) -> bool:
     return len(cells) == 6 and cells[5] in LETTERS and re.search(script, original.first_line) is not None
 
 
-def pooled(
-    originals: Sequence[Original],
-    language: str,
-    licence: str,
-    *,
-    default: str | None = None,
-    header: Sequence[str] = (),
-    first: int = 0,
-    answers: dict[str, str] = LETTERS,
-    stand_in: str | None = None,
-) -> Iterator[Split]:
-    """One split of all subjects, in sorted order.
+@dataclass(frozen=True)
+class Release:
+    """What the files of one release have in common.
 
-    Args:
+    Attributes:
+        language: Canonical code.
         default: The split of files whose name and folder say none.
         header: The column names of the first line; empty when the files have no header.
         first: Index of the question's column; the options and the answer follow.
         answers: The release's label codes -> letters.
+        subjects: How many the whole release has.
+        rows: Split -> rows of all subjects.
+        other_licences: Ending of a folder's name -> licence of the files in it, where that is another.
+    """
+
+    language: str
+    licence: str
+    default: str | None = None
+    header: Sequence[str] = ()
+    first: int = 0
+    answers: Mapping[str, str] = field(default_factory=lambda: LETTERS)
+    stand_in: str | None = None
+    subjects: int | None = None
+    rows: Mapping[str, int] = field(default_factory=dict)
+    other_licences: Mapping[str, str] = field(default_factory=dict)
+
+
+def pooled(originals: Sequence[Original], release: Release, context: Context) -> Iterator[Split]:
+    """One split of all subjects, in sorted order. A subject that cannot be read is left out, and its file is a problem.
 
     Raises:
-        DataError: with file, line and column.
+        DataError: two files hold different rows of one subject, and the user prefers neither.
     """
-    split = _split_of(originals[0], default) or "test"
-    names = header or ("question", "A", "B", "C", "D", "answer")
+    split = _split_of(originals[0], release.default) or "test"
+    ordered = _one_a_subject(originals, context)
     records: list[dict[str, Any]] = []
-    ordered = tuple(sorted(originals, key=subject_of))
+    read: list[Original] = []
+    warnings: list[str] = []
+    seen = 0
     for original in ordered:
-        rows: list[dict[str, Any]] = []
-        seen_header = not header
-        for line, cells in csv_records(original, len(names)):
-            where = f"{original}, line {line}"
-            if not seen_header:
-                seen_header = True
-                if cells != list(header):
-                    raise DataError(f"{where}: expected the header {','.join(header)}", f"Found: {','.join(cells)}.")
-                continue
+        with original.problems.whole(original.name):
+            rows, of_file = _rows(original, split, release)
+            again = repeated_from(rows, numbered=True)
+            if again:
+                raise DataError(f"{original}: from row {again + 1} on it repeats its own beginning: the file holds itself twice")
+            records += rows
+            seen += of_file
+            read.append(original)
+    pool = f"subjects pooled: {len(read)}; ids are subject/split/number"
+    if release.subjects and len(read) != release.subjects:
+        warnings.append(f"{len(read)} subjects, the release has {release.subjects}")
+    elsewhere = [
+        (licence, file) for ending, licence in release.other_licences.items() for file in read if file.folder.endswith(ending)
+    ]
+    licence = release.licence
+    for other in dict.fromkeys(licence for licence, _ in elsewhere):
+        names = ", ".join(subject_of(file) for each, file in elsewhere if each == other)
+        licence += f"; {names}: {other}"
+    yield Split(
+        "m_mmlu", get_language(release.language), split, records, tuple(ordered), licence, release.stand_in, (pool,),
+        expected=release.rows.get(split), seen=seen, numbered=True, warnings=tuple(warnings),
+    )  # fmt: skip
+
+
+def _one_a_subject(originals: Sequence[Original], context: Context) -> list[Original]:
+    subjects: dict[str, list[Original]] = {}
+    for original in originals:
+        subjects.setdefault(subject_of(original), []).append(original)
+    chosen = []
+    for subject in sorted(subjects):
+        files = subjects[subject]
+        taken = next((file for file in files if context.preferred([file])), files[0])
+        others = [file for file in files if file is not taken]
+        if others and not context.preferred([taken]) and any(file.sha256 != taken.sha256 for file in others):
+            names = " and ".join(file.name for file in files)
+            raise DataError(f"{names} hold different rows of the subject {subject}", ASK)
+        for file in others:
+            same = "the same as" if file.sha256 == taken.sha256 else "left out, the subject is taken from"
+            context.note(f"{file.name}: {same} {taken.name}")
+        chosen.append(taken)
+    return chosen
+
+
+def _rows(original: Original, split: str, release: Release) -> tuple[list[dict[str, Any]], int]:
+    """The rows of one subject, and how many the file has.
+
+    Raises:
+        DataError: it cannot be read, has another header, or no row.
+    """
+    header, first = release.header, release.first
+    names = header or ("question", "A", "B", "C", "D", "answer")
+    rows: list[dict[str, Any]] = []
+    seen_header = not header
+    number = 0
+    for line, cells in csv_records(original, len(names)):
+        where = f"{original}, line {line}"
+        if not seen_header:
+            seen_header = True
+            if cells != list(header):
+                raise DataError(f"{where}: expected the header {','.join(header)}", f"Found: {','.join(cells)}.")
+            continue
+        number += 1
+        with original.row(line):
             question, *options, answer = cells[first:]
             if not question.strip():
                 raise DataError(f"{where}, column '{names[first]}': empty text")
-            rows.append(
-                {
-                    "id": f"{subject_of(original)}/{split}/{len(rows) + 1}",
-                    "instruction": question,
-                    **{f"option_{name}": option for name, option in zip("abcd", options, strict=True)},
-                    "answer": label(answer, answers, where, names[-1]),
-                }
-            )
-        if not rows:
-            raise DataError(f"{original}: no rows")
-        check_rows(rows, load_rows_spec("m_mmlu"), str(original))
-        records += rows
-    pool = f"subjects pooled: {len(ordered)}; ids are subject/split/number"
-    yield Split("m_mmlu", get_language(language), split, records, ordered, licence, stand_in, (pool,))
+            row = {
+                # The number counts the wrong rows too, so that the rows after one keep theirs.
+                "id": f"{subject_of(original)}/{split}/{number}",
+                "instruction": question,
+                **{f"option_{name}": option for name, option in zip("abcd", options, strict=True)},
+                "answer": label(answer, dict(release.answers), where, names[-1]),
+            }
+            rows.append(checked(row, "m_mmlu", where))
+    if not number:
+        raise DataError(f"{original}: no rows")
+    return rows, number

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Any
 
 from lensbench.data.importing.formats.mt_bench_sets import QuestionSet, split_id
 from lensbench.data.importing.model import Original
-from lensbench.data.importing.reading import as_object, column, json_lines, label
+from lensbench.data.importing.reading import Once, as_object, checked, column, json_lines, label
 from lensbench.data.rows import load_rows_spec
 from lensbench.errors import DataError
 
@@ -24,8 +24,8 @@ def questions(found: QuestionSet, notes: list[str]) -> list[dict[str, Any]]:
     """The questions as rows, with their own references; what was found, mended or left out is added to the notes.
 
     Raises:
-        DataError: an id that comes twice or is not understood, a language other than the first line's, an unknown category,
-            or turns or a reference that are not two texts.
+        DataError: the file cannot be read. A row is kept as a problem where its id comes twice or is not understood, its
+            language is not the first line's, its category is unknown, or its turns or reference are not two texts.
     """
     original = found.questions
     categories = {name: name for name in load_rows_spec("mt_bench").columns["category"].values or ()}
@@ -35,23 +35,28 @@ def questions(found: QuestionSet, notes: list[str]) -> list[dict[str, Any]]:
     printed: list[int] = []
     unreadable: list[int] = []
     renumbered = prefixed = 0
-    for where, question_id, record in _by_question(original):
-        _same_language(record, original.first_object, where)
-        written = column(record, "category", str, where)
-        category = label(written.removeprefix(prefix), categories, where, "category")
-        turns = _two_texts(column(record, "turns", list, where), where, "turns")
-        row: dict[str, Any] = {"question_id": question_id, "category": category, "turns": turns}
-        reference = record.get("reference")
-        if isinstance(reference, str):
-            (printed if (reference := _read_back(reference)) else unreadable).append(question_id)
-        if reference is not None and reference != []:
-            row["reference"] = _two_texts(reference, where, "reference")
-        renumbered += record["question_id"] != question_id
-        prefixed += category != written
-        if all(turn.strip() for turn in turns):
-            rows.append(row)
-        else:
-            blank.append(question_id)
+    once = Once("question_id")
+    for number, record in json_lines(original):
+        with original.row(number):
+            where = f"{original}, line {number}"
+            question_id = _question_id(record, where)
+            once.check(question_id, number, where, record["question_id"])
+            _same_language(record, original.first_object, where)
+            written = column(record, "category", str, where)
+            category = label(written.removeprefix(prefix), categories, where, "category")
+            turns = _two_texts(column(record, "turns", list, where), where, "turns")
+            row: dict[str, Any] = {"question_id": question_id, "category": category, "turns": turns}
+            reference = record.get("reference")
+            if isinstance(reference, str):
+                (printed if (reference := _read_back(reference)) else unreadable).append(question_id)
+            if reference is not None and reference != []:
+                row["reference"] = _two_texts(reference, where, "reference")
+            if all(turn.strip() for turn in turns):
+                rows.append(checked(row, "mt_bench", where))
+            else:
+                blank.append(question_id)
+            renumbered += record["question_id"] != question_id
+            prefixed += category != written
     notes.append(f"{sum('reference' in row for row in rows)} of {len(rows)} questions carry a reference of the set itself")
     if blank:
         notes.append(f"{len(blank)} questions left out, a turn is blank: {listed(blank)}")
@@ -73,18 +78,26 @@ def add_answers(rows: list[dict[str, Any]], original: Original, notes: list[str]
     """Put the stored answers into the rows they belong to, and say which models wrote them.
 
     Raises:
-        DataError: an id that comes twice or is not understood, or an answer that is not two texts.
+        DataError: the file cannot be read. An id that comes twice or is not understood, or an answer that is not two texts,
+            is kept as a problem of its row.
     """
     answers: dict[int, dict[str, Any]] = {}
-    for where, question_id, record in _by_question(original):
-        choices = column(record, "choices", list, where)
-        if len(choices) != 1:
-            raise DataError(f"{where}, column 'choices': expected one answer, found {len(choices)}")
-        choice = as_object(choices[0], f"{where}, column 'choices'")
-        turns = _two_texts(column(choice, "turns", list, f"{where}, column 'choices'"), where, "turns")
-        if not all(turn.strip() for turn in turns):
-            raise DataError(f"{where}, column 'turns': empty text")
-        answers[question_id] = {"reference_answer": turns, "reference_model": column(record, "model_id", str, where)}
+    once = Once("question_id")
+    for number, record in json_lines(original):
+        with original.row(number):
+            where = f"{original}, line {number}"
+            question_id = _question_id(record, where)
+            once.check(question_id, number, where, record["question_id"])
+            choices = column(record, "choices", list, where)
+            if len(choices) != 1:
+                raise DataError(f"{where}, column 'choices': expected one answer, found {len(choices)}")
+            choice = as_object(choices[0], f"{where}, column 'choices'")
+            turns = _two_texts(column(choice, "turns", list, f"{where}, column 'choices'"), where, "turns")
+            if not all(turn.strip() for turn in turns):
+                raise DataError(f"{where}, column 'turns': empty text")
+            answer = {"reference_answer": turns, "reference_model": column(record, "model_id", str, where)}
+            checked({"category": "math", "turns": ["-", "-"]} | answer, "mt_bench", where)
+            answers[question_id] = answer
     for row in rows:
         row |= answers.get(row["question_id"], {})
     models = sorted({row["reference_model"] for row in rows if "reference_model" in row})
@@ -94,22 +107,6 @@ def add_answers(rows: list[dict[str, Any]], original: Original, notes: list[str]
     if orphans:
         notes.append(f"{len(orphans)} reference answers left out, their questions are not here: {listed(orphans)}")
     return tuple(models)
-
-
-def _by_question(original: Original) -> Iterator[tuple[str, int, dict[str, Any]]]:
-    """The records of a file with their place and the id of their question.
-
-    Raises:
-        DataError: what `json_lines` raises, an id that is not understood, or one that comes twice.
-    """
-    lines: dict[int, int] = {}
-    for number, record in json_lines(original):
-        where = f"{original}, line {number}"
-        question_id = _question_id(record, where)
-        if lines.setdefault(question_id, number) != number:
-            again = f"{record['question_id']!r} is question {question_id}, as in line {lines[question_id]}"
-            raise DataError(f"{where}, column 'question_id': {again}")
-        yield where, question_id, record
 
 
 def _question_id(record: dict[str, Any], where: str) -> int:

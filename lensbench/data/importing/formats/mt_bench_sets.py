@@ -100,7 +100,12 @@ def _edition_of(original: Original, language: Language) -> Edition:
 
 
 def chosen_sets(originals: Sequence[Original], context: Context) -> Iterator[QuestionSet]:
-    """One set per language, with what is left out noted by name. Two that rank alike are both given: the import refuses them."""
+    """One set per language, with what is left out noted by name.
+
+    A set the user prefers goes first, then the order of `PREFERENCE`, then `question.jsonl` before another file of its folder
+    (MT-Bench-X keeps `question_original.jsonl` beside its corrected questions). Two that rank alike are both given: the import
+    asks which.
+    """
     folders: dict[Path, list[Original]] = {}
     for original in originals:
         if "choices" in original.first_object:
@@ -120,13 +125,18 @@ def chosen_sets(originals: Sequence[Original], context: Context) -> Iterator[Que
     for original in (file for files in folders.values() for file in files if file.name not in paired):
         context.note(f"{original.name}: left out, no question file stands beside its folder")
     for sets in by_language.values():
-        best = min(PREFERENCE.index(each.edition) for each in sets)
-        taken = [each for each in sets if each.edition == PREFERENCE[best]]
+        best = min(_rank(each, context) for each in sets)
+        taken = [each for each in sets if _rank(each, context) == best]
         for each in sets:
             if each not in taken:
                 words = f"{each.language.name} is taken from {taken[0].questions.name} ({taken[0].edition.name})"
                 context.note(f"{each}: left out, {words}")
         yield from taken
+
+
+def _rank(found: QuestionSet, context: Context) -> tuple[bool, int, bool]:
+    plain = re.fullmatch(r"questions?(_[a-z]{2}|_full)?", found.questions.path.stem) is not None
+    return not context.preferred([found.questions]), PREFERENCE.index(found.edition), not plain
 
 
 def _answers_beside(questions: Original, folders: dict[Path, list[Original]]) -> list[Original]:

@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from lensbench.data.importing.model import Context, Format, Original, Split
-from lensbench.data.importing.reading import csv_records, named_columns
-from lensbench.errors import DataError
+from lensbench.data.importing.reading import Once, checked, csv_records, named_columns
 from lensbench.languages import Language, language_of
 
 __all__ = ["MULTIQ"]
 
 _COLUMNS = ("id", "language", "prompt", "domain")
+_RELEASE = 200
+"""Prompts of every language."""
 
 
 def _recognise(original: Original) -> str | None:
@@ -27,20 +28,26 @@ def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]
         rows: dict[str, list[dict[str, str]]] = {}
         taken: dict[str, Language] = {}
         others: Counter[str] = Counter()
+        seen: Counter[str] = Counter()
+        once = Once("id")
         for line, cells in csv_records(original, len(header)):
             if line == 1:
                 continue
-            record = dict(zip(header, cells, strict=True))
-            language = language_of("multiq", record["language"])
-            if not record["prompt"].strip():
-                raise DataError(f"{original}, line {line}, column 'prompt': empty text")
-            if language is None:
-                others[record["language"]] += 1
-                continue
-            taken[language.code] = language
-            rows.setdefault(language.code, []).append({name: record[name] for name in _COLUMNS})
+            with original.row(line):
+                where = f"{original}, line {line}"
+                record = dict(zip(header, cells, strict=True))
+                language = language_of("multiq", record["language"])
+                if language is None:
+                    others[record["language"]] += 1
+                    continue
+                taken[language.code] = language
+                seen[language.code] += 1
+                row = checked({name: record[name] for name in _COLUMNS}, "multiq", where)
+                once.check_row(record["id"], row, line, where)
+                rows.setdefault(language.code, []).append(row)
         for code in sorted(taken):
-            yield Split("multiq", taken[code], "train", rows[code], (original,), "CC BY 4.0")
+            kept = rows.get(code, [])
+            yield Split("multiq", taken[code], "train", kept, (original,), "CC BY 4.0", expected=_RELEASE, seen=seen[code])
         if others:
             left_out = f"{others.total()} rows left out, in {len(others)} codes the language table does not have"
             context.note(f"{original.name}: {left_out}; of MultiQ's two codes for one language (zh and zh-CN) one is taken")

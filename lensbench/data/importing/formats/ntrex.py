@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator, Sequence
 
 from lensbench.data.importing.model import Context, Format, Original, Skip, Split
-from lensbench.data.importing.reading import known_language, lines
+from lensbench.data.importing.reading import checked, known_language, lines
 from lensbench.errors import DataError
 from lensbench.languages import language_of
 
 __all__ = ["NTREX"]
 
+_RELEASE = 1997
 _NAME = re.compile(r"newstest2019-(src|ref)\.([A-Za-z-]+)\.txt")
 
 
@@ -28,11 +29,15 @@ def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]
     for original in originals:
         language = known_language("ntrex", _NAME.sub(r"\2", original.path.name))
         rows = []
+        seen = 0
         for number, text in lines(original):
-            if not text.strip():
-                raise DataError(f"{original}, line {number}: empty, so the languages would no longer be aligned")
-            rows.append({"id": str(number), "text": text})
-        yield Split("ntrex", language, "test", rows, (original,), "CC BY-SA 4.0")
+            seen = number
+            with original.row(number):
+                where = f"{original}, line {number}"
+                if not text.strip():
+                    raise DataError(f"{where}: empty, so this sentence is missing in the language")
+                rows.append(checked({"id": str(number), "text": text}, "ntrex", where))
+        yield Split("ntrex", language, "test", rows, (original,), "CC BY-SA 4.0", expected=_RELEASE, seen=seen, numbered=True)
 
 
 NTREX = Format("ntrex", _recognise, _convert)

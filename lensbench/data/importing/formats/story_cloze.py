@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from lensbench.data.importing.model import Context, Format, Original, Skip, Split
-from lensbench.data.importing.reading import checked_width, known_language, label, lines, named_columns
+from lensbench.data.importing.reading import Once, checked, checked_width, known_language, label, lines, named_columns
 from lensbench.languages import language_of
 
 __all__ = ["STORY_CLOZE"]
@@ -21,6 +22,7 @@ _COLUMNS = {
     "RandomFifthSentenceQuiz1": "sentence_quiz1",
     "RandomFifthSentenceQuiz2": "sentence_quiz2",
 }
+_RELEASE = {"train": 360, "eval": 1511}
 _LABEL = "AnswerRightEnding"
 LICENCE = "CC BY-SA 4.0 as XStoryCloze declares; StoryCloze itself asks for a request form"
 
@@ -41,19 +43,27 @@ def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]
         code, split = _NAME.sub(r"\1 \2", original.path.name).split()
         rows = []
         header: list[str] = []
-        quoted = 0
+        quoted = seen = 0
+        once = Once("InputStoryid")
         for number, line in lines(original):
             where = f"{original}, line {number}"
             if not header:
                 header = line.split("\t")
                 named_columns(header, [*_COLUMNS, _LABEL], where)
                 continue
-            cells = dict(zip(header, checked_width(line.split("\t"), len(header), where), strict=True))
-            row = {ours: cells[theirs] for theirs, ours in _COLUMNS.items()}
-            rows.append(row | {"answer_right_ending": label(cells[_LABEL], {"1": 1, "2": 2}, where, _LABEL)})
-            quoted += '"' in line
+            seen += 1
+            with original.row(number):
+                cells = dict(zip(header, checked_width(line.split("\t"), len(header), where), strict=True))
+                row: dict[str, Any] = {ours: cells[theirs] for theirs, ours in _COLUMNS.items()}
+                row["answer_right_ending"] = label(cells[_LABEL], {"1": 1, "2": 2}, where, _LABEL)
+                once.check_row(row["story_id"], checked(row, "xstory_cloze", where), number, where)
+                rows.append(row)
+                quoted += '"' in line
         notes = (f"{quoted} rows have double quotes, which are part of the text",) if quoted else ()
-        yield Split("xstory_cloze", known_language("xstory_cloze", code), split, rows, (original,), LICENCE, notes=notes)
+        yield Split(
+            "xstory_cloze", known_language("xstory_cloze", code), split, rows, (original,), LICENCE,
+            notes=notes, expected=_RELEASE[split], seen=seen,
+        )  # fmt: skip
 
 
 STORY_CLOZE = Format("story_cloze", _recognise, _convert)

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lensbench.data.importing.model import Context, Format, Original, Skip, Split
-from lensbench.data.importing.reading import column, json_lines
+from lensbench.data.importing.reading import Once, checked, column, json_lines
 from lensbench.errors import DataError
-from lensbench.languages import languages
+from lensbench.languages import Language, languages
 
 __all__ = ["VICUNA"]
 
 _NAME = re.compile(r"questions_([A-Za-z]+)\.jsonl")
+_RELEASE = 80
 _COLUMNS = ("question_id", "text", "category")
 
 
@@ -21,24 +22,39 @@ def _recognise(original: Original) -> str | Skip | None:
     match = _NAME.fullmatch(original.path.name)
     if match is None or not all(name in original.first_object for name in _COLUMNS):
         return None
-    known = any(language.name == match[1] for language in languages().values())
-    return original.name if known else Skip(f"Vicuna's questions, but language '{match[1]}' is not in the language table")
+    return (
+        original.name
+        if match[1] in _by_name()
+        else Skip(f"Vicuna's questions, but language '{match[1]}' is not in the language table")
+    )
+
+
+def _by_name() -> dict[str, Language]:
+    """The release calls most languages by their English names, and German by its own."""
+    own = {language.native: language for language in languages().values()}
+    return own | {language.name: language for language in languages().values()}
 
 
 def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]:
-    by_name = {language.name: language for language in languages().values()}
+    by_name = _by_name()
     for original in originals:
         rows: list[dict[str, Any]] = []
-        lines: dict[int, int] = {}
+        once = Once("question_id")
+        seen = 0
         for number, record in json_lines(original):
-            where = f"{original}, line {number}"
-            question_id, prompt = column(record, "question_id", int, where), column(record, "text", str, where)
-            if lines.setdefault(question_id, number) != number:
-                raise DataError(f"{where}, column 'question_id': {question_id} stands in line {lines[question_id]} too")
-            if not prompt.strip():
-                raise DataError(f"{where}, column 'text': empty text")
-            rows.append({"question_id": question_id, "category": column(record, "category", str, where), "prompt": prompt})
-        yield Split("vicuna80", by_name[_NAME.sub(r"\1", original.path.name)], "test", rows, (original,), "Apache-2.0")
+            seen += 1
+            with original.row(number):
+                where = f"{original}, line {number}"
+                question_id, prompt = column(record, "question_id", int, where), column(record, "text", str, where)
+                once.check(question_id, number, where)
+                if not prompt.strip():
+                    raise DataError(f"{where}, column 'text': empty text")
+                row = {"question_id": question_id, "category": column(record, "category", str, where), "prompt": prompt}
+                rows.append(checked(row, "vicuna80", where))
+        yield Split(
+            "vicuna80", by_name[_NAME.sub(r"\1", original.path.name)], "test", rows, (original,), "Apache-2.0",
+            expected=_RELEASE, seen=seen,
+        )  # fmt: skip
 
 
 VICUNA = Format("vicuna80", _recognise, _convert)

@@ -8,7 +8,7 @@ from typing import Any
 
 from lensbench.data.importing.formats.copa import COPA, TEST, part_of, read_copa
 from lensbench.data.importing.model import Context, Format, Original, Skip, Split
-from lensbench.data.importing.reading import json_lines, known_language, named_columns
+from lensbench.data.importing.reading import Once, checked, json_lines, known_language, named_columns
 from lensbench.errors import DataError
 from lensbench.languages import language_of
 
@@ -16,6 +16,7 @@ __all__ = ["XCOPA"]
 
 _NAME = re.compile(r"(val|test)\.([a-z]{2})\.jsonl")
 _SPLIT = {"val": "validation", "test": "test"}
+_RELEASE = {"val": 100, "test": 500}
 _COLUMNS = ("premise", "choice1", "choice2", "question", "label", "idx", "changed")
 
 
@@ -33,12 +34,22 @@ def _recognise(original: Original) -> str | Skip | None:
 def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]:
     for original in originals:
         part, code, _ = original.path.name.split(".")
-        rows = []
+        rows: list[dict[str, Any]] = []
+        once = Once("idx")
+        seen = 0
         for number, record in json_lines(original):
-            named_columns(list(record), _COLUMNS[:-1], f"{original}, line {number}")
-            rows.append({name: record[name] for name in _COLUMNS if name in record})
+            seen += 1
+            with original.row(number):
+                where = f"{original}, line {number}"
+                named_columns(list(record), _COLUMNS[:-1], where)
+                row = checked({name: record[name] for name in _COLUMNS if name in record}, "xcopa", where)
+                once.check_row(row["idx"], row, number, where)
+                rows.append(row)
         notes = _compared(rows, original, context) if part == "test" else ()
-        yield Split("xcopa", known_language("xcopa", code), _SPLIT[part], rows, (original,), "CC BY 4.0", notes=notes)
+        yield Split(
+            "xcopa", known_language("xcopa", code), _SPLIT[part], rows, (original,), "CC BY 4.0",
+            notes=notes, expected=_RELEASE[part], seen=seen,
+        )  # fmt: skip
 
 
 def _compared(rows: list[dict[str, Any]], original: Original, context: Context) -> tuple[str, ...]:
@@ -50,15 +61,18 @@ def _compared(rows: list[dict[str, Any]], original: Original, context: Context) 
     english = [copa for copa in context.originals.get(COPA.name, ()) if part_of(copa) == TEST]
     if not english:
         return ("question not compared with English COPA: copa-test.xml is not in this import",)
-    items = {item["idx"]: item for item in read_copa(english[0])}
-    for number, row in enumerate(rows, start=1):
-        if not isinstance(row["idx"], int) or row["idx"] not in items:
-            raise DataError(f"{original}, row {number}, column 'idx': {row['idx']!r} is no item of English COPA's test")
+    try:
+        items = {item["idx"]: item for item in read_copa(english[0])}
+    except DataError:
+        return (f"question not compared with English COPA: {english[0].name} has a problem of its own",)
+    known = [row for row in rows if row["idx"] in items]
     notes = []
     for column in ("question", "label"):
-        differ = sum(row[column] != items[row["idx"]][column] for row in rows)
+        differ = sum(row[column] != items[row["idx"]][column] for row in known)
         if differ or column == "question":
-            notes.append(f"{column} differs from English COPA in {differ} of {len(rows)} rows")
+            notes.append(f"{column} differs from English COPA in {differ} of {len(known)} rows")
+    if len(known) < len(rows):
+        notes.append(f"{len(rows) - len(known)} rows have an idx that no item of {english[0].name} has; not compared")
     return tuple(notes)
 
 

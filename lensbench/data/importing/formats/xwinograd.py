@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lensbench.data.importing.model import Context, Format, Original, Split
-from lensbench.data.importing.reading import checked_width, lines
+from lensbench.data.importing.reading import checked, checked_width, lines
 from lensbench.errors import DataError
+from lensbench.jsonio import parse_json
 from lensbench.languages import Language, language_of
 
 __all__ = ["XWINOGRAD", "token_spans"]
 
 BLANK = "_"
+_RELEASE = {"en": 2325, "fr": 83, "jp": 959, "pt": 263, "ru": 315, "zh": 16}
+"""Rows of the release in each language."""
 _COLUMNS = ("language", "subset", "original", "sentence", "tokens", "pronoun", "candidates")
 _QUOTES = {"``": '"', "''": '"'}
 """The Penn Treebank tokeniser writes straight double quotes this way."""
+
+_MARKS = ".,;:!?…\"“”„«»()。、，；：！？「」『』（）"
+"""Punctuation that a token may have at its ends and that no pronoun has."""
 
 LEFT_OUT = {
     "pronoun": "the pronoun could not be found in the sentence by its token span",
@@ -65,6 +70,10 @@ def _row(sentence: str, tokens: list[str], pronoun: Any, candidates: Any) -> dic
     first, last = spans[start][0], spans[end - 1][1]
     if sentence[first:last] != text:
         return "pronoun"
+    # The Russian tokens keep the mark behind a word ("их."): it belongs to the sentence, and may be all that follows the blank.
+    word = text.strip(_MARKS + " \u3000")
+    if word:
+        first, last = first + text.index(word), first + text.index(word) + len(word)
     return {
         "sentence": sentence[:first] + BLANK + sentence[last:],
         "option1": candidates[0][0],
@@ -84,28 +93,35 @@ def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]
         found: dict[str, Counter[str]] = {}
         languages: dict[str, Language] = {}
         unknown: Counter[str] = Counter()
+        seen: Counter[str] = Counter()
         for number, line in lines(original):
-            where = f"{original}, line {number}"
-            cells = checked_width(line.split("\t"), len(_COLUMNS), where)
-            code, sentence = cells[0], cells[3]
-            language = language_of("xwinograd", code)
-            if language is None:
-                unknown[code] += 1
-                continue
-            tokens, pronoun, candidates = (_json(cells[index], _COLUMNS[index], where) for index in (4, 5, 6))
-            languages[code] = language
-            counts = found.setdefault(code, Counter())
-            row = _row(sentence, tokens, pronoun, candidates)
-            if isinstance(row, str):
-                counts[row] += 1
-                continue
-            rows.setdefault(code, []).append(row)
-            counts["again"] += sentence.lower().count(pronoun[0].lower()) > 1
-            counts["因为"] += "因_" in row["sentence"] and pronoun[0] == "为"
-            counts["彼は彼"] += pronoun[0] == "彼は彼"
+            with original.row(number):
+                where = f"{original}, line {number}"
+                cells = checked_width(line.split("\t"), len(_COLUMNS), where)
+                code, sentence = cells[0], cells[3]
+                language = language_of("xwinograd", code)
+                if language is None:
+                    unknown[code] += 1
+                    continue
+                languages[code] = language
+                seen[code] += 1
+                counts = found.setdefault(code, Counter())
+                tokens, pronoun, candidates = (_json(cells[index], _COLUMNS[index], where) for index in (4, 5, 6))
+                row = _row(sentence, tokens, pronoun, candidates)
+                if isinstance(row, str):
+                    counts[row] += 1
+                    continue
+                rows.setdefault(code, []).append(checked(row, "xwinograd", where))
+                counts["marks"] += pronoun[0] != pronoun[0].strip(_MARKS)
+                counts["again"] += sentence.lower().count(pronoun[0].lower()) > 1
+                counts["因为"] += "因_" in row["sentence"] and pronoun[0] == "为"
+                counts["彼は彼"] += pronoun[0] == "彼は彼"
         for code in sorted(languages):
             notes = _notes(found[code])
-            yield Split("xwinograd", languages[code], "test", rows.get(code, []), (original,), "Apache-2.0", notes=notes)
+            yield Split(
+                "xwinograd", languages[code], "test", rows.get(code, []), (original,), "Apache-2.0",
+                notes=notes, expected=_RELEASE.get(code), seen=seen[code], rank=original.path.name != "dataset.tsv",
+            )  # fmt: skip
         if unknown:
             context.note(f"{original.name}: {_listed(unknown)} left out, not in the language table")
 
@@ -114,6 +130,8 @@ def _notes(counts: Counter[str]) -> tuple[str, ...]:
     notes = [f"{counts[key]} rows left out: {reason}" for key, reason in LEFT_OUT.items() if counts[key]]
     if counts["again"]:
         notes.append(f"{counts['again']} rows have the pronoun's text more than once; the blank is at its token span")
+    if counts["marks"]:
+        notes.append(f"{counts['marks']} rows mark punctuation with the pronoun; it stays in the sentence, beside the blank")
     if counts["因为"]:
         notes.append(f"{counts['因为']} rows mark the second half of 因为 as the pronoun; kept as they are")
     if counts["彼は彼"]:
@@ -131,16 +149,13 @@ def _json(cell: str, column: str, where: str) -> Any:
     Raises:
         DataError: not JSON, or of another shape.
     """
-    try:
-        value = json.loads(cell)
-        if column == "tokens":
-            fits = isinstance(value, list) and all(isinstance(token, str) for token in value)
-        elif column == "pronoun":
-            fits = isinstance(value, list) and len(value) == 3 and _is_mention(value)
-        else:
-            fits = isinstance(value, list) and all(isinstance(one, list) and _is_candidate(one) for one in value)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{where}, column '{column}': not JSON ({error})") from None
+    value = parse_json(cell, f"{where}, column '{column}'")
+    if column == "tokens":
+        fits = isinstance(value, list) and all(isinstance(token, str) for token in value)
+    elif column == "pronoun":
+        fits = isinstance(value, list) and len(value) == 3 and _is_mention(value)
+    else:
+        fits = isinstance(value, list) and all(isinstance(one, list) and _is_candidate(one) for one in value)
     if not fits:
         raise DataError(f"{where}, column '{column}': not of the release's shape, found {cell[:80]!r}")
     return value

@@ -1,0 +1,59 @@
+"""What a tokenizer adds around a text, known and handled: what stands in front stays, what stands behind is taken away.
+
+Fine-tunes are often saved with `add_eos_token: true`. An end of text between a question and its option, or behind a prompt,
+makes another request of it, and nothing says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from lensbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+__all__ = ["added_around", "encode_batch", "encode_text"]
+
+_PROBE = "a"
+
+
+def added_around(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:
+    """The ids that the tokenizer puts in front of a text and behind it.
+
+    Raises:
+        UsageError: what it makes of a text by itself is no part of what it makes of it with special tokens.
+    """
+    plain = list(tokenizer.encode(_PROBE, add_special_tokens=False))
+    whole = list(tokenizer.encode(_PROBE))
+    for start in range(len(whole) - len(plain) + 1):
+        if plain and whole[start : start + len(plain)] == plain:
+            return whole[:start], whole[start + len(plain) :]
+    raise UsageError(
+        f"the tokenizer of {tokenizer.name_or_path} encodes a text otherwise when it adds special tokens",
+        f"{_PROBE!r} is {plain} by itself and {whole} with them.",
+    )
+
+
+def encode_text(tokenizer: PreTrainedTokenizerBase, text: str, **options: Any) -> list[int]:
+    """Ids of one text; options as `encode` has them."""
+    return encode_batch(tokenizer, [text], **options)[0]
+
+
+def encode_batch(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], **options: Any) -> list[list[int]]:
+    """Ids of each text with what the tokenizer adds in front, without what it adds behind, and with one BOS where it adds two.
+
+    Args:
+        options: `add_special_tokens`, of the tokenizer's own.
+    """
+    found = [list(ids) for ids in tokenizer(list(texts), **options)["input_ids"]]
+    if options.get("add_special_tokens") is False:
+        return found
+    front, back = added_around(tokenizer)
+    spare = 0
+    while spare + 1 < len(front) and front[spare] == front[spare + 1] == tokenizer.bos_token_id:
+        spare += 1
+    if not back and not spare:
+        return found
+    return [ids[spare : len(ids) - len(back)] if ids[len(ids) - len(back) :] == back else ids[spare:] for ids in found]

@@ -1,0 +1,22 @@
+"""The states of records: which of them are no answer or no score, and what each means in words."""
+
+from __future__ import annotations
+
+__all__ = ["SENTENCES", "UNANSWERED", "UNSCORED"]
+
+UNANSWERED = ("no_room", "not_finite")
+"""Of answers: the harness or the model's arithmetic failed, so nothing was answered. Neither an identifier nor a judge is shown
+them, and they are in no mean. An `empty` answer is one: the model ended its turn at once."""
+
+UNSCORED = (*UNANSWERED, "truncated", "letters_collide")
+"""Of items: what leaves one without a score before an identifier or a judge sees it."""
+
+SENTENCES = {
+    "no_room": "the prompt fills the model's window, so nothing was generated",
+    "not_finite": "the model's logits are not finite (NaN or infinity): broken weights, or a dtype too small for them",
+    "truncated": "prompt and option are longer than the model's window, so their beginning would be cut off",
+    "letters_collide": "the tokenizer begins several option letters with one token, so they cannot be told apart",
+    "not_covered": "the identifier has no label for the asked language",
+    "only_code": "nothing is left of the answer once its code is taken away",
+}
+"""State -> why an item has no score."""
