@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
 from importlib import import_module
 from types import FrameType
+from typing import Any
 
 import click
 
 from lensbench import __version__
-from lensbench.errors import LensbenchError, nearest
+from lensbench.errors import LensbenchError, UsageError, nearest
 from lensbench.extras import missing_package
 from lensbench.printable import printable
 
@@ -40,7 +42,42 @@ _COMMANDS = {
 """Command -> (module, one line). A module is imported when its command is called; it holds a click command `command`."""
 
 
+_OF_A_PATH = frozenset(
+    {errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EINVAL}
+)
+
+
+def _check_word(word: str) -> None:
+    """Refuse what no file name, and no text that is written, can hold.
+
+    Raises:
+        UsageError: a NUL, or half of a surrogate pair.
+    """
+    try:
+        os.fsencode(word)
+    except UnicodeEncodeError:
+        raise UsageError(f"'{printable(word)[:80]}' holds half of a surrogate pair, which is no character") from None
+    if "\0" in word:
+        raise UsageError(f"'{printable(word)[:80]}' holds a NUL character")
+
+
 class _LazyGroup(click.Group):
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        for word in args:
+            _check_word(word)
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            # A path of the user's that no reader expected to be so; whatever else the system refuses keeps its traceback.
+            if error.errno not in _OF_A_PATH or error.filename is None:
+                raise
+            shown = printable(str(error.filename), one_line=True)
+            shown = shown if len(shown) <= 120 else f"{shown[:100]}… ({len(shown)} characters)"
+            raise UsageError(f"{shown}: {error.strerror}", "Name a path that this user can read or write.") from None
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
 

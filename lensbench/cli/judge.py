@@ -23,7 +23,7 @@ from lensbench.printable import printable
 @click.option("--max-usd", type=float, help="Send nothing that could bring the cost of this command above this.")
 @click.option("--batch", is_flag=True, help="Use the provider's batch API: slower, and cheaper.")
 @click.option("--poll-seconds", type=float, default=30.0, show_default=True, help="How often to look after a batch.")
-@click.option("--repeats", type=click.IntRange(min=1), default=1, show_default=True, help="Grade every answer so many times.")
+@click.option("--repeats", type=click.IntRange(1, 100), default=1, show_default=True, help="Grade every answer so many times.")
 @click.option("--replay", type=click.Path(path_type=Path), metavar="RUN|FILE", help="Judge from stored verdicts; asks nobody.")
 @click.option("--no-cache", is_flag=True, help="Neither read nor write the verdicts of other runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print results.json (or the estimate) as JSON.")

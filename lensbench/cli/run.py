@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from lensbench.pipeline.fetch import Need
     from lensbench.pipeline.plan import RunRequest
 
+_DTYPES = ("auto", "float32", "bfloat16", "float16")
+
 
 @click.command(epilog="Exit codes: 0 done, 1 the run failed, 2 the command was wrong, 130 stopped; the same command goes on.")
 @click.option("-m", "--method", metavar="NAMES", help="Methods to fit, by comma; none: only the untouched backbone is scored.")
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 @click.option("--config", "config_file", type=click.Path(path_type=Path), help="YAML with the method's configuration.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="One configuration value; may be repeated.")
 @click.option("--limit", type=int, help="At most this many items per task and language.")
-@click.option("--num-fewshot", type=int, help="Examples before each item, in place of the task's own number.")
+@click.option("--num-fewshot", type=click.IntRange(min=0), help="Examples before each item, in place of the task's own number.")
 @click.option("--max-new-tokens", type=click.IntRange(min=1), help="Cut answers there, not where the profile does.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=16, show_default=True, help="Sequences per forward pass.")
 @click.option(
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
 )
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1 ...")
 @click.option("--dtype", default="auto", show_default=True, help="float32, bfloat16 or float16; auto: fp32 on CPU, bf16 on CUDA.")
-@click.option("--seed", type=int, default=42, show_default=True, help="Of sampling and training.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=42, show_default=True, help="Of sampling and training.")
 @click.option("--revision", metavar="COMMIT", help="Hub revision of the backbone.")
 @click.option(
     "--identifier", default="auto", show_default=True, metavar="NAME|PATH", help="Of answers' languages: glotlid, lid176, a file."
@@ -155,6 +157,8 @@ def request_of(options: dict[str, Any]) -> RunRequest:
 
     data = options["data"]
     add_languages([*options["include"], *([Path(data)] if data and data != EMBEDDED else [])])
+    if options["dtype"] not in _DTYPES:
+        raise UsageError(f"--dtype: unknown dtype '{options['dtype']}'", f"Known: {', '.join(_DTYPES)}.")
     tasks = options["tasks"]
     if tasks is not None and not tasks.strip():
         raise UsageError("--tasks names no task", "Example: --tasks xcopa,xstory_cloze")
