@@ -23,7 +23,7 @@ def date_in(name: str) -> str | None:
 
 
 def is_ours_by_name(name: str) -> bool:
-    """Whether a file in `lm_eval/VARIANT/` of a run has a name that lensbench writes there, or wrote there when names had no date."""
+    """Whether a file in `lm_eval/VARIANT/` of a run has a name that lensbench writes there, or wrote there without a date."""
     return bool(re.fullmatch(rf"results(_{_DATE.pattern})?\.json|samples_.+\.jsonl", name))
 
 
