@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["SENTENCES", "UNANSWERED", "UNSCORED"]
+__all__ = ["SCORED", "SENTENCES", "UNANSWERED", "UNSCORED"]
 
 UNANSWERED = ("no_room", "not_finite")
 """Of answers: the harness or the model's arithmetic failed, so nothing was answered. Neither an identifier nor a judge is shown
 them, and they are in no mean. An `empty` answer is one: the model ended its turn at once."""
+
+SCORED = ("ok", "empty", "generated", "no_match")
+"""Of items: what has a score. Of text that lm-eval generated: its filter found an answer in it, or none, which counts as wrong."""
 
 UNSCORED = (*UNANSWERED, "truncated", "letters_collide")
 """Of items: what leaves one without a score before an identifier or a judge sees it."""
