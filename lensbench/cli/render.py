@@ -110,9 +110,12 @@ def print_fidelity(shown: dict[str, Any]) -> None:
     """Every unit of fidelity, and where the answers went, for one identifier."""
     from lensbench.reporting.fidelity import fidelity_table
     from lensbench.reporting.matrix import matrix_table, with_base
+    from lensbench.reporting.table import unscored_notes
 
     echo(f"% of questions (answers) in the asked language, by {shown['identifier']}")
     print_table(*fidelity_table(shown["cells"]))
+    for note in unscored_notes(shown["cells"]):
+        echo(note)
     for matrix, base in with_base(shown["matrices"]):
         title, header, rows = matrix_table(matrix, base)
         echo(title)
