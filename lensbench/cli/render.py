@@ -45,9 +45,11 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str
     from rich.box import SIMPLE_HEAD
     from rich.text import Text
 
-    table = Table(
-        *(printable(name, one_line=True) for name in header), title=title, box=SIMPLE_HEAD, title_justify="left", pad_edge=False
-    )
+    # Given as Text: rich reads `[...]` in strings as markup.
+    said = None if title is None else Text(printable(title, one_line=True))
+    table = Table(title=said, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    for name in header:
+        table.add_column(Text(printable(name, one_line=True)))
     for row in rows:
         table.add_row(*(Text(printable(value, one_line=True)) for value in row))
     console().print(table, markup=False)
