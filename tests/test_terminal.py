@@ -6,16 +6,13 @@ import ast
 import json
 import re
 import shutil
-import signal
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from conftest import Here
 from simulated_run import simulate
 
 import lensbench
-from lensbench.cli import main
 from lensbench.cli.render import print_table
 from lensbench.cli.terminal import echo, echo_json
 from lensbench.pipeline.results import write_results
@@ -89,27 +86,8 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., tuple[int, str]]]:
-    """`main` in this process, which has imported all; its exit code and all that it said."""
-    handler = signal.getsignal(signal.SIGTERM)
-
-    def call(*words: str | Path) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["lensbench", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        return ended.value.code, said.out + said.err
-
-    yield call
-    signal.signal(signal.SIGTERM, handler)
-
-
 @pytest.mark.parametrize("kind", ["variant", "names"])
-def test_a_strangers_run_cannot_speak_to_the_terminal(
-    kind: str, plain: Path, here: Callable[..., tuple[int, str]], tmp_path: Path
-) -> None:
+def test_a_strangers_run_cannot_speak_to_the_terminal(kind: str, plain: Path, here: Here, tmp_path: Path) -> None:
     run, variant = tmp_path / "run", "lens"
     shutil.copytree(plain, run)
     # `lm_eval/`, pages and digests are made anew.

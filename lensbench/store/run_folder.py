@@ -151,7 +151,7 @@ class RunFolder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            stream = self.own(_LOCK).open("w")
+            stream = self.own(_LOCK).open("a")
         except OSError as error:
             raise write_failed(self.path, error) from None
         with stream:
