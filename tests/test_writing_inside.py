@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import Here
 from judge_server import JudgeServer
+from judged_run import KEY, KEY_ENV, write_judge
 from simulated_run import simulate
 
 from lensbench.errors import LensbenchError
@@ -27,6 +28,8 @@ NAME = "../../../x"
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("whole") / "run"
     simulate(home, items=3, variants=("base", "lens"), languages=("en", "zh"), tasks=("xcopa", "mt_bench"))
+    # Left for `judge` to do.
+    (home / "items" / "verdicts.jsonl").unlink()
     write_results(RunFolder(home))
     return home
 
@@ -43,8 +46,14 @@ def _state(folder: Path, but: Path) -> dict[str, tuple[str, bytes]]:
 
 
 @pytest.fixture
-def drill(whole: Path, tmp_path: Path, here: Here) -> Callable[[Callable[[Path, Path], None]], list[int]]:
+def drill(
+    whole: Path, tmp_path: Path, here: Here, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Callable[[Path, Path], None]], list[int]]:
     """Plants something in a copy of the run, calls every command that writes there, and looks around."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    judge = write_judge(elsewhere / "judge.yaml")
+    monkeypatch.setenv(KEY_ENV, KEY)
+    monkeypatch.setenv("LENSBENCH_CACHE", str(elsewhere / "cache"))
 
     def call(plant: Callable[[Path, Path], None]) -> list[int]:
         run, outside = tmp_path / "a" / "b" / "c" / "run", tmp_path / "outside"
@@ -57,7 +66,7 @@ def drill(whole: Path, tmp_path: Path, here: Here) -> Callable[[Callable[[Path, 
         with JudgeServer(lambda asked: "ok") as server:
             for words in (
                 ("fidelity", run, "-i", "lid176"),
-                ("judge", run, "--judge", "local", "--base-url", server.url, "--model", "m"),
+                ("judge", run, "--judge", judge, "--base-url", server.url, "--model", "m"),
                 ("report", run), ("results", run, "--parquet"),
                 ("figure", "understanding", run, "--out", run / "figure.svg"),
                 ("table", "bilingual", run, "--out", run / "table.md"),
