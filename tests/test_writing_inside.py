@@ -124,6 +124,11 @@ def test_links_in_place_of_folders(drill: Callable[..., list[int]]) -> None:
     drill(plant)
 
 
+def test_the_journal_of_a_judge_is_a_link(drill: Callable[..., list[int]]) -> None:
+    """It is appended to, not renamed; alone, since other links stop `judge` before."""
+    assert drill(lambda run, outside: _link(run / "judge_journal.jsonl", outside / "file"))[1] == 2
+
+
 def test_the_folder_of_all_variants_is_a_link(drill: Callable[..., list[int]]) -> None:
     drill(lambda run, outside: _link(run / "lm_eval", outside))
 
