@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from lensbench import __version__
+from lensbench.cli.terminal import echo
 from lensbench.errors import LensbenchError, UsageError, nearest
 from lensbench.extras import missing_package
 from lensbench.printable import printable
@@ -123,20 +124,20 @@ def main() -> None:
         sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
         if isinstance(error, click.UsageError) and error.ctx is not None:
-            click.echo(error.ctx.get_usage(), err=True)
-        click.echo(printable(f"Error: {error.format_message()}"), err=True)
+            echo(error.ctx.get_usage(), err=True)
+        echo(f"Error: {error.format_message()}", err=True)
         sys.exit(2)
     except LensbenchError as error:
-        click.echo(printable(f"lensbench: {error}"), err=True)
+        echo(f"lensbench: {error}", err=True)
         sys.exit(error.exit_code)
     except ImportError as error:
         missing = missing_package(error)
         if missing is None:
             raise
-        click.echo(f"lensbench: {missing}", err=True)
+        echo(f"lensbench: {missing}", err=True)
         sys.exit(missing.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("\nlensbench: stopped; what was finished is kept, the same command goes on from here", err=True)
+        echo("\nlensbench: stopped; what was finished is kept, the same command goes on from here", err=True)
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()

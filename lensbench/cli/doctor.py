@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from lensbench.cli.terminal import echo
+
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
@@ -28,9 +30,9 @@ def command(as_json: bool) -> None:
         print_json(findings)
         return
     for finding in findings:
-        click.echo(f"{'ok ' if finding['ok'] else '-- '} {finding['what']}: {finding['found']}")
+        echo(f"{'ok ' if finding['ok'] else '-- '} {finding['what']}: {finding['found']}")
         if not finding["ok"] and finding["fix"]:
-            click.echo(f"      {finding['fix']}")
+            echo(f"      {finding['fix']}")
 
 
 def _findings() -> Iterator[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lensbench.cli.log_options import log_options, progress_of
+from lensbench.cli.terminal import echo
 from lensbench.errors import UnavailableError, UsageError
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def command(**options: Any) -> None:
         print_json(results)
     else:
         print_results(results)
-        click.echo(f"\nreport: {out / 'report.html'} (in brief: report.md)")
+        echo(f"\nreport: {out / 'report.html'} (in brief: report.md)")
     if failure is not None:
         raise failure
 
@@ -206,15 +207,15 @@ def show_plan(plan: Any, out: Path, *, as_json: bool, ranks: int = 1) -> None:
         _refuse_missing(needs)
         return
     spec = plan.spec
-    click.echo(f"method    {', '.join(c.method for c in spec.methods) or '(none: only the backbone)'}")
-    click.echo(f"backbone  {plan.backbone.title}")
+    echo(f"method    {', '.join(c.method for c in spec.methods) or '(none: only the backbone)'}")
+    echo(f"backbone  {plan.backbone.title}")
     for name, other in plan.externals.items():
-        click.echo(f"variant   {name}: {other.title}")
-    click.echo(f"languages {', '.join(spec.all_languages)}")
-    click.echo(f"data      {plan.source.describe()}")
-    click.echo(f"run       {out}{' (exists: it goes on)' if (out / 'run.json').is_file() else ''}")
+        echo(f"variant   {name}: {other.title}")
+    echo(f"languages {', '.join(spec.all_languages)}")
+    echo(f"data      {plan.source.describe()}")
+    echo(f"run       {out}{' (exists: it goes on)' if (out / 'run.json').is_file() else ''}")
     if ranks > 1:
-        click.echo(f"ranks     {ranks}: each scores and answers its part; rank 0 fits, judges and writes")
+        echo(f"ranks     {ranks}: each scores and answers its part; rank 0 fits, judges and writes")
     rows = [
         (
             p.task.name,
@@ -228,22 +229,22 @@ def show_plan(plan: Any, out: Path, *, as_json: bool, ranks: int = 1) -> None:
     ]
     print_table(("task", "lang", "profile", "rows", "split", "protocol"), rows)
     for gap in plan.gaps:
-        click.echo(f"not available: {gap}")
-    click.echo("planned memory (a plan, not a measurement: weights and training states; activations come on top)")
+        echo(f"not available: {gap}")
+    echo("planned memory (a plan, not a measurement: weights and training states; activations come on top)")
     if memory is None:
-        click.echo("  not known before the backbone is fetched")
+        echo("  not known before the backbone is fetched")
     else:
         each = " on each rank" if ranks > 1 else ""
         weights = f"{memory.parameters:,} parameters of {memory.weight_bytes} bytes"
-        click.echo(f"  scoring: {memory.scoring / 2**30:,.1f} GiB{each} ({weights})")
+        echo(f"  scoring: {memory.scoring / 2**30:,.1f} GiB{each} ({weights})")
         for name, floor in memory.fits.items():
-            click.echo(f"  fitting {name}: " + ("not known" if floor is None else f"at least {floor / 2**30:,.1f} GiB"))
+            echo(f"  fitting {name}: " + ("not known" if floor is None else f"at least {floor / 2**30:,.1f} GiB"))
     for choice in spec.methods:
-        click.echo(f"configuration of {choice.method}:")
+        echo(f"configuration of {choice.method}:")
         for key, value in choice.config.items():
-            click.echo(f"  {key}: {value}")
+            echo(f"  {key}: {value}")
     if unseen:
-        click.echo(unseen)
+        echo(unseen)
     show_needs(needs)
     say_not_pinned(needs)
     _refuse_missing(needs)
