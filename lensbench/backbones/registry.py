@@ -95,8 +95,22 @@ def get_backbone(name: str) -> Backbone:
     if brought is not None:
         return _read(brought)
     path = Path(name).expanduser()
+    if path.suffix.lower() == ".gguf" and (path.is_file() or "/" not in name):
+        raise UsageError(
+            f"{path} is a GGUF file, and a model folder was expected",
+            "GGUF is read from the packages of short names only. Convert it: "
+            "AutoModelForCausalLM.from_pretrained(FOLDER, gguf_file=NAME).save_pretrained(NEW), and the tokenizer likewise.",
+        )
     if path.is_dir():
         if not (path / "config.json").is_file():
+            if (path / "adapter_config.json").exists():
+                raise UsageError(
+                    f"{path} holds an adapter, not a model", "Merge it into its base model first: peft's merge_and_unload, then save_pretrained."
+                )
+            if any(path.glob("*.gguf")):
+                raise UsageError(
+                    f"{path} holds a GGUF file, not a model folder", "Convert it with transformers and save_pretrained first."
+                )
             raise UsageError(f"{path} is not a model folder: it has no config.json")
         check_folder(path)
         return Backbone(backbone=path.resolve().name, title=f"model folder {path}", path=path, shape=shape_of_folder(path))
