@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import multiprocessing
 import os
 import re
-import multiprocessing
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -121,10 +121,14 @@ def test_every_text_is_in_the_prompt_once_and_unchanged(parts: list[str], form: 
         assert (both.count(text), both.count(f"<<{name}>>")) == (wanted, wanted), (form, name)
 
 
+def all_slots(name: str) -> str:
+    return "".join(f"{{{slot}}}" for slot in ORDER[name])
+
+
 def fastchat_file(path: Path, templates: Mapping[str, str]) -> Path:
     names = ("single-v1", "single-math-v1", "single-v1-multi-turn", "single-math-v1-multi-turn")
     lines = [
-        {"name": name, "type": "single", "system_prompt": "You judge.", "prompt_template": templates.get(name, "".join(f"{{{slot}}}" for slot in ORDER[name])),
+        {"name": name, "type": "single", "system_prompt": "You judge.", "prompt_template": templates.get(name, all_slots(name)),
          "description": "", "category": "general", "output_format": "[[rating]]"}
         for name in names
     ]  # fmt: skip

@@ -149,7 +149,7 @@ def test_size_and_loops_have_limits(template: str) -> None:
 
 @pytest.mark.parametrize("template", ["{{ [a, typo] }}", "{{ {'a': typo} }}", "{{ [q]|map(attribute='__class__')|list }}"])
 def test_a_name_that_is_not_there_stands_in_no_list(template: str) -> None:
-    with pytest.raises(UsageError, match="'typo' is undefined|not there|__class__"):
+    with pytest.raises(UsageError, match=r"'typo' is undefined|not there|__class__"):
         render(template, ROW)
 
 

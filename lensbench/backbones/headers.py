@@ -84,7 +84,8 @@ def weight_headers(folder: Path) -> dict[str, TensorHeader]:
         twice = sorted(found.keys() & held.keys())
         if twice:
             raise DataError(
-                f"{folder}: {len(twice)} tensors lie in two files, such as {twice[0][:120]!r} in {found[twice[0]].file} and {path.name}",
+                f"{folder}: {len(twice)} tensors lie in two files, such as {twice[0][:120]!r} in {found[twice[0]].file} and "
+                f"{path.name}",
                 "Shards of two models may have been mixed. Copy the files again, or save the model anew.",
             )
         found.update(held)

@@ -169,8 +169,8 @@ def _refuse_packed(checkpoint: Checkpoint, headers: Mapping[str, TensorHeader], 
     if packed:
         first = headers[packed[0]]
         raise UnavailableError(
-            f"could not load {checkpoint.name}: {len(packed)} tensors are of type {first.dtype[:20]} ({packed[0][:120]} in {first.file}), "
-            "and config.json has no quantization_config that says what they stand for",
+            f"could not load {checkpoint.name}: {len(packed)} tensors are of type {first.dtype[:20]} ({packed[0][:120]} in "
+            f"{first.file}), and config.json has no quantization_config that says what they stand for",
             "Copy config.json from where the quantised weights came from, or take weights in bfloat16, float16 or float32.",
         )
 

@@ -105,7 +105,8 @@ def get_backbone(name: str) -> Backbone:
         if not (path / "config.json").is_file():
             if (path / "adapter_config.json").exists():
                 raise UsageError(
-                    f"{path} holds an adapter, not a model", "Merge it into its base model first: peft's merge_and_unload, then save_pretrained."
+                    f"{path} holds an adapter, not a model",
+                    "Merge it into its base model first: peft's merge_and_unload, then save_pretrained.",
                 )
             if any(path.glob("*.gguf")):
                 raise UsageError(

@@ -51,7 +51,9 @@ _WHOLE = re.compile(
     re.IGNORECASE,
 )
 """What stands before the highest number of a scale: `8 out of [[10]]`."""
-_SCALE = re.compile(rf"{_MARKUP}{{0,4}}(?:[/／]|out\sof\b|von\b|sur\b|из\b)\s{{0,3}}\[{{0,2}}([0-9]{{1,4}})(?![0-9])", re.IGNORECASE)
+_SCALE = re.compile(
+    rf"{_MARKUP}{{0,4}}(?:[/／]|out\sof\b|von\b|sur\b|из\b)\s{{0,3}}\[{{0,2}}([0-9]{{1,4}})(?![0-9])", re.IGNORECASE
+)
 """What stands behind a rating that names its scale: `[[8]]/10`."""
 _INNER = r"(?:[^{}\n]|\n(?!\s*\n)){{0,300}}+"
 _QUOTES = re.compile(
