@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,8 @@ MAX_LINE_BYTES = 2**26
 MAX_DEPTH = 200
 """Deeper nesting is refused: nothing that is read here nests ten deep, and walkers of the value recurse too."""
 
+_SURROGATE = re.compile("[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]")
+"""Not two that follow each other: escaped, they would be read as one character."""
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -108,12 +111,14 @@ def read_bounded(path: Path, limit: int = MAX_FILE_BYTES) -> bytes:
 
 
 def json_text(value: Any, **options: Any) -> str:
-    """Strict JSON. A NaN or an infinity becomes null: JSON has no such numbers, and one of them makes a whole file unreadable."""
+    """Strict JSON. A NaN or an infinity becomes null, and a lone surrogate is escaped: JSON has no such numbers and UTF-8 no such
+    characters, and one of them makes a whole file unreadable."""
     options.setdefault("ensure_ascii", False)
     try:
-        return json.dumps(value, allow_nan=False, **options)
+        text = json.dumps(value, allow_nan=False, **options)
     except ValueError:
-        return json.dumps(finite(value), allow_nan=False, **options)
+        text = json.dumps(finite(value), allow_nan=False, **options)
+    return text if text.isascii() else _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def finite(value: Any) -> Any:

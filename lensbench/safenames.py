@@ -51,8 +51,13 @@ def inside(folder: Path, path: Path) -> Path:
     """The path, if it lies in the folder once links and `..` are followed.
 
     Raises:
-        UsageError: it leads out of the folder.
+        UsageError: it leads out of the folder, or nowhere.
     """
-    if not path.resolve().is_relative_to(folder.resolve()):
+    try:
+        leads_out = not path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):
+        # Links in a circle: RuntimeError in Python 3.11 and 3.12.
+        raise UsageError(f"{path} leads nowhere: links in a circle, or no name of a file") from None
+    if leads_out:
         raise UsageError(f"{path} leads out of {folder}")
     return path

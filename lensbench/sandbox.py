@@ -42,6 +42,10 @@ _WIDE = frozenset({"center", "ljust", "rjust", "zfill", "expandtabs", "to_bytes"
 _FORBIDDEN_FILTERS = ("pprint", "urlize", "xmlattr")
 _FORMAT_WIDTH = re.compile(r"\d{6,}|%[-+ #0]*\*|\{[^{}]*\{")
 """In a format string: a long number, or a width taken from an argument."""
+_KEEPING = frozenset({"list", "first", "last", "length", "count", "map", "select", "reject", "selectattr", "rejectattr", "batch",
+                      "slice", "sort", "unique", "groupby", "sum", "min", "max", "random", "reverse", "items", "dictsort",
+                      "default", "d", "attr", "_counted"})  # fmt: skip
+"""Filters that write no text of the lists they are given; every other one may."""
 
 
 class SafeEnvironment(ImmutableSandboxedEnvironment):
@@ -51,7 +55,7 @@ class SafeEnvironment(ImmutableSandboxedEnvironment):
 
     def __init__(self, **options: Any) -> None:
         # Constants are not folded: that would render parts of a template while it is compiled, outside the limits.
-        super().__init__(loader=None, optimized=False, **options)
+        super().__init__(loader=None, optimized=False, **{"finalize": _shown, **options})
         self.globals.pop("lipsum", None)
         for name in _FORBIDDEN_FILTERS:
             self.filters.pop(name, None)
@@ -98,7 +102,7 @@ class SafeEnvironment(ImmutableSandboxedEnvironment):
             if abs(right) > 1000 or abs(left) > MAX_NUMBER:
                 raise SecurityError("it raises to a power that makes a huge number")
         elif operator == "%" and isinstance(left, str):
-            _check_format(left)
+            _check_format(left, right)
         elif operator == "+" and hasattr(left, "__len__") and hasattr(right, "__len__"):
             _check_length(len(left) + len(right))
         return super().call_binop(context, operator, left, right)
@@ -107,7 +111,9 @@ class SafeEnvironment(ImmutableSandboxedEnvironment):
         __self.step()
         # The sandbox wraps `str.format`; the text is the wrapped method's own.
         bound = getattr(__obj, "__wrapped__", __obj)
-        _check_call(getattr(__obj, "__name__", ""), getattr(bound, "__self__", None), args, kwargs)
+        name = getattr(__obj, "__name__", "")
+        args = _listed(args) if name == "join" else args
+        _check_call(name, getattr(bound, "__self__", None), args, kwargs)
         result = super().call(__context, __obj, *args, **kwargs)
         if isinstance(result, str | bytes | list | tuple):
             _check_length(len(result))
@@ -140,6 +146,7 @@ class _Counting(NodeTransformer):
 
 
 def _joined(parts: list[Any]) -> str:
+    _check_length(_size(parts))
     texts = [str(part) for part in parts]
     _check_length(sum(map(len, texts)))
     return "".join(texts)
@@ -166,7 +173,11 @@ def _stepwise(environment: SafeEnvironment, values: Iterable[Any]) -> Iterator[A
 def _bounded_filter(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def bounded(*args: Any, **kwargs: Any) -> Any:
+        args = _listed(args) if name == "join" else args
         _check_call(name, None, args, kwargs)
+        if name not in _KEEPING:
+            for value in (*args, *kwargs.values()):
+                _check_length(_size(value))
         # What comes one by one, as from `map`, is counted as it comes.
         result = function(*(_measured(value) if hasattr(value, "__next__") else value for value in args), **kwargs)
         if isinstance(result, str | list):
@@ -184,6 +195,34 @@ def _measured(values: Iterable[Any]) -> Iterator[Any]:
         yield value
 
 
+def _listed(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What comes one by one as lists, so that the length of what is made of it is known before."""
+    return tuple(list(_measured(value)) if hasattr(value, "__next__") else value for value in values)
+
+
+def _size(value: Any) -> int:
+    """About how many characters the text of a value has; counting stops above the limit.
+
+    Raises:
+        UndefinedError: a list holds a value that is not there, which its text would show as `Undefined`.
+    """
+    total, waiting = 0, [value]
+    while waiting and total <= MAX_TEXT:
+        one = waiting.pop()
+        if isinstance(one, str | bytes):
+            total += len(one)
+        elif isinstance(one, list | tuple | set | frozenset | dict):
+            total += 2 * len(one) + 2
+            if total <= MAX_TEXT:
+                waiting += [*one, *one.values()] if isinstance(one, dict) else one
+        elif isinstance(one, jinja2.Undefined) and one is not value:
+            str(one)
+            raise jinja2.UndefinedError("a list holds a value that is not there")
+        else:
+            total += max(1, one.bit_length() // 3) if isinstance(one, int) else 1
+    return total
+
+
 def _check_call(name: str, owner: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
     given = [*args, *kwargs.values()]
     if name in _WIDE:
@@ -193,7 +232,9 @@ def _check_call(name: str, owner: Any, args: tuple[Any, ...], kwargs: Mapping[st
         if name == "format":
             for text in (owner, *given):
                 if isinstance(text, str):
-                    _check_format(text)
+                    _check_format(text, given)
+    if name in _PER_MARK:
+        _check_per_mark(name, [value for value in (owner, *given) if isinstance(value, _PLAIN)])
     if name == "replace":
         texts = [value for value in (owner, *given) if isinstance(value, str)]
         if len(texts) > 2:
@@ -206,9 +247,33 @@ def _check_call(name: str, owner: Any, args: tuple[Any, ...], kwargs: Mapping[st
                 _check_length(parts + longest * len(values))
 
 
-def _check_format(text: str) -> None:
+_PLAIN = (str, bytes, int, list, tuple, dict)
+_PER_MARK: dict[str, Callable[[Any], int]] = {
+    "indent": lambda text: str(text).count("\n") + 1, "expandtabs": lambda text: str(text).count("\t") + 1,
+    "wordwrap": lambda text: _size(text), "translate": lambda text: _size(text), "tojson": lambda value: _size(value),
+}  # fmt: skip
+"""Functions that put something in at many places of what they are given -> how many places."""
+
+
+def _check_per_mark(name: str, given: list[Any]) -> None:
+    if len(given) < 2:
+        return
+    places = _PER_MARK[name](given[0])
+    for value in given[1:]:
+        longest = max(map(_size, value.values()), default=0) if isinstance(value, dict) else _size(value)
+        put_in = abs(value) if isinstance(value, int) and name != "wordwrap" else longest
+        _check_length(_size(given[0]) + places * put_in)
+
+
+def _check_format(text: str, values: Any) -> None:
     if _FORMAT_WIDTH.search(text):
         raise SecurityError("a format string with a width of six digits, or one from an argument")
+    places = max(text.count("%"), text.count("{"))
+    if places > 1:
+        widest = max(map(int, re.findall(r"[0-9]+", text)), default=0)
+        parts = values if isinstance(values, list | tuple) else [values]
+        longest = max((_size(part) for part in parts if part is not text), default=0)
+        _check_length(len(text) + places * (longest + widest))
 
 
 def _check_integers(left: Any, right: Any) -> None:
@@ -228,10 +293,17 @@ def _regex_replace(string: str, pattern: str, repl: str, count: int = 0) -> str:
     return re.sub(pattern, repl, string, count=count)
 
 
+def _shown(value: Any) -> Any:
+    """What a template writes, once it is sure to be a text that is not too long."""
+    if isinstance(value, list | tuple | set | frozenset | dict):
+        _check_length(_size(value))
+    return value
+
+
 def _no_null(value: Any) -> Any:
     if value is None:
         raise jinja2.UndefinedError("it shows a value that is null")
-    return value
+    return _shown(value)
 
 
 @functools.cache

@@ -6,7 +6,9 @@ import hashlib
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic_core import PydanticSerializationError
 
+from lensbench.jsonio import json_text
 from lensbench.languages import CENTRAL
 
 __all__ = ["ExternalChoice", "MethodChoice", "RunSpec", "TaskChoice", "differences"]
@@ -102,7 +104,12 @@ class RunSpec(BaseModel):
         """10 hex digits that stand for the spec."""
         # A field that came later leaves the names of folders without it as they were.
         left_out = {"system"} if self.system is None else set()
-        return hashlib.sha256(self.model_dump_json(exclude=left_out).encode()).hexdigest()[:10]
+        try:
+            content = self.model_dump_json(exclude=left_out).encode()
+        except PydanticSerializationError:
+            # A lone surrogate, in the name of a stranger's model.
+            content = json_text(self.model_dump(mode="json", exclude=left_out)).encode("utf-8", "surrogatepass")
+        return hashlib.sha256(content).hexdigest()[:10]
 
 
 def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import multiprocessing
+import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -119,10 +121,14 @@ def test_every_text_is_in_the_prompt_once_and_unchanged(parts: list[str], form: 
         assert (both.count(text), both.count(f"<<{name}>>")) == (wanted, wanted), (form, name)
 
 
+def all_slots(name: str) -> str:
+    return "".join(f"{{{slot}}}" for slot in ORDER[name])
+
+
 def fastchat_file(path: Path, templates: Mapping[str, str]) -> Path:
     names = ("single-v1", "single-math-v1", "single-v1-multi-turn", "single-math-v1-multi-turn")
     lines = [
-        {"name": name, "type": "single", "system_prompt": "You judge.", "prompt_template": templates.get(name, "{question}"),
+        {"name": name, "type": "single", "system_prompt": "You judge.", "prompt_template": templates.get(name, all_slots(name)),
          "description": "", "category": "general", "output_format": "[[rating]]"}
         for name in names
     ]  # fmt: skip
@@ -258,6 +264,46 @@ def test_a_slot_that_is_none(tmp_path: Path, template: str) -> None:
         load_prompts(PromptFiles(fastchat=path.name), tmp_path).messages("turn1", slots(["q"], ["a"]))
 
 
+@pytest.mark.parametrize(
+    ("template", "says"),
+    [
+        ("{question}", "the prompt 'single-v1' does not show the answer"), ("{answer}", "does not show the question"),
+        ("{question} {answer:>1000000000}", "':>1000000000' is not read"), (7, "line 1: not a prompt in FastChat's format"),
+        (None, "'prompt_template' is no text"), (["{question}{answer}"], "'prompt_template' is no text"),
+    ],
+)  # fmt: skip
+def test_prompt_files_of_a_stranger(tmp_path: Path, template: Any, says: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(says)):
+        load_prompts(PromptFiles(fastchat=fastchat_file(tmp_path / "p.jsonl", {"single-v1": template}).name), tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"[" * 100_000, b"9" * 5000, b"[1]", b"\xff", b"{}"])
+def test_prompt_files_that_are_none(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "p.jsonl").write_bytes(content + b"\n")
+    with pytest.raises(UsageError, match=r"p\.jsonl"):
+        load_prompts(PromptFiles(fastchat="p.jsonl"), tmp_path)
+
+
+def test_a_prompt_given_twice_and_a_pipe(tmp_path: Path) -> None:
+    path = fastchat_file(tmp_path / "p.jsonl", {})
+    path.write_text(path.read_text() * 2)
+    with pytest.raises(UsageError, match="line 5: a second prompt 'single-v1'"):
+        load_prompts(PromptFiles(fastchat="p.jsonl"), tmp_path)
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    with pytest.raises(UsageError, match="not a plain file"):
+        load_prompts(PromptFiles(fastchat="pipe.jsonl"), tmp_path)
+
+
+@pytest.mark.parametrize("lost", ["question", "answer", "reference"])
+def test_a_template_that_shows_no_part_is_refused(tmp_path: Path, lost: str) -> None:
+    parts = {"question": "{{ questions[0] }}", "answer": "{{ answers[0] }}", "reference": "{{ references[0] }}"}
+    body = " ".join(text for name, text in parts.items() if name != lost)
+    text = f"{{% block system %}}Judge.{{% endblock %}}{{% block user %}}{body}{{% endblock %}}"
+    (tmp_path / "p.jinja").write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=f"does not show the {lost}"):
+        load_judge(str(write_judge(tmp_path / "j.yaml", prompts__turn1_reference=str(tmp_path / "p.jinja"))), model="m")
+
+
 # --- references
 
 
@@ -301,7 +347,7 @@ def test_the_order_of_references_is_the_judges(tmp_path: Path) -> None:
         ({"rating": {"low": "one"}}, "rating.low"),
         ({"rating": {"low": 10, "high": 1}}, "low (10) must be below high (1)"),
         ({"rating__tries": 0}, "rating.tries"),
-        ({"prompts__turn2": "/nowhere/turn2.jinja"}, "/nowhere/turn2.jinja: the prompt file could not be read"),
+        ({"prompts__turn2": "/nowhere/turn2.jinja"}, "the prompt file cannot be used: /nowhere/turn2.jinja: no such file"),
         ({"prompts": {"turn1": "a"}}, "needs turn1, turn1_reference, turn2 and turn2_reference"),
         ({"prompts": {"fastchat": "/nowhere.jsonl"}}, "/nowhere.jsonl"),
         ({"references": {"order": ["referense"]}}, "references.order"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -117,15 +118,39 @@ COSTLY = (
     "{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}",
     "{% if 1 %}" * 300 + "{% endif %}" * 300,
     "{{ lipsum(10**6) }}",
+    "{{ ('%99999d' * 40000) % ((1,) * 40000) }}",
+    "{{ ('%s' * 1000) % (('x' * 4000000,) * 1000) }}",
+    "{{ ('{:99999}' * 40000).format(*range(40000)) }}",
+    "{{ ('{0}' * 1000).format('x' * 4000000) }}",
+    "{{ ('{0!r:>99999}' * 100000).format(1) }}",
+    "{{ [[1] * 4000000] * 4000000 }}",
+    "{{ ([[1] * 4000] * 4000000)|string|length }}",
+    "{{ [[1] * 4000] * 4000000 ~ '' }}",
+    "{{ ('a\\n' * 100000)|indent(999999) }}",
+    "{{ ('\\t' * 100000).expandtabs(999999) }}",
+    "{{ ('x y ' * 100000)|wordwrap(1, wrapstring='x' * 4000000) }}",
+    "{{ range(99999)|map('string')|join('x' * 4000000) }}",
+    "{{ ('x' * 4000000).join(range(99999)|map('string')) }}",
+    "{{ ('x' * 4000000).translate({120: 'y' * 4000000}) }}",
+    "{{ ('x' * 1000000)|list|tojson(indent=99999)|length }}",
 )
 
 
 @pytest.mark.parametrize("template", COSTLY)
 def test_size_and_loops_have_limits(template: str) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began = time.monotonic()
     with pytest.raises(UsageError):
         render(template, ROW)
     assert time.monotonic() - began < 4
+    # KiB; the highest of the process so far, so it can only grow.
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000
+
+
+@pytest.mark.parametrize("template", ["{{ [a, typo] }}", "{{ {'a': typo} }}", "{{ [q]|map(attribute='__class__')|list }}"])
+def test_a_name_that_is_not_there_stands_in_no_list(template: str) -> None:
+    with pytest.raises(UsageError, match=r"'typo' is undefined|not there|__class__"):
+        render(template, ROW)
 
 
 def test_time_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:

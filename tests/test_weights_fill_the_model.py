@@ -67,6 +67,35 @@ def test_what_is_missing_or_left_over_is_named(
     assert str(tmp_path / "m") in found.value.message and len(found.value.message) < 2000
 
 
+@pytest.mark.parametrize(("kind", "said"), [(torch.int8, "I8"), (torch.bool, "BOOL"), (torch.float8_e4m3fn, "F8_E4M3")])
+def test_packed_numbers_without_their_scale_are_no_weights(
+    tiny_model_dir: Path, tmp_path: Path, kind: torch.dtype, said: str
+) -> None:
+    """transformers takes them as they are, and a number comes out."""
+    with pytest.raises(UnavailableError, match=rf"1 tensors are of type {said} \({re.escape(UP)} in model\.safetensors\)"):
+        load(changed(tiny_model_dir, tmp_path / "m", lambda w: {**w, UP: (w[UP] * 100).to(kind)}))
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16, torch.float64])
+def test_other_real_numbers_are_weights(tiny_model_dir: Path, tmp_path: Path, kind: torch.dtype) -> None:
+    load(changed(tiny_model_dir, tmp_path / "m", lambda w: {k: v.to(kind) for k, v in w.items()}))
+
+
+def test_a_tensor_in_two_shards_is_refused(tiny_model_dir: Path, tmp_path: Path) -> None:
+    """Which of the two transformers takes depends on the order of the files, not on the index."""
+    shutil.copytree(tiny_model_dir, tmp_path / "m")
+    held = load_file(tmp_path / "m" / "model.safetensors")
+    (tmp_path / "m" / "model.safetensors").unlink()
+    first, second = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
+    save_file(without(held, UP), tmp_path / "m" / first, metadata={"format": "pt"})
+    shard = {UP: held[UP], "lm_head.weight": held["lm_head.weight"] + 1}
+    save_file(shard, tmp_path / "m" / second, metadata={"format": "pt"})
+    index = {"weight_map": {name: second if name == UP else first for name in held}}
+    (tmp_path / "m" / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(UnavailableError, match=rf"1 tensors lie in two files, such as 'lm_head\.weight' in {first} and {second}"):
+        load(tmp_path / "m")
+
+
 def test_more_blocks_than_the_weights_have(tiny_model_dir: Path, tmp_path: Path) -> None:
     shutil.copytree(tiny_model_dir, tmp_path / "m")
     config = json.loads((tmp_path / "m" / "config.json").read_text())

@@ -75,11 +75,20 @@ def weight_headers(folder: Path) -> dict[str, TensorHeader]:
     """Every tensor of a model folder, by name.
 
     Raises:
-        DataError: no weights, a file that is empty, cut, or no safetensors file; says which.
+        DataError: no weights, a file that is empty, cut, or no safetensors file, or a tensor in two files; says which.
     """
     found: dict[str, TensorHeader] = {}
     for path in weight_files(folder):
-        found.update(_file_headers(path))
+        held = _file_headers(path)
+        # transformers takes the last, whatever the index says.
+        twice = sorted(found.keys() & held.keys())
+        if twice:
+            raise DataError(
+                f"{folder}: {len(twice)} tensors lie in two files, such as {twice[0][:120]!r} in {found[twice[0]].file} and "
+                f"{path.name}",
+                "Shards of two models may have been mixed. Copy the files again, or save the model anew.",
+            )
+        found.update(held)
     if not found:
         raise DataError(f"the weight files of {folder} hold no tensor")
     return found

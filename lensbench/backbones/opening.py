@@ -20,6 +20,7 @@ __all__ = ["check_quantisation", "compare_shapes", "open_config", "open_model", 
 
 _T = TypeVar("_T")
 _NAMED = 5
+_REAL = frozenset({"F64", "F32", "F16", "BF16"})
 _LARGER = 2
 """A configuration that describes more than this many times the numbers in the weight files is refused before it is built."""
 _LEFT_BY_QUANTISATION = re.compile(
@@ -117,7 +118,8 @@ def try_out(checkpoint: Checkpoint, model: Any, ids: list[int]) -> None:
 
 
 def compare_shapes(checkpoint: Checkpoint, kind: Any, config: Any, *, trust: bool = False) -> None:
-    """Shapes of the configuration against those of the files, on a model without storage; those of quantised weights are others.
+    """Shapes and kinds of the configuration against those of the files, on a model without storage; those of quantised weights
+    are others.
 
     Raises:
         UnavailableError: they differ, or the configuration describes a far larger model than the files hold.
@@ -130,7 +132,9 @@ def compare_shapes(checkpoint: Checkpoint, kind: Any, config: Any, *, trust: boo
         with torch.device("meta"):
             return kind.from_config(config, trust_remote_code=trust)
 
-    wanted = {name: tuple(tensor.shape) for name, tensor in _guarded(checkpoint, "configuration", build).state_dict().items()}
+    state = _guarded(checkpoint, "configuration", build).state_dict()
+    _refuse_packed(checkpoint, headers, {name for name, tensor in state.items() if tensor.is_floating_point()})
+    wanted = {name: tuple(tensor.shape) for name, tensor in state.items()}
     unlike = [
         f"{name} ({list(headers[name].shape)} in {headers[name].file}, {list(shape)} by config.json)"
         for name, shape in wanted.items()
@@ -149,6 +153,25 @@ def compare_shapes(checkpoint: Checkpoint, kind: Any, config: Any, *, trust: boo
             f"could not load {checkpoint.name}: config.json describes a model of {described:,} numbers, its weight files hold "
             f"{held:,}",
             "Weights and config.json belong to different models, or files are missing.",
+        )
+
+
+def _refuse_packed(checkpoint: Checkpoint, headers: Mapping[str, TensorHeader], real: set[str]) -> None:
+    """
+    Args:
+        real: Names of tensors that the model computes with as real numbers.
+
+    Raises:
+        UnavailableError: the files have whole numbers or 8-bit floats there, and config.json does not say how they were scaled.
+            transformers would take them as they are.
+    """
+    packed = sorted(name for name in real & headers.keys() if headers[name].dtype not in _REAL)
+    if packed:
+        first = headers[packed[0]]
+        raise UnavailableError(
+            f"could not load {checkpoint.name}: {len(packed)} tensors are of type {first.dtype[:20]} ({packed[0][:120]} in "
+            f"{first.file}), and config.json has no quantization_config that says what they stand for",
+            "Copy config.json from where the quantised weights came from, or take weights in bfloat16, float16 or float32.",
         )
 
 

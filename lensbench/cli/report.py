@@ -8,6 +8,8 @@ import click
 
 from lensbench.cli.terminal import echo
 
+_FIGURE_BYTES = 2**26
+
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN [RUN ...]")
@@ -27,7 +29,8 @@ def command(runs: tuple[Path, ...], target: Path | None, figures: tuple[Path, ..
       lensbench report RUN_A RUN_B --html report.html
     """
     from lensbench.cli.render import tell_damage
-    from lensbench.errors import UsageError
+    from lensbench.errors import DataError, UsageError
+    from lensbench.jsonio import read_bounded
     from lensbench.pipeline.as_runs import as_runs
     from lensbench.pipeline.report import write_comparison
     from lensbench.reporting.html import Figure
@@ -47,8 +50,8 @@ def command(runs: tuple[Path, ...], target: Path | None, figures: tuple[Path, ..
     shown = []
     for figure in figures:
         try:
-            text = figure.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+            text = read_bounded(figure, _FIGURE_BYTES).decode("utf-8")
+        except (DataError, UnicodeDecodeError) as error:
             raise UsageError(f"--figure {figure}: cannot be read ({error})") from None
         if "<svg" not in text:
             raise UsageError(f"--figure {figure}: not an SVG file", "Only SVG can stand in the report.")

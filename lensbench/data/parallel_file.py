@@ -10,6 +10,7 @@ from typing import Any
 
 from lensbench.data.sources import Origin, read_jsonl
 from lensbench.errors import DataError, UsageError
+from lensbench.jsonio import read_bounded
 from lensbench.languages import languages
 
 __all__ = ["find_file", "read_pairs_file"]
@@ -76,7 +77,7 @@ def read_pairs_file(name: str, central: str, target: str) -> tuple[list[Triple],
         if key in seen:
             raise DataError(f"{path}, rows {seen[key]} and {number}: both have the id {key!r}")
         seen[key] = number
-    digest = hashlib.sha256(b"".join(hashlib.sha256(p.read_bytes()).digest() for p in read)).hexdigest()
+    digest = hashlib.sha256(b"".join(hashlib.sha256(read_bounded(p)).digest() for p in read)).hexdigest()
     return triples, Origin("local", str(path), None, digest, len(triples), None)
 
 
@@ -129,7 +130,7 @@ def _check_columns(row: Mapping[str, Any], where: str, central: str, target: str
 def _lines(path: Path) -> list[str]:
     try:
         # Only line feeds end a line: texts hold other characters that str.splitlines would cut at.
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_bounded(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 at byte {error.start}") from None
     return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else []

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import json
 import os
 import zlib
 from dataclasses import asdict, dataclass
@@ -20,7 +19,7 @@ from lensbench.data.hub_files import HubFiles, find_hub_files
 from lensbench.data.rows import RowsSpec, canonical_json, check_rows
 from lensbench.errors import DataError, UnavailableError, UsageError
 from lensbench.hub import Snapshot, fetch, find_snapshot
-from lensbench.jsonio import parse_json, read_bounded, read_json_lines
+from lensbench.jsonio import parse_json, read_bounded, read_json_file, read_json_lines
 from lensbench.languages import Language
 
 __all__ = ["EMBEDDED", "DataSource", "Folder", "Hub", "Origin", "Rows", "open_data", "read_jsonl"]
@@ -322,8 +321,11 @@ def _read_manifest(folder: Path) -> dict[str, dict[str, Any]]:
     if not path.is_file():
         return {}
     try:
-        return {entry["path"]: entry for entry in json.loads(path.read_text(encoding="utf-8"))["files"]}
-    except (ValueError, KeyError, TypeError) as error:
+        found = {entry["path"]: entry for entry in read_json_file(path)["files"]}
+        if not all(isinstance(key, str) for key in found):
+            raise ValueError("a path that is no text")
+        return found
+    except (DataError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: not a data manifest ({error})", "Make the folder anew with `lensbench data import`.") from None
 
 

@@ -44,6 +44,17 @@ _FORMAT = re.compile(
 )
 _REPORTED = re.compile(r"\b(?:answer|assistant|response|reply|text|says|states|claims|ends|writes|must|should)\b", re.IGNORECASE)
 _RANGE = re.compile(r"\s{0,3}(?:to|through|and|up to|-|–|—|~|～|至|到|から|bis|à|a|до)\s{0,3}", re.IGNORECASE)
+_PER = r"(?:[/／]|\bout\sof\b|\bof\b|\bvon\b|\bsur\b|\bde\b|\bsu\b|\bиз\b|من)"
+_WHOLE = re.compile(
+    rf"(?:[0-9\]]{_MARKUP}{{0,4}}{_PER}|\bout\sof\b|(?:满分|滿分|満点|最高分?|만점|\bmaximum)\s?(?:是|为|為|は|\bis\b|\bof\b)?)"
+    rf"(?:\s(?:a|the)\s)?(?:(?:possible|maximum|total)\s?(?:of)?)?{_MARKUP}{{0,4}}\Z",
+    re.IGNORECASE,
+)
+"""What stands before the highest number of a scale: `8 out of [[10]]`."""
+_SCALE = re.compile(
+    rf"{_MARKUP}{{0,4}}(?:[/／]|out\sof\b|von\b|sur\b|из\b)\s{{0,3}}\[{{0,2}}([0-9]{{1,4}})(?![0-9])", re.IGNORECASE
+)
+"""What stands behind a rating that names its scale: `[[8]]/10`."""
 _INNER = r"(?:[^{}\n]|\n(?!\s*\n)){{0,300}}+"
 _QUOTES = re.compile(
     "|".join(
@@ -95,6 +106,8 @@ def own_doubles(text: str, low: float, high: float, answers: Sequence[str]) -> l
         before = text[max(starts[at_line], match.start() - _NEAR) : match.start()]
         if number in ranges or _EXAMPLE.search(before) or _is_code(before, text[match.end() : match.end() + 1]):
             continue
+        if _WHOLE.search(before) or _other_scale(text, match.end(), high):
+            continue
         line = lines[at_line]
         quote = quotes[at_quote] if at_quote < len(quotes) and quotes[at_quote][0] <= match.start() else None
         value = float(match.group(1))
@@ -109,7 +122,7 @@ def own_doubles(text: str, low: float, high: float, answers: Sequence[str]) -> l
     return own or weak
 
 
-def own_singles(text: str) -> list[float]:
+def own_singles(text: str, high: float) -> list[float]:
     """The ratings `[n]`: behind the word for a rating, or alone on their line. Else they are an index or a citation."""
     found = []
     for line in text.split("\n"):
@@ -119,7 +132,7 @@ def own_singles(text: str) -> list[float]:
             ends = not line[match.end() :].strip(_TRIM)
             alone = len(matches) == 1 and ends and not line[: match.start()].strip(_TRIM)
             labelled = _LABELLED.search(before) or (ends and _AFTER_LABEL.search(before)) or _GIVEN.search(before)
-            if (alone or labelled) and not _EXAMPLE.search(before):
+            if (alone or labelled) and not (_EXAMPLE.search(before) or _other_scale(line, match.end(), high)):
                 found.append(float(match.group(1)))
     return found
 
@@ -156,6 +169,12 @@ def _ranges(text: str, found: Sequence[re.Match[str]], low: float, high: float) 
         if is_scale and _RANGE.fullmatch(text, one.end(), two.start()):
             dropped |= {number, number + 1}
     return dropped
+
+
+def _other_scale(text: str, end: int, high: float) -> bool:
+    """Whether a number is said to be of another scale: `[[4]] out of 5` where the highest is 10."""
+    found = _SCALE.match(text, end, end + _NEAR)
+    return found is not None and float(found.group(1)) != high
 
 
 def _is_code(before: str, after: str) -> bool:

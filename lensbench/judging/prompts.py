@@ -11,18 +11,21 @@ from typing import Any, Literal, Protocol
 
 import jinja2
 
-from lensbench.errors import UsageError
+from lensbench.errors import DataError, UsageError
+from lensbench.jsonio import read_bounded, read_json_lines
 from lensbench.judging.schema import PromptFiles
 from lensbench.sandbox import SafeEnvironment, limited
 
 __all__ = ["FORMS", "Form", "PromptSet", "Slots", "load_prompts", "render_blocks"]
 
 Form = Literal["turn1", "turn1_reference", "turn2", "turn2_reference"]
+_MAX_BYTES = 2**20
 FORMS: tuple[Form, ...] = ("turn1", "turn1_reference", "turn2", "turn2_reference")
 
 Slots = Mapping[str, Any]
 """`questions`, `answers`, `references` (lists of texts by turn; references may be empty) and `language` (English name)."""
 
+_KEYS = ("name", "system_prompt", "prompt_template")
 _FASTCHAT: dict[Form, str] = {
     "turn1": "single-v1",
     "turn1_reference": "single-math-v1",
@@ -55,11 +58,35 @@ def load_prompts(files: PromptFiles, folder: Path) -> PromptSet:
         folder: Where the YAML lies; relative names start there.
 
     Raises:
-        UsageError: a file is missing, is not a template, or lacks a block or prompt.
+        UsageError: a file is missing, is not a template, lacks a block or prompt, or does not show what is to be graded.
     """
+    prompts: PromptSet
     if files.fastchat is not None:
-        return _FastChat(folder / files.fastchat)
-    return _Jinja({form: folder / str(getattr(files, form)) for form in FORMS})
+        prompts = _FastChat(folder / files.fastchat)
+    else:
+        prompts = _Jinja({form: folder / str(getattr(files, form)) for form in FORMS})
+    for form in FORMS:
+        _refuse_blind(prompts, form, folder)
+    return prompts
+
+
+def _refuse_blind(prompts: PromptSet, form: Form, folder: Path) -> None:
+    """
+    Raises:
+        UsageError: a prompt is the same whatever the question, the answer or the reference: each verdict would be about nothing.
+    """
+    turns = 2 if form.startswith("turn2") else 1
+    kinds = ("questions", "answers", *(["references"] if form.endswith("reference") else []))
+    slots = {kind: [f"{kind} {turn}" for turn in range(1, turns + 1)] for kind in kinds}
+    plain = {"references": [], "language": "Chinese", **slots}
+    shown = prompts.messages(form, plain)
+    for kind in kinds:
+        if prompts.messages(form, {**plain, kind: [*slots[kind][:-1], "another text"]}) == shown:
+            last = f" of turn {turns}" if turns > 1 else ""
+            raise UsageError(
+                f"{folder}: the prompt '{prompts.name(form)}' does not show the {kind.removesuffix('s')}{last}",
+                "The judge would grade what it has not read. The files under judges/prompts name every slot.",
+            )
 
 
 def render_blocks(path: Path, slots: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -117,16 +144,17 @@ class _FastChat:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._source = _read(path)
-        found: dict[str, dict[str, Any]] = {}
-        for number, line in enumerate(self._source.split("\n"), start=1):
-            if not line.strip():
-                continue
-            try:
-                prompt = json.loads(line)
-                found[prompt["name"]] = {key: prompt[key] for key in ("name", "system_prompt", "prompt_template")}
-            except (ValueError, KeyError, TypeError) as error:
-                raise UsageError(f"{path}, line {number}: not a prompt in FastChat's format ({error})") from None
+        found: dict[str, dict[str, str]] = {}
+        try:
+            for number, prompt in read_json_lines(path):
+                name, lacking = str(prompt.get("name")), [key for key in _KEYS if not isinstance(prompt.get(key), str)]
+                if lacking:
+                    raise UsageError(f"{path}, line {number}: not a prompt in FastChat's format: '{lacking[0]}' is no text")
+                if name in found:
+                    raise UsageError(f"{path}, line {number}: a second prompt '{name[:80]}'")
+                found[name] = {key: prompt[key] for key in _KEYS}
+        except DataError as error:
+            raise UsageError(error.message, error.hint) from None
         missing = [name for name in _FASTCHAT.values() if name not in found]
         if missing:
             raise UsageError(f"{path}: no prompt '{missing[0]}'", f"It has: {', '.join(sorted(found))}.")
@@ -150,8 +178,10 @@ class _FastChat:
                 "system": _PlainFormatter().vformat(prompt["system_prompt"], (), values),
                 "user": _PlainFormatter().vformat(prompt["prompt_template"], (), values),
             }
-        except (KeyError, IndexError, ValueError) as error:
+        except KeyError as error:
             raise UsageError(f"{self._path}: prompt '{prompt['name']}': unknown slot {error}") from None
+        except (IndexError, ValueError) as error:
+            raise UsageError(f"{self._path}: prompt '{prompt['name']}': {error}"[:400]) from None
         return [{"role": role, "content": text} for role, text in parts.items()]
 
 
@@ -160,6 +190,12 @@ class _PlainFormatter(string.Formatter):
 
     def get_field(self, field_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, str]:
         return kwargs[field_name], field_name
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        # A width makes a text of any length.
+        if format_spec:
+            raise ValueError(f"the width or format ':{format_spec[:40]}' is not read")
+        return str(value)
 
 
 def _fastchat_slots(slots: Slots) -> dict[str, str]:
@@ -172,9 +208,9 @@ def _fastchat_slots(slots: Slots) -> dict[str, str]:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{path}: the prompt file could not be read ({error.strerror})") from None
+        return read_bounded(path, _MAX_BYTES).decode("utf-8-sig")
+    except DataError as error:
+        raise UsageError(f"the prompt file cannot be used: {error.message}") from None
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: not UTF-8 at byte {error.start}") from None
 

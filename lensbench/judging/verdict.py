@@ -39,7 +39,8 @@ def read_rating(text: str, low: float = 1, high: float = 10, *, rule: Rule = ONE
     Args:
         rule: `one-rating`: of what stands outside reasoning, the judge's own ratings, `[[n]]` before `[n]`; they must be equal.
             Not its own are what it quotes (of the answer, or of the format's example) and brackets that are an index, a
-            citation or code. `fastchat-first`: the first `[[n]]`, else the first `[n]`, wherever it stands (lm-sys/FastChat,
+            citation or code, the highest number of a scale (`8 out of [[10]]`), or of another scale (`[[4]] out of 5`).
+            `fastchat-first`: the first `[[n]]`, else the first `[n]`, wherever it stands (lm-sys/FastChat,
             llm_judge/common.py). `result`: the last `[RESULT] n` outside reasoning, as Prometheus writes it.
         answers: What the judge read: words of these around a rating show that it is a quotation.
 
@@ -53,7 +54,7 @@ def read_rating(text: str, low: float = 1, high: float = 10, *, rule: Rule = ONE
         return Rating("only_reasoning", None, "the reply ends inside its reasoning")
     if rule == "result":
         return _rating([float(number) for number in RESULT.findall(parts.answer)], low, high)
-    return _rating(own_doubles(parts.answer, low, high, answers) or own_singles(parts.answer), low, high)
+    return _rating(own_doubles(parts.answer, low, high, answers) or own_singles(parts.answer, high), low, high)
 
 
 def _rating(values: Sequence[float], low: float, high: float) -> Rating:

@@ -62,6 +62,9 @@ def _cached(paths: Sequence[Path]) -> Path:
 
 
 def _content(path: Path) -> str:
+    if not path.is_file():
+        # A pipe would be waited for without end. Whoever reads it says what it is.
+        return "no plain file"
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

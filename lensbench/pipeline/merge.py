@@ -72,7 +72,7 @@ def merge(
     loaded = load_backbone(backbone, checkpoint, device="cpu", dtype=dtype or about["dtype"], trust=trust_model)
     with enhancement.applied(loaded, "en"):
         save_model(loaded.model, loaded.tokenizer, target)
-    card = json.loads((folder.enhancement(variant) / "card.json").read_text(encoding="utf-8"))
+    card = folder.card(variant)
     write_atomically(
         target / "lensbench.json", json.dumps({"variant": variant, "card": card}, indent=1, ensure_ascii=False) + "\n"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -62,7 +61,9 @@ def project(
     """
     spec, about = folder.spec(), folder.read_json("variants.json")
     name = _choose(folder, [choice.method for choice in spec.methods], variant)
-    codes = json.loads((folder.enhancement(name) / "card.json").read_text(encoding="utf-8"))["languages"]
+    codes = (folder.card(name) or {}).get("languages")
+    if not isinstance(codes, list) or not codes or not all(isinstance(code, str) for code in codes):
+        raise RunError(f"{folder.enhancement(name) / 'card.json'} does not say which languages '{name}' was fitted on")
     texts = parallel_texts(open_data(data or spec.data), rows, codes, limit, folder.pinned().get(f"rows:{rows}"))
 
     backbone = with_system(get_backbone(spec.backbone), spec.system)

@@ -40,12 +40,15 @@ def _table_run(path: Path, label: str) -> TableRun:
             f"{path}/results.json has no {', '.join(lacking)}; another version wrote it",
             "Repeat the run, or show it with that version.",
         )
+    about = folder.read_json("run.json")
+    if not isinstance(about, dict):
+        raise RunError(f"{path}/run.json: an object was expected", "Take it from a copy of the run.")
     cards = {name: card for name in results["variants"] if (card := folder.card(name)) is not None}
     return TableRun(
         str(path),
         label,
         results,
-        folder.read_json("run.json").get("spec", {}),
+        about.get("spec", {}),
         folder.read_json("provenance.json").get("starts", []) if folder.has("provenance.json") else [],
         cards,
     )

@@ -20,7 +20,7 @@ class Damage:
     """Lines of one file that could not be used as they are.
 
     Attributes:
-        skipped: Numbers (from 1) of the lines that are no records.
+        skipped: Numbers (from 1) of the lines that are no records, or say of a record something else than an earlier line.
         repaired: Numbers of the lines with bytes that are no UTF-8, which are shown as U+FFFD.
     """
 
@@ -36,11 +36,20 @@ class Damage:
 
 
 def read_leniently(path: Path, damage: Damage) -> Iterator[dict[str, Any]]:
-    """The records of a file; a damaged line is noted and left out, an unfinished last one is being written and left out too."""
+    """The records of a file; a damaged line is noted and left out, an unfinished last one is being written and left out too.
+
+    So is a line whose key an earlier one has: a key is written once. It is noted where the two differ.
+    """
+    seen: dict[str, int] = {}
     for number, line in finished_lines(path):
         record = _parse(path.stem, line, number, damage)
-        if record is not None:
+        if record is None:
+            continue
+        content = hash(line.strip())
+        if seen.setdefault(record["key"], content) == content:
             yield record
+        else:
+            damage.skipped.append(number)
 
 
 def _parse(stage: str, line: bytes, number: int, damage: Damage) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 
@@ -12,6 +13,7 @@ __all__ = ["date_in", "is_ours_by_name", "results_files", "samples_file"]
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d[-:]\d\d[-:]\d\d(?:\.\d+)?")
 _PEEK = 2**16
+_LONGEST_NAME = 200
 _LARGEST = 2**26
 """Bytes of a JSON file of any name that is looked into."""
 
@@ -58,6 +60,10 @@ def _holds_results(path: Path) -> bool:
     return isinstance(tables, dict) and any(isinstance(t, dict) and any("," in key for key in t) for t in tables.values())
 
 
+def _can_be_in_a_file_name(name: str) -> bool:
+    return not re.search(r"[/\x00\ud800-\udfff]", name) and len(name.encode("utf-8", "replace")) < _LONGEST_NAME
+
+
 def samples_file(results: Path, task: str) -> tuple[Path | None, tuple[str, ...]]:
     """The samples of a task that were written with a results file, and the names of others that lie there.
 
@@ -68,12 +74,16 @@ def samples_file(results: Path, task: str) -> tuple[Path | None, tuple[str, ...]
         # No file of this folder is named so.
         return None, ()
     stem, date = results.stem, date_in(results.stem)
+    # Later versions put `_` for what is no letter or digit.
+    names = [name for name in dict.fromkeys((task, re.sub(r"\W", "_", task))) if _can_be_in_a_file_name(name)]
     endings = [f"_{date}"] if date else [f"_{stem.partition('_')[2]}", ""] if "_" in stem else [""]
-    for ending in endings:
-        path = results.with_name(f"samples_{task}{ending}.jsonl")
+    for name, ending in itertools.product(names, endings):
+        path = results.with_name(f"samples_{name}{ending}.jsonl")
         if path.is_file():
             return path, ()
-    named = re.compile(rf"samples_{re.escape(task)}(?:_{_DATE.pattern})?\.jsonl")
+    if not names:
+        return None, ()
+    named = re.compile(rf"samples_(?:{'|'.join(map(re.escape, names))})(?:_{_DATE.pattern})?\.jsonl")
     files = sorted(file for file in results.parent.glob("samples_*.jsonl") if named.fullmatch(file.name))
     alone = len([file for file in results.parent.glob("*.json") if _holds_results(file)]) == 1
     if len(files) == 1 and date is None and alone:

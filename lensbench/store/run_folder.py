@@ -20,7 +20,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -88,7 +87,7 @@ class RunFolder:
         Raises:
             UsageError: the folder holds a run with another spec (the difference is shown), or something that is not a run.
         """
-        wanted = json.loads(spec.model_dump_json())
+        wanted = spec.model_dump(mode="json")
         if (self.path / _SPEC).is_file():
             content = self.read_json(_SPEC)
             before = content.get("spec") if isinstance(content, dict) else None

@@ -99,6 +99,8 @@ _TURN = _shape(
         "lines": _list(_text),
     }
 )
+_SHARES = ("acc", "acc_norm")
+"""Metrics of a closed task that are shares of 1."""
 _GRADED = {**_BY, "answer": _text, "judge": _text, "repeat": _whole, "turn": _whole}
 _RECORDS: dict[str, tuple[Mapping[str, _Check], Mapping[str, _Check]]] = {
     "items": (
@@ -125,6 +127,10 @@ def unfit(stage: str, record: Any) -> str | None:
     """Why a line is no record of its file; None where it is one."""
     needed, further = _RECORDS.get(stage, ({"key": _text}, {}))
     found = _fault(record, needed, further)
+    if found is None and stage == "score":
+        odd = next((name for name in _SHARES if not 0 <= (record["metrics"].get(name) or 0) <= 1), None)
+        if odd is not None:
+            return f"its '{odd}' is {record['metrics'][odd]!r}, which is no share of 1"
     if found is None and record.get("state") == "ok":
         if stage == "score" and record["loglikelihoods"] and None in record["loglikelihoods"]:
             return "its state is ok, and a log-likelihood is missing"

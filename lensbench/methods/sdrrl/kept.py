@@ -16,6 +16,8 @@ from typing import Any
 
 from lensbench.backbones.resolve import cache_dir
 from lensbench.data.rows import canonical_json
+from lensbench.errors import DataError
+from lensbench.jsonio import read_json_file
 from lensbench.store import write_atomically
 
 __all__ = ["Kept", "Made"]
@@ -51,9 +53,9 @@ class Kept:
         """What was made from a source text; a damaged file is as good as none."""
         key = self._key(source)
         try:
-            content = json.loads(self._path(key).read_text(encoding="utf-8", errors="surrogatepass"))
+            content = read_json_file(self._path(key))
             return Made(**content["made"]) if content["key"] == key else None
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+        except (DataError, ValueError, KeyError, TypeError):
             return None
 
     def put(self, source: str, made: Made) -> None:
