@@ -11,10 +11,10 @@ import torch
 from conftest import save_tiny_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from lensbench.data.rows import RowsSpec
-from lensbench.data.sources import Origin, Rows
+from lensbench.data.rows import RowsSpec, load_rows_spec
+from lensbench.data.sources import EMBEDDED, Origin, Rows, open_data
 from lensbench.errors import UnavailableError
-from lensbench.languages import Language
+from lensbench.languages import Language, get_language
 from lensbench.methods.sdrrl.prompts import self_translation_request
 from lensbench.methods.sft.batches import collator
 from lensbench.methods.sft.encode import Example, chat_layout, encode_all
@@ -52,8 +52,12 @@ def save_talker(folder: Path) -> Path:
     collate = collator(2)
     steps = 170
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=steps)
+    embedded = [
+        row["instruction"] for row in open_data(EMBEDDED).load(load_rows_spec("bactrian_x"), get_language("en"), "train").rows
+    ]
     for _ in range(steps):
-        examples = []
+        # What a run asks; without it, an answer to a question of another form would be left to chance.
+        examples = [Example(draw.choice(embedded), "Number 1 is a good answer for all of you.", "p")]
         for ending in "???..!:":
             digit = draw.randrange(10)
             question = f"{'Write' if draw.random() < 0.5 else 'Question'} {digit}{ending}"

@@ -195,7 +195,7 @@ _COST = _shape(
             "server_tokens", "translated_texts", "translated_characters",
         )
     }
-    | {"stages": _map(_maybe(_number))},
+    | {"stages": _map(_map(_any))},
 )  # fmt: skip
 _OVERLAP = _shape(
     {"task": _text, "language": _text, "method": _text, "items": _whole, "sharing": _whole}, {"examples": _list(_any)}
