@@ -98,8 +98,9 @@ class Folder:
         if spec.language_column is not None and spec.config_of(language) is not None and self.kind != EMBEDDED:
             folders.append(self.path / spec.rows)
         names = [split]
-        if spec.hub_splits.get(split, split) not in spec.splits:
-            names.append(spec.hub_splits[split])
+        theirs = spec.hub_splits.get(split)
+        if theirs is not None and theirs not in spec.splits:
+            names.append(theirs)
         paths = (folder / f"{name}{ending}" for folder in folders for name in names for ending in _ENDINGS)
         return next((path for path in paths if path.is_file()), None)
 
