@@ -126,6 +126,13 @@ def test_exams_keeps_four_choices_in_a_split_of_its_own(tmp_path):
     assert any("1 rows in Klingon" in note for note in report.notes)
 
 
+@pytest.mark.parametrize("name", ["Italiano", "italian", "ita"])
+def test_exams_in_a_language_by_another_of_its_names(tmp_path, name):
+    write(tmp_path / "in/exams/multilingual/test.jsonl", jsonl(exam(name, "ABCD")))
+    report = import_folder(tmp_path / "in", tmp_path / "out")
+    assert [file.path for file in report.files] == ["m_mmlu/it/exams.parquet"]
+
+
 def test_exams_answer_that_is_no_choice(tmp_path):
     write(tmp_path / "in/test.jsonl", jsonl(exam("Italian", "ABCD"), exam("Italian", "ABCD", "@")))
     with pytest.raises(DataError, match=r"test\.jsonl, line 2, column 'answerKey': label '@' is none of"):

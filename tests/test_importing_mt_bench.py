@@ -269,6 +269,17 @@ def test_vicuna_questions(tmp_path):
             import_folder(tmp_path / "in", tmp_path / "out", strict=True)
 
 
+@pytest.mark.parametrize(("name", "code"), [("Deutsch", "de"), ("German", "de"), ("swahili", "sw"), ("jp", "ja")])
+def test_releases_name_languages_in_words(tmp_path, name, code):
+    record = {"question_id": 1, "text": "x", "category": "generic"}
+    write(tmp_path / f"in/questions_{name}.jsonl", jsonl(record))
+    assert [file.path for file in import_folder(tmp_path / "in", tmp_path / "out").files] == [f"vicuna80/{code}/test.parquet"]
+    set_ = {"question_id": 81, "category": "writing", "turns": ["a", "b"], "lang": name}
+    write(tmp_path / "sets/x/question.jsonl", jsonl(set_))
+    report = import_folder(tmp_path / "sets", tmp_path / "more")
+    assert [file.language for file in report.files] == [code], report.as_dict()
+
+
 def originals(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import Cli, save_tiny_model
+from conftest import Cli, Here, save_tiny_model
 
 from lensbench.pipeline.compare import content_key
 
@@ -62,16 +62,16 @@ def test_a_run_beside_lm_evals_own_results(theirs: tuple[Path, Path], cli: Cli, 
     assert "! xcopa/zh: asked in unlike ways" in plain.stdout
 
 
-def test_other_prompts_are_not_compared(theirs: tuple[Path, Path], cli: Cli, tmp_path: Path) -> None:
+def test_other_prompts_are_not_compared(theirs: tuple[Path, Path], here: Here, tmp_path: Path) -> None:
     model, folder = theirs
     out = tmp_path / "run"
-    done = cli(
+    code, said = here(
         "run", "--backbone", model, "--tasks", "xcopa", "--languages", "zh", "--profile", "lens-paper", "--data", MINI, "--limit",
         LIMIT, "--out", out, "--dtype", "float32",
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    found = cli("compare", out, folder)
-    assert found.returncode == 1 and "no item has equal document, requests and target in both" in found.stdout
+    assert code == 0, said
+    code, said = here("compare", out, folder)
+    assert code == 1 and "no item has equal document, requests and target in both" in said
 
 
 def test_the_target_is_one_as_text_and_as_number() -> None:

@@ -26,8 +26,8 @@ def folder(tmp_path: Path) -> RunFolder:
     about = {
         "backbone": "b", "backbone_digest": "w" * 64, "dtype": "float32", "lensbench": "0",
         "variants": {"base": {"digest": "base"}, "lens": {"digest": "d" * 64}},
-        "tasks": {"xcopa/zh": {"version": "1", "profile": "p", "protocol": "abc", "rows": "local:xcopa:1", "title": "XCOPA", "substitute": None,
-                               "origin": None}},
+        "tasks": {"xcopa/zh": {"profile": "p", "version": "1", "protocol": "abc", "rows": "local:xcopa:1", "title": "XCOPA",
+                               "substitute": None, "origin": None}},
         "gaps": [],
     }  # fmt: skip
     run.write_json("variants.json", about)

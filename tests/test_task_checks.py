@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import Here
 from small_rows import write_small_data
 from test_task_safety import ROW, TASK, errors, findings, write
 
@@ -215,3 +217,27 @@ def test_commands_without_the_engines_name_the_extra(words: list[str], tmp_path:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.returncode == 1 and "pip install 'lensbench[engines]'" in done.stderr, done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_commands_agree_about_splits_of_stand_ins(here: Here, tmp_path: Path) -> None:
+    """A split of a stand-in file, which no hub has, is one for both; a split that nothing has is none for both."""
+    shipped = Path(__file__).parents[1] / "tasks"
+    mini = Path(__file__).parents[1] / "lensbench" / "data" / "mini"
+    data = tmp_path / "data"
+    (data / "m_mmlu" / "de").mkdir(parents=True)
+    rows = next((mini / "m_mmlu" / "zh").glob("test.*"))
+    shutil.copyfile(rows, data / "m_mmlu" / "de" / f"exams{rows.suffix}")
+    text = (shipped / "exams.lens-paper.yaml").read_text(encoding="utf-8")
+    assert "test_split: exams\n" in text
+    for split, right in (("exams", True), ("exams_of_old", False)):
+        home = tmp_path / split
+        home.mkdir()
+        changed = text.replace("test_split: exams\n", f"test_split: {split}\n")
+        (home / "exams.yaml").write_text(changed, encoding="utf-8")
+        told, said = here("tasks", "validate", home / "exams.yaml", "--data", data)
+        assert (told == 0) == right, said
+        planned, said = here(
+            "run", "--backbone", "smollm2-135m", "--tasks", "exams", "--languages", "de", "--no-english", "--include-path", home,
+            "--data", data, "--dry-run",
+        )  # fmt: skip
+        assert (planned == 0) == right, said

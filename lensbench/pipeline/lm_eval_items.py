@@ -12,7 +12,7 @@ import numpy as np
 
 from lensbench.data.rows import canonical_json, row_hash
 from lensbench.pipeline.summarise import Cell
-from lensbench.stats import told_direction
+from lensbench.stats import told_direction, unit_of_metric
 from lensbench.store.lm_eval_reading import LmEvalTask
 from lensbench.store.lm_eval_samples import LmEvalSample
 from lensbench.tasks.lm_eval_names import NamedTask
@@ -168,14 +168,16 @@ def _given(one: Asked, name: str, value: float, about: Mapping[str, Any]) -> dic
     error = one.task.numbers.get(f"{metric}_stderr,{kept}")
     known = error is not None and math.isfinite(error)
     spread = _Z * error if known and error is not None else 0.0
+    unit = unit_of_metric(_metric(name))
+    lowest, highest = (0.0, 1.0) if unit == "share" else (-math.inf, math.inf)
     parts = (
         f"{one.place.task}:{one.place.language}", f"v{one.task.version}", f"p:{_PROFILE}:{about['protocol']}",
         f"n:{one.task.planned}", f"m:{_metric(name)}", f"variant:{one.variant}", "given by lm-eval, without items",
     )  # fmt: skip
     cell = Cell(
-        one.place.task, one.place.language, _PROFILE, one.variant, _metric(name), "share", "", value=value, n=one.task.planned,
-        failures=0, low=max(0.0, value - spread) if known else None, high=min(1.0, value + spread) if known else None, delta=None,
-        delta_low=None, delta_high=None, signature="|".join(parts), states={"without_items": one.task.planned},
+        one.place.task, one.place.language, _PROFILE, one.variant, _metric(name), unit, "", value=value, n=one.task.planned,
+        failures=0, low=max(lowest, value - spread) if known else None, high=min(highest, value + spread) if known else None,
+        delta=None, delta_low=None, delta_high=None, signature="|".join(parts), states={"without_items": one.task.planned},
         planned=one.task.planned, picks=(), clusters=0, test=None, p_value=None, p_holm=None, smallest_detectable=None,
         higher_is_better=told_direction(_metric(name), one.task.higher_is_better),
     )  # fmt: skip

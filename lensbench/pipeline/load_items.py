@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from lensbench.data.rows import load_rows_spec
 from lensbench.data.sources import Origin, Rows
-from lensbench.errors import DataError
+from lensbench.errors import DataError, UnavailableError
+from lensbench.languages import CENTRAL
 from lensbench.pipeline.plan import Plan, PlannedTask
+from lensbench.tasks import TaskInLanguage
 from lensbench.tasks.build import Item, build_items, build_task
 
 __all__ = ["EXAMPLE_SPLITS", "AskedTask", "LoadedRows", "load_rows", "render_items"]
@@ -59,7 +62,8 @@ def load_rows(plan: Plan, pinned: Mapping[str, str]) -> list[LoadedRows]:
             continue
         spec = load_rows_spec(planned.rows, task.entry.folder)
         revision = pinned.get(f"rows:{planned.rows}")
-        rows = plan.source.load(spec, task.language, task.split, revision)
+        with _english_may_be_left_out(plan, task):
+            rows = plan.source.load(spec, task.language, task.split, revision)
         fewshot = None
         if task.config.get("num_fewshot"):
             split = task.config.get("fewshot_split")
@@ -82,6 +86,18 @@ def load_rows(plan: Plan, pinned: Mapping[str, str]) -> list[LoadedRows]:
                 )
         loaded.append(LoadedRows(planned, rows, fewshot))
     return loaded
+
+
+@contextmanager
+def _english_may_be_left_out(plan: Plan, task: TaskInLanguage) -> Iterator[None]:
+    """An error says so, where English is asked beside target languages and its rows cannot be had."""
+    try:
+        yield
+    except UnavailableError as error:
+        if task.language.code == CENTRAL and plan.spec.languages:
+            way = "--no-english asks nothing in English, and the rest of the run needs no such rows."
+            error.hint = f"{error.hint}\n{way}" if error.hint else way
+        raise
 
 
 def render_items(plan: Plan, loaded: list[LoadedRows], render_chat: Callable[..., str]) -> list[AskedTask]:

@@ -12,7 +12,7 @@ import numpy as np
 from lensbench.judging.gradings import TURNS_GRADED, gradable
 from lensbench.reasoning import ANSWERED, ONLY_REASONING, answer_state
 from lensbench.states import SCORED
-from lensbench.stats import told_direction
+from lensbench.stats import told_direction, unit_of_metric
 from lensbench.store import RunFolder
 
 __all__ = ["Column", "Kind", "final_verdicts", "observe"]
@@ -27,7 +27,7 @@ class Column:
 
     Attributes:
         source: Signature of the identifier or judge; "" for log-likelihoods. Unlike sources never share a column.
-        unit: "share" or "rating".
+        unit: "share", "rating", or "number" of a metric that is not known to be a share.
         values: (item, turn) -> value; turn 0 where an item has one value.
         states: Items, or graded answers, by state.
         planned: How many the run is to have.
@@ -81,7 +81,7 @@ def _scored(folder: RunFolder, planned: Counter[Kind]) -> Iterator[Column]:
         names[_kind(record)].update(dict.fromkeys(record["metrics"]))
     for (kind, variant), records in groups.items():
         for metric in names[kind] or ["acc"]:
-            column = Column(kind, variant, "", metric, "share", planned[kind])
+            column = Column(kind, variant, "", metric, unit_of_metric(metric), planned[kind])
             for item, record in records.items():
                 # Each filter of lm-eval has a state of its own where these differ.
                 state = record.get("states", {}).get(metric.partition(":")[2] or "none", record["state"])

@@ -29,7 +29,7 @@ class Cell:
     variant: str
     metric: str
     unit: str
-    """"share" (0 to 1) or "rating" (on the judge's scale)."""
+    """"share" (0 to 1), "rating" (on the judge's scale), or "number" (of a metric that is not known to be a share)."""
     source: str
     """Signature of the identifier or judge; "" for log-likelihoods. Unlike sources never share a column."""
     value: float | None

@@ -57,9 +57,10 @@ def _reach(results: dict[str, Any], tested: list[dict[str, Any]]) -> str:
         if not known:
             parts.append(f"{name} not known")
             continue
-        ends = dict.fromkeys(f"{v:.2f}" if unit == "rating" else f"{100 * v:.1f}" for v in (min(known), max(known)))
+        shown = {"share": lambda v: f"{100 * v:.1f}", "rating": lambda v: f"{v:.2f}"}.get(unit, lambda v: f"{v:.3f}")
+        ends = dict.fromkeys(shown(v) for v in (min(known), max(known)))
         gaps = f" ({len(values) - len(known)} not known)" if len(known) < len(values) else ""
-        parts.append(f"{name} {' to '.join(ends)}{'' if unit == 'rating' else ' points'}{gaps}")
+        parts.append(f"{name} {' to '.join(ends)}{' points' if unit == 'share' else ''}{gaps}")
     return ", ".join(parts)
 
 

@@ -269,9 +269,15 @@ def _headline(cells: Sequence[Any]) -> list[Any]:
 
 
 def number(cell: dict[str, Any], field: str, *, sign: bool = False) -> str:
-    """Shares in percent with one digit, ratings with two."""
+    """Shares in percent with one digit, ratings with two, other numbers as they are with three."""
     plus = "+" if sign else ""
-    return f"{cell[field]:{plus}.2f}" if cell["unit"] == "rating" else f"{100 * cell[field]:{plus}.1f}"
+    return in_unit(cell[field], cell["unit"], plus)
+
+
+def in_unit(value: float, unit: str, plus: str = "") -> str:
+    if unit == "share":
+        return f"{100 * value:{plus}.1f}"
+    return f"{value:{plus}.2f}" if unit == "rating" else f"{value:{plus}.3f}"
 
 
 def interval(cell: dict[str, Any], low: str, high: str, *, sign: bool = False) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -28,8 +29,11 @@ _MARKS = {"better": "▲", "worse": "▼"}
 
 
 def scale_of(unit: str) -> tuple[float, float]:
-    """What a value is multiplied by, and the highest there can be. Shares are shown in percent; ratings go to 10."""
-    return (1.0, _RATINGS) if unit == "rating" else (100.0, 100.0)
+    """What a value is multiplied by, and the highest there can be. Shares are shown in percent; ratings go to 10.
+
+    Of other numbers nobody knows the highest: infinity.
+    """
+    return {"share": (100.0, 100.0), "rating": (1.0, _RATINGS)}.get(unit, (1.0, math.inf))
 
 
 def _tops(panels: Sequence[Panel]) -> dict[str, float]:
@@ -39,6 +43,9 @@ def _tops(panels: Sequence[Panel]) -> dict[str, float]:
         factor, most = scale_of(unit)
         shown = [c["value"] if c["high"] is None else c["high"] for p in panels if p.unit == unit for c in p.cells.values()]
         highest = factor * max((value for value in shown if value is not None), default=0.0)
+        if math.isinf(most):
+            tops[unit] = 1.05 * highest if highest > 0 else 1.0
+            continue
         tops[unit] = min(most, _STEP * most * max(1, -(-highest // (_STEP * most))))
     return tops
 
@@ -111,7 +118,10 @@ def draw_panel(axes: Axes, panel: Panel, labels: dict[str, Label], top: float) -
         title.set_fontfamily(list(labels[panel.title].families))
     axes.set_ylabel(panel.quantity)
     axes.set_ylim(0, top * 1.04)
-    ticks = [step * _STEP * most for step in range(round(top / (_STEP * most)) + 1)]
+    if math.isfinite(most):
+        ticks = [step * _STEP * most for step in range(round(top / (_STEP * most)) + 1)]
+    else:
+        ticks = [step * _STEP * top for step in range(6)]
     axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.grid(axis="y")
     axes.set_xlim(-0.5, len(panel.places) - 0.5)

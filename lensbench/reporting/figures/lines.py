@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -111,13 +112,14 @@ def _draw(axes: Axes, panel: LinePanel, order: Sequence[str], labels: dict[str, 
 def _bound(drawn: Sequence[Axes], row: Sequence[LinePanel]) -> None:
     """Room around what is drawn, but none below nothing or above all."""
     factor, top = scale_of(row[0].unit)
+    known = math.isfinite(top)
     ends = [c[end] for panel in row for c in (*panel.cells.values(), *panel.base.values()) for end in ("value", "low", "high")]
     shown = [factor * end for end in ends if end is not None]
     if not shown:
         return
-    room = max(0.08 * (max(shown) - min(shown)), 0.01 * top)
+    room = max(0.08 * (max(shown) - min(shown)), 0.01 * top if known else 1e-3)
     for axes in drawn:
-        axes.set_ylim(max(0.0, min(shown) - room), min(top + 0.02 * top, max(shown) + room))
+        axes.set_ylim(max(0.0 if known else -math.inf, min(shown) - room), min(1.02 * top, max(shown) + room))
 
 
 def _positions(sweep: Sweep) -> list[float]:

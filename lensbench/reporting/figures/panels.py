@@ -157,7 +157,7 @@ def by_task(runs: Sequence[ReportRun], choice: Choice) -> list[Panel]:
     series = series_of(runs, blocks, columns, choice)
     panels = []
     for code in _languages(list(dict.fromkeys(code for b in blocks for code in b.languages)), choice):
-        for unit, quantity in (("share", "score (%)"), ("rating", "judge's rating")):
+        for unit, quantity in (("share", "score (%)"), ("rating", "judge's rating"), ("number", "score")):
             cells: dict[tuple[int, str], dict[str, Any]] = {}
             names: dict[str, str] = {}
             for number, block in enumerate(blocks):
@@ -239,7 +239,9 @@ def names_of(block: Block) -> tuple[str, str]:
     """Title of the panel and what stands along y."""
     quantity = {"acc": "accuracy (%)", "rating": "judge's rating"}.get(block.metric)
     if quantity is None:
-        quantity = "asked language (%)" if block.metric.startswith("lf_") else f"{block.metric} (%)"
+        quantity = (
+            "asked language (%)" if block.metric.startswith("lf_") else block.metric + (" (%)" if block.unit == "share" else "")
+        )
     if any(direction_of(cell) is False for cell in block.cells.values()):
         quantity += ", lower is better"
     judge = block.name.partition(" · ")[2]

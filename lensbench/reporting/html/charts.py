@@ -28,7 +28,7 @@ def bar_chart(block: Block, columns: Sequence[Column]) -> Markup:
     bars = len(block.columns) * (bar + _GAP)
     group = max(room, bars + _APART)
     width = round(_LEFT + group * len(block.languages) + _RIGHT)
-    top = _RATINGS if block.unit == "rating" else 1.0
+    top = _top(block)
     floor = _HEIGHT - _BOTTOM
 
     def y(value: float) -> float:
@@ -41,7 +41,7 @@ def bar_chart(block: Block, columns: Sequence[Column]) -> Markup:
     ]
     for step in range(0, 5):
         value = top * step / 4
-        label = f"{value:g}" if block.unit == "rating" else f"{100 * value:.0f}%"
+        label = f"{100 * value:.0f}%" if block.unit == "share" else f"{value:.3g}"
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{width - _RIGHT}" y1="{y(value)}" y2="{y(value)}"/>')
         parts.append(f'<text class="tick" x="{_LEFT - 6}" y="{y(value) + 4}" text-anchor="end">{label}</text>')
     for place, language in enumerate(block.languages):
@@ -66,3 +66,11 @@ def bar_chart(block: Block, columns: Sequence[Column]) -> Markup:
             parts.append("</g>")
     parts.append(f'<line class="axis" x1="{_LEFT}" x2="{width - _RIGHT}" y1="{floor}" y2="{floor}"/></svg>')
     return Markup("".join(parts))
+
+
+def _top(block: Block) -> float:
+    """The end of the axis; of numbers that are neither shares nor ratings, the highest there is."""
+    if block.unit in ("share", "rating"):
+        return _RATINGS if block.unit == "rating" else 1.0
+    ends = [cell[name] for cell in block.cells.values() for name in ("value", "high") if cell[name] is not None]
+    return max([end for end in ends if end > 0], default=1.0)

@@ -10,18 +10,21 @@ from lensbench.reporting.tables.schema import Digits
 __all__ = ["Units", "count", "duration", "mebibytes", "states_text"]
 
 
+_PLAIN_DIGITS = 3
+"""Of a number that is neither a share nor a rating."""
+
+
 class Units:
     """How the numbers of one measure are printed.
 
     Args:
-        unit: "share" or "rating".
+        unit: "share", "rating" or "number".
     """
 
     def __init__(self, unit: str, digits: Digits) -> None:
-        self.rating = unit == "rating"
-        self.digits = digits.rating if self.rating else digits.share
-        self.scale = 1.0 if self.rating else 100.0
-        self.name = "points of the judge's scale" if self.rating else "percent"
+        self.digits = {"share": digits.share, "rating": digits.rating}.get(unit, _PLAIN_DIGITS)
+        self.scale = 100.0 if unit == "share" else 1.0
+        self.name = {"share": "percent", "rating": "points of the judge's scale"}.get(unit, "as the metric has it")
 
     def scaled(self, value: float | None) -> float | None:
         """In printed units, free of the dust that scaling leaves."""

@@ -9,7 +9,7 @@ from typing import Any
 from lensbench.data.importing.model import Context, Format, Original, Split
 from lensbench.data.importing.reading import Once, as_object, checked, column, json_lines
 from lensbench.errors import DataError
-from lensbench.languages import languages
+from lensbench.languages import Language, language_named
 
 __all__ = ["EXAMS"]
 
@@ -27,7 +27,8 @@ def _recognise(original: Original) -> str | None:
 
 
 def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]:
-    by_name = {language.name: language for language in languages().values()}
+    by_name: dict[str, Language] = {}
+    nameless: set[str] = set()
     for original in originals:
         rows: dict[str, list[dict[str, Any]]] = {}
         other: dict[str, Counter[int]] = {}
@@ -40,7 +41,12 @@ def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]
             with original.row(number):
                 where = f"{original}, line {number}"
                 name = column(column(record, "info", dict, where), "language", str, where)
-                if name not in by_name:
+                if name not in by_name and name not in nameless:
+                    if (language := language_named(name)) is None:
+                        nameless.add(name)
+                    else:
+                        by_name[name] = language
+                if name in nameless:
                     unknown[name] += 1
                     continue
                 seen[name] += 1

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lensbench.data.importing.model import Context, Original, Skip
-from lensbench.languages import Language, languages
+from lensbench.languages import Language, language_named, languages
 
 __all__ = ["SERVICENOW", "Edition", "QuestionSet", "chosen_sets", "language_in", "split_id"]
 
@@ -78,7 +78,7 @@ def language_in(original: Original) -> Language | Skip:
     ending = (split_id(record["question_id"]) or (0, ""))[1]
     said = str(record.get("lang") or ending).lower()
     if said:
-        return known.get(said) or Skip(f"MT-Bench questions, but language '{said}' is not in the language table")
+        return language_named(said) or Skip(f"MT-Bench questions, but language '{said}' is not in the language table")
     # "mt" and "bench" are no languages here, whatever the table will have.
     named = [word for part in (original.path.stem, original.folder) for word in re.split(r"[^a-z]+", part.lower())]
     found = next((known[word] for word in named if word in known and word not in ("mt", "bench")), None)

@@ -9,7 +9,7 @@ from typing import Any
 from lensbench.data.importing.model import Context, Format, Original, Skip, Split
 from lensbench.data.importing.reading import Once, checked, column, json_lines
 from lensbench.errors import DataError
-from lensbench.languages import Language, languages
+from lensbench.languages import language_named
 
 __all__ = ["VICUNA"]
 
@@ -24,19 +24,12 @@ def _recognise(original: Original) -> str | Skip | None:
         return None
     return (
         original.name
-        if match[1] in _by_name()
+        if language_named(match[1]) is not None
         else Skip(f"Vicuna's questions, but language '{match[1]}' is not in the language table")
     )
 
 
-def _by_name() -> dict[str, Language]:
-    """The release calls most languages by their English names, and German by its own."""
-    own = {language.native: language for language in languages().values()}
-    return own | {language.name: language for language in languages().values()}
-
-
 def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]:
-    by_name = _by_name()
     for original in originals:
         rows: list[dict[str, Any]] = []
         once = Once("question_id")
@@ -51,8 +44,11 @@ def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]
                     raise DataError(f"{where}, column 'text': empty text")
                 row = {"question_id": question_id, "category": column(record, "category", str, where), "prompt": prompt}
                 rows.append(checked(row, "vicuna80", where))
+        # The release calls most languages by their English names, and German by its own.
+        language = language_named(_NAME.sub(r"\1", original.path.name))
+        assert language is not None
         yield Split(
-            "vicuna80", by_name[_NAME.sub(r"\1", original.path.name)], "test", rows, (original,), "Apache-2.0",
+            "vicuna80", language, "test", rows, (original,), "Apache-2.0",
             expected=_RELEASE, seen=seen,
         )  # fmt: skip
 
