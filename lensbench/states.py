@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["SENTENCES", "UNANSWERED", "UNSCORED"]
+__all__ = ["SCORED", "SENTENCES", "UNANSWERED", "UNSCORED"]
 
 UNANSWERED = ("no_room", "not_finite")
 """Of answers: the harness or the model's arithmetic failed, so nothing was answered. Neither an identifier nor a judge is shown
 them, and they are in no mean. An `empty` answer is one: the model ended its turn at once."""
+
+SCORED = ("ok", "empty", "generated", "no_match")
+"""Of items: what has a score. Of text that lm-eval generated: its filter found an answer in it, or none, which is wrong."""
 
 UNSCORED = (*UNANSWERED, "truncated", "letters_collide")
 """Of items: what leaves one without a score before an identifier or a judge sees it."""
@@ -16,6 +19,9 @@ SENTENCES = {
     "not_finite": "the model's logits are not finite (NaN or infinity): broken weights, or a dtype too small for them",
     "truncated": "prompt and option are longer than the model's window, so their beginning would be cut off",
     "letters_collide": "the tokenizer begins several option letters with one token, so they cannot be told apart",
+    "empty_choice": "an option is empty, so its log-likelihood says nothing",
+    "equal_choices": "two options are one text, so they cannot be told apart",
+    "only_reasoning": "the answer ended before its reasoning did",
     "not_covered": "the identifier has no label for the asked language",
     "only_code": "nothing is left of the answer once its code is taken away",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -128,3 +129,27 @@ def cli(warm: Warm | None) -> Cli:
         return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=timeout, env=environment)
 
     return call
+
+
+Here = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Here]:
+    """Run `lensbench ARGS` in this process, for tests of many commands; returns its exit code and all that it printed."""
+    from lensbench.cli import main
+
+    handler = signal.getsignal(signal.SIGTERM)
+
+    def call(*words: str | Path) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["lensbench", *map(str, words)])
+        capsys.readouterr()
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code if isinstance(ended.code, int) else 0
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    yield call
+    signal.signal(signal.SIGTERM, handler)

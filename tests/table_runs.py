@@ -32,7 +32,7 @@ def origin(**more: Any) -> dict[str, Any]:
 def about(task: str, profile: str = "lens-paper", **more: Any) -> dict[str, Any]:
     return {"title": TITLES.get(task, task), "version": "1.0", "profile": profile, "protocol": f"{profile}-{task}",
             "rows": f"hub:{task}:abc", "substitute": None, "origin": origin(), "items": 500, "max_new_tokens": None,
-            "judged": profile == "mt-bench", **more}  # fmt: skip
+            "judged": profile == "mt-bench", "wording": "authors" if profile == "lens-paper" else None, **more}  # fmt: skip
 
 
 def cost(seconds: float, trained: int, **more: Any) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,3 +92,29 @@ def test_a_device_that_cannot_hold_the_model_is_refused(device: str) -> None:
     with pytest.raises(UsageError, match=f"--device {device} cannot be used here: ."):
         pick_device(device)
     assert pick_device("cpu") == "cpu"
+
+
+@pytest.mark.parametrize("option", ["--backbone", "--variant"])
+def test_what_is_no_model_folder_says_what_to_do(
+    cli: Callable[..., Any], tiny_model_dir: Path, tmp_path: Path, option: str
+) -> None:
+    (tmp_path / "model.Q4_K_M.gguf").write_bytes(b"GGUF")
+    (tmp_path / "gguf").mkdir()
+    (tmp_path / "gguf" / "a.gguf").write_bytes(b"GGUF")
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "adapter_config.json").write_text("{}")
+    (tmp_path / "outer" / "model").mkdir(parents=True)
+    (tmp_path / "outer" / "model" / "config.json").write_text("{}")
+    (tmp_path / "pytorch_model.bin").write_bytes(b"")
+    expected = {
+        "model.Q4_K_M.gguf": "GGUF", "gguf": "GGUF", "adapter": "merge_and_unload", "outer": "Did you mean",
+        "gone.gguf": "no model",
+        "pytorch_model.bin": "the folder that holds it",
+    }  # fmt: skip
+    for name, says in expected.items():
+        place = str(tmp_path / name)
+        words = ("--backbone", place) if option == "--backbone" else ("--backbone", tiny_model_dir, "--variant", f"ad={place}")
+        done = cli("run", *words, "--data", "embedded", "--dry-run")
+        assert done.returncode == 2 and says in done.stderr and "Traceback" not in done.stderr, done.stderr
+    here = cli("run", "--backbone", "model.Q4_K_M.gguf", "--data", "embedded", "--dry-run", cwd=tmp_path)
+    assert here.returncode == 2 and "Convert it" in here.stderr

@@ -30,11 +30,15 @@ def folder(tmp_path: Path) -> RunFolder:
     places = [(v, i, 1) for v in ("base", "lens") for i in "abcd"]
     tokens = {"a": 100, "b": 200, "c": 300, "d": 400}
     with run.log("answers") as log:
-        log.append({**COMMON, "key": f"{v}{i}{t}", "item": i, "variant": v, "turn": t, "tokens": tokens[i]} for v, i, t in places)
+        log.append(
+            {**COMMON, "key": f"{v}{i}{t}", "item": i, "variant": v, "turn": t, "state": "ok", "text": "a", "tokens": tokens[i]}
+            for v, i, t in places
+        )
     with run.log("identified") as log:
         log.append(
             {**COMMON, "key": f"id{v}{i}", "item": i, "variant": v, "identifier": "lid176:x", "state": "ok",
-             "metrics": {"lf_turn1": float(v == "lens" or i in "ab")}, "turns": [{"answer": f"{v}{i}1", "turn": 1}]}
+             "metrics": {"lf_turn1": float(v == "lens" or i in "ab")},
+             "turns": [{"answer": f"{v}{i}1", "turn": 1, "label": None, "cell": "sw", "probability": None, "lines": []}]}
             for v, i, _ in places
         )  # fmt: skip
     return run
@@ -86,3 +90,40 @@ def test_the_command(folder: RunFolder, cli: Any, tmp_path: Path) -> None:
     done = cli("calibrate", tmp_path)
     assert done.returncode == 0, done.stderr
     assert "+2.50" in done.stdout and "--repeats 3" in done.stdout
+
+
+def test_ratings_whose_answers_are_gone_are_counted_and_said(folder: RunFolder, cli: Any, tmp_path: Path) -> None:
+    put(folder, RATINGS)
+    for stage, gone in (("answers", '"key": "lensd1"'), ("identified", '"key": "idlensa"')):
+        path = tmp_path / "items" / f"{stage}.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = [line for line in lines if gone not in line and gone.replace(": ", ":") not in line]
+        assert len(kept) == len(lines) - 1
+        path.write_text("".join(kept), encoding="utf-8")
+    found = calibrate(RunFolder(tmp_path))
+    (line,) = found.length
+    assert (line.answers, line.without_answer) == (7, 1) and line.slope is not None
+    assert found.unidentified == 1 and {c.variant: c.n_faithful for c in found.controlled} == {"base": 2, "lens": 3}
+    (tmp_path / "run.json").write_text("{}")
+    done = cli("calibrate", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "! j:1 in sw: 1 ratings are of answers that have no record with a length; they are in no slope" in done.stdout
+    assert "! 1 rated answers have no language told by an identifier" in done.stdout
+    # Without any answer there is no slope, and no traceback.
+    (tmp_path / "items" / "answers.jsonl").unlink()
+    (line,) = calibrate(RunFolder(tmp_path)).length
+    assert (line.answers, line.without_answer, line.slope) == (0, 8, None)
+
+
+def test_records_that_are_gone_are_said(tmp_path: Path, cli: Any) -> None:
+    from simulated_run import simulate
+
+    from lensbench.pipeline.results import write_results
+
+    run = simulate(tmp_path / "run", items=6, variants=("base", "lens"), languages=("en",), tasks=("mt_bench",))
+    write_results(run)
+    path = run.path / "items" / "answers.jsonl"
+    path.write_text("".join(path.read_text(encoding="utf-8").splitlines(keepends=True)[1:]), encoding="utf-8")
+    done = cli("calibrate", run.path)
+    assert done.returncode == 0, done.stderr
+    assert "! items/answers.jsonl: 1 record that were there when results were made are gone" in done.stdout

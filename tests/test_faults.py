@@ -136,7 +136,8 @@ def outcome(out: Path) -> dict[str, Any]:
         assert Counter(variant for _, variant in per_variant) == {"base": asked, "lens": asked}
         found[stage] = {record["key"]: {k: v for k, v in record.items() if k != "seconds"} for record in records}
     for path in sorted((out / "lm_eval").rglob("samples_*.jsonl")):
-        found[str(path.relative_to(out))] = path.read_bytes()
+        # The name ends in the date of the last start.
+        found[str(path.relative_to(out)).rpartition("_")[0]] = path.read_bytes()
     return found
 
 

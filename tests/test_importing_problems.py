@@ -105,7 +105,7 @@ SENTENCES = "One.\nTwo.\nThree.\nFour.\n"
         (b"404: Not Found", "error message of a server"),
         (b"Entry not found", "error message of a server"),
         (b'<?xml version="1.0"?>\n<Error><Code>NoSuchKey</Code></Error>\n', "error message of a server"),
-        (gzip.compress(SENTENCES.encode()), "a gzip file under a name that does not say so"),
+        (gzip.compress(SENTENCES.encode(), mtime=0), "a gzip file under a name that does not say so"),
         (b"PK\x03\x04rest of it", "a zip file"),
         (b"PAR1rest of it", "a parquet file"),
         (SENTENCES.encode("utf-16"), "UTF-16, not UTF-8"),

@@ -18,7 +18,10 @@ from lensbench.engine.branches import BASE_BRANCH
 from lensbench.engine.decode import AnswerRequest, generate_answers
 from lensbench.engine.lm import LensLM
 from lensbench.engine.tree import TreeEngine
+from lensbench.reasoning import ONLY_REASONING
+from lensbench.reporting.table import unscored_notes
 from lensbench.states import SENTENCES, UNANSWERED, UNSCORED
+from lensbench.tasks.checks import EMPTY_CHOICE, EQUAL_CHOICES
 
 
 def records(run: Path, name: str) -> list[dict[str, Any]]:
@@ -143,3 +146,22 @@ def test_a_continuation_that_fills_the_window_has_no_loglikelihood(tiny: LoadedB
 
 def test_every_state_without_a_score_has_a_sentence() -> None:
     assert set(UNANSWERED) < set(UNSCORED) <= set(SENTENCES)
+
+
+def test_every_state_without_a_score_has_its_reason_below_the_table() -> None:
+    """Of fidelity cells too; a state that a later version adds is said by its name."""
+    from table_runs import cell
+
+    states = {"ok": 3, "only_reasoning": 2, "only_code": 1, "no_room": 1, "from_later": 1, "no_match": 4}
+    shown = unscored_notes([cell("multiq", "sw", "lens", 0.5, metric="lf_turn1", n=12, failures=5, states=states)])
+    assert [note.split(": ")[0] for note in shown] == [
+        f"! no score and in no mean, {name}" for name in ("only reasoning", "only code", "no room", "from later")
+    ]
+    assert all(" of 12 in multiq/sw lens" in note for note in shown)
+    assert shown[0].startswith("! no score and in no mean, only reasoning: the answer ended before its reasoning did: 2 of 12")
+
+
+def test_every_state_has_a_sentence() -> None:
+    """What scoring, checks of questions and identifiers write as a state, read from their code."""
+    written = {EMPTY_CHOICE, EQUAL_CHOICES, ONLY_REASONING, *UNSCORED}
+    assert written <= set(SENTENCES)

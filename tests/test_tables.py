@@ -65,6 +65,7 @@ Two tasks. Shares are in percent. In each column, the base included, the best is
 <sup>d</sup> not scored yet<br>
 
 - Profile lens-paper: XCOPA, XWinograd.
+- ! no score and in no mean, not finite: the model's logits are not finite (NaN or infinity): broken weights, or a dtype too small for them: 4 of 504 in xwinograd/zh xsft
 """  # noqa: E501
 
 LATEX = r"""\begin{tabular}{@{}lrrrrr@{}}
@@ -79,7 +80,7 @@ LENS & \textbf{87.60} {\scriptsize\ensuremath{\uparrow}\,+4.20}\textsuperscript{
 \bottomrule
 \end{tabular}}
 \par\smallskip\footnotesize\raggedright
-\textsuperscript{a}\,nothing to average over: only XWinograd En is asked\par \textsuperscript{b}\,a plain mean of the numbers shown; the run has no interval of it\par \textsuperscript{c}\,4 of 504 without a score: 4 not finite\par \textsuperscript{d}\,not scored yet\par Profile lens-paper: XCOPA, XWinograd.
+\textsuperscript{a}\,nothing to average over: only XWinograd En is asked\par \textsuperscript{b}\,a plain mean of the numbers shown; the run has no interval of it\par \textsuperscript{c}\,4 of 504 without a score: 4 not finite\par \textsuperscript{d}\,not scored yet\par Profile lens-paper: XCOPA, XWinograd.\par ! no score and in no mean, not finite: the model\textquotesingle{}s logits are not finite (NaN or infinity): broken weights, or a dtype too small for them: 4 of 504 in xwinograd/zh xsft
 \end{table}
 """  # noqa: E501
 

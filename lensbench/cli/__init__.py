@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
 from importlib import import_module
 from types import FrameType
+from typing import Any
 
 import click
 
 from lensbench import __version__
-from lensbench.errors import LensbenchError, nearest
+from lensbench.cli.terminal import echo
+from lensbench.errors import LensbenchError, UsageError, nearest
 from lensbench.extras import missing_package
 from lensbench.printable import printable
 
@@ -40,7 +43,42 @@ _COMMANDS = {
 """Command -> (module, one line). A module is imported when its command is called; it holds a click command `command`."""
 
 
+_OF_A_PATH = frozenset(
+    {errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EINVAL}
+)
+
+
+def _check_word(word: str) -> None:
+    """Refuse what no file name, and no text that is written, can hold.
+
+    Raises:
+        UsageError: a NUL, or half of a surrogate pair.
+    """
+    try:
+        os.fsencode(word)
+    except UnicodeEncodeError:
+        raise UsageError(f"'{printable(word)[:80]}' holds half of a surrogate pair, which is no character") from None
+    if "\0" in word:
+        raise UsageError(f"'{printable(word)[:80]}' holds a NUL character")
+
+
 class _LazyGroup(click.Group):
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        for word in args:
+            _check_word(word)
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            # A path of the user's that no reader expected to be so; whatever else the system refuses keeps its traceback.
+            if error.errno not in _OF_A_PATH or error.filename is None:
+                raise
+            shown = printable(str(error.filename), one_line=True)
+            shown = shown if len(shown) <= 120 else f"{shown[:100]}… ({len(shown)} characters)"
+            raise UsageError(f"{shown}: {error.strerror}", "Name a path that this user can read or write.") from None
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
 
@@ -86,20 +124,20 @@ def main() -> None:
         sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
         if isinstance(error, click.UsageError) and error.ctx is not None:
-            click.echo(error.ctx.get_usage(), err=True)
-        click.echo(printable(f"Error: {error.format_message()}"), err=True)
+            echo(error.ctx.get_usage(), err=True)
+        echo(f"Error: {error.format_message()}", err=True)
         sys.exit(2)
     except LensbenchError as error:
-        click.echo(printable(f"lensbench: {error}"), err=True)
+        echo(f"lensbench: {error}", err=True)
         sys.exit(error.exit_code)
     except ImportError as error:
         missing = missing_package(error)
         if missing is None:
             raise
-        click.echo(f"lensbench: {missing}", err=True)
+        echo(f"lensbench: {missing}", err=True)
         sys.exit(missing.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("\nlensbench: stopped; what was finished is kept, the same command goes on from here", err=True)
+        echo("\nlensbench: stopped; what was finished is kept, the same command goes on from here", err=True)
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()

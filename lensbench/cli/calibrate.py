@@ -22,11 +22,14 @@ def command(run: Path, as_json: bool) -> None:
       lensbench judge RUN --judge local --base-url http://127.0.0.1:8000/v1 --model NAME
       lensbench calibrate RUN
     """
-    from lensbench.cli.render import print_json, print_table
+    from lensbench.cli.render import print_json, print_table, tell_damage
     from lensbench.pipeline.calibrate import calibrate
+    from lensbench.reporting.table import missing_notes
     from lensbench.store import RunFolder
 
-    found = calibrate(RunFolder.existing(run))
+    folder = RunFolder.existing(run, lenient=True)
+    found = calibrate(folder)
+    tell_damage(folder)
     if as_json:
         print_json(found.as_dict())
         return
@@ -45,6 +48,12 @@ def command(run: Path, as_json: bool) -> None:
         ("judge", "lang", "slope", "95%", "answers"),
         [(_short(s.judge), s.language, *_interval(s.slope, sign=True), str(s.answers)) for s in found.length],
     )
+    for slope in found.length:
+        if slope.without_answer:
+            echo(
+                f"! {_short(slope.judge)} in {slope.language}: {slope.without_answer} ratings are of answers that have no record "
+                "with a length; they are in no slope"
+            )
     echo("Language: mean rating of answers in the asked language and of others; difference to base where both are in it")
     print_table(
         ("judge", "task", "lang", "variant", "in it", "95%", "n", "others", "95%", "n", "diff to base", "95%", "n"),
@@ -54,6 +63,10 @@ def command(run: Path, as_json: bool) -> None:
             for c in found.controlled
         ],
     )  # fmt: skip
+    if found.unidentified:
+        echo(f"! {found.unidentified} rated answers have no language told by an identifier; they are in neither mean")
+    for note in missing_notes({"missing": found.missing}):
+        echo(note)
 
 
 def _short(judge: str) -> str:

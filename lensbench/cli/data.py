@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lensbench.cli.terminal import echo
+
 if TYPE_CHECKING:
     from lensbench.data.importing import ImportedFile, ImportReport
     from lensbench.tasks.registry import TaskEntry
@@ -43,7 +45,7 @@ def import_(source: Path, target: Path, strict: bool, overwrite: bool, prefer: t
     from lensbench.printable import printable, printable_all
 
     def progress(text: str) -> None:
-        click.echo(printable(text, one_line=True), err=True)
+        echo(printable(text, one_line=True), err=True)
 
     report = import_folder(
         source, target, on_progress=None if as_json else progress, strict=strict, overwrite=overwrite, prefer=prefer
@@ -66,9 +68,9 @@ def _show(report: ImportReport) -> None:
 
     def listed(lines: list[str], what: str, *, err: bool = False) -> None:
         for line in lines[:_SHOWN]:
-            click.echo(printable(line, one_line=True), err=err)
+            echo(printable(line, one_line=True), err=err)
         if len(lines) > _SHOWN:
-            click.echo(f"... and {len(lines) - _SHOWN} more {what} (--json lists them)", err=err)
+            echo(f"... and {len(lines) - _SHOWN} more {what} (--json lists them)", err=err)
 
     print_table(
         ("rows", "lang", "split", "n", "notes"),
@@ -85,11 +87,11 @@ def _show(report: ImportReport) -> None:
     if report.problems:
         rows = sum(problem.line is not None for problem in report.problems)
         parts = f"{rows} wrong rows left out, {len(report.problems) - rows} problems with whole files"
-        click.echo(f"{parts}; the rest was imported (--strict stops at the first)", err=True)
+        echo(f"{parts}; the rest was imported (--strict stops at the first)", err=True)
     if report.files:
-        click.echo(f"\n{len(report.files)} files in {printable(report.target)}; use it with --data {printable(report.target)}")
+        echo(f"\n{len(report.files)} files in {report.target}; use it with --data {report.target}")
     else:
-        click.echo("nothing was imported", err=True)
+        echo("nothing was imported", err=True)
 
 
 def _remarks(file: ImportedFile) -> list[str]:
@@ -144,5 +146,5 @@ def translate(**options: Any) -> None:
     origin, language, target = get_language(options["origin"]), get_language(options["language"]), options["target"]
     source = open_data(options["data"])
     entry = translate_questions(source, judge, origin, language, target, TerminalProgress(), max_usd=options["max_usd"])
-    click.echo(f"{entry.n} questions in {target / entry.path}: {entry.stand_in}")
-    click.echo(f"Have a speaker read them before you publish a number; use them with --data {target}")
+    echo(f"{entry.n} questions in {target / entry.path}: {entry.stand_in}")
+    echo(f"Have a speaker read them before you publish a number; use them with --data {target}")

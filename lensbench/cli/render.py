@@ -45,9 +45,11 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str
     from rich.box import SIMPLE_HEAD
     from rich.text import Text
 
-    table = Table(
-        *(printable(name, one_line=True) for name in header), title=title, box=SIMPLE_HEAD, title_justify="left", pad_edge=False
-    )
+    # Given as Text: rich reads `[...]` in strings as markup.
+    said = None if title is None else Text(printable(title, one_line=True))
+    table = Table(title=said, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    for name in header:
+        table.add_column(Text(printable(name, one_line=True)))
     for row in rows:
         table.add_row(*(Text(printable(value, one_line=True)) for value in row))
     console().print(table, markup=False)
@@ -110,9 +112,12 @@ def print_fidelity(shown: dict[str, Any]) -> None:
     """Every unit of fidelity, and where the answers went, for one identifier."""
     from lensbench.reporting.fidelity import fidelity_table
     from lensbench.reporting.matrix import matrix_table, with_base
+    from lensbench.reporting.table import unscored_notes
 
     echo(f"% of questions (answers) in the asked language, by {shown['identifier']}")
     print_table(*fidelity_table(shown["cells"]))
+    for note in unscored_notes(shown["cells"]):
+        echo(note)
     for matrix, base in with_base(shown["matrices"]):
         title, header, rows = matrix_table(matrix, base)
         echo(title)

@@ -44,6 +44,8 @@ def command(runs: tuple[Path, ...], target: Path | None, figures: tuple[Path, ..
             else "several runs, and no file to write",
             "Example: --html report.html",
         )
+    if target is not None and not target.name:
+        raise UsageError(f"--html {target}: names no file", "Example: --html report.html")
     target = target or runs[0] / "report.html"
     shown = []
     for figure in figures:

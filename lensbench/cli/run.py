@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lensbench.cli.log_options import log_options, progress_of
+from lensbench.cli.terminal import echo
 from lensbench.errors import UnavailableError, UsageError
 
 if TYPE_CHECKING:
     from lensbench.pipeline.fetch import Need
     from lensbench.pipeline.plan import RunRequest
+
+_DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
 @click.command(epilog="Exit codes: 0 done, 1 the run failed, 2 the command was wrong, 130 stopped; the same command goes on.")
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
 @click.option("--config", "config_file", type=click.Path(path_type=Path), help="YAML with the method's configuration.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="One configuration value; may be repeated.")
 @click.option("--limit", type=int, help="At most this many items per task and language.")
-@click.option("--num-fewshot", type=int, help="Examples before each item, in place of the task's own number.")
+@click.option("--num-fewshot", type=click.IntRange(min=0), help="Examples before each item, in place of the task's own number.")
 @click.option("--max-new-tokens", type=click.IntRange(min=1), help="Cut answers there, not where the profile does.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=16, show_default=True, help="Sequences per forward pass.")
 @click.option(
@@ -45,7 +48,7 @@ if TYPE_CHECKING:
 )
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1 ...")
 @click.option("--dtype", default="auto", show_default=True, help="float32, bfloat16 or float16; auto: fp32 on CPU, bf16 on CUDA.")
-@click.option("--seed", type=int, default=42, show_default=True, help="Of sampling and training.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=42, show_default=True, help="Of sampling and training.")
 @click.option("--revision", metavar="COMMIT", help="Hub revision of the backbone.")
 @click.option(
     "--identifier", default="auto", show_default=True, metavar="NAME|PATH", help="Of answers' languages: glotlid, lid176, a file."
@@ -138,7 +141,7 @@ def command(**options: Any) -> None:
         print_json(results)
     else:
         print_results(results)
-        click.echo(f"\nreport: {out / 'report.html'} (in brief: report.md)")
+        echo(f"\nreport: {out / 'report.html'} (in brief: report.md)")
     if failure is not None:
         raise failure
 
@@ -155,6 +158,8 @@ def request_of(options: dict[str, Any]) -> RunRequest:
 
     data = options["data"]
     add_languages([*options["include"], *([Path(data)] if data and data != EMBEDDED else [])])
+    if options["dtype"] not in _DTYPES:
+        raise UsageError(f"--dtype: unknown dtype '{options['dtype']}'", f"Known: {', '.join(_DTYPES)}.")
     tasks = options["tasks"]
     if tasks is not None and not tasks.strip():
         raise UsageError("--tasks names no task", "Example: --tasks xcopa,xstory_cloze")
@@ -202,15 +207,15 @@ def show_plan(plan: Any, out: Path, *, as_json: bool, ranks: int = 1) -> None:
         _refuse_missing(needs)
         return
     spec = plan.spec
-    click.echo(f"method    {', '.join(c.method for c in spec.methods) or '(none: only the backbone)'}")
-    click.echo(f"backbone  {plan.backbone.title}")
+    echo(f"method    {', '.join(c.method for c in spec.methods) or '(none: only the backbone)'}")
+    echo(f"backbone  {plan.backbone.title}")
     for name, other in plan.externals.items():
-        click.echo(f"variant   {name}: {other.title}")
-    click.echo(f"languages {', '.join(spec.all_languages)}")
-    click.echo(f"data      {plan.source.describe()}")
-    click.echo(f"run       {out}{' (exists: it goes on)' if (out / 'run.json').is_file() else ''}")
+        echo(f"variant   {name}: {other.title}")
+    echo(f"languages {', '.join(spec.all_languages)}")
+    echo(f"data      {plan.source.describe()}")
+    echo(f"run       {out}{' (exists: it goes on)' if (out / 'run.json').is_file() else ''}")
     if ranks > 1:
-        click.echo(f"ranks     {ranks}: each scores and answers its part; rank 0 fits, judges and writes")
+        echo(f"ranks     {ranks}: each scores and answers its part; rank 0 fits, judges and writes")
     rows = [
         (
             p.task.name,
@@ -224,22 +229,22 @@ def show_plan(plan: Any, out: Path, *, as_json: bool, ranks: int = 1) -> None:
     ]
     print_table(("task", "lang", "profile", "rows", "split", "protocol"), rows)
     for gap in plan.gaps:
-        click.echo(f"not available: {gap}")
-    click.echo("planned memory (a plan, not a measurement: weights and training states; activations come on top)")
+        echo(f"not available: {gap}")
+    echo("planned memory (a plan, not a measurement: weights and training states; activations come on top)")
     if memory is None:
-        click.echo("  not known before the backbone is fetched")
+        echo("  not known before the backbone is fetched")
     else:
         each = " on each rank" if ranks > 1 else ""
         weights = f"{memory.parameters:,} parameters of {memory.weight_bytes} bytes"
-        click.echo(f"  scoring: {memory.scoring / 2**30:,.1f} GiB{each} ({weights})")
+        echo(f"  scoring: {memory.scoring / 2**30:,.1f} GiB{each} ({weights})")
         for name, floor in memory.fits.items():
-            click.echo(f"  fitting {name}: " + ("not known" if floor is None else f"at least {floor / 2**30:,.1f} GiB"))
+            echo(f"  fitting {name}: " + ("not known" if floor is None else f"at least {floor / 2**30:,.1f} GiB"))
     for choice in spec.methods:
-        click.echo(f"configuration of {choice.method}:")
+        echo(f"configuration of {choice.method}:")
         for key, value in choice.config.items():
-            click.echo(f"  {key}: {value}")
+            echo(f"  {key}: {value}")
     if unseen:
-        click.echo(unseen)
+        echo(unseen)
     show_needs(needs)
     say_not_pinned(needs)
     _refuse_missing(needs)

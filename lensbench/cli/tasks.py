@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from lensbench.cli.terminal import echo
 from lensbench.errors import UnavailableError, UsageError
 
 
@@ -68,7 +69,7 @@ def validate(path: Path | None, data: str | None, trust: bool, trust_old: bool, 
     for finding in lint(paths, source, trust=trust or trust_old):
         findings.append(finding)
         if not as_json:
-            click.echo(f"{finding.level:7} {finding.path.name}: {finding.message}")
+            echo(f"{finding.level:7} {finding.path.name}: {finding.message}")
     if as_json:
         print_json([{"path": str(f.path), "level": f.level, "message": f.message} for f in findings])
     errors = sum(f.level == "error" for f in findings)
@@ -112,9 +113,9 @@ def describe(
     entry = registry.find(task, profile)
     resolved = resolve(entry, get_language(language).code, registry.profile(entry.file.profile))
     base = get_backbone(backbone)
-    checkpoint = find_checkpoint(base, say=lambda text: click.echo(text, err=True))
+    checkpoint = find_checkpoint(base, say=lambda text: echo(text, err=True))
     for line in describe_item(resolved, open_data(data or EMBEDDED), base, checkpoint, item - 1):
-        click.echo(line)
+        echo(line)
 
 
 @command.command()
@@ -162,8 +163,8 @@ def export(
                     raise
                 refused.append(error.message)
     for path in written:
-        click.echo(path)
+        echo(path)
     for message in refused:
-        click.echo(f"not exported: {message}", err=True)
+        echo(f"not exported: {message}", err=True)
     if not written:
         raise UsageError("nothing was exported", refused[0] if refused else None)

@@ -97,9 +97,9 @@ class Folder:
         if spec.language_column is not None and spec.config_of(language) is not None and self.kind != EMBEDDED:
             folders.append(self.path / spec.rows)
         names = [split]
-        on_hub = spec.hub_splits.get(split)
-        if on_hub is not None and on_hub not in spec.splits:
-            names.append(on_hub)
+        there = spec.hub_splits.get(split)
+        if there is not None and there not in spec.splits:
+            names.append(there)
         paths = (folder / f"{name}{ending}" for folder in folders for name in names for ending in _ENDINGS)
         return next((path for path in paths if path.is_file()), None)
 

@@ -56,6 +56,8 @@ def save_tensors(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
     partial = path.with_name(path.name + ".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        # A link of this name would be followed, out of the folder as well.
+        partial.unlink(missing_ok=True)
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial)
         partial.replace(path)
     except (OSError, SafetensorError) as error:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lensbench.errors import UsageError
+from lensbench.pipeline.missing import missing_records
 from lensbench.pipeline.observe import final_verdicts
 from lensbench.pipeline.variants import BASE
 from lensbench.reasoning import parts_of
@@ -50,6 +51,8 @@ class LengthSlope:
     answers: int
     slope: Interval | None
     """Rating points for each 100 further tokens of an answer; all variants together, resampled by question."""
+    without_answer: int = 0
+    """Ratings whose answer has no record, or none with a length: in no slope."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,10 @@ class Calibration:
     agreement: tuple[Agreement, ...]
     length: tuple[LengthSlope, ...]
     controlled: tuple[Controlled, ...]
+    unidentified: int = 0
+    """Rated answers whose language no identifier told, in a run that has one: in neither mean of `controlled`."""
+    missing: tuple[dict[str, Any], ...] = ()
+    """Places of the run that have fewer records than they should (`pipeline/missing.py`)."""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -93,7 +100,16 @@ def calibrate(folder: RunFolder) -> Calibration:
     if not rated:
         raise UsageError(f"{folder.path} has no ratings", "Grade its answers first: lensbench judge RUN --judge NAME")
     answers = {record["key"]: record for record in folder.records("answers")}
-    return Calibration(_agreement(rated), _length(rated, answers), _controlled(rated, _faithful(folder)))
+    faithful = _faithful(folder)
+    told = {answer for hits in faithful.values() for answer in hits}
+    missing = missing_records(folder, folder.read_json("variants.json")) if folder.has("variants.json") else []
+    return Calibration(
+        _agreement(rated),
+        _length(rated, answers),
+        _controlled(rated, faithful),
+        len({record["answer"] for record in rated} - told) if told else 0,
+        tuple(missing),
+    )
 
 
 def _agreement(rated: Sequence[Mapping[str, Any]]) -> tuple[Agreement, ...]:
@@ -136,10 +152,12 @@ def _length(rated: Sequence[Mapping[str, Any]], answers: Mapping[str, Mapping[st
         groups.setdefault((record["judge"], record["language"]), []).append(record)
     found = []
     for (judge, language), records in groups.items():
-        tokens = np.array([_answer_tokens(answers[record["answer"]]) for record in records]) / 100
-        ratings = np.array([record["rating"] for record in records])
-        items = np.array([record["item"] for record in records])
-        found.append(LengthSlope(judge, language, len(records), clustered_slope(tokens, ratings, items)))
+        there = [record for record in records if answers.get(record["answer"], {}).get("tokens") is not None]
+        tokens = np.array([_answer_tokens(answers[record["answer"]]) for record in there]) / 100
+        ratings = np.array([record["rating"] for record in there])
+        items = np.array([record["item"] for record in there])
+        slope = clustered_slope(tokens, ratings, items) if there else None
+        found.append(LengthSlope(judge, language, len(there), slope, len(records) - len(there)))
     return tuple(found)
 
 
@@ -154,7 +172,7 @@ def _faithful(folder: RunFolder) -> dict[str, dict[str, bool]]:
     """Identifier -> key of an answer -> whether it is in the asked language (strict)."""
     found: dict[str, dict[str, bool]] = {}
     for record in folder.records("identified"):
-        for turn in record["turns"]:
+        for turn in record.get("turns", ()):
             hit = record["metrics"].get(f"lf_turn{turn['turn']}")
             if hit is not None:
                 found.setdefault(record["identifier"], {})[turn["answer"]] = bool(hit)

@@ -53,6 +53,8 @@ def describe(
                 "title": a.planned.task.title,
                 "version": a.planned.task.version,
                 "profile": a.planned.task.profile.profile,
+                "wording": a.planned.task.wording,
+                "stands_for": a.planned.task.profile.stands_for,
                 "protocol": a.planned.task.protocol_hash(),
                 "rows": f"{a.origin.kind}:{a.planned.rows}:{a.origin.digest[:12]}" if a.origin else "lm-eval's own",
                 "substitute": a.planned.substitute,

@@ -69,7 +69,7 @@ def judge_stage(folder: RunFolder, request: JudgeRequest, progress: Progress) ->
     """
     judge = request.judge
     log = _verdicts(folder)
-    left = read_journal(folder.path / JOURNAL)
+    left = read_journal(folder.own(JOURNAL))
     replies = {**left.replies, **_known(log)}
     if request.replay is not None:
         replies |= read_replay(request.replay)
@@ -82,7 +82,7 @@ def judge_stage(folder: RunFolder, request: JudgeRequest, progress: Progress) ->
     progress.say(f"judge {judge.name}: {judge.model}, {len(units)} answers to grade")
     count = token_counter(judge.file.tokenizer).count if judge.file.limits.tokens_per_minute else (lambda messages: 0)
     begun = _begin(folder, judge)
-    journal = None if request.replay is not None else Journal(folder.path / JOURNAL)
+    journal = None if request.replay is not None else Journal(folder.own(JOURNAL))
     with folder.log("verdicts") as verdicts, folder.log("ungraded") as failures:
         batches = BatchClient(judge, folder, poll_seconds=request.poll_seconds) if request.batch and not request.replay else None
         fetched = _through_batches(batches, request, units, replies, budget, progress) if batches else []

@@ -11,6 +11,7 @@ import numpy as np
 
 from lensbench.judging.gradings import TURNS_GRADED, gradable
 from lensbench.reasoning import ANSWERED, ONLY_REASONING, answer_state
+from lensbench.states import SCORED
 from lensbench.stats import told_direction
 from lensbench.store import RunFolder
 
@@ -50,7 +51,7 @@ class Column:
     @property
     def failures(self) -> int:
         # Whatever is no answer of the model is in no mean, also a state that a later version adds.
-        return sum(count for state, count in self.states.items() if state not in ANSWERED)
+        return sum(count for state, count in self.states.items() if state not in SCORED)
 
 
 def observe(folder: RunFolder) -> Iterator[Column]:

@@ -124,7 +124,7 @@ def _engine(
     with ExitStack() as stack:
         model = loaded.checkpoint.path
         if variant.enhancement is not None:
-            model = stack.enter_context(_merged(loaded, variant, folder.path / "merged", progress))
+            model = stack.enter_context(_merged(loaded, variant, folder.own("merged"), progress))
         dtype = str(loaded.model.dtype).removeprefix("torch.")
         stack.enter_context(_aside(loaded))
         started = time.perf_counter()

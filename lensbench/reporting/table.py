@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from lensbench.reporting.statistics import statistics_notes
-from lensbench.states import SENTENCES
+from lensbench.states import SCORED, SENTENCES
 from lensbench.stats import ALPHA, direction_of
 
-__all__ = ["METRICS", "Line", "interval", "metric_name", "missing_notes", "notes", "number", "p_text", "table_lines", "verdict"]
+__all__ = [
+    "METRICS", "Line", "interval", "metric_name", "missing_notes", "notes", "number", "p_text", "table_lines", "unscored_notes",
+    "verdict",
+]  # fmt: skip
 
 _LETTERS = "ABCDEFGHIJ"
 _SAME = 0.9
@@ -170,19 +174,25 @@ def _damaged(numbers: list[int], most: int = 5) -> str:
     return f"{len(numbers)} damaged line{'s' if len(numbers) > 1 else ''} left out ({named}{more})"
 
 
-def _unscored(results: dict[str, Any]) -> list[str]:
-    """How many items have no score, how many gradings no rating, and why."""
+def unscored_notes(cells: Sequence[Mapping[str, Any]]) -> list[str]:
+    """How many items have no score, by state, and what the state means."""
     places: dict[str, list[str]] = {}
-    for cell in _headline(results["cells"]):
-        for state in SENTENCES:
+    for cell in _headline(cells):
+        for state, n in cell["states"].items():
             # Languages that an identifier has no label for have a note of their own.
-            if cell["unit"] != "rating" and state != "not_covered" and cell["states"].get(state):
+            if n and cell["unit"] != "rating" and state not in SCORED and state != "not_covered":
                 where = f"{cell['task']}/{cell['language']} {cell['variant']}"
-                places.setdefault(state, []).append(f"{cell['states'][state]} of {cell['n']} in {where}")
-    found = [
-        f"! no score and in no mean, {state.replace('_', ' ')}: {SENTENCES[state]}: {'; '.join(dict.fromkeys(where))}"
+                places.setdefault(state, []).append(f"{n} of {cell['n']} in {where}")
+    return [
+        f"! no score and in no mean, {state.replace('_', ' ')}: {SENTENCES.get(state, 'this version does not know the state')}: "
+        + "; ".join(dict.fromkeys(where))
         for state, where in places.items()
     ]
+
+
+def _unscored(results: dict[str, Any]) -> list[str]:
+    """How many items have no score, how many gradings no rating, and why."""
+    found = unscored_notes(results["cells"])
     for cell in results["cells"]:
         if cell["metric"] == "rating" and cell["failures"]:
             why = ", ".join(f"{n} {state.replace('_', ' ')}" for state, n in sorted(cell["states"].items()) if state != "ok")
@@ -248,7 +258,7 @@ def metric_name(cell: dict[str, Any]) -> str:
     return f"{name} · {grader}" + (f" ({model})" if model and not re.fullmatch(rf"{re.escape(grader)}(-[\d-]+)?", model) else "")
 
 
-def _headline(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _headline(cells: Sequence[Any]) -> list[Any]:
     two_turns = {(c["task"], c["language"]) for c in cells if c["metric"] == "lf_response"}
     return [
         c

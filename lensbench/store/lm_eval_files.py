@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
 from collections.abc import Sequence
@@ -10,24 +11,35 @@ from typing import Any
 
 from lensbench.jsonio import json_text
 from lensbench.safenames import checked_name
+from lensbench.store.lm_eval_finding import is_ours_by_name
 from lensbench.store.run_folder import RunFolder, write_atomically
 
 __all__ = ["write_lm_eval_files"]
 
 
 def write_lm_eval_files(folder: RunFolder, about: dict[str, Any], cells: Sequence[Any]) -> None:
-    """Write `lm_eval/<variant>/results.json` and `samples_<task>.jsonl` (lm_eval/result_schema.py).
+    """Write `lm_eval/VARIANT/results_DATE.json` and `samples_TASK_DATE.jsonl` (lm_eval/result_schema.py).
 
+    DATE is that of the run's last start, as lm-eval writes dates into its names (loggers/evaluation_tracker.py), so that its
+    finders see the files. Those of an earlier start are removed: a run has one set.
     Only log-likelihood tasks are written: answers to open questions have no lm-eval metric.
+
+    Raises:
+        UsageError: a name in the run's files cannot be that of a file, or a link leads out of the folder.
     """
     provenance = folder.read_json("provenance.json")["starts"][-1]
+    time = _time(provenance.get("time"))
+    date = time.replace(tzinfo=None).isoformat(timespec="microseconds").replace(":", "-")
     items = {record["key"]: record for record in folder.records("items")}
     for variant in about["variants"]:
         home = folder.own(Path("lm_eval") / checked_name(variant, "variant", str(folder.path)))
         samples = _samples(folder, variant, items)
+        written = {f"results_{date}.json"}
         for name, rows in samples.items():
             lines = "".join(json_text(row) + "\n" for row in rows)
-            write_atomically(home / f"samples_{name}.jsonl", lines)
+            file = f"samples_{checked_name(name, 'task', str(folder.log_path('items')))}_{date}.jsonl"
+            write_atomically(home / file, lines)
+            written.add(file)
         results: dict[str, dict[str, Any]] = {}
         for cell in cells:
             name = f"{cell.task}_{cell.language}"
@@ -46,7 +58,9 @@ def write_lm_eval_files(folder: RunFolder, about: dict[str, Any], cells: Sequenc
             "configs": {name: {"task": name, "metadata": about["tasks"][_task_key(name, about)]} for name in results},
             "versions": {name: about["tasks"][_task_key(name, about)]["version"] for name in results},
             "n-shot": {name: folder.spec().num_fewshot or 0 for name in results},
-            "higher_is_better": {name: {"acc": True} for name in results},
+            "higher_is_better": {
+                name: about["tasks"][_task_key(name, about)].get("higher_is_better") or {"acc": True} for name in results
+            },
             "n-samples": {
                 name: {"original": (about["tasks"][_task_key(name, about)]["origin"] or {}).get("rows", entry["sample_len"]),
                        "effective": entry["sample_len"]}
@@ -55,14 +69,25 @@ def write_lm_eval_files(folder: RunFolder, about: dict[str, Any], cells: Sequenc
             "config": {"model": "lensbench", "model_args": {"backbone": about["backbone"], "variant": variant},
                        "model_dtype": about["dtype"], "device": about["device"], "limit": folder.spec().limit},
             "git_hash": (provenance["git"] or {}).get("commit"),
-            "date": provenance["time"],
+            "date": time.timestamp(),
             "transformers_version": provenance["packages"].get("transformers"),
             "lm_eval_version": provenance["packages"].get("lm_eval"),
             "model_source": "lensbench",
             "model_name": f"{about['backbone']}+{variant}",
             "model_name_sanitized": f"{about['backbone']}+{variant}".replace("/", "__"),
         }  # fmt: skip
-        write_atomically(home / "results.json", json_text(content, indent=1) + "\n")
+        write_atomically(home / f"results_{date}.json", json_text(content, indent=1) + "\n")
+        for path in [path for path in home.iterdir() if is_ours_by_name(path.name) and path.name not in written]:
+            path.unlink(missing_ok=True)
+
+
+def _time(told: Any) -> datetime.datetime:
+    """When the run was last started, in UTC; now, as lm-eval takes it, where the run does not tell that as a date."""
+    try:
+        found = datetime.datetime.fromisoformat(str(told))
+    except ValueError:
+        return datetime.datetime.now(datetime.UTC)
+    return found.replace(tzinfo=datetime.UTC) if found.tzinfo is None else found.astimezone(datetime.UTC)
 
 
 def _task_key(name: str, about: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from lensbench.errors import LensbenchError
 from lensbench.jsonio import read_json_file
 
-__all__ = ["date_in", "results_files", "samples_file"]
+__all__ = ["date_in", "is_ours_by_name", "results_files", "samples_file"]
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d[-:]\d\d[-:]\d\d(?:\.\d+)?")
 _PEEK = 2**16
@@ -22,6 +22,11 @@ def date_in(name: str) -> str | None:
     """The date that lm-eval put into a file's name; the last one, since a name of the user's stands before it."""
     found = _DATE.findall(name)
     return str(found[-1]) if found else None
+
+
+def is_ours_by_name(name: str) -> bool:
+    """Whether a file in `lm_eval/VARIANT/` of a run has a name that lensbench writes there, or wrote there without a date."""
+    return bool(re.fullmatch(rf"results(_{_DATE.pattern})?\.json|samples_.+\.jsonl", name))
 
 
 def results_files(path: Path) -> list[Path]:
@@ -65,6 +70,9 @@ def samples_file(results: Path, task: str) -> tuple[Path | None, tuple[str, ...]
     `..._DATE.json` goes with `samples_TASK_DATE.jsonl`, `results.json` with `samples_TASK.jsonl`, or with `ARGUMENTS_TASK.jsonl`
     as lm-eval named it before 0.4.3. A results file whose name lost its date goes with the only samples there are.
     """
+    if "/" in task or "\\" in task or "\0" in task:
+        # No file of this folder is named so.
+        return None, ()
     stem, date = results.stem, date_in(results.stem)
     # Later versions put `_` for what is no letter or digit.
     names = [name for name in dict.fromkeys((task, re.sub(r"\W", "_", task))) if _can_be_in_a_file_name(name)]

@@ -13,7 +13,7 @@
       counts.json          how many records each of these files had when results were last made
       results.json         cells; recomputed from the items at any time
       results.check.json   digests of it and of what it was made from: one that was edited is made again
-      lm_eval/             the same scores in lm-eval's own results and samples files
+      lm_eval/VARIANT/     the same scores in lm-eval's own files: results_DATE.json, samples_TASK_LANGUAGE_DATE.jsonl
       report.md            the table, sample answers and provenance for a reader
 """
 
@@ -150,7 +150,7 @@ class RunFolder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            stream = self.own(_LOCK).open("w")
+            stream = self.own(_LOCK).open("a")
         except OSError as error:
             raise write_failed(self.path, error) from None
         with stream:

@@ -157,7 +157,8 @@ _ASKED = _map(
         {},
         {"title": _text, "profile": _text, "version": _maybe(_either(_text, _number)), "protocol": _maybe(_text), "rows": _text,
          "substitute": _maybe(_text), "origin": _maybe(_ORIGIN), "items": _whole, "max_new_tokens": _maybe(_whole),
-         "judged": _flag, "generates": _flag, "turns": _whole, "higher_is_better": _maybe(_table)},
+         "judged": _flag, "generates": _flag, "turns": _whole, "higher_is_better": _maybe(_table),
+         "wording": _maybe(_text), "stands_for": _maybe(_text)},
     )
 )  # fmt: skip
 _HEAD = {

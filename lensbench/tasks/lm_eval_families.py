@@ -11,12 +11,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from lensbench.languages import languages
+from lensbench.languages import UNKNOWN, languages
 
 __all__ = ["UNKNOWN", "language_of_code", "lm_eval_language", "split_name"]
-
-UNKNOWN = "und"
-"""ISO 639-2 for a language that nothing tells."""
 
 _IN_SEVERAL = (
     "xcopa", "xwinograd", "xstorycloze", "xstory_cloze", "xnli", "paws", "pawsx", "xquad", "belebele", "m_mmlu", "mmmlu",

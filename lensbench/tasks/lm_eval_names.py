@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any
 
-from lensbench.tasks.lm_eval_families import UNKNOWN, lm_eval_language, split_name
+from lensbench.tasks.lm_eval_families import UNKNOWN, language_of_code, lm_eval_language, split_name
 from lensbench.tasks.registry import TaskRegistry
 
 __all__ = ["UNKNOWN", "NamedTask", "named_task"]
@@ -67,20 +66,31 @@ def _ours(name: str, registry: TaskRegistry) -> tuple[str, str] | None:
 
 @functools.cache
 def _upstream_names() -> dict[str, tuple[str, str]]:
-    """Name in lm-eval -> our task and language, from the definitions that our task files name."""
-    registry = TaskRegistry()
-    spec = importlib.util.find_spec("lm_eval")
-    if spec is None or not spec.submodule_search_locations:
-        return {}
-    home = Path(spec.submodule_search_locations[0]) / "tasks"
-    found: dict[str, tuple[str, str]] = {}
-    for entry in registry.entries():
-        if entry.file.profile != _PROFILE:
-            continue
-        for code, own in entry.file.languages.items():
-            path = home / own.upstream if own.upstream else None
-            if path is not None and path.is_file():
-                named = re.search(r"^task:\s*(\S+)\s*$", path.read_text(encoding="utf-8"), re.M)
-                if named:
-                    found[named[1]] = (entry.name, code)
-    return found
+    """Name in lm-eval -> our task and language, from the definitions that our task files name.
+
+    lm-eval itself is not read: names are the same where it is not installed.
+    """
+    found: dict[str, list[tuple[str, str]]] = {}
+    for entry in TaskRegistry().entries():
+        if entry.file.profile == _PROFILE:
+            for code, own in entry.file.languages.items():
+                if own.upstream:
+                    found.setdefault(_defined(own.upstream), []).append((entry.name, code))
+    return {name: place for name, places in found.items() if (place := _own_place(name, places)) is not None}
+
+
+def _defined(upstream: str) -> str:
+    """The name of the task that a definition of lm-eval defines, by its path.
+
+    `xwinograd/xwinograd_jp.yaml` is xwinograd_jp, `xcopa/default_sw.yaml` is xcopa_sw.
+    """
+    path = PurePosixPath(upstream)
+    return re.sub(r"^default(?=_)", path.parent.name, path.stem)
+
+
+def _own_place(name: str, places: Sequence[tuple[str, str]]) -> tuple[str, str] | None:
+    """The language a definition is of; languages that lm-eval lacks borrow one without words, English's mostly."""
+    if len(places) == 1:
+        return places[0]
+    code = language_of_code(name.rpartition("_")[2])
+    return next((place for place in places if place[1] == code), None)

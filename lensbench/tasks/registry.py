@@ -110,7 +110,25 @@ class TaskRegistry:
         if name not in self.profiles:
             self._raise_passed_over(name, "profiles")
             raise unknown_name("profile", name, self.profiles)
-        return self.profiles[name]
+        found = self.profiles[name]
+        if found.stands_for is not None and found.stands_for != name:
+            self._check_stands_for(found)
+        return found
+
+    def _check_stands_for(self, profile: Profile) -> None:
+        """
+        Raises:
+            UsageError: the profile that it stands for is unknown, or asks or scores in another way.
+        """
+        other = self.profiles.get(str(profile.stands_for))
+        if other is None:
+            raise unknown_name(f"profile that '{profile.profile}' stands for", str(profile.stands_for), self.profiles)
+        unlike = [key for key in ("chat", "scoring", "sample", "generation") if getattr(profile, key) != getattr(other, key)]
+        if unlike:
+            raise UsageError(
+                f"profile '{profile.profile}' stands for '{other.profile}' and has another {', '.join(unlike)}",
+                "Only the wording may differ: make these alike, or leave `stands_for` out.",
+            )
 
     def find(self, name: str, profile: str) -> TaskEntry:
         """The task of a name in a profile; one that is not in it is asked under its only profile, or under `open`.

@@ -21,6 +21,8 @@ from lensbench.tasks.schema import LM_EVAL_FIELDS, Generation, Profile
 
 __all__ = ["TaskInLanguage", "resolve"]
 
+_TOLD_ONLY = {"title", "about", "wording", "stands_for"}
+"""What a profile says of itself that changes no question and no score."""
 _TEMPLATES = ("doc_to_text", "doc_to_choice", "doc_to_target", "gen_prefix")
 
 
@@ -54,6 +56,11 @@ class TaskInLanguage:
         if split is None:
             raise UsageError(f"{self.entry.path}: task '{self.name}' names neither test_split nor validation_split")
         return str(split)
+
+    @property
+    def wording(self) -> str | None:
+        """Whose words the prompts have, as the task's file or else its profile says."""
+        return self.entry.file.wording or self.profile.wording
 
     @property
     def version(self) -> str:
@@ -91,7 +98,7 @@ class TaskInLanguage:
         the question is theirs.
         """
         digest = hashlib.sha256(
-            canonical_json(self.profile.model_dump(mode="json", exclude={"title", "about"}, exclude_defaults=True)).encode()
+            canonical_json(self.profile.model_dump(mode="json", exclude=_TOLD_ONLY, exclude_defaults=True)).encode()
         )
         asked = {k: v for k, v in self.config.items() if not callable(v)}
         digest.update(canonical_json({**asked, "turns": self.entry.file.turns} if self.entry.file.turns else asked).encode())

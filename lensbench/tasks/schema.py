@@ -14,6 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 __all__ = ["LM_EVAL_FIELDS", "Generation", "LanguageEntry", "Profile", "Sample", "TaskFile"]
 
 
+Wording = Literal["ours", "authors"]
+
+
 class Sample(BaseModel):
     """A sample without replacement, as Python's `random.seed(seed)` and `random.sample` draw it."""
 
@@ -59,6 +62,10 @@ class Profile(BaseModel):
     """For generated answers; None takes the task's own `generation_kwargs`."""
     sample: Sample | None = None
     """Items drawn when the set is larger; None takes all."""
+    wording: Wording | None = None
+    """Whose words the prompts have: `ours`, which makes a difference to a paper's numbers, or `authors`, word for word."""
+    stands_for: str | None = None
+    """The profile in whose place its numbers may stand in a paper's table: one that asks and scores alike, in other words."""
 
     @property
     def generates(self) -> bool:
@@ -124,6 +131,8 @@ class TaskFile(_LmEvalKeys):
     task names its own `dataset_path`, as lm-eval's own YAML does."""
     turns: str | None = None
     """Column with the user's turns, for conversations: after each answer the next one is asked. None asks `doc_to_text` only."""
+    wording: Wording | None = None
+    """As in the profile, and before it: a task of `lens-paper` in the authors' own words says `authors`."""
     vars: dict[str, Any] = Field(default_factory=dict)
     languages: dict[str, LanguageEntry] = Field(default_factory=dict)
 

@@ -145,7 +145,10 @@ def save_figure(figure: Figure, path: Path, caption: str) -> None:
     partial = path.with_name(path.name + ".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(content)
+        # A link of this name would be followed, out of the folder as well.
+        partial.unlink(missing_ok=True)
+        with partial.open("xb") as stream:
+            stream.write(content)
         partial.replace(path)
     except OSError as error:
         with suppress(OSError):

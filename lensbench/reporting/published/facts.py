@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["CellFacts", "RunFacts"]
+__all__ = ["NOT_RECORDED", "CellFacts", "RunFacts"]
+
+NOT_RECORDED = "not recorded"
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,9 @@ class CellFacts:
         value: Share from 0 to 1, or rating; None where nothing has a score.
         rows: Where the rows came from (`data.sources.Origin`); None where it is not recorded.
         substitute: Rows definition that stood in for the task's first choice.
+        profile: The one it was asked under, or the one which that stands for.
+        wording: Whose words the prompts have, as the task says: "ours" or "authors"; None where it does not say;
+            "not recorded" of a run from before it was.
         cut: New tokens after which answers were cut, where that is not the profile's own length.
         config: The method's configuration, with what it was resolved to; empty for `base`.
         learned_from: Lines of the enhancement's card about its training data.
@@ -59,6 +64,7 @@ class CellFacts:
     failures: int
     rows: Mapping[str, Any] | None
     substitute: str | None = None
+    wording: str | None = None
     cut: int | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
     learned_from: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lensbench.reporting.published.facts import CellFacts, RunFacts
+from lensbench.reporting.published.facts import NOT_RECORDED, CellFacts, RunFacts
 from lensbench.reporting.published.schema import Published, PublishedColumn
 
 __all__ = ["incomparable", "matching_backbone", "reasons", "same_setting", "shown_setting"]
@@ -53,7 +53,8 @@ def reasons(
         settings: The paper's configuration of the method on this backbone, as far as it prints one.
         backbone: What `matching_backbone` found.
     """
-    found = [*([backbone] if backbone else []), *_data(facts), *_sample(facts, column), *_graders(facts, published)]
+    found = [*([backbone] if backbone else []), *_data(facts), *_wording(facts), *_sample(facts, column)]
+    found += _graders(facts, published)
     found += _fit(facts, settings)
     return tuple(found)
 
@@ -71,6 +72,13 @@ def _data(facts: CellFacts) -> Iterator[str]:
         yield f"other data: rows of {facts.substitute} stand in"
     if rows.get("expected_rows") and rows.get("rows") != rows["expected_rows"]:
         yield f"other data: {rows.get('rows')} rows of the set's {rows['expected_rows']}"
+
+
+def _wording(facts: CellFacts) -> Iterator[str]:
+    if facts.wording == "ours":
+        yield "other wording: the wording of the prompts is ours"
+    elif facts.wording == NOT_RECORDED and not facts.source:
+        yield "other wording: whose words the prompts have is not recorded"
 
 
 def _sample(facts: CellFacts, column: PublishedColumn) -> Iterator[str]:

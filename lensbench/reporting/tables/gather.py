@@ -141,8 +141,8 @@ def _chosen_profiles(spec: ScoreTable, runs: Sequence[TableRun], choice: Choice)
         used: dict[str, TableRun] = {}
         for run in runs:
             for cell in run.cells:
-                if (cell["task"], cell["metric"]) == (measure.task, measure.metric) and cell["profile"] in allowed:
-                    used.setdefault(cell["profile"], run)
+                if (cell["task"], cell["metric"]) == (measure.task, measure.metric) and run.profile_of(cell) in allowed:
+                    used.setdefault(run.profile_of(cell), run)
         if len(used) > 1:
             places = " and ".join(f"under profile {profile} in {run.name}" for profile, run in used.items())
             raise UsageError(
@@ -161,7 +161,7 @@ def _cells_of(run: TableRun, measures: Sequence[Measure], choice: Choice) -> Ite
                 cell
                 for cell in run.cells
                 if (cell["task"], cell["language"], cell["metric"]) == (measure.task, language, measure.metric)
-                and cell["profile"] in measure.profiles
+                and run.profile_of(cell) in measure.profiles
             ]
             cells = _of_one_source(run, measure, language, cells, choice)
             if cells:

@@ -8,8 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lensbench.languages import CENTRAL
+from lensbench.languages import CENTRAL, UNKNOWN
 from lensbench.reporting.published import CellFacts, RunFacts
+from lensbench.reporting.published.facts import NOT_RECORDED
 
 __all__ = ["BASE", "TableRun", "unit_of"]
 
@@ -43,9 +44,9 @@ class TableRun:
 
     @cached_property
     def targets(self) -> tuple[str, ...]:
-        """Target languages; those of its tasks, where the spec does not say."""
+        """Target languages; those of its tasks, where the spec does not say. `und`, of lm-eval's results, is no language."""
         named = self.spec.get("languages") or [key.rpartition("/")[2] for key in self.results["tasks"]]
-        return tuple(code for code in dict.fromkeys(named) if code != CENTRAL)
+        return tuple(code for code in dict.fromkeys(named) if code not in (CENTRAL, UNKNOWN))
 
     @property
     def backbone(self) -> str:
@@ -103,6 +104,11 @@ class TableRun:
         found: Mapping[str, Any] | None = self.results["tasks"].get(f"{task}/{language}")
         return found
 
+    def profile_of(self, cell: Mapping[str, Any]) -> str:
+        """The profile a number was asked under, or the one in whose place it may stand (`stands_for` of its own)."""
+        about = self.about(cell["task"], cell["language"]) or {}
+        return str((about.get("profile") == cell["profile"] and about.get("stands_for")) or cell["profile"])
+
     def gap(self, task: str, language: str) -> str | None:
         """Why the run has no such task, in its own words."""
         found = [gap for gap in self.results.get("gaps", ()) if gap.startswith(f"{task} ") and f"'{language}'" in gap]
@@ -142,7 +148,7 @@ class TableRun:
             self.facts,
             self.method(variant),
             bool(self.variants.get(variant, {}).get("method")),
-            cell["task"], cell["language"], cell["metric"], cell["profile"],
+            cell["task"], cell["language"], cell["metric"], self.profile_of(cell),
             unit_of(cell), str(cell.get("source") or ""),
             cell["value"], cell.get("low"), cell.get("high"),
             n=cell["n"],
@@ -150,6 +156,7 @@ class TableRun:
             failures=cell.get("failures", 0),
             rows=about.get("origin"),
             substitute=about.get("substitute"),
+            wording=about.get("wording", NOT_RECORDED),
             cut=about.get("max_new_tokens"),
             config=self.config(variant),
             learned_from=tuple(self.cards.get(variant, {}).get("data", ())),

@@ -124,7 +124,7 @@ def _why_missing(run: TableRun, measure: Measure, code: str) -> str:
     if about is None:
         gap = run.gap(measure.task, code)
         return f"{where}: {gap}" if gap else "not asked in this run"
-    if about.get("profile") not in measure.profiles:
+    if (about.get("stands_for") or about.get("profile")) not in measure.profiles:
         return f"{where}: asked under profile {about.get('profile')}, which does not belong here"
     if measure.metric.startswith("rating"):
         return "not judged (lensbench judge)"
