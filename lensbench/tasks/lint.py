@@ -149,7 +149,7 @@ def _unshown(items: list[Item], names: list[str]) -> list[str]:
 
 def _doubts(items: list[Item], built: Any, task: TaskInLanguage) -> Iterator[str]:
     odd = [name for name, function in built.aggregation().items() if getattr(function, "__name__", "") not in ("mean", "nanmean")]
-    if odd:
+    if odd and not task.profile.generates:
         yield f"the metric '{odd[0]}' is no mean over items in lm-eval; results have the mean of its items all the same"
     flaws = Counter(item.flaw for item in items if item.flaw)
     for flaw, count in flaws.items():
