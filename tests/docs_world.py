@@ -38,6 +38,7 @@ class World:
         self._models()
         self._data()
         self._ready = False
+        self._made = 0
 
     def call(self, *words: str | Path) -> Any:
         return self.cli(*words, cwd=self.home, env=self.env)
@@ -78,22 +79,12 @@ class World:
                "--set", "xsft.preset=small", "--set", "xsft.n_aya=8", *small, "--out", "RUN")  # fmt: skip
         self.must(*run)
         for number in (1, 2):
-            one = (
-                "run",
-                "-m",
-                "lens",
-                "-b",
-                "my-model",
-                "-l",
-                "zh",
-                "-t",
-                "xcopa",
-                *(word.replace("lens.n", "n") for word in lens),
-            )
-            one = (*(word.replace("lens.w", "w") for word in one), "--set", f"start_layer={number}", *small)
+            own = [word.removeprefix("lens.") for word in lens]
+            one = ("run", "-m", "lens", "-b", "my-model", "-l", "zh", "-t", "xcopa", *own, "--set", f"start_layer={number}", *small)
             self.must(*one, "--out", f"RUN_{number}")
         self.must("judge", "RUN", "--judge", "gpt-4o", "--base-url", self.judge.url, "--max-usd", "5", "--repeats", "2")
-        for alias, run_name in {"RUN_A": "RUN", "RUN_B": "RUN", "RUN_C": "RUN", "RUN_21": "RUN_1", "RUN_25": "RUN_2",
+        # What `judge` adds to RUN on a page is not in the run that tables are made of.
+        for alias, run_name in {"RUN_T": "RUN", "RUN_A": "RUN", "RUN_B": "RUN", "RUN_C": "RUN", "RUN_21": "RUN_1", "RUN_25": "RUN_2",
                                 "RUN_31": "RUN_2", "runs/open": "RUN"}.items():  # fmt: skip
             shutil.copytree(self.home / run_name, self.home / alias)
         for name, variant in (("model-a", "base"), ("model-b", "lens")):
@@ -116,7 +107,11 @@ class World:
             # Runs of one method each, as the figure needs them.
             found = [{"RUN_A": "RUN_21", "RUN_B": "RUN_25", "RUN_C": "RUN_31"}.get(word, word) for word in found]
         if found[0] in ("merge", "import-lm-eval"):
-            found[found.index("--to") + 1] += "-new"  # The page's own name is taken by what comes before it.
+            # The page's own name is taken by what comes before it.
+            self._made += 1
+            found[found.index("--to") + 1] += f"-new{self._made}"
+        if found[0] == "table":
+            found = ["RUN_T" if word == "RUN" else word for word in found]
         if "gpt-4o" in found and found[0] == "judge" and "--estimate" not in found:
             found += ["--base-url", self.judge.url]
         if found[0] == "run" and "--data" not in found:

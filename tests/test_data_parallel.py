@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -101,7 +102,7 @@ def test_two_ranks_leave_the_records_of_one(drill: Drill, alone: Path, tmp_path:
     assert_same(out, alone)
     assert [entry["ranks"] for entry in json.loads((out / "provenance.json").read_text())["starts"]] == [2]
     # Both had work to do.
-    shares = [int(line.split(": ")[1].split()[0]) for line in start.stderr.splitlines() if "rank 0 of 2:" in line]
+    shares = [int(n) for n in re.findall(r"rank 0 of 2: (\d+)", start.stderr)]
     assert 0 < sum(shares) < SCORES + ANSWERS
 
 

@@ -357,6 +357,8 @@ def test_the_command_writes_the_figure_and_prints_the_caption(cli, bilingual, tm
     folder = bilingual.folder
     folder.begin(RunSpec(lensbench="0", backbone="b", languages=("zh",), profile="lens-paper", tasks=(), data="embedded"))
     folder.write_json("results.json", bilingual.results)
+    about = {key: bilingual.results[key] for key in ("backbone", "variants", "tasks")}
+    folder.write_json("variants.json", {"backbone_digest": "w", "lensbench": "0", **about})
     done = cli("figure", "understanding", folder.path, "--out", tmp_path / "out" / "a.svg")
     assert done.returncode == 0, done.stderr
     assert "Without a score, and in no mean: 3 of 400" in done.stdout and (tmp_path / "out" / "a.svg").is_file()

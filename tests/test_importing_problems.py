@@ -71,11 +71,14 @@ def test_a_good_import_ends_with_0_and_an_empty_one_with_1(tmp_path, cli):
     assert (done.returncode, "nothing was imported" in done.stderr) == (1, True)
 
 
-def test_a_split_that_no_task_asks_is_told_how_to_be_asked(tmp_path, cli):
+def test_a_split_of_a_stand_in_is_told_how_to_be_asked(tmp_path, cli):
     write(tmp_path / "in/exams/test.jsonl", jsonl(exam("q1", "A")))
     done = cli("data", "import", tmp_path / "in", "--to", tmp_path / "out")
-    assert "no shipped task asks the split 'exams' of m_mmlu" in done.stdout
-    assert "`test_split: exams`" in done.stdout
+    assert "the split 'exams' of m_mmlu is asked with --tasks exams" in " ".join(done.stdout.split())
+    write(tmp_path / "more/exams/train.jsonl", jsonl(exam("q2", "A")))
+    done = cli("data", "import", tmp_path / "more", "--to", tmp_path / "out2")
+    said = " ".join(done.stdout.split())
+    assert "no shipped task asks the split 'exams_train' of m_mmlu" in said and "`test_split: exams_train`" in said
 
 
 def test_a_stand_in_can_be_asked_as_the_hint_says(tmp_path, cli, tiny_model_dir):

@@ -24,9 +24,9 @@ def score(variant: str, item: int, right: bool | None, lls: list[float] | None =
 def folder(tmp_path: Path) -> RunFolder:
     run = RunFolder(tmp_path)
     about = {
-        "backbone_digest": "w" * 64, "dtype": "float32", "lensbench": "0",
+        "backbone": "b", "backbone_digest": "w" * 64, "dtype": "float32", "lensbench": "0",
         "variants": {"base": {"digest": "base"}, "lens": {"digest": "d" * 64}},
-        "tasks": {"xcopa/zh": {"version": "1", "protocol": "abc", "rows": "local:xcopa:1", "title": "XCOPA", "substitute": None,
+        "tasks": {"xcopa/zh": {"version": "1", "profile": "p", "protocol": "abc", "rows": "local:xcopa:1", "title": "XCOPA", "substitute": None,
                                "origin": None}},
         "gaps": [],
     }  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import json
 import shutil
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hub_server import HubServer, Repository
 
 from lensbench.backbones import get_backbone, with_system
 from lensbench.backbones import resolve as resolving
@@ -64,31 +64,21 @@ def test_trusted_code_is_part_of_the_digest(own_code: tuple[Path, Path]) -> None
 
 @pytest.mark.parametrize("name", ["phi3.5-mini", "llama3-8b", "owner/model"])
 @pytest.mark.parametrize("trust", [False, True])
-def test_what_is_fetched(name: str, trust: bool, monkeypatch: pytest.MonkeyPatch, tiny_model_dir: Path) -> None:
+def test_what_is_fetched(name: str, trust: bool, monkeypatch: pytest.MonkeyPatch, tiny_model_dir: Path, tmp_path: Path) -> None:
     """Code only of a hub id and only when trusted; no weights a second time. Short names do not change with the option."""
-    import huggingface_hub
-
-    asked: dict[str, Any] = {}
-
-    class Api:
-        def model_info(self, *args: Any, **more: Any) -> Any:
-            return type("Info", (), {"sha": "a" * 40})
-
-    monkeypatch.setattr(huggingface_hub, "HfApi", Api)
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *args, **more: asked.update(more) or str(tiny_model_dir))
-    monkeypatch.delenv("LENSBENCH_MODELS", raising=False)
-    find_checkpoint(get_backbone(name), trust=trust)
-    there = ["config.json", "model-00001-of-00002.safetensors", "tokenizer.model", "chat_template.jinja", "modeling_phi3.py",
-             "consolidated.safetensors", "consolidated.00.pth", "original/params.json", "original/consolidated.00.pth",
-             "original/tokenizer.model", "pytorch_model.bin"]  # fmt: skip
-    fetched = {
-        file
-        for file in there
-        if any(fnmatch.fnmatch(file, pattern) for pattern in asked["allow_patterns"])
-        and not any(fnmatch.fnmatch(file, pattern) for pattern in asked["ignore_patterns"])
-    }
-    code = {"modeling_phi3.py"} if trust and name == "owner/model" else set()
-    assert fetched == set(there[:4]) | code
+    backbone = get_backbone(name)
+    wanted = {path.name: path.read_bytes() for path in tiny_model_dir.iterdir()} | {"tokenizer.model": b"m", "other.jinja": b"{}"}
+    unwanted = ["consolidated.safetensors", "consolidated.00.pth", "original/params.json", "original/consolidated.00.pth",
+                "original/tokenizer.model", "pytorch_model.bin"]  # fmt: skip
+    files = {**wanted, **dict.fromkeys(unwanted, b"x"), "modeling_phi3.py": b"raise SystemExit"}
+    with HubServer([Repository(str(backbone.hub), "model", {"main": files})]) as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+        for variable in ("HF_HUB_OFFLINE", "HF_HUB_CACHE", "HF_TOKEN", "LENSBENCH_MODELS"):
+            monkeypatch.delenv(variable, raising=False)
+        path = find_checkpoint(backbone, trust=trust).path
+    fetched = {str(file.relative_to(path)) for file in path.rglob("*") if file.is_file()}
+    assert fetched == set(wanted) | ({"modeling_phi3.py"} if trust and name == "owner/model" else set())
 
 
 def test_options_reach_the_plan(tiny_model_dir: Path) -> None:

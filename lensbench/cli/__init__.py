@@ -118,6 +118,8 @@ def main() -> None:
     """Entry point. Exit codes: 0 done, 1 the run failed, 2 the command was wrong, 130 stopped by Ctrl-C."""
     # Threads that spin while they wait make a small model many times slower on a machine that has other work to do.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # pydantic reads the metadata of every installed package for plugins; one damaged file there would stop every command.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     signal.signal(signal.SIGTERM, _terminate)
     try:
         code = cli.main(standalone_mode=False)

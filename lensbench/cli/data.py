@@ -100,7 +100,8 @@ def _remarks(file: ImportedFile) -> list[str]:
 
 
 def _hints(report: ImportReport) -> list[str]:
-    """How to ask rows of a split that no shipped task asks, such as those of a stand-in."""
+    """How to ask rows of a split that the data set itself does not have, or that no shipped task asks."""
+    from lensbench.data.rows import load_rows_spec
     from lensbench.tasks.registry import TaskRegistry
 
     tasks: dict[str, list[TaskEntry]] = {}
@@ -110,7 +111,10 @@ def _hints(report: ImportReport) -> list[str]:
     hints = []
     for rows, split in sorted({(file.rows, file.split) for file in report.files if file.rows in tasks}):
         asked = [(each.file.test_split, each.file.validation_split, each.file.fewshot_split) for each in tasks[rows]]
-        if any(split in splits for splits in asked) or split in ("train", "val", "validation", "dev"):
+        asking = [each.name for each, splits in zip(tasks[rows], asked, strict=True) if split in splits]
+        if asking and split in load_rows_spec(rows).local_splits:
+            hints.append(f"the split '{split}' of {rows} is asked with --tasks {asking[0]}")
+        if asking or split in ("train", "val", "validation", "dev"):
             continue
         name = tasks[rows][0].path.name
         hints.append(

@@ -149,7 +149,8 @@ def compare(first: RunFolder, second: RunFolder, variant: str | None = None, oth
             reason = _unlike(key, a, b)
             task, _, language = key.partition("/")
             by_content = False
-            if reason is not None and (a.is_foreign(key) or b.is_foreign(key)):
+            # Two results of lm-eval say themselves in what they differ: version, generation, filter.
+            if reason is not None and a.is_foreign(key) != b.is_foreign(key):
                 ours, theirs = a.asked(key), b.asked(key)
                 by_content = bool(ours & theirs)
                 if by_content:

@@ -31,7 +31,7 @@ from pydantic import ValidationError
 
 from lensbench.errors import DataError, RunError, UsageError
 from lensbench.jsonio import json_text, read_json_file
-from lensbench.safenames import checked_name, inside
+from lensbench.safenames import checked_name, inside, is_safe_name
 from lensbench.spec import RunSpec, differences
 from lensbench.store.damage import Damage, read_leniently
 from lensbench.store.records import RecordLog, not_a_record, read_records, write_failed
@@ -221,12 +221,14 @@ class RunFolder:
         return self.own(Path("enhancements") / checked_name(variant, "variant", str(self.path)))
 
     def card(self, variant: str) -> dict[str, Any] | None:
-        """What a fit wrote down of itself; None of a variant without one.
+        """What a fit wrote down of itself; None of a variant without one, which one whose name can be no folder's never has.
 
         Raises:
             RunError: it cannot be read.
         """
-        name = f"enhancements/{checked_name(variant, 'variant', str(self.path))}/card.json"
+        if not is_safe_name(variant):
+            return None
+        name = f"enhancements/{variant}/card.json"
         return dict(self.read_json(name)) if self.has(name) else None
 
     def has(self, name: str) -> bool:
