@@ -39,7 +39,7 @@ SECONDS = 5.0
 _WIDE = frozenset({"center", "ljust", "rjust", "zfill", "expandtabs", "to_bytes", "indent", "wordwrap", "batch", "slice", "round",
                    "tojson", "truncate", "format", "hex"})  # fmt: skip
 """Functions and filters whose result may be as long as a number they are given."""
-_FORBIDDEN_FILTERS = ("pprint", "urlize", "xmlattr")
+_FORBIDDEN_FILTERS = ("pprint", "urlize", "xmlattr", "random")
 _FORMAT_WIDTH = re.compile(r"\d{6,}|%[-+ #0]*\*|\{[^{}]*\{")
 """In a format string: a long number, or a width taken from an argument."""
 _KEEPING = frozenset({"list", "first", "last", "length", "count", "map", "select", "reject", "selectattr", "rejectattr", "batch",

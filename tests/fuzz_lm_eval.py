@@ -24,12 +24,15 @@ DATE = "2025-07-21T14-41-47.889425"
 TASK = "xcopa_sw"
 ITEMS = 4
 VALUES: tuple[Any, ...] = (
-    None, True, False, -1, 0, 3, 2**70, 10**400, 1e308, float("nan"), float("inf"), "", " ", "x", "nan", "1e999", "True", "\ud83d",
-    "\x1b[31m\x07\x00\x9b\u202e", "../../../MARK", "/MARK", "a/b", "..", "CON", "\u0301", "x" * 10_000, [], ["x"], [[]], {}, {"x": 1},
+    None, True, False, -1, 0, 3, 2**70, 10**400, 1e308, float("nan"), float("inf"), "", " ", "x", "nan", "1e999", "True",
+    "\ud83d",
+    "\x1b[31m\x07\x00\x9b\u202e", "../../../MARK", "/MARK", "a/b", "..", "CON", "\u0301", "x" * 10_000, [], ["x"], [[]],
+    {}, {"x": 1},
     [[["-1.0", "False"]]], [None], [["nan", "False"]], "2025-07-21",
 )  # fmt: skip
 NAMES = (
-    "../../MARK", "/MARK", "a/b", "..", ".", "", " ", "\u0301\u0301", "x" * 10_000, "\x1b[2J", "\u202e", "CON", "xcopa_zh", "a\n", "a,b",
+    "../../MARK", "/MARK", "a/b", "..", ".", "", " ", "\u0301\u0301", "x" * 10_000, "\x1b[2J", "\u202e", "CON", "xcopa_zh", "a\n",
+    "a,b",
     "acc,none", "acc", "\ud83d", "xcopa_sw ", "*", "[x]",
 )  # fmt: skip
 
@@ -54,7 +57,8 @@ def write_results(folder: Path, name: str, correct: int) -> None:
         asked = {f"gen_args_{i}": {"arg_0": f"question {number}", "arg_1": f" {letter}"} for i, letter in enumerate("AB")}
         replies = [["-1.0", "False"], ["-2.0", "False"]]
         lines.append({
-            "doc_id": number, "doc": {"q": f"question {number}"}, "target": "0", "arguments": asked, "resps": [[r] for r in replies],
+            "doc_id": number, "doc": {"q": f"question {number}"}, "target": "0", "arguments": asked,
+            "resps": [[reply] for reply in replies],
             "filtered_resps": replies, "filter": "none", "metrics": ["acc"], "doc_hash": f"{number:064}",
             "prompt_hash": f"{number:064}", "target_hash": "0" * 64, "acc": float(number < correct),
         })  # fmt: skip
@@ -128,9 +132,11 @@ def _bytes(path: Path, draw: random.Random) -> None:
 
 
 def _whole(path: Path, draw: random.Random) -> None:
-    path.write_bytes(draw.choice((b"", b"null", b"[]", b"[1]", b"{}", b'"x"', b"[" * 100_000, b"NaN", b"9" * 5000, b"<html></html>",
-                                  b'{"results": []}', b'{"results": {"x": {"acc,none": "y"}}}', b"\x00" * 50,
-                                  b"version https://git-lfs.github.com/spec/v1\n")))  # fmt: skip
+    contents = (
+        b"", b"null", b"[]", b"[1]", b"{}", b'"x"', b"[" * 100_000, b"NaN", b"9" * 5000, b"<html></html>", b'{"results": []}',
+        b'{"results": {"x": {"acc,none": "y"}}}', b"\x00" * 50, b"version https://git-lfs.github.com/spec/v1\n",
+    )  # fmt: skip
+    path.write_bytes(draw.choice(contents))
 
 
 def _no_file(path: Path, draw: random.Random) -> None:
@@ -145,15 +151,13 @@ def _no_file(path: Path, draw: random.Random) -> None:
 
 
 def _file_renamed(path: Path, draw: random.Random) -> None:
-    path.rename(
-        path.with_name(
-            draw.choice(("results.json", "results_x.json", "x.json", "samples_x.jsonl", f"samples_xcopa_{DATE}.jsonl"))
-        )
-    )
+    names = ("results.json", "results_x.json", "x.json", "samples_x.jsonl", f"samples_xcopa_{DATE}.jsonl")
+    path.rename(path.with_name(draw.choice(names)))
 
 
 _KINDS: dict[str, Callable[[Path, random.Random], None]] = {
-    "task renamed": _task_renamed, "lines": _lines, "bytes": _bytes, "whole": _whole, "no file": _no_file, "file renamed": _file_renamed,
+    "task renamed": _task_renamed, "lines": _lines, "bytes": _bytes, "whole": _whole, "no file": _no_file,
+    "file renamed": _file_renamed,
     **{f"value{n}": _value for n in range(8)},
 }  # fmt: skip
 

@@ -239,3 +239,14 @@ def test_english_copa_with_a_problem_of_its_own_does_not_stop_xcopa(tmp_path):
     report = import_folder(tmp_path / "in", tmp_path / "out")
     assert entry(report, "xcopa/zh/test.parquet").notes[0].endswith("has a problem of its own")
     assert [problem.path for problem in report.problems] == ["copa-test.xml"]
+
+
+def test_an_import_does_not_advise_to_import(tmp_path):
+    row = {"premise": "一", "choice1": "二", "choice2": "三", "question": "Effect", "label": 0, "idx": 0, "changed": False}
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "test.zh.jsonl").write_text(
+        json.dumps(row) + "\n" + json.dumps({**row, "question": "cause", "idx": 1}) + "\n"
+    )
+    problems = import_folder(tmp_path / "in", tmp_path / "out").problems
+    said = " ".join(str(problem) for problem in problems)
+    assert "Did you mean 'effect'?" in said and "as the hub does" in said and "data import" not in said

@@ -139,3 +139,34 @@ def test_a_record_that_was_changed_in_place_is_seen(run: RunFolder) -> None:
     path.write_text(text.replace('"acc":1.0', '"acc":0.0'), encoding="utf-8")
     values = {c["value"] for c in current_results(run)["cells"] if c["metric"] == "acc"}
     assert values == {0.0}
+
+
+def _records(run: RunFolder) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in run.log_path("score").read_text(encoding="utf-8").splitlines()]
+
+
+def _accuracies(run: RunFolder) -> dict[tuple[str, str, str], float]:
+    cells = collect_results(run)["cells"]
+    return {(c["task"], c["language"], c["variant"]): c["value"] for c in cells if c["metric"] == "acc"}
+
+
+def test_a_second_record_of_a_key_changes_nothing(run: RunFolder) -> None:
+    """A key is written once; a line that says something else of it is told as damage, one that repeats it is not."""
+    before, first = _accuracies(run), _records(run)[0]
+    with run.log_path("score").open("a", encoding="utf-8") as stream:
+        stream.write(run.log_path("score").read_text(encoding="utf-8").splitlines()[0] + "\n")
+        stream.write(json.dumps({**first, "metrics": {**first["metrics"], "acc": 1 - first["metrics"]["acc"]}}) + "\n")
+    again = RunFolder.existing(run.path, lenient=True)
+    assert _accuracies(again) == before
+    (damage,) = [found for found in again.damage if found]
+    assert damage.skipped == [len(_records(run))]
+
+
+@pytest.mark.parametrize("value", [5, -1, 1.01])
+def test_an_accuracy_above_one_is_no_record(run: RunFolder, value: float) -> None:
+    first, *others = _records(run)
+    lines = [{**first, "metrics": {**first["metrics"], "acc": value}}, *others]
+    run.log_path("score").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    again = RunFolder.existing(run.path, lenient=True)
+    assert all(0 <= accuracy <= 1 for accuracy in _accuracies(again).values())
+    assert [found.skipped for found in again.damage if found] == [[1]]

@@ -109,3 +109,9 @@ def test_terminal_text_can_be_written(text: str) -> None:
     shown = printable(text, one_line=True)
     shown.encode("utf-8")
     assert "\x1b" not in shown and len(shown.splitlines()) <= 1
+
+
+def test_links_in_a_circle_lead_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "items").symlink_to("items")
+    with pytest.raises(UsageError, match="leads nowhere"):
+        inside(tmp_path, tmp_path / "items" / "score.jsonl")

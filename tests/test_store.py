@@ -266,7 +266,8 @@ def test_json_with_lone_surrogates_can_be_written_and_read(tmp_path: Path) -> No
     folder = RunFolder(tmp_path)
     folder.write_json("other.json", {"text": "\ud83d"})
     assert folder.read_json("other.json") == {"text": "\ud83d"}
-    assert json.loads((tmp_path / "other.json").read_bytes().decode("utf-8", "surrogatepass")) == {"text": "\ud83d"}
+    # A reader that is stricter about UTF-8 than ours can read it too.
+    assert json.loads((tmp_path / "other.json").read_bytes().decode("utf-8")) == {"text": "\ud83d"}
 
 
 def test_a_run_that_finished_nothing_gives_way(tmp_path: Path) -> None:

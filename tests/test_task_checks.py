@@ -35,6 +35,8 @@ FAULTS: dict[str, tuple[str, list[dict[str, Any]], str]] = {
     "few prompts": (TASK.replace("{{ q }}", "Swali {{ label }}").replace("{{ [a, b] }}", "{{ ['ndiyo', 'hapana'] }}"), SIX,
                     "6 different rows give only 2 different prompts"),
     "choices in a list": (TASK.replace('"{{ [a, b] }}"', '["{{ a }}", "{{ b }}"]'), SIX, "a list is not rendered"),
+    "choices by name": (TASK.replace('"{{ [a, b] }}"', "[label, label]"), SIX, "label, label, which are names of columns"),
+    "random": (TASK.replace("{{ q }}", "{{ q|random }}"), SIX, "No filter named 'random'"),
     "choices as numbers": (TASK.replace('"{{ [a, b] }}"', "[1, 2]"), SIX, "1 is no text"),
     "template in vars": (TASK.replace("{{ q }}", "{{ q }} {{ cue }}") + "vars: {cue: '{{ a }}'}\n", SIX,
                          "'cue' holds template syntax"),
@@ -63,6 +65,21 @@ def test_validate_and_run_refuse_alike(name: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=says) as caught:
         render_items(plan := plan_of(tmp_path), load_rows(plan, {}), lambda messages, **_: str(messages))
     assert caught.value.message in errors(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["{{ q if false }}", "{# {{ q }} #} Jibu:", "<q> Jibu:", "%(q)s Jibu:", "Q: q"])
+def test_a_column_that_is_named_and_not_shown(text: str, tmp_path: Path) -> None:
+    """The choices differ from row to row, so the prompts do too."""
+    write(tmp_path, TASK.replace("{{ q }}", text), SIX)
+    warnings = [message for level, message in findings(tmp_path) if level == "warning"]
+    assert "the column 'q' is in none of the 6 questions looked at" in warnings
+
+
+def test_a_metric_that_is_no_mean_over_items_is_told(tmp_path: Path) -> None:
+    metrics = "metric_list: [{metric: acc, aggregation: median}]"
+    write(tmp_path, "".join(metrics + "\n" if line.startswith("metric_list") else line + "\n" for line in TASK.splitlines()), SIX)
+    said = "sw: the metric 'acc' is no mean over items in lm-eval; results have the mean of its items all the same"
+    assert ("warning", said) in findings(tmp_path)
 
 
 def test_single_items_without_a_score_are_counted(tmp_path: Path, tiny_model_dir: Path, cli: Callable[..., Any]) -> None:

@@ -232,7 +232,7 @@ def _check_value(value: Any, column: Column, where: str) -> None:
         meant = f"Did you mean {alike[0]!r}? " if alike else ""
         raise DataError(
             f"{where}: label {value!r} is none of {list(column.values)}",
-            f"{meant}Rows code their labels as the hub does; releases in other codes are read by `data import`.",
+            f"{meant}Rows code their labels as the hub does. Releases in other codes are read by `data import`.",
         )
     if column.type == "text" and not value.strip():
         raise DataError(f"{where}: empty text")

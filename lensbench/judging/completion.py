@@ -15,9 +15,14 @@ def read_completion(content: Any) -> Reply:
     """The reply in a chat completion.
 
     Raises:
-        KeyError, IndexError, TypeError, AttributeError: it is none.
+        KeyError, IndexError, TypeError, AttributeError, ValueError: it is none, or a broken one.
     """
-    choice = content["choices"][0]
+    choices = content["choices"]
+    if len(choices) > 1:
+        raise ValueError("it has several choices, and one was asked for")
+    choice = choices[0]
+    if choice.get("finish_reason") == "error":
+        raise ValueError("its finish_reason is 'error'")
     message: dict[str, Any] = choice["message"]
     text, thoughts = _parts(message.get("content"))
     for name in ("reasoning_content", "reasoning"):

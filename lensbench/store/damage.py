@@ -45,10 +45,11 @@ def read_leniently(path: Path, damage: Damage) -> Iterator[dict[str, Any]]:
         record = _parse(path.stem, line, number, damage)
         if record is None:
             continue
-        content = hash(line.strip())
-        if seen.setdefault(record["key"], content) == content:
+        content, key = hash(line.strip()), record["key"]
+        if key not in seen:
+            seen[key] = content
             yield record
-        else:
+        elif seen[key] != content:
             damage.skipped.append(number)
 
 

@@ -70,9 +70,6 @@ def samples_file(results: Path, task: str) -> tuple[Path | None, tuple[str, ...]
     `..._DATE.json` goes with `samples_TASK_DATE.jsonl`, `results.json` with `samples_TASK.jsonl`, or with `ARGUMENTS_TASK.jsonl`
     as lm-eval named it before 0.4.3. A results file whose name lost its date goes with the only samples there are.
     """
-    if "/" in task or "\\" in task or "\0" in task:
-        # No file of this folder is named so.
-        return None, ()
     stem, date = results.stem, date_in(results.stem)
     # Later versions put `_` for what is no letter or digit.
     names = [name for name in dict.fromkeys((task, re.sub(r"\W", "_", task))) if _can_be_in_a_file_name(name)]

@@ -75,6 +75,13 @@ def check_templates(config: Mapping[str, Any], columns: Iterable[str], words: Ma
                     f"Write {{{{ {single} }}}}.",
                 )
     choices = config.get("doc_to_choice")
+    # Single letters are names of columns in some sets, and options all the same.
+    if isinstance(choices, list) and len(choices) > 1 and all(str(one) in names and len(str(one)) > 1 for one in choices):
+        listed = ", ".join(map(str, choices))
+        raise DataError(
+            f"{where}: doc_to_choice: the options are the literal texts {listed}, which are names of columns",
+            f'Write the list as one template: doc_to_choice: "{{{{ [{listed}] }}}}".',
+        )
     if isinstance(choices, list | Mapping):
         for choice in choices.values() if isinstance(choices, Mapping) else choices:
             if not isinstance(choice, str):

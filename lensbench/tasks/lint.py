@@ -127,12 +127,30 @@ def _lint_rows(task: TaskInLanguage, spec: RowsSpec, source: DataSource) -> Iter
     yield from (Finding(path, "warning", f"{code}: {text}") for text in _doubts(items, built, task))
     if task.upstream is None:
         required = [name for name, column in spec.columns.items() if column.type == "text" and not column.optional]
-        for name in unused_columns(task.config, (spec.rename.get(name, name) for name in required), task.entry.file.turns):
+        renamed = [spec.rename.get(name, name) for name in required]
+        unnamed = unused_columns(task.config, renamed, task.entry.file.turns)
+        for name in unnamed:
             yield Finding(path, "warning", f"no template shows the column '{name}', which every row of '{spec.rows}' has")
+        for name in _unshown(items, [name for name in renamed if name not in (*unnamed, task.entry.file.turns)]):
+            yield Finding(path, "warning", f"the column '{name}' is in none of the {len(items)} questions looked at")
     yield Finding(path, "ok", code)
 
 
+def _unshown(items: list[Item], names: list[str]) -> list[str]:
+    """Columns with texts of their own in every row that no question shows, whatever the templates name."""
+    asked = ["".join("".join([*item.turns, *(part for request in item.requests for part in request)]).split()) for item in items]
+    found = []
+    for name in names:
+        texts = ["".join(str(item.doc.get(name) or "").split()) for item in items]
+        if len(set(texts)) > 1 and not any(text and text in shown for text, shown in zip(texts, asked, strict=True)):
+            found.append(name)
+    return found
+
+
 def _doubts(items: list[Item], built: Any, task: TaskInLanguage) -> Iterator[str]:
+    odd = [name for name, function in built.aggregation().items() if getattr(function, "__name__", "") not in ("mean", "nanmean")]
+    if odd and not task.profile.generates:
+        yield f"the metric '{odd[0]}' is no mean over items in lm-eval; results have the mean of its items all the same"
     flaws = Counter(item.flaw for item in items if item.flaw)
     for flaw, count in flaws.items():
         rows = ", ".join(str(item.doc_id + 1) for item in items if item.flaw == flaw)

@@ -84,7 +84,7 @@ class _LmEvalKeys(BaseModel):
     test_split: str | None = None
     fewshot_split: str | None = None
     fewshot_config: dict[str, Any] | None = None
-    num_fewshot: int | None = None
+    num_fewshot: int | None = Field(default=None, ge=0, le=10_000)
     doc_to_text: Any = None
     doc_to_choice: Any = None
     doc_to_target: Any = None
@@ -97,7 +97,7 @@ class _LmEvalKeys(BaseModel):
     metric_list: list[dict[str, Any]] | None = None
     generation_kwargs: dict[str, Any] | None = None
     filter_list: list[dict[str, Any]] | None = None
-    repeats: int | None = None
+    repeats: int | None = Field(default=None, ge=1, le=10_000)
     should_decontaminate: bool | None = None
     doc_to_decontamination_query: str | None = None
     dataset_path: str | None = None

@@ -12,6 +12,8 @@ from lensbench.errors import DataError
 
 __all__ = ["Problem", "Problems", "shortened"]
 
+_SENTENCE = re.compile(r"(?<=[.?!]) ")
+
 _SHOWN = 500
 """Characters at either end of a message."""
 _COLUMN = re.compile(r"columns? '([^']+)'")
@@ -91,7 +93,9 @@ class Problems:
 
 def _problem(path: str, error: DataError, line: int | None) -> Problem:
     column = _COLUMN.search(error.message)
-    hint = f" {error.hint}" if error.hint else ""
+    # Who imports needs no advice to import.
+    told = [line for line in _SENTENCE.split(error.hint or "") if line and "`data import`" not in line]
+    hint = f" {' '.join(told)}" if told else ""
     return Problem(path, shortened(error.message + hint), line, column[1] if column else None)
 
 
