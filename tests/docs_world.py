@@ -80,7 +80,21 @@ class World:
         self.must(*run)
         for number in (1, 2):
             own = [word.removeprefix("lens.") for word in lens]
-            one = ("run", "-m", "lens", "-b", "my-model", "-l", "zh", "-t", "xcopa", *own, "--set", f"start_layer={number}", *small)
+            one = (
+                "run",
+                "-m",
+                "lens",
+                "-b",
+                "my-model",
+                "-l",
+                "zh",
+                "-t",
+                "xcopa",
+                *own,
+                "--set",
+                f"start_layer={number}",
+                *small,
+            )
             self.must(*one, "--out", f"RUN_{number}")
         self.must("judge", "RUN", "--judge", "gpt-4o", "--base-url", self.judge.url, "--max-usd", "5", "--repeats", "2")
         # What `judge` adds to RUN on a page is not in the run that tables are made of.
