@@ -151,9 +151,8 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path, kind: str, monkeypatch: pytest
 def test_three_thousand_inputs(tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LENSBENCH_CACHE", str(tmp_path / "cache"))
     shares: list[tuple[str, Callable[[int, int, Path], list[str]], int]] = [
-        ("yaml", yaml_files, 1000), ("judges", judges, 900), ("originals", originals, 500),
-        ("run folders", run_folders, 250), ("model folders", model_folders(tiny_model_dir), 150),
-        ("results of lm-eval", lm_eval_files, 200),
+        ("yaml", yaml_files, 500), ("judges", judges, 1200), ("originals", originals, 800), ("run folders", run_folders, 100),
+        ("model folders", model_folders(tiny_model_dir), 200), ("results of lm-eval", lm_eval_files, 200),
     ]  # fmt: skip
     assert sum(count for _, _, count in shares) == 3000
     began, faults, spent = time.monotonic(), [], {}

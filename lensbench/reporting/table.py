@@ -62,7 +62,7 @@ def table_lines(results: dict[str, Any], *, everything: bool = False) -> list[Li
     lines = []
     for cell in results["cells"] if everything else _headline(results["cells"]):
         about = results["tasks"][f"{cell['task']}/{cell['language']}"]
-        title = about["title"] + (f" ({about['substitute']})" if about["substitute"] else "")
+        title = about["title"] + (f" ({about['substitute']})" if about.get("substitute") else "")
         n = str(cell["n"]) if cell["n"] == cell["planned"] else f"{cell['n']} of {cell['planned']}"
         failures = str(cell["failures"])
         if cell["states"].get("empty"):
@@ -87,10 +87,14 @@ def table_lines(results: dict[str, Any], *, everything: bool = False) -> list[Li
     return lines
 
 
+_UNTOLD = dict.fromkeys(("name", "warning", "stand_in", "rows", "expected_rows"))
+"""What a run of an older version may not say of where its rows came from."""
+
+
 def notes(results: dict[str, Any]) -> list[str]:
     """What must stand beside the table: where the rows come from, what is missing, what the numbers are."""
     found = [f"! {name} could not be fitted: {message}" for name, message in results.get("failed", {}).items()]
-    origins = {key: about["origin"] for key, about in results["tasks"].items() if about["origin"]}
+    origins = {key: {**_UNTOLD, **about["origin"]} for key, about in results["tasks"].items() if about.get("origin")}
     warnings = sorted({f"{o['name']}: {o['warning']}" for o in origins.values() if o["warning"]})
     found += [f"! {warning}" for warning in warnings]
     found += [f"! {key}: rows are {o['stand_in']}" for key, o in origins.items() if o["stand_in"]]
@@ -107,7 +111,7 @@ def notes(results: dict[str, Any]) -> list[str]:
         if about.get("external")
     ]
     found += [f"! {name}: {about['note']}" for name, about in results["variants"].items() if about.get("note")]
-    found += [f"not available: {gap}" for gap in results["gaps"]]
+    found += [f"not available: {gap}" for gap in results.get("gaps", ())]
     found += [
         f"! {o['task']}/{o['language']}: {o['sharing']} of {o['items']} items share a word sequence with what {o['method']} "
         "learned from"

@@ -123,9 +123,11 @@ class TableRun:
     def config(self, variant: str) -> dict[str, Any]:
         """The method's configuration, with blocks counted from the end resolved where the card says which they are."""
         card = self.cards.get(variant, {})
-        methods: Sequence[Mapping[str, Any]] = self.spec.get("methods", ())
+        listed = self.spec.get("methods")
+        methods = [m for m in listed if isinstance(m, Mapping)] if isinstance(listed, list) else []
         chosen = next((m for m in methods if m.get("method") == self.method(variant)), {})
-        config = dict(card.get("config") or chosen.get("config") or {})
+        told = card.get("config") or chosen.get("config")
+        config = dict(told) if isinstance(told, Mapping) else {}
         first = card.get("first_changed_layer")
         if isinstance(config.get("start_layer"), str) and isinstance(first, int):
             config["start_layer"] = first + 1
