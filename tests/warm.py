@@ -45,8 +45,11 @@ _FREE = (
     "HF_ENDPOINT",
     "HF_HOME",
     "HF_TOKEN",
+    "TORCHINDUCTOR_CACHE_DIR",  # Torch writes it into the process of the tests, with the folder that it takes anyway.
 )
 """Beginnings of variables that a forked process can be given: no library reads them while it is imported, or it is told anew."""
+_EARLY = {"OMP_WAIT_POLICY": "PASSIVE", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "TOKENIZERS_PARALLELISM": "false"}
+"""What lensbench sets before it imports anything, where it is not set: tests that call it in their own process leave it there."""
 _REQUEST_BYTES = 1 << 17
 
 
@@ -58,17 +61,15 @@ class Warm:
         self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             command = [sys.executable, __file__, str(theirs.fileno())]
-            # As lensbench sets them before it imports anything.
-            early = {"OMP_WAIT_POLICY": "PASSIVE", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "TOKENIZERS_PARALLELISM": "false"}
             self._process = subprocess.Popen(
-                command, env={**early, **os.environ, "HF_HUB_OFFLINE": "1"}, pass_fds=(theirs.fileno(),),
+                command, env={**_EARLY, **os.environ, "HF_HUB_OFFLINE": "1"}, pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             )  # fmt: skip
 
     def can_run(self, environment: Mapping[str, str]) -> bool:
         """Whether a call's variables are such that a fork does what a process started from nothing would."""
-        before = {**self._environment, "HF_HUB_OFFLINE": "1"}
-        changed = {name for name in {*before, *environment} if before.get(name) != environment.get(name)}
+        before, now = {**_EARLY, **self._environment, "HF_HUB_OFFLINE": "1"}, {**_EARLY, **environment}
+        changed = {name for name in {*before, *now} if before.get(name) != now.get(name)}
         return self._process.poll() is None and all(name.startswith(_FREE) for name in changed)
 
     def start(
@@ -173,7 +174,10 @@ def _tell_the_hub(environment: Mapping[str, str]) -> None:
     from huggingface_hub import constants
 
     constants.HF_HUB_OFFLINE = environment.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
-    constants.ENDPOINT = environment.get("HF_ENDPOINT", constants.ENDPOINT).rstrip("/")
+    before = constants.ENDPOINT
+    constants.ENDPOINT = environment.get("HF_ENDPOINT", before).rstrip("/")
+    template = constants.HUGGINGFACE_CO_URL_TEMPLATE
+    constants.HUGGINGFACE_CO_URL_TEMPLATE = constants.ENDPOINT + template.removeprefix(before)
 
 
 def main() -> None:
