@@ -33,7 +33,7 @@ _LIBRARIES = (
     "transformers.models.auto.tokenization_auto", "transformers.models.llama.modeling_llama", "transformers.loss.loss_utils",
     "datasets", "lm_eval.api.task", "lm_eval.api.model", "lm_eval.tasks", "lm_eval.models.utils", "lm_eval.filters", "accelerate",
     "openai", "openai.types.chat", "pandas", "pyarrow.parquet", "scipy.optimize", "sympy", "chardet", "aiohttp", "jinja2",
-    "pydantic", "safetensors.torch",
+    "pydantic", "safetensors.torch", "click", "rich.console", "rich.table", "rich.progress", "rich.panel", "tenacity", "jaxtyping",
 )  # fmt: skip
 _FREE = (
     "LENSBENCH_",
@@ -117,7 +117,7 @@ class Forked:
 
     def __init__(self, reply: int) -> None:
         self._reply = os.fdopen(reply)
-        self._pid = int(self._reply.readline())
+        self.pid = int(self._reply.readline())
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
@@ -137,7 +137,7 @@ class Forked:
 
     def send_signal(self, number: int) -> None:
         if self.poll() is None:
-            os.kill(self._pid, number)
+            os.kill(self.pid, number)
 
 
 def _serve(requests: socket.socket) -> dict[str, Any]:
@@ -185,6 +185,11 @@ def main() -> None:
     for name in _LIBRARIES:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    with contextlib.suppress(ImportError):
+        # A table of a thousand regular expressions that transformers makes when it first opens a model.
+        from transformers.conversion_mapping import get_checkpoint_conversion_mapping
+
+        get_checkpoint_conversion_mapping("llama")
     gc.collect()
     gc.freeze()
     asked = _serve(socket.socket(fileno=int(sys.argv[1])))
