@@ -33,7 +33,8 @@ _LIBRARIES = (
     "transformers.models.auto.tokenization_auto", "transformers.models.llama.modeling_llama", "transformers.loss.loss_utils",
     "datasets", "lm_eval.api.task", "lm_eval.api.model", "lm_eval.tasks", "lm_eval.models.utils", "lm_eval.filters", "accelerate",
     "openai", "openai.types.chat", "pandas", "pyarrow.parquet", "scipy.optimize", "sympy", "chardet", "aiohttp", "jinja2",
-    "pydantic", "safetensors.torch", "click", "rich.console", "rich.table", "rich.progress", "rich.panel", "tenacity", "jaxtyping",
+    "pydantic", "safetensors.torch", "click", "rich.console", "rich.table", "rich.progress", "rich.panel", "tenacity",
+    "jaxtyping",
 )  # fmt: skip
 _FREE = (
     "LENSBENCH_",
