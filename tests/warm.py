@@ -46,7 +46,10 @@ _FREE = (
     "HF_ENDPOINT",
     "HF_HOME",
     "HF_TOKEN",
-    "TORCHINDUCTOR_CACHE_DIR",  # Torch writes it into the process of the tests, with the folder that it takes anyway.
+    # Libraries write these into the process of the tests while they are imported there.
+    "TORCHINDUCTOR_CACHE_DIR",
+    "HF_XET_HIGH_PERFORMANCE",
+    "KMP_DUPLICATE_LIB_OK",
 )
 """Beginnings of variables that a forked process can be given: no library reads them while it is imported, or it is told anew."""
 _EARLY = {"OMP_WAIT_POLICY": "PASSIVE", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "TOKENIZERS_PARALLELISM": "false"}
