@@ -98,8 +98,8 @@ class World:
             self.must(*one, "--out", f"RUN_{number}")
         self.must("judge", "RUN", "--judge", "gpt-4o", "--base-url", self.judge.url, "--max-usd", "5", "--repeats", "2")
         # What `judge` adds to RUN on a page is not in the run that tables are made of.
-        for alias, run_name in {"RUN_T": "RUN", "RUN_A": "RUN", "RUN_B": "RUN", "RUN_C": "RUN", "RUN_21": "RUN_1", "RUN_25": "RUN_2",
-                                "RUN_31": "RUN_2", "runs/open": "RUN"}.items():  # fmt: skip
+        for alias, run_name in {"RUN_T": "RUN", "RUN_A": "RUN", "RUN_B": "RUN", "RUN_C": "RUN", "RUN_21": "RUN_1",
+                                "RUN_25": "RUN_2", "RUN_31": "RUN_2", "runs/open": "RUN"}.items():  # fmt: skip
             shutil.copytree(self.home / run_name, self.home / alias)
         for name, variant in (("model-a", "base"), ("model-b", "lens")):
             shutil.copytree(self.home / "RUN" / "lm_eval" / variant, self.home / "out" / name)

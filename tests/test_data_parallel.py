@@ -76,8 +76,7 @@ def assert_same(out: Path, alone: Path) -> None:
 
 
 def helpers(start: Start) -> list[int]:
-    """Process ids of the ranks that rank 0 has started; it was started from nothing."""
-    assert isinstance(start.process, subprocess.Popen)
+    """Process ids of the ranks that rank 0 has started."""
     path = Path(f"/proc/{start.process.pid}/task/{start.process.pid}/children")
     return [int(number) for number in path.read_text().split()]
 
@@ -114,13 +113,13 @@ def test_whoever_ends_ends_all_and_any_number_goes_on(drill: Drill, alone: Path,
         lines = finished_lines(alone, stage)
         (out / f"items/{stage}.jsonl").write_bytes(b"".join(lines[:kept]) + lines[kept][:40])
 
-    start = drill.start(out, *PAIR, cold=True)
+    start = drill.start(out, *PAIR)
     start.until(lambda: len(start.lines("score")) > 30)
     (helper,) = helpers(start)
     assert start.stop(signal.SIGINT) == 130
     assert gone(helper) and "stopped; what was finished is kept" in start.stderr and "Traceback" not in start.stderr
 
-    start = drill.start(out, *PAIR, cold=True)
+    start = drill.start(out, *PAIR)
     start.until(lambda: len(start.lines("score")) > 60)
     (helper,) = helpers(start)
     os.kill(helper, signal.SIGKILL)
@@ -130,7 +129,7 @@ def test_whoever_ends_ends_all_and_any_number_goes_on(drill: Drill, alone: Path,
     assert "rank 1 was ended by SIGKILL" in start.stderr and "Traceback" not in start.stderr
     assert gone(helper)
 
-    start = drill.start(out, *PAIR, cold=True)
+    start = drill.start(out, *PAIR)
     start.until(lambda: len(start.lines("answers")) > 5)
     (helper,) = helpers(start)
     assert start.stop(signal.SIGKILL) == -signal.SIGKILL

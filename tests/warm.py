@@ -33,7 +33,8 @@ _LIBRARIES = (
     "transformers.models.auto.tokenization_auto", "transformers.models.llama.modeling_llama", "transformers.loss.loss_utils",
     "datasets", "lm_eval.api.task", "lm_eval.api.model", "lm_eval.tasks", "lm_eval.models.utils", "lm_eval.filters", "accelerate",
     "openai", "openai.types.chat", "pandas", "pyarrow.parquet", "scipy.optimize", "sympy", "chardet", "aiohttp", "jinja2",
-    "pydantic", "safetensors.torch",
+    "pydantic", "safetensors.torch", "click", "rich.console", "rich.table", "rich.progress", "rich.panel", "tenacity",
+    "jaxtyping",
 )  # fmt: skip
 _FREE = (
     "LENSBENCH_",
@@ -45,8 +46,14 @@ _FREE = (
     "HF_ENDPOINT",
     "HF_HOME",
     "HF_TOKEN",
+    # Libraries write these into the process of the tests while they are imported there.
+    "TORCHINDUCTOR_CACHE_DIR",
+    "HF_XET_HIGH_PERFORMANCE",
+    "KMP_DUPLICATE_LIB_OK",
 )
 """Beginnings of variables that a forked process can be given: no library reads them while it is imported, or it is told anew."""
+_EARLY = {"OMP_WAIT_POLICY": "PASSIVE", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "TOKENIZERS_PARALLELISM": "false"}
+"""What lensbench sets before it imports anything, where it is not set: tests that call it in their own process leave it there."""
 _REQUEST_BYTES = 1 << 17
 
 
@@ -58,17 +65,15 @@ class Warm:
         self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             command = [sys.executable, __file__, str(theirs.fileno())]
-            # As lensbench sets them before it imports anything.
-            early = {"OMP_WAIT_POLICY": "PASSIVE", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "TOKENIZERS_PARALLELISM": "false"}
             self._process = subprocess.Popen(
-                command, env={**early, **os.environ, "HF_HUB_OFFLINE": "1"}, pass_fds=(theirs.fileno(),),
+                command, env={**_EARLY, **os.environ, "HF_HUB_OFFLINE": "1"}, pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             )  # fmt: skip
 
     def can_run(self, environment: Mapping[str, str]) -> bool:
         """Whether a call's variables are such that a fork does what a process started from nothing would."""
-        before = {**self._environment, "HF_HUB_OFFLINE": "1"}
-        changed = {name for name in {*before, *environment} if before.get(name) != environment.get(name)}
+        before, now = {**_EARLY, **self._environment, "HF_HUB_OFFLINE": "1"}, {**_EARLY, **environment}
+        changed = {name for name in {*before, *now} if before.get(name) != now.get(name)}
         return self._process.poll() is None and all(name.startswith(_FREE) for name in changed)
 
     def start(
@@ -116,7 +121,7 @@ class Forked:
 
     def __init__(self, reply: int) -> None:
         self._reply = os.fdopen(reply)
-        self._pid = int(self._reply.readline())
+        self.pid = int(self._reply.readline())
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
@@ -136,7 +141,7 @@ class Forked:
 
     def send_signal(self, number: int) -> None:
         if self.poll() is None:
-            os.kill(self._pid, number)
+            os.kill(self.pid, number)
 
 
 def _serve(requests: socket.socket) -> dict[str, Any]:
@@ -173,7 +178,10 @@ def _tell_the_hub(environment: Mapping[str, str]) -> None:
     from huggingface_hub import constants
 
     constants.HF_HUB_OFFLINE = environment.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
-    constants.ENDPOINT = environment.get("HF_ENDPOINT", constants.ENDPOINT).rstrip("/")
+    before = constants.ENDPOINT
+    constants.ENDPOINT = environment.get("HF_ENDPOINT", before).rstrip("/")
+    template = constants.HUGGINGFACE_CO_URL_TEMPLATE
+    constants.HUGGINGFACE_CO_URL_TEMPLATE = constants.ENDPOINT + template.removeprefix(before)
 
 
 def main() -> None:
@@ -181,6 +189,11 @@ def main() -> None:
     for name in _LIBRARIES:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    with contextlib.suppress(ImportError):
+        # A table of a thousand regular expressions that transformers makes when it first opens a model.
+        from transformers.conversion_mapping import get_checkpoint_conversion_mapping
+
+        get_checkpoint_conversion_mapping("llama")
     gc.collect()
     gc.freeze()
     asked = _serve(socket.socket(fileno=int(sys.argv[1])))
