@@ -43,12 +43,16 @@ def _table_run(path: Path, label: str) -> TableRun:
     about = folder.read_json("run.json")
     if not isinstance(about, dict):
         raise RunError(f"{path}/run.json: an object was expected", "Take it from a copy of the run.")
+    spec = about.get("spec", {})
+    languages = spec.get("languages", ()) if isinstance(spec, dict) else None
+    if not isinstance(languages, list | tuple) or not all(isinstance(code, str) for code in languages):
+        raise RunError(f"{path}/run.json: its spec names no languages", "Take it from a copy of the run.")
     cards = {name: card for name in results["variants"] if (card := folder.card(name)) is not None}
     return TableRun(
         str(path),
         label,
         results,
-        about.get("spec", {}),
+        spec,
         folder.read_json("provenance.json").get("starts", []) if folder.has("provenance.json") else [],
         cards,
     )

@@ -201,11 +201,6 @@ _OVERLAP = _shape(
     {"task": _text, "language": _text, "method": _text, "items": _whole, "sharing": _whole}, {"examples": _list(_any)}
 )
 _MISSING = _shape({"file": _text, "why": _text, "place": _text, "has": _whole, "wanted": _whole})
-_SPEC = _shape(
-    {},
-    {"languages": _list(_text), "methods": _list(_table), "externals": _list(_table), "tasks": _list(_table), "backbone": _text,
-     "profile": _text, "lensbench": _text},
-)  # fmt: skip
 _START = _shape(
     {},
     {"packages": _map(_text), "git": _maybe(_table), "accelerators": _maybe(_list(_text)), "device": _maybe(_text),
@@ -221,7 +216,6 @@ _FILES: dict[str, tuple[Mapping[str, _Check], Mapping[str, _Check]]] = {
         {**_HEAD, "averages": _list(_AVERAGE), "matrices": _list(_MATRIX), "costs": _map(_COST), "overlap": _list(_OVERLAP),
          "unnamed": _map(_whole), "missing": _list(_MISSING)},
     ),
-    "run.json": ({}, {"spec": _SPEC}),
     "provenance.json": ({"starts": _list(_START)}, {}),
     "card.json": (
         {},
