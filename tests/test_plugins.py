@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +160,9 @@ def test_a_user_can_still_stop_an_import(tmp_path: Path) -> None:
     (about / "entry_points.txt").write_text("[lensbench.methods]\nslow = slow_method:INFO\n")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
     command = [sys.executable, "-m", "lensbench", "run", "-m", "slow", "-b", "smollm2-135m", "--dry-run"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    # A shell starts its background jobs, and so whatever they start, with Ctrl-C ignored.
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, preexec_fn=heard)
     assert done.returncode == 130 and "stopped" in done.stderr
 
 

@@ -220,3 +220,13 @@ def test_a_server_without_a_key_is_known_at_once(monkeypatch: pytest.MonkeyPatch
         chosen("zh", translator="openai")
     with pytest.raises(UsageError, match="unknown judge 'gpt-4oo'"):
         chosen("zh", translator="openai", judge="gpt-4oo")
+
+
+def test_a_server_out_of_reach_is_one_error_in_words(tiny: LoadedBackbone) -> None:
+    with JudgeServer() as server:
+        gone = server.url
+    config = SdrrlConfig(translator="openai", judge="local", translator_model="m", base_url=gone)
+    translator = make_translator(config, ["sw"])
+    assert translator is not None
+    with pytest.raises(UnavailableError, match="no judge can be reached"):
+        translator.translate(tiny, ["a", "b", "c"], get_language("sw"), SilentProgress(), StageCost())

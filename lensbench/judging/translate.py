@@ -97,11 +97,20 @@ async def _translate(
         async with asyncio.TaskGroup() as group:
             for _ in range(min(judge.file.limits.concurrency, len(queue))):
                 group.create_task(work())
-    except* LensbenchError as errors:
-        raise errors.exceptions[0] from None
+    except BaseExceptionGroup as errors:
+        # `except*` would put what is raised there into a group again.
+        ours = errors.subgroup(LensbenchError)
+        if ours is None:
+            raise
+        raise _first(ours) from None
     finally:
         await client.close()
     return found
+
+
+def _first(error: BaseException) -> BaseException:
+    """The first error of a group, however deep it lies."""
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
 def _without_rules(text: str) -> str:
