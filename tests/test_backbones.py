@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import pytest
 from lensbench.backbones import backbones, get_backbone
 from lensbench.backbones.load import LoadedBackbone, pick_device
 from lensbench.backbones.resolve import find_checkpoint
-from lensbench.errors import UnavailableError, UsageError
+from lensbench.errors import LensbenchError, UnavailableError, UsageError
 from lensbench.methods.lens.config import LensConfig
 
 PAPER = {  # Tables 2 and 3 of arXiv 2410.04407: bilingual start and strength; multilingual start and strengths
@@ -118,3 +120,13 @@ def test_what_is_no_model_folder_says_what_to_do(
         assert done.returncode == 2 and says in done.stderr and "Traceback" not in done.stderr, done.stderr
     here = cli("run", "--backbone", "model.Q4_K_M.gguf", "--data", "embedded", "--dry-run", cwd=tmp_path)
     assert here.returncode == 2 and "Convert it" in here.stderr
+
+
+@pytest.mark.parametrize("name", ["num_key_value_heads", "head_dim"])
+def test_a_size_that_is_no_number_is_refused_by_name(name: str, tiny_model_dir: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model_dir, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, name: [1, 2]}))
+    with pytest.raises(LensbenchError, match=name):
+        get_backbone(str(folder))

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from lensbench.backbones.folder import read_config
+from lensbench.errors import DataError
 
 __all__ = ["Shape", "shape_of_folder"]
 
@@ -76,6 +77,9 @@ def shape_of_folder(folder: Path) -> Shape | None:
     if any(type(config.get(name)) is not int for name in _SIZES):
         # transformers has values of its own for what is not named.
         return None
+    for name in ("num_key_value_heads", "head_dim"):
+        if config.get(name) is not None and type(config[name]) is not int:
+            raise DataError(f"{folder / 'config.json'}: {name} is {str(config[name])[:40]!r}, a whole number was expected")
     heads = config["num_attention_heads"]
     return Shape(
         family=family,  # type: ignore[arg-type]
