@@ -6,15 +6,14 @@ A local data folder is laid out as `FOLDER/<rows>/<the data set's own language c
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import os
-import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from lensbench.data.delimited import read_delimited
+from lensbench.data.gzipped import unpacked
 from lensbench.data.hub_files import HubFiles, find_hub_files
 from lensbench.data.rows import RowsSpec, canonical_json, check_rows
 from lensbench.errors import DataError, UnavailableError, UsageError
@@ -244,16 +243,7 @@ def read_rows(path: Path, spec: RowsSpec) -> list[dict[str, Any]]:
 
 
 def _unpacked(path: Path) -> bytes:
-    if not path.name.endswith(".gz"):
-        return read_bounded(path)
-    try:
-        with gzip.open(path) as stream:
-            content = stream.read(_UNPACKED + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: not a whole gzip file ({error})") from None
-    if len(content) > _UNPACKED:
-        raise DataError(f"{path}: more than {_UNPACKED} bytes when unpacked")
-    return content
+    return unpacked(path, path, _UNPACKED) if path.name.endswith(".gz") else read_bounded(path)
 
 
 def _objects(path: Path, content: bytes) -> list[dict[str, Any]]:

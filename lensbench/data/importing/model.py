@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lensbench.data.gzipped import unpacked
 from lensbench.data.importing.problems import Problems, shortened
 from lensbench.data.importing.sniff import HEAD_BYTES, wrong_content
 from lensbench.data.rows import load_rows_spec
@@ -68,16 +69,7 @@ class Original:
             raise self._unreadable(error) from None
         # Kept when the content is let go: the manifest wants it at the end.
         self.__dict__["sha256"] = hashlib.sha256(raw).hexdigest()
-        if self.path.suffix != ".gz":
-            return raw
-        try:
-            with gzip.open(io.BytesIO(raw)) as stream:
-                content = stream.read(_UNPACKED_BYTES + 1)
-        except (OSError, EOFError, zlib.error) as error:
-            raise DataError(f"{self}: not a whole gzip file ({error})") from None
-        if len(content) > _UNPACKED_BYTES:
-            raise DataError(f"{self}: unpacks to more than {_UNPACKED_BYTES} bytes")
-        return content
+        return unpacked(io.BytesIO(raw), self, _UNPACKED_BYTES) if self.path.suffix == ".gz" else raw
 
     @functools.cached_property
     def sha256(self) -> str:
