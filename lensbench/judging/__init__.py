@@ -1,6 +1,6 @@
 """Grading answers with a language model as judge."""
 
 from lensbench.judging.registry import Judge, judges, load_judge
-from lensbench.judging.verdict import UNSCORED, Rating, read_rating
+from lensbench.judging.verdict import Rating, read_rating
 
-__all__ = ["UNSCORED", "Judge", "Rating", "judges", "load_judge", "read_rating"]
+__all__ = ["Judge", "Rating", "judges", "load_judge", "read_rating"]

@@ -9,13 +9,7 @@ from typing import Literal
 from lensbench.judging.brackets import BARE, DOUBLE, RESULT, own_doubles, own_singles
 from lensbench.reasoning import split_reasoning
 
-__all__ = ["ONE_RATING", "UNSCORED", "Rating", "Rule", "read_rating"]
-
-UNSCORED = (
-    "unparsable", "out_of_range", "refused", "cut", "only_reasoning", "rejected", "failed", "not_replayed", "no_answer",
-)  # fmt: skip
-"""States of a graded answer that has no rating (docs/judging.md). The last four never got a verdict: the server refused the
-request (it is too long, say), every attempt failed, the replay file does not hold it, or there was no answer to grade."""
+__all__ = ["ONE_RATING", "Rating", "Rule", "read_rating"]
 
 Rule = Literal["one-rating", "fastchat-first", "result"]
 ONE_RATING: Rule = "one-rating"

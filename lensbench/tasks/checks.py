@@ -14,15 +14,13 @@ from typing import Any, Protocol
 
 from lensbench.data.rows import canonical_json, strings_in
 from lensbench.errors import DataError
+from lensbench.states import SENTENCES
 
 __all__ = ["EMPTY_CHOICE", "EQUAL_CHOICES", "FLAWS", "Asked", "check_items", "check_templates", "flaw_of", "unused_columns"]
 
 EMPTY_CHOICE = "empty_choice"
 EQUAL_CHOICES = "equal_choices"
-FLAWS = {
-    EMPTY_CHOICE: "a choice is empty or white space: there is nothing to score",
-    EQUAL_CHOICES: "the right choice is there twice",
-}
+FLAWS = {state: SENTENCES[state] for state in (EMPTY_CHOICE, EQUAL_CHOICES)}
 """State of an item that cannot be scored -> why."""
 
 _TEMPLATES = ("doc_to_text", "doc_to_choice", "doc_to_target", "description", "gen_prefix")
