@@ -46,12 +46,18 @@ def random_backbone(name: str, layers: int | None, device: str, dtype: str) -> A
     if shape is None or shape.family != "llama":
         raise SystemExit(f"the sizes of {name} are not known, or it is no Llama")
     small = get_backbone("smollm2-135m")
-    checkpoint = find_checkpoint(small, say=print)
+    checkpoint = find_checkpoint(small, notify=print)
     config = LlamaConfig(
-        vocab_size=shape.vocabulary, hidden_size=shape.hidden, intermediate_size=shape.intermediate,
-        num_hidden_layers=layers or shape.layers, num_attention_heads=shape.heads, num_key_value_heads=shape.kv_heads,
-        head_dim=shape.head_dim, max_position_embeddings=8192, tie_word_embeddings=shape.tied,
-    )  # fmt: skip
+        vocab_size=shape.vocabulary,
+        hidden_size=shape.hidden,
+        intermediate_size=shape.intermediate,
+        num_hidden_layers=layers or shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.kv_heads,
+        head_dim=shape.head_dim,
+        max_position_embeddings=8192,
+        tie_word_embeddings=shape.tied,
+    )
     torch.manual_seed(0)
     with torch.device(device):
         model = LlamaForCausalLM._from_config(config, dtype=getattr(torch, dtype)).eval()
@@ -92,7 +98,7 @@ def counted_flops(work: Callable[[], object]) -> float:
 
 def scoring_work(bench: Any, items: int) -> Callable[[], None]:
     """Scores MMLU en by letters with the tree engine."""
-    from lensbench.engine.tree import TreeEngine
+    from lensbench.engines.tree.engine import TreeEngine
 
     requests = bench.requests(bench.asked("m_mmlu", "en", "lens-paper", items))
     engine = TreeEngine(bench.loaded, max_length=bench.lm.max_length, batch_size=bench.lm.batch_size)
@@ -148,8 +154,8 @@ def torch_device(device: str) -> str:
 
 
 def utilisation_of_lens(loaded: Any, data: Path, rounds: int, peak: float, prompts: int) -> dict[str, Any]:
-    from lensbench.data.corpora import load_corpora
-    from lensbench.data.sources import Folder
+    from lensbench.datasets.sources import Folder
+    from lensbench.methods.corpora.probing import load_corpora
     from lensbench.methods.lens import LensConfig
 
     corpora = load_corpora(
@@ -178,8 +184,14 @@ def lens_flops(loaded: Any, corpora: Any, config: Any) -> float:
 
 
 def _utilised(row: str, items: int, flops: float, seconds: list[float], peak: float) -> dict[str, Any]:
-    return {"row": row, "items": items, "flops": flops, "seconds": seconds,
-            "utilisation": flops / statistics.median(seconds) / peak, "goal": GOAL}  # fmt: skip
+    return {
+        "row": row,
+        "items": items,
+        "flops": flops,
+        "seconds": seconds,
+        "utilisation": flops / statistics.median(seconds) / peak,
+        "goal": GOAL,
+    }
 
 
 def main() -> int:

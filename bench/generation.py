@@ -33,9 +33,9 @@ Prompt = tuple[int, ...]
 
 def questions(loaded: Any) -> list[Prompt]:
     """32 questions in English and Chinese as chat prompts of a backbone."""
-    from lensbench.data.rows import load_rows_spec
-    from lensbench.data.sources import EMBEDDED, open_data
-    from lensbench.engine.chat import encode_prompt, render_chat
+    from lensbench.datasets.rows import load_rows_spec
+    from lensbench.datasets.sources import EMBEDDED, open_data
+    from lensbench.engines.chat import encode_prompt, render_chat
     from lensbench.languages import get_language
 
     spec, source = load_rows_spec("open_questions"), open_data(EMBEDDED)
@@ -46,8 +46,8 @@ def questions(loaded: Any) -> list[Prompt]:
 
 def batch_row(loaded: Any, prompts: list[Prompt], rounds: int) -> dict[str, Any]:
     """The moving batch beside transformers' own `generate`, for answers of mixed length."""
-    from lensbench.engine.decode import AnswerRequest, generate_answers
-    from lensbench.engine.generate import generate_reference
+    from lensbench.engines.generation.decode import AnswerRequest, generate_answers
+    from lensbench.engines.generation.generate import generate_reference
 
     requests = [AnswerRequest(prompt, LENGTHS[i % len(LENGTHS)]) for i, prompt in enumerate(prompts)]
     ours, other, differ, ties = [], [], 0, 0
@@ -65,8 +65,8 @@ def batch_row(loaded: Any, prompts: list[Prompt], rounds: int) -> dict[str, Any]
 
 def variants_row(loaded: Any, prompts: list[Prompt], rounds: int) -> dict[str, Any]:
     """Variants that share all but the last blocks, in one batch, beside a moving batch for each."""
-    from lensbench.engine.branches import branch_of
-    from lensbench.engine.decode import AnswerRequest, generate_answers
+    from lensbench.engines.generation.decode import AnswerRequest, generate_answers
+    from lensbench.engines.layer_sharing import branch_of
 
     start = len(loaded.blocks) - BLOCKS
     deltas = like_lens(loaded, [start] * VARIANTS)
@@ -99,9 +99,15 @@ def variants_row(loaded: Any, prompts: list[Prompt], rounds: int) -> dict[str, A
 
 def _row(name: str, answers: int, ours: list[Taken], other: list[Taken], differ: int, ties: int, tokens: int) -> dict[str, Any]:
     return {
-        "row": name, "answers": answers, "tokens": tokens, "ours": ours, "other": other, **ratios(other, ours),
-        "differ": differ, "tied": ties,
-    }  # fmt: skip
+        "row": name,
+        "answers": answers,
+        "tokens": tokens,
+        "ours": ours,
+        "other": other,
+        **ratios(other, ours),
+        "differ": differ,
+        "tied": ties,
+    }
 
 
 def _tie(loaded: Any, prompt: Prompt, one: str, other: str) -> bool:

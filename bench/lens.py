@@ -48,7 +48,7 @@ class Stamps:
 
         yield advance
 
-    def say(self, text: str) -> None:
+    def notify(self, text: str) -> None:
         raise SystemExit(text)
 
 
@@ -110,8 +110,8 @@ def tokens_of_a_step(loaded: Any, corpora: Any, config: Any) -> tuple[float, flo
 
 
 def step_rows(loaded: Any, data: Path, rounds: int) -> list[dict[str, Any]]:
-    from lensbench.data.corpora import load_corpora
-    from lensbench.data.sources import Folder
+    from lensbench.datasets.sources import Folder
+    from lensbench.methods.corpora.probing import load_corpora
     from lensbench.methods.lens import LensConfig
 
     corpora = load_corpora(
@@ -132,25 +132,26 @@ def step_rows(loaded: Any, data: Path, rounds: int) -> list[dict[str, Any]]:
         "step of a later epoch, floor of all tokens": ("later", "floor"),
     }
     return [
-        {
-            "row": row, "ours": taken[ours], "other": taken[under],
-            **ratios(taken[ours], taken[under]), "at_most": AT_MOST["step"],
-        }
+        {"row": row, "ours": taken[ours], "other": taken[under], **ratios(taken[ours], taken[under]), "at_most": AT_MOST["step"]}
         for row, (ours, under) in pairs.items()
-    ]  # fmt: skip
+    ]
 
 
 def fit_row(loaded: Any, rounds: int) -> dict[str, Any]:
     """128 items each, those of LENS in the paper's proportions: three probing texts, rows xSFT learns too, to one prompt."""
-    from lensbench.data.sources import EMBEDDED, open_data
+    from lensbench.datasets.sources import EMBEDDED, open_data
     from lensbench.methods import load_method
-    from lensbench.pipeline.method_configs import method_configs
-    from lensbench.pipeline.plan import RunRequest
+    from lensbench.plan.method_configs import method_configs
+    from lensbench.plan.request import RunRequest
 
     changes = (
-        "xsft.n_aya=64", "xsft.max_length=1024",
-        "lens.n_probe=48", "lens.n_parallel=32", "lens.epochs=1", "lens.start_layer=last:2",
-    )  # fmt: skip
+        "xsft.n_aya=64",
+        "xsft.max_length=1024",
+        "lens.n_probe=48",
+        "lens.n_parallel=32",
+        "lens.epochs=1",
+        "lens.start_layer=last:2",
+    )
     request = RunRequest(backbone=loaded.backbone.backbone, methods=("xsft", "lens"), languages=("zh",), overrides=changes)
     configs = method_configs(request, loaded.backbone, ("zh",))
     taken: dict[str, list[Taken]] = {name: [] for name in configs}
@@ -160,16 +161,19 @@ def fit_row(loaded: Any, rounds: int) -> dict[str, Any]:
             method = load_method(name)
             corpora = method.corpora(open_data(EMBEDDED), ("en", "zh"), config)
             progress = Stamps()
-            progress.say = lambda text: None  # type: ignore[method-assign]
+            progress.notify = lambda text: None  # type: ignore[method-assign]
             watch = Watch()
             cost = method.fit(loaded, corpora, config, progress).card["cost"]
             taken[name].append(watch.read())
             items[name] = cost["training_items"]
     return {
-        "row": "fit, 128 items each", "items": items, "ours": taken["lens"], "other": taken["xsft"],
+        "row": "fit, 128 items each",
+        "items": items,
+        "ours": taken["lens"],
+        "other": taken["xsft"],
         **ratios(taken["lens"], taken["xsft"]),
         "at_most": AT_MOST["fit"],
-    }  # fmt: skip
+    }
 
 
 def line(row: dict[str, Any]) -> str:

@@ -43,15 +43,20 @@ def machine(**more: Any) -> dict[str, Any]:
             (row.split(":", 1)[1].strip() for row in cpuinfo.read_text().splitlines() if row.startswith("model name")), name
         )
     return {
-        "processor": name, "cores": os.cpu_count(), "python": platform.python_version(), "torch": torch.__version__,
-        "load": os.getloadavg()[0], "date": time.strftime("%Y-%m-%d"), **more,
-    }  # fmt: skip
+        "processor": name,
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "load": os.getloadavg()[0],
+        "date": time.strftime("%Y-%m-%d"),
+        **more,
+    }
 
 
 @contextmanager
 def real_rows(given: str | None) -> Iterator[Path]:
     """A data folder: the given one, or one imported from the original release files in LENSBENCH_REAL_DATA."""
-    from lensbench.data.importing import import_folder
+    from lensbench.datasets.importing import import_folder
 
     if given:
         yield Path(given)
@@ -71,7 +76,7 @@ def load_model(name: str, *, device: str = "cpu") -> Any:
     from lensbench.backbones.resolve import find_checkpoint
 
     backbone = get_backbone(name)
-    return load_backbone(backbone, find_checkpoint(backbone, say=print), device=device, dtype="float32")
+    return load_backbone(backbone, find_checkpoint(backbone, notify=print), device=device, dtype="float32")
 
 
 def like_lens(loaded: Any, starts: list[int]) -> list[Any]:

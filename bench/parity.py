@@ -68,8 +68,8 @@ def compare(
     engines: list[str],
 ) -> list[dict[str, Any]]:
     """Rows of the table, one for each engine."""
-    from lensbench.engine.lm import LensLM
-    from lensbench.engine.tree import TreeLM
+    from lensbench.engines.reference.lm import LensLM
+    from lensbench.engines.tree.engine import TreeLM
     from lensbench.tasks import TaskRegistry, resolve
     from lensbench.tasks.build import build_items, build_task
 
@@ -103,14 +103,23 @@ def compare(
             our_right.append(built.process_results(item.doc, our_scores[part])["acc"])
             their_right.append(theirs.process_results(item.doc, their_scores[part])["acc"])
         difference = max(abs(a[0] - b[0]) for a, b in zip(our_scores, their_scores, strict=True))
-        found.append({
-            "task": name, "language": code, "engine": engine, "items": len(ours), "requests": len(asked),
-            "same_prompts": same_prompts,
-            "accuracy": sum(our_right) / len(ours), "accuracy_lm_eval": sum(their_right) / len(ours),
-            "items_judged_differently": sum(a != b for a, b in zip(our_right, their_right, strict=True)),
-            "largest_difference": difference, "seconds": our_seconds, "seconds_lm_eval": their_seconds,
-            "equal": same_prompts and our_right == their_right and difference <= TOLERANCE,
-        })  # fmt: skip
+        found.append(
+            {
+                "task": name,
+                "language": code,
+                "engine": engine,
+                "items": len(ours),
+                "requests": len(asked),
+                "same_prompts": same_prompts,
+                "accuracy": sum(our_right) / len(ours),
+                "accuracy_lm_eval": sum(their_right) / len(ours),
+                "items_judged_differently": sum(a != b for a, b in zip(our_right, their_right, strict=True)),
+                "largest_difference": difference,
+                "seconds": our_seconds,
+                "seconds_lm_eval": their_seconds,
+                "equal": same_prompts and our_right == their_right and difference <= TOLERANCE,
+            }
+        )
     return found
 
 
@@ -124,7 +133,7 @@ def main() -> int:
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--json", type=Path, help="write the table here as JSON")
     options = parser.parse_args()
-    from lensbench.data.sources import Folder
+    from lensbench.datasets.sources import Folder
     from lensbench.quiet import quiet_libraries
 
     quiet_libraries()
@@ -160,12 +169,21 @@ def main() -> int:
                 table.append(row)
                 print(
                     form.format(
-                        name, code, row["engine"], row["items"], row["requests"], "same" if row["same_prompts"] else "DIFFER",
-                        f"{row['accuracy']:.4f}", f"{row['accuracy_lm_eval']:.4f}", f"{row['largest_difference']:.1e}",
-                        f"{row['seconds']:.1f}", f"{row['seconds_lm_eval']:.1f}", "equal" if row["equal"] else "NOT EQUAL",
+                        name,
+                        code,
+                        row["engine"],
+                        row["items"],
+                        row["requests"],
+                        "same" if row["same_prompts"] else "DIFFER",
+                        f"{row['accuracy']:.4f}",
+                        f"{row['accuracy_lm_eval']:.4f}",
+                        f"{row['largest_difference']:.1e}",
+                        f"{row['seconds']:.1f}",
+                        f"{row['seconds_lm_eval']:.1f}",
+                        "equal" if row["equal"] else "NOT EQUAL",
                     ),
                     flush=True,
-                )  # fmt: skip
+                )
     if options.json:
         options.json.write_text(json.dumps(table, indent=1) + "\n")
     return 0 if table and all(row["equal"] for row in table) else 1

@@ -24,12 +24,15 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from report_browser import Watched, chromium, launched
 from simulated_run import CLOSED, LANGUAGES, VARIANTS, simulate
 
-from lensbench.pipeline.results import write_results
+from lensbench.stages.results import write_results
 
 BOUNDS = {
-    "built in": (60.0, "s"), "peak memory": (4096.0, "MiB"), "size": (40.0, "MB"), "usable after": (3.0, "s"),
+    "built in": (60.0, "s"),
+    "peak memory": (4096.0, "MiB"),
+    "size": (40.0, "MB"),
+    "usable after": (3.0, "s"),
     "slowest filter": (300.0, "ms"),
-}  # fmt: skip
+}
 
 
 TIMED = """new Promise((done) => {

@@ -50,8 +50,8 @@ class Bench:
     def __init__(self, loaded: Any, data: Path, batch_size: int) -> None:
         from lm_eval.models.huggingface import HFLM
 
-        from lensbench.data.sources import Folder
-        from lensbench.engine.lm import LensLM
+        from lensbench.datasets.sources import Folder
+        from lensbench.engines.reference.lm import LensLM
         from lensbench.tasks import TaskRegistry
 
         self.loaded, self.backbone = loaded, loaded.backbone
@@ -61,8 +61,8 @@ class Bench:
 
     def asked(self, name: str, code: str, profile: str, items: int, examples: bool = False) -> Any:
         """A task as the scoring stage takes it; with `examples`, five answered questions stand in front of every item."""
-        from lensbench.pipeline.load_items import AskedTask
-        from lensbench.pipeline.plan import PlannedTask
+        from lensbench.plan.plan import PlannedTask
+        from lensbench.plan.task_items import TaskItems
         from lensbench.tasks import resolve
         from lensbench.tasks.build import build_items, build_task
 
@@ -79,16 +79,17 @@ class Bench:
                 dataclasses.replace(item, requests=tuple((prefix + context, answer) for context, answer in item.requests))
                 for item in found
             ]
-        return AskedTask(PlannedTask(task, spec.rows), built, tuple(found), rows.origin)
+        return TaskItems(PlannedTask(task, spec.rows), built, tuple(found), rows.origin)
 
     def ours(self, asked: Any, variants: list[Any] | None = None) -> tuple[Taken, dict[str, list[float]], Any]:
         """Seconds of the scoring stage, log-likelihoods of the first variant by item, and what was computed."""
-        from lensbench.engine.tree import TreeEngine
+        from lensbench.engines.tree.engine import TreeEngine
         from lensbench.methods.base import SilentProgress
-        from lensbench.pipeline.score import score_stage
-        from lensbench.pipeline.variants import BASE, Variant
-        from lensbench.store import RecordLog
-        from lensbench.store.records import read_records
+        from lensbench.records import RecordLog
+        from lensbench.records.log import read_records
+        from lensbench.spec import BASE
+        from lensbench.stages.score import score_stage
+        from lensbench.stages.variants import Variant
 
         variants = variants or [Variant(BASE)]
         progress = SilentProgress()
@@ -121,7 +122,7 @@ class Bench:
         return taken, {item.id: [next(found)[0] for _ in item.requests] for item in asked.items}
 
     def variants(self, starts: list[int]) -> list[Any]:
-        from lensbench.pipeline.variants import Variant
+        from lensbench.stages.variants import Variant
 
         return [Variant(f"v{number}", delta) for number, delta in enumerate(like_lens(self.loaded, starts))]
 
@@ -137,9 +138,16 @@ def against_lm_eval(bench: Bench, row: str, limit: int | None, rounds: int) -> d
         ours.append(taken)
         off = max(off, *(abs(a - b) for key in expected for a, b in zip(expected[key], found[key], strict=True)))
     return {
-        "row": row, "items": len(asked.items), "other": theirs, "ours": ours, **ratios(theirs, ours), "at_least": least,
-        "largest_difference": off, **counts, "forwarded_per_unique": counts["forwarded_tokens"] / counts["unique_tokens"],
-    }  # fmt: skip
+        "row": row,
+        "items": len(asked.items),
+        "other": theirs,
+        "ours": ours,
+        **ratios(theirs, ours),
+        "at_least": least,
+        "largest_difference": off,
+        **counts,
+        "forwarded_per_unique": counts["forwarded_tokens"] / counts["unique_tokens"],
+    }
 
 
 def against_one(bench: Bench, row: str, limit: int | None, rounds: int) -> dict[str, Any]:
@@ -159,8 +167,13 @@ def memory() -> dict[str, Any]:
     for side in ("theirs", "ours"):
         command = [sys.executable, __file__, "--memory-of", side]
         peaks[side] = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
-    return {"row": "memory", "lm_eval_bytes": peaks["theirs"], "bytes": peaks["ours"], "ratio": peaks["ours"] / peaks["theirs"],
-            "at_most": MEMORY["at most"]}  # fmt: skip
+    return {
+        "row": "memory",
+        "lm_eval_bytes": peaks["theirs"],
+        "bytes": peaks["ours"],
+        "ratio": peaks["ours"] / peaks["theirs"],
+        "at_most": MEMORY["at most"],
+    }
 
 
 def memory_of(side: str) -> None:
@@ -177,7 +190,7 @@ def memory_of(side: str) -> None:
     quiet_libraries()
     from lm_eval.models.huggingface import HFLM
 
-    from lensbench.engine.tree import TreeLM
+    from lensbench.engines.tree.engine import TreeLM
 
     backbone = get_backbone("smollm2-135m")
     checkpoint = find_checkpoint(backbone)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from lensbench.version import __version__
+
 if TYPE_CHECKING:
     from lensbench.frames import RunFrames
 
 __all__ = ["__version__", "load"]
-
-__version__ = "0.1.0"
 
 
 def load(run: str | os.PathLike[str]) -> RunFrames:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from lensbench.errors import UnavailableError
 from lensbench.jsonio import json_text
-from lensbench.pipeline.observe import final_verdicts
-from lensbench.pipeline.report import current_results
-from lensbench.store import RunFolder
-from lensbench.store.records import write_failed
+from lensbench.numbers.read_metrics import final_verdicts
+from lensbench.records import RunFolder
+from lensbench.records.log import write_failed
+from lensbench.stages.report import current_results
 
 if TYPE_CHECKING:
     import pandas
@@ -99,9 +99,12 @@ def _rows(folder: RunFolder) -> Iterator[dict[str, Any]]:
         lls = record["loglikelihoods"]
         whole = record["state"] == "ok" and None not in lls
         yield {
-            **_about(record, asked), "turn": 0, "loglikelihoods": lls, "pick": lls.index(max(lls)) if whole else None,
+            **_about(record, asked),
+            "turn": 0,
+            "loglikelihoods": lls,
+            "pick": lls.index(max(lls)) if whole else None,
             **record["metrics"],
-        }  # fmt: skip
+        }
     name_of = _short_names(folder)
     labels: dict[str, dict[str, str]] = defaultdict(dict)
     metrics: dict[tuple[str, str], dict[str, float | None]] = defaultdict(dict)
@@ -117,10 +120,15 @@ def _rows(folder: RunFolder) -> Iterator[dict[str, Any]]:
             ratings[record["answer"]][f"rating:{name_of[record['judge']]}"].append(record["rating"])
     for record in folder.records("answers"):
         yield {
-            **_about(record, asked), "turn": record["turn"], "text": _storable(record["text"]), "tokens": record.get("tokens"),
-            "finish": record.get("finish"), **metrics[record["item"], record["variant"]], **labels[record["key"]],
+            **_about(record, asked),
+            "turn": record["turn"],
+            "text": _storable(record["text"]),
+            "tokens": record.get("tokens"),
+            "finish": record.get("finish"),
+            **metrics[record["item"], record["variant"]],
+            **labels[record["key"]],
             **{judge: sum(values) / len(values) for judge, values in ratings[record["key"]].items()},
-        }  # fmt: skip
+        }
 
 
 def _short_names(folder: RunFolder) -> dict[str, str]:
@@ -137,10 +145,16 @@ def _about(record: dict[str, Any], asked: dict[str, dict[str, Any]]) -> dict[str
     turns = item.get("turns")
     prompt = turns[record["turn"] - 1] if turns and 0 < record.get("turn", 0) <= len(turns) else requests[0][0]
     return {
-        "item": record["item"], "task": record["task"], "language": record["language"], "profile": record["profile"],
-        "doc_id": item.get("doc_id"), "variant": record["variant"], "state": record["state"], "prompt": _storable(prompt),
+        "item": record["item"],
+        "task": record["task"],
+        "language": record["language"],
+        "profile": record["profile"],
+        "doc_id": item.get("doc_id"),
+        "variant": record["variant"],
+        "state": record["state"],
+        "prompt": _storable(prompt),
         "gold": _storable(item.get("gold")),
-    }  # fmt: skip
+    }
 
 
 def _storable(text: str | None) -> str | None:

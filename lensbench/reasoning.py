@@ -12,9 +12,16 @@ from dataclasses import dataclass
 from typing import Any
 
 __all__ = [
-    "ANSWERED", "ONLY_REASONING", "READS", "Parts", "answer_state", "marked_reasoning", "opens_reasoning", "parts_of",
+    "ANSWERED",
+    "ONLY_REASONING",
+    "READS",
+    "Parts",
+    "answer_state",
+    "marked_reasoning",
+    "opens_reasoning",
+    "parts_of",
     "split_reasoning",
-]  # fmt: skip
+]
 
 READS = 2
 """Version of what is taken for the answer. It goes into the keys of records that were made of an answer with reasoning, so that
@@ -22,18 +29,27 @@ a label of the whole text (version 1) is never taken for one of the answer."""
 
 _WORDS = r"(?:seed:)?(?:think|thinking|thought|thoughts|reasoning)"
 _OPEN = (
-    rf"<{_WORDS}(?:\s[^<>\n]{{0,80}})?>", r"\[think\]", r"<\|begin_of_thought\|>", r"<\|start_thinking\|>", r"◁think▷",
+    rf"<{_WORDS}(?:\s[^<>\n]{{0,80}})?>",
+    r"\[think\]",
+    r"<\|begin_of_thought\|>",
+    r"<\|start_thinking\|>",
+    r"◁think▷",
     # Channels: gpt-oss (harmony), then those of Gemma's templates.
     r"<\|channel\|>\s{0,4}(?:analysis|commentary|thought)\b[^<]{0,80}(?:<\|constrain\|>[^<]{0,40})?<\|message\|>",
     r"<\|channel>\s{0,4}thought\b",
     # Harmony's headers after its special tokens were dropped in decoding: "analysisThe user asks ...".
     r"\A\s{0,40}analysis(?=[A-Z\"'*(\u0400-\uffff])",
-)  # fmt: skip
+)
 _CLOSE = (
-    rf"</{_WORDS}\s{{0,4}}>", r"\[/think\]", r"<\|end_of_thought\|>", r"<\|end_thinking\|>", r"◁/think▷",
-    r"<\|channel\|>\s{0,4}final\b[^<]{0,80}(?:<\|constrain\|>[^<]{0,40})?<\|message\|>", r"<channel\|>",
+    rf"</{_WORDS}\s{{0,4}}>",
+    r"\[/think\]",
+    r"<\|end_of_thought\|>",
+    r"<\|end_thinking\|>",
+    r"◁/think▷",
+    r"<\|channel\|>\s{0,4}final\b[^<]{0,80}(?:<\|constrain\|>[^<]{0,40})?<\|message\|>",
+    r"<channel\|>",
     r"assistantfinal(?=\W|[A-Z\u0080-\uffff]|\Z)",
-)  # fmt: skip
+)
 _TAG = re.compile(rf"(?P<open>{'|'.join(_OPEN)})|(?P<close>{'|'.join(_CLOSE)})", re.IGNORECASE)
 _DROPPED_HEADER = re.compile(r"\A\s{0,40}analysis(?=[A-Z\"'*(\u0400-\uffff])")
 _OPENED = re.compile(rf"(?:{'|'.join(_OPEN[:-1])})\s*\Z", re.IGNORECASE)

@@ -11,7 +11,10 @@ from pydantic_core import PydanticSerializationError
 from lensbench.jsonio import json_text
 from lensbench.languages import CENTRAL
 
-__all__ = ["ExternalChoice", "MethodChoice", "RunSpec", "TaskChoice", "differences"]
+__all__ = ["BASE", "ExternalChoice", "MethodChoice", "RunSpec", "TaskChoice", "differences"]
+
+BASE = "base"
+"""The name of the variant that is the untouched backbone."""
 
 
 class TaskChoice(BaseModel):

@@ -36,7 +36,7 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def imported(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The real release files as a data folder."""
-    from lensbench.data.importing import import_folder
+    from lensbench.datasets.importing import import_folder
 
     target = tmp_path_factory.mktemp("imported")
     import_folder(real_data, target)

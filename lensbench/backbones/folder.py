@@ -16,11 +16,26 @@ _SMALL = ("generation_config.json", "tokenizer_config.json", "special_tokens_map
 _LARGE = ("tokenizer.json", "vocab.json")
 _SMALL_BYTES = 2**26
 _MOST = {
-    "num_hidden_layers": 4096, "hidden_size": 2**20, "intermediate_size": 2**24, "num_attention_heads": 2**14,
-    "num_key_value_heads": 2**14, "head_dim": 2**16, "vocab_size": 2**24, "max_position_embeddings": 2**40,
-    "n_layer": 4096, "n_layers": 4096, "num_layers": 4096, "encoder_layers": 4096, "decoder_layers": 4096, "n_head": 2**14,
-    "n_embd": 2**20, "d_model": 2**20, "num_experts": 2**14, "num_local_experts": 2**14, "n_routed_experts": 2**14,
-}  # fmt: skip
+    "num_hidden_layers": 4096,
+    "hidden_size": 2**20,
+    "intermediate_size": 2**24,
+    "num_attention_heads": 2**14,
+    "num_key_value_heads": 2**14,
+    "head_dim": 2**16,
+    "vocab_size": 2**24,
+    "max_position_embeddings": 2**40,
+    "n_layer": 4096,
+    "n_layers": 4096,
+    "num_layers": 4096,
+    "encoder_layers": 4096,
+    "decoder_layers": 4096,
+    "n_head": 2**14,
+    "n_embd": 2**20,
+    "d_model": 2**20,
+    "num_experts": 2**14,
+    "num_local_experts": 2**14,
+    "n_routed_experts": 2**14,
+}
 """Sizes that a configuration must give as whole numbers above 0, and the largest that is believed."""
 _LEAST = {"num_experts": 0, "num_local_experts": 0, "n_routed_experts": 0, "encoder_layers": 0, "decoder_layers": 0}
 _LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers")

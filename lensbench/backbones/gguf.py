@@ -15,9 +15,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from lensbench.backbones.checkpoint import Checkpoint, file_sha256
 from lensbench.backbones.packages import install_command
 from lensbench.backbones.registry import Wheel
-from lensbench.backbones.resolve import Checkpoint, file_sha256
 from lensbench.errors import UnavailableError
 
 __all__ = ["converted"]
@@ -27,7 +27,7 @@ _FORMAT = 1
 """Raised when the conversion changes, so that older folders are not mistaken for its result."""
 
 
-def converted(gguf: Path, wheel: Wheel, cache: Path, say: Callable[[str], None]) -> Checkpoint:
+def converted(gguf: Path, wheel: Wheel, cache: Path, notify: Callable[[str], None]) -> Checkpoint:
     """The safetensors folder of a GGUF file, made if it is not there yet.
 
     Raises:
@@ -41,7 +41,7 @@ def converted(gguf: Path, wheel: Wheel, cache: Path, say: Callable[[str], None])
         )
     folder = cache / f"{gguf.stem}-{digest[:16]}-v{_FORMAT}"
     if not (folder / _CARD).is_file():
-        say(f"converting {gguf.name} to safetensors (once, about half a minute)")
+        notify(f"converting {gguf.name} to safetensors (once, about half a minute)")
         cache.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=folder.name + ".", dir=cache))
         try:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
+from lensbench.backbones.checkpoint import Checkpoint
 from lensbench.backbones.opening import check_quantisation, compare_shapes, open_config, open_model, open_tokenizer, try_out
 from lensbench.backbones.registry import Backbone
-from lensbench.backbones.resolve import Checkpoint
 from lensbench.errors import UnavailableError, UsageError
 from lensbench.memory import resident_bytes
 from lensbench.printable import printable

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 import torch
 
+from lensbench.backbones.checkpoint import Checkpoint
 from lensbench.backbones.folder import check_folder
 from lensbench.backbones.headers import TensorHeader, weight_headers
-from lensbench.backbones.resolve import Checkpoint
 from lensbench.errors import LensbenchError, UnavailableError
 
 __all__ = ["check_quantisation", "compare_shapes", "open_config", "open_model", "open_tokenizer", "try_out"]

@@ -7,17 +7,17 @@ import functools
 import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
+from lensbench.backbones.checkpoint import Checkpoint, file_sha256
 from lensbench.backbones.folder import check_folder
 from lensbench.backbones.packages import install_command, package_folder
 from lensbench.backbones.registry import Backbone, Wheel
+from lensbench.cache import cache_dir
 from lensbench.errors import LensbenchError, UnavailableError
 from lensbench.hub import Snapshot, cached_size, fetch, find_snapshot, list_files
 
-__all__ = ["Checkpoint", "cache_dir", "file_sha256", "find_checkpoint", "hub_files"]
+__all__ = ["find_checkpoint", "hub_files"]
 
 _FILES = ["*.json", "*.safetensors", "*.jinja", "*.model", "tokenizer*", "*.txt"]
 _CODE = ["*.py"]
@@ -26,38 +26,14 @@ _NOT = ["consolidated*.safetensors", "*/*"]
 """The same weights a second time, in another program's layout; what lies in subfolders is not read."""
 
 
-@dataclass(frozen=True)
-class Checkpoint:
-    """A model folder on this machine, and what its weights are."""
-
-    path: Path
-    kind: str
-    """"local", "hub" or "wheel"."""
-    name: str
-    revision: str | None
-    digest: str
-    """Of the weights: the hub's commit, the SHA-256 of a GGUF file, or one over the files of a local folder."""
-
-    def as_dict(self) -> dict[str, Any]:
-        return {key: value for key, value in asdict(self).items() if key != "path"}
-
-
-def cache_dir() -> Path:
-    """LENSBENCH_CACHE, else `~/.cache/lensbench` (XDG_CACHE_HOME honoured)."""
-    explicit = os.environ.get("LENSBENCH_CACHE")
-    if explicit:
-        return Path(explicit)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lensbench"
-
-
 def find_checkpoint(
-    backbone: Backbone, *, revision: str | None = None, say: Callable[[str], None] = lambda text: None, trust: bool = False
+    backbone: Backbone, *, revision: str | None = None, notify: Callable[[str], None] = lambda text: None, trust: bool = False
 ) -> Checkpoint:
     """Find (and if need be fetch or convert) the files of a backbone.
 
     Args:
         revision: Hub commit a run was begun with; None resolves the backbone's own revision.
-        say: Receives one line before anything that takes long.
+        notify: Receives one line before anything that takes long.
         trust: Whether Python code of a model given as folder or hub id may run; only then is it fetched, and part of the digest.
 
     Raises:
@@ -72,13 +48,13 @@ def find_checkpoint(
     failures, hints = [], []
     if backbone.hub:
         try:
-            return _from_hub(backbone.hub, revision or backbone.revision, say, trust)
+            return _from_hub(backbone.hub, revision or backbone.revision, notify, trust)
         except LensbenchError as error:
             failures.append(error.message)
             hints += [error.hint] if error.hint else []
     if backbone.wheel:
         try:
-            return _from_wheel(backbone.wheel, say)
+            return _from_wheel(backbone.wheel, notify)
         except LensbenchError as error:
             failures.append(error.message)
     hint = f"Give a model folder: --backbone PATH, or put it at $LENSBENCH_MODELS/{backbone.backbone}."
@@ -104,12 +80,7 @@ def _folder_digest(path: Path, trust: bool = False) -> str:
     return digest.hexdigest()
 
 
-def file_sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _from_hub(hub: str, revision: str, say: Callable[[str], None], trust: bool = False) -> Checkpoint:
+def _from_hub(hub: str, revision: str, notify: Callable[[str], None], trust: bool = False) -> Checkpoint:
     wanted = f"hub model {hub}"
     try:
         snapshot = find_snapshot(hub, "model", revision, wanted)
@@ -121,7 +92,7 @@ def _from_hub(hub: str, revision: str, say: Callable[[str], None], trust: bool =
             f"{wanted} has no .safetensors weights", "Pickled weights are not read; convert them with save_pretrained."
         )
     if cached_size(snapshot, files) < sum(files.values()):
-        say(f"fetching {snapshot.name} from the hub")
+        notify(f"fetching {snapshot.name} from the hub")
     return Checkpoint(fetch(snapshot, files, wanted), "hub", hub, snapshot.commit, f"hub:{hub}@{snapshot.commit}")
 
 
@@ -136,7 +107,7 @@ def _is_wanted(path: str, trust: bool) -> bool:
     return any(fnmatch.fnmatchcase(path, p) for p in patterns) and not any(fnmatch.fnmatchcase(path, p) for p in _NOT)
 
 
-def _from_wheel(wheel: Wheel, say: Callable[[str], None]) -> Checkpoint:
+def _from_wheel(wheel: Wheel, notify: Callable[[str], None]) -> Checkpoint:
     folder = package_folder(wheel.module)
     if folder is None:
         raise UnavailableError(f"the package {wheel.package} is not installed")
@@ -145,4 +116,4 @@ def _from_wheel(wheel: Wheel, say: Callable[[str], None]) -> Checkpoint:
         raise UnavailableError(f"the installed package {wheel.package} has no {wheel.file}; {wheel.version} has it")
     from lensbench.backbones.gguf import converted
 
-    return converted(gguf, wheel, cache_dir() / "models", say)
+    return converted(gguf, wheel, cache_dir() / "models", notify)

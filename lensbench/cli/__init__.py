@@ -12,11 +12,11 @@ from typing import Any
 
 import click
 
-from lensbench import __version__
 from lensbench.cli.terminal import echo
 from lensbench.errors import LensbenchError, UsageError, nearest
 from lensbench.extras import missing_package
 from lensbench.printable import printable
+from lensbench.version import __version__
 
 __all__ = ["cli", "main"]
 

@@ -23,9 +23,9 @@ def command(run: Path, as_json: bool) -> None:
       lensbench calibrate RUN
     """
     from lensbench.cli.render import print_json, print_table, tell_damage
-    from lensbench.pipeline.calibrate import calibrate
-    from lensbench.reporting.table import missing_notes
-    from lensbench.store import RunFolder
+    from lensbench.numbers.calibrate import calibrate
+    from lensbench.records import RunFolder
+    from lensbench.reporting.text.table import missing_notes
 
     folder = RunFolder.existing(run, lenient=True)
     found = calibrate(folder)
@@ -36,10 +36,15 @@ def command(run: Path, as_json: bool) -> None:
     if found.agreement:
         echo("Agreement (Krippendorff's alpha, interval data: 1 is agreement, 0 is chance)")
         rows = [
-            (" / ".join(map(_short, a.raters)), _number(a.alpha), _number(a.deviation), ", ".join(f"{m:.2f}" for m in a.means),
-             str(a.answers))
+            (
+                " / ".join(map(_short, a.raters)),
+                _number(a.alpha),
+                _number(a.deviation),
+                ", ".join(f"{m:.2f}" for m in a.means),
+                str(a.answers),
+            )
             for a in found.agreement
-        ]  # fmt: skip
+        ]
         print_table(("raters", "alpha", "sd of one answer", "means", "answers"), rows)
     else:
         echo("Agreement: one judge, one repetition; --repeats 3 or a second judge would show it.")
@@ -58,11 +63,21 @@ def command(run: Path, as_json: bool) -> None:
     print_table(
         ("judge", "task", "lang", "variant", "in it", "95%", "n", "others", "95%", "n", "diff to base", "95%", "n"),
         [
-            (_short(c.judge), c.task, c.language, c.variant, *_interval(c.faithful), str(c.n_faithful),
-             *_interval(c.unfaithful), str(c.n_unfaithful), *_interval(c.delta, sign=True), str(c.n_pairs) if c.n_pairs else "")
+            (
+                _short(c.judge),
+                c.task,
+                c.language,
+                c.variant,
+                *_interval(c.faithful),
+                str(c.n_faithful),
+                *_interval(c.unfaithful),
+                str(c.n_unfaithful),
+                *_interval(c.delta, sign=True),
+                str(c.n_pairs) if c.n_pairs else "",
+            )
             for c in found.controlled
         ],
-    )  # fmt: skip
+    )
     if found.unidentified:
         echo(f"! {found.unidentified} rated answers have no language told by an identifier; they are in neither mean")
     for note in missing_notes({"missing": found.missing}):

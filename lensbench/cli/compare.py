@@ -28,10 +28,10 @@ def command(run_a: Path, run_b: Path, variant: str | None, other: str | None, as
     """
     from lensbench.cli.render import print_json, tell_damage
     from lensbench.errors import RunError
-    from lensbench.pipeline.as_runs import as_runs
-    from lensbench.pipeline.compare import compare
-    from lensbench.reporting.table import missing_notes
-    from lensbench.store import RunFolder
+    from lensbench.interop.lm_eval.as_runs import as_runs
+    from lensbench.numbers.compare import compare
+    from lensbench.records import RunFolder
+    from lensbench.reporting.text.table import missing_notes
 
     folders = [RunFolder.existing(as_runs([path])[0], lenient=True) for path in (run_a, run_b)]
     found = compare(folders[0], folders[1], variant, other)
@@ -50,20 +50,24 @@ def command(run_a: Path, run_b: Path, variant: str | None, other: str | None, as
 
 
 def _run(folder: Any) -> dict[str, Any]:
-    from lensbench.pipeline.missing import missing_records
+    from lensbench.records.missing import missing_records
 
     about = folder.read_json("variants.json")
     missing = missing_records(folder, about)
     return {
-        "path": str(folder.path), "backbone": about["backbone"], "backbone_digest": about["backbone_digest"],
-        "dtype": about.get("dtype"), "variants": list(about["variants"]), "finished": folder.has("results.json") and not missing,
+        "path": str(folder.path),
+        "backbone": about["backbone"],
+        "backbone_digest": about["backbone_digest"],
+        "dtype": about.get("dtype"),
+        "variants": list(about["variants"]),
+        "finished": folder.has("results.json") and not missing,
         "missing": missing,
-    }  # fmt: skip
+    }
 
 
 def _print(runs: list[dict[str, Any]], found: dict[str, Any]) -> None:
     from lensbench.cli.render import MARKS, print_table
-    from lensbench.reporting.comparison import COMPARISON_HEADER, comparison_notes, comparison_rows
+    from lensbench.reporting.text.comparison import COMPARISON_HEADER, comparison_notes, comparison_rows
 
     for letter, run in zip("AB", runs, strict=True):
         echo(f"{letter}: {run['path']} on {run['backbone']}, {run['dtype']}{'' if run['finished'] else '; unfinished'}")

@@ -10,7 +10,7 @@ import click
 from lensbench.cli.terminal import echo
 
 if TYPE_CHECKING:
-    from lensbench.data.importing import ImportedFile, ImportReport
+    from lensbench.datasets.importing import ImportedFile, ImportReport
     from lensbench.tasks.registry import TaskEntry
 
 
@@ -41,7 +41,7 @@ def import_(source: Path, target: Path, strict: bool, overwrite: bool, prefer: t
       lensbench run --method lens --backbone smollm2-135m --data ~/lensbench-data
     """
     from lensbench.cli.render import print_json
-    from lensbench.data.importing import import_folder
+    from lensbench.datasets.importing import import_folder
     from lensbench.printable import printable, printable_all
 
     def progress(text: str) -> None:
@@ -101,7 +101,7 @@ def _remarks(file: ImportedFile) -> list[str]:
 
 def _hints(report: ImportReport) -> list[str]:
     """How to ask rows of a split that the data set itself does not have, or that no shipped task asks."""
-    from lensbench.data.rows import load_rows_spec
+    from lensbench.datasets.rows import load_rows_spec
     from lensbench.tasks.registry import TaskRegistry
 
     tasks: dict[str, list[TaskEntry]] = {}
@@ -141,10 +141,10 @@ def translate(**options: Any) -> None:
       lensbench data translate --language sw --judge gpt-4o --max-usd 2 --to ~/lensbench-data
     """
     from lensbench.cli.progress import TerminalProgress
-    from lensbench.data.sources import open_data
-    from lensbench.judging import load_judge
+    from lensbench.datasets.sources import open_data
+    from lensbench.grading.judge import load_judge
     from lensbench.languages import get_language
-    from lensbench.pipeline.translate import translate_questions
+    from lensbench.stages.translate import translate_questions
 
     judge = load_judge(options["name"], model=options["model"], base_url=options["base_url"])
     origin, language, target = get_language(options["origin"]), get_language(options["language"]), options["target"]

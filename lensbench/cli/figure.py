@@ -46,14 +46,14 @@ def command(kind: str, runs: tuple[Path, ...], out: Path, width: str, **options:
     """
     from lensbench.cli.render import tell_damage
     from lensbench.errors import unknown_name
-    from lensbench.pipeline.as_runs import as_runs
-    from lensbench.pipeline.report import report_run
+    from lensbench.interop.lm_eval.as_runs import as_runs
     from lensbench.printable import printable
+    from lensbench.records import RunFolder
     from lensbench.reporting import figures
     from lensbench.reporting.figures.style import format_of
     from lensbench.reporting.html import name_runs
-    from lensbench.reporting.table import missing_notes
-    from lensbench.store import RunFolder
+    from lensbench.reporting.text.table import missing_notes
+    from lensbench.stages.report import report_run
 
     if kind not in _KINDS:
         raise unknown_name("figure", kind, _KINDS)
@@ -122,9 +122,14 @@ def _matrix(read: list[Any], options: dict[str, Any], look: dict[str, Any]) -> D
     if len(options["tasks"]) > 1:
         raise UsageError("--task: a matrix is of one task")
     return matrix(
-        read, task=next(iter(options["tasks"]), None), level="line" if options["lines"] else "answer", turn=options["turn"],
-        identifier=options["identifier"], variants=options["variants"], **look,
-    )  # fmt: skip
+        read,
+        task=next(iter(options["tasks"]), None),
+        level="line" if options["lines"] else "answer",
+        turn=options["turn"],
+        identifier=options["identifier"],
+        variants=options["variants"],
+        **look,
+    )
 
 
 _DRAW: dict[str, Callable[[list[Any], dict[str, Any], dict[str, Any]], Any]] = {

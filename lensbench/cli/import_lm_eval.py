@@ -26,7 +26,7 @@ def command(sources: tuple[str, ...], target: Path, languages: tuple[str, ...]) 
       lensbench report RUN
     """
     from lensbench.errors import UsageError
-    from lensbench.pipeline.import_lm_eval import import_lm_eval
+    from lensbench.interop.lm_eval.import_run import import_lm_eval
 
     named = []
     for source in sources:

@@ -40,9 +40,9 @@ def command(run: Path, **options: Any) -> None:
       lensbench judge RUN --judge gpt-4o --replay OTHER_RUN
     """
     from lensbench.cli.render import print_json, print_results
-    from lensbench.pipeline.judge import estimate_judging, judge_stage
-    from lensbench.pipeline.results import collect_results, write_results
-    from lensbench.store import RunFolder
+    from lensbench.records import RunFolder
+    from lensbench.stages.judge import estimate_judging, judge_stage
+    from lensbench.stages.results import collect_results, write_results
 
     folder = RunFolder.existing(run)
     request = judge_request(options)
@@ -77,10 +77,10 @@ def command(run: Path, **options: Any) -> None:
 
 def judge_request(options: dict[str, Any]) -> Any:
     """What `judge` and `run --judge` share."""
-    from lensbench.judging import load_judge
-    from lensbench.judging.http import api_key, extra_headers
-    from lensbench.judging.spend import Budget
-    from lensbench.pipeline.judge import JudgeRequest
+    from lensbench.grading.judge import load_judge
+    from lensbench.grading.judge.http import api_key, extra_headers
+    from lensbench.grading.judge.spend import Budget
+    from lensbench.stages.judge import JudgeRequest
 
     poll = options.get("poll_seconds")
     if poll is not None and not 0 < poll <= 86_400:

@@ -48,10 +48,16 @@ def _rows(kind: str, include: tuple[Path, ...]) -> list[dict[str, Any]]:
         from lensbench.backbones import backbones
 
         return [
-            {"name": b.backbone, "title": b.title, "hub": b.hub, "revision": b.revision, "system_text": b.system_text,
-             "presets": sorted(b.presets)}
+            {
+                "name": b.backbone,
+                "title": b.title,
+                "hub": b.hub,
+                "revision": b.revision,
+                "system_text": b.system_text,
+                "presets": sorted(b.presets),
+            }
             for b in backbones().values()
-        ]  # fmt: skip
+        ]
     if kind == "languages":
         from lensbench.languages import add_languages, languages
 
@@ -65,26 +71,42 @@ def _rows(kind: str, include: tuple[Path, ...]) -> list[dict[str, Any]]:
     registry = TaskRegistry(include)
     if kind == "profiles":
         return [
-            {"name": p.profile, "title": p.title, "chat": p.chat, "scoring": p.scoring,
-             "sample": p.sample.model_dump() if p.sample else None}
+            {
+                "name": p.profile,
+                "title": p.title,
+                "chat": p.chat,
+                "scoring": p.scoring,
+                "sample": p.sample.model_dump() if p.sample else None,
+            }
             for p in registry.profiles.values()
-        ]  # fmt: skip
+        ]
     return [
-        {"name": e.name, "profile": e.file.profile, "title": e.file.title or e.name, "rows": e.file.rows,
-         "languages": sorted(e.file.languages)}
+        {
+            "name": e.name,
+            "profile": e.file.profile,
+            "title": e.file.title or e.name,
+            "rows": e.file.rows,
+            "languages": sorted(e.file.languages),
+        }
         for e in registry.entries()
-    ]  # fmt: skip
+    ]
 
 
 def _judges() -> list[dict[str, Any]]:
-    from lensbench.judging.registry import judges, read_judge, shown_url
+    from lensbench.grading.judge.registry import judges, read_judge, shown_url
 
     found = [(path, read_judge(path)) for path in judges().values()]
     return [
-        {"name": j.judge, "title": j.title, "model": j.model or "--model", "server": shown_url(j.endpoint.base_url),
-         "prices": str(j.prices.date) if j.prices else None, "file": str(path)}
+        {
+            "name": j.judge,
+            "title": j.title,
+            "model": j.model or "--model",
+            "server": shown_url(j.endpoint.base_url),
+            "prices": str(j.prices.date) if j.prices else None,
+            "file": str(path),
+        }
         for path, j in found
-    ]  # fmt: skip
+    ]
 
 
 def _cell(value: Any) -> str:

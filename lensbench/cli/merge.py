@@ -18,9 +18,15 @@ from lensbench.cli.terminal import echo
 @click.option("--trust-model", is_flag=True, help="Let Python code of a model given as folder or hub id run.")
 @log_options
 def command(
-    run: Path, variant: str | None, target: Path, dtype: str | None, trust_model: bool, quiet: bool, verbose: bool,
+    run: Path,
+    variant: str | None,
+    target: Path,
+    dtype: str | None,
+    trust_model: bool,
+    quiet: bool,
+    verbose: bool,
     log: Path | None,
-) -> None:  # fmt: skip
+) -> None:
     """Write an enhanced variant as a plain model folder.
 
     \b
@@ -28,9 +34,9 @@ def command(
       lensbench merge RUN --variant lens --to my-model
       python -c "from transformers import AutoModelForCausalLM as M; M.from_pretrained('my-model')"
     """
-    from lensbench.pipeline.merge import merge
     from lensbench.quiet import quiet_libraries
-    from lensbench.store import RunFolder
+    from lensbench.records import RunFolder
+    from lensbench.stages.merge import merge
 
     progress = progress_of(quiet, verbose, log)
     quiet_libraries()

@@ -9,7 +9,7 @@ from lensbench.cli.terminal import echo
 from lensbench.hub import size_text
 
 if TYPE_CHECKING:
-    from lensbench.pipeline.fetch import Need
+    from lensbench.plan.fetch import Need
 
 __all__ = ["say_not_pinned", "show_needs"]
 

@@ -53,9 +53,14 @@ class TerminalProgress:
                 yield lines.count
                 return
             columns = (
-                TextColumn("  {task.description}", markup=False), BarColumn(bar_width=24), MofNCompleteColumn(),
-                TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[note]}", markup=False),
-            )  # fmt: skip
+                TextColumn("  {task.description}", markup=False),
+                BarColumn(bar_width=24),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[note]}", markup=False),
+            )
             with Progress(*columns, console=self.console) as bar:
                 task = bar.add_task(printable(title, one_line=True), total=total, note="")
 
@@ -67,7 +72,7 @@ class TerminalProgress:
 
                 yield advance
 
-    def say(self, text: str) -> None:
+    def notify(self, text: str) -> None:
         self._tell(printable(text), problem=text.lstrip().startswith("!"))
 
     def _tell(self, text: str, *, problem: bool = False) -> None:

@@ -22,9 +22,17 @@ from lensbench.cli.terminal import echo
 @click.option("--trust-model", is_flag=True, help="Let Python code of a model given as folder or hub id run.")
 @log_options
 def command(
-    run: Path, variant: str | None, rows: str, data: str | None, limit: int | None, device: str, trust_model: bool,
-    quiet: bool, verbose: bool, log: Path | None,
-) -> None:  # fmt: skip
+    run: Path,
+    variant: str | None,
+    rows: str,
+    data: str | None,
+    limit: int | None,
+    device: str,
+    trust_model: bool,
+    quiet: bool,
+    verbose: bool,
+    log: Path | None,
+) -> None:
     """Read hidden states of parallel prompts in the subspaces of LENS; `lensbench figure pca` draws them without a model.
 
     \b
@@ -33,11 +41,11 @@ def command(
       lensbench figure pca RUN --out pca.pdf
     """
     from lensbench.quiet import quiet_libraries
-    from lensbench.store import RunFolder
+    from lensbench.records import RunFolder
 
     progress = progress_of(quiet, verbose, log)
     quiet_libraries()
-    from lensbench.pipeline.project import project
+    from lensbench.stages.project import project
 
     folder = RunFolder.existing(run)
     made = project(folder, variant, progress, rows=rows, data=data, limit=limit, device=device, trust_model=trust_model)

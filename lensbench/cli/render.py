@@ -12,7 +12,7 @@ from lensbench.cli.terminal import echo, echo_json
 from lensbench.printable import printable
 
 if TYPE_CHECKING:
-    from lensbench.store import RunFolder
+    from lensbench.records import RunFolder
 
 __all__ = ["MARKS", "print_fidelity", "print_json", "print_results", "print_table", "tell_damage"]
 
@@ -60,16 +60,26 @@ def print_results(results: dict[str, Any], *, everything: bool = False) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.text import Text
 
-    from lensbench.reporting.cost import COST_HEADER, cost_rows
-    from lensbench.reporting.statistics import AVERAGES_HEADER, AVERAGES_NOTE, average_rows
-    from lensbench.reporting.table import notes, table_lines
+    from lensbench.reporting.text.cost import COST_HEADER, cost_rows
+    from lensbench.reporting.text.statistics import AVERAGES_HEADER, AVERAGES_NOTE, average_rows
+    from lensbench.reporting.text.table import notes, table_lines
 
     out = console()
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for name, justify in (
-        ("task", "left"), ("lang", "left"), ("metric", "left"), ("variant", "left"), ("value", "right"), ("95%", "left"),
-        ("diff to base", "right"), ("95%", "left"), ("p (Holm)", "right"), ("n", "right"), ("failures", "right"), ("", "left"),
-    ):  # fmt: skip
+        ("task", "left"),
+        ("lang", "left"),
+        ("metric", "left"),
+        ("variant", "left"),
+        ("value", "right"),
+        ("95%", "left"),
+        ("diff to base", "right"),
+        ("95%", "left"),
+        ("p (Holm)", "right"),
+        ("n", "right"),
+        ("failures", "right"),
+        ("", "left"),
+    ):
         table.add_column(name, justify=justify, no_wrap=name in ("lang", "value", "n"))  # type: ignore[arg-type]
     before = None
     for line in table_lines(results, everything=everything):
@@ -110,9 +120,9 @@ def print_results(results: dict[str, Any], *, everything: bool = False) -> None:
 
 def print_fidelity(shown: dict[str, Any]) -> None:
     """Every unit of fidelity, and where the answers went, for one identifier."""
-    from lensbench.reporting.fidelity import fidelity_table
-    from lensbench.reporting.matrix import matrix_table, with_base
-    from lensbench.reporting.table import unscored_notes
+    from lensbench.reporting.text.fidelity import fidelity_table
+    from lensbench.reporting.text.matrix import matrix_table, with_base
+    from lensbench.reporting.text.table import unscored_notes
 
     echo(f"% of questions (answers) in the asked language, by {shown['identifier']}")
     print_table(*fidelity_table(shown["cells"]))

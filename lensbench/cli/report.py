@@ -17,9 +17,13 @@ _FIGURE_BYTES = 2**26
     "--html", "target", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Default: RUN/report.html."
 )
 @click.option(
-    "--figure", "figures", multiple=True, type=click.Path(path_type=Path, dir_okay=False), metavar="SVG",
+    "--figure",
+    "figures",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="SVG",
     help="Also show a figure; may be repeated.",
-)  # fmt: skip
+)
 def command(runs: tuple[Path, ...], target: Path | None, figures: tuple[Path, ...]) -> None:
     """Write one HTML file with the tables, figures and every item of one or several runs; it opens from disk, without a network.
 
@@ -30,11 +34,11 @@ def command(runs: tuple[Path, ...], target: Path | None, figures: tuple[Path, ..
     """
     from lensbench.cli.render import tell_damage
     from lensbench.errors import DataError, UsageError
+    from lensbench.interop.lm_eval.as_runs import as_runs
     from lensbench.jsonio import read_bounded
-    from lensbench.pipeline.as_runs import as_runs
-    from lensbench.pipeline.report import write_comparison
     from lensbench.reporting.html import Figure
-    from lensbench.reporting.table import missing_notes
+    from lensbench.reporting.text.table import missing_notes
+    from lensbench.stages.report import write_comparison
 
     given, runs = runs, tuple(as_runs(runs))
     if target is None and (len(runs) > 1 or runs != given):

@@ -26,7 +26,7 @@ def command(run: Path, parquet: bool, target: Path | None) -> None:
     from lensbench.cli.render import tell_damage
     from lensbench.errors import UsageError
     from lensbench.frames import load, write_parquet
-    from lensbench.reporting.table import missing_notes
+    from lensbench.reporting.text.table import missing_notes
 
     if not parquet:
         raise UsageError("no format given", "Example: lensbench results RUN --parquet")

@@ -13,8 +13,8 @@ from lensbench.cli.terminal import echo
 from lensbench.errors import UnavailableError, UsageError
 
 if TYPE_CHECKING:
-    from lensbench.pipeline.fetch import Need
-    from lensbench.pipeline.plan import RunRequest
+    from lensbench.plan.fetch import Need
+    from lensbench.plan.request import RunRequest
 
 _DTYPES = ("auto", "float32", "bfloat16", "float16")
 
@@ -40,9 +40,12 @@ _DTYPES = ("auto", "float32", "bfloat16", "float16")
 @click.option("--max-new-tokens", type=click.IntRange(min=1), help="Cut answers there, not where the profile does.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=16, show_default=True, help="Sequences per forward pass.")
 @click.option(
-    "--engine", type=click.Choice(("tree", "reference", "vllm")), default="tree", show_default=True,
+    "--engine",
+    type=click.Choice(("tree", "reference", "vllm")),
+    default="tree",
+    show_default=True,
     help="What scores, and with vllm also answers; docs/engines.md.",
-)  # fmt: skip
+)
 @click.option(
     "--data-parallel", type=click.IntRange(min=1), metavar="N", help="Score and answer on N accelerators; docs/engines.md."
 )
@@ -81,8 +84,8 @@ def command(**options: Any) -> None:
       lensbench run --method lens --backbone llama3-8b --tasks mt_bench --judge gpt-4o --max-usd 5
       lensbench run --backbone ./my-model --tasks xcopa,xstory_cloze --profile lm-eval --limit 50 --out RUN
     """
-    from lensbench.pipeline.launch import check_devices, check_options, find_place, joined
-    from lensbench.pipeline.plan import make_plan
+    from lensbench.executors.launch import check_devices, check_options, find_place, joined
+    from lensbench.plan.plan import make_plan
 
     plan = make_plan(request_of(options))
     place = find_place(options["data_parallel"])
@@ -102,8 +105,8 @@ def command(**options: Any) -> None:
         return
     from lensbench.cli.render import print_json, print_results
     from lensbench.hub import shown_by
-    from lensbench.pipeline.fit import MethodsFailed
     from lensbench.quiet import quiet_libraries
+    from lensbench.stages.fit import MethodsFailed
 
     if place.count > 1:
         # torch's own words on a rank that is gone are a stack of C++ frames, and it reads this once.
@@ -113,28 +116,33 @@ def command(**options: Any) -> None:
         check_devices(place, pick_device(plan.spec.device))
     if place.rank:
         with joined(place) as ranks:
-            from lensbench.pipeline.run import help_run
+            from lensbench.stages.run import run_worker_rank
 
             quiet_libraries()
-            help_run(plan, out, ranks)
+            run_worker_rank(plan, out, ranks)
         return
     progress = progress_of(options["quiet"], options["verbose"], options["log"])
     failure: MethodsFailed | None = None
     try:
         with joined(place) as ranks:
             # Here, so that all ranks load their libraries at the same time.
-            from lensbench.pipeline.run import run
+            from lensbench.stages.run import run
 
             quiet_libraries()
             with shown_by(progress):
                 run(
-                    plan, out, progress, resume_only=options["resume"], judging=judging, identifier=options["identifier"],
+                    plan,
+                    out,
+                    progress,
+                    resume_only=options["resume"],
+                    judging=judging,
+                    identifier=options["identifier"],
                     ranks=ranks,
-                )  # fmt: skip
+                )
     except MethodsFailed as error:
         # The other variants are there to be looked at.
         failure = error
-    from lensbench.store import RunFolder
+    from lensbench.records import RunFolder
 
     results = RunFolder.existing(out).read_json("results.json")
     if options["as_json"]:
@@ -152,9 +160,9 @@ def request_of(options: dict[str, Any]) -> RunRequest:
     Raises:
         UsageError: an option that names nothing.
     """
-    from lensbench.data.sources import EMBEDDED
+    from lensbench.datasets.sources import EMBEDDED
     from lensbench.languages import add_languages, parse_languages
-    from lensbench.pipeline.plan import RunRequest
+    from lensbench.plan.request import RunRequest
 
     data = options["data"]
     add_languages([*options["include"], *([Path(data)] if data and data != EMBEDDED else [])])
@@ -171,11 +179,28 @@ def request_of(options: dict[str, Any]) -> RunRequest:
         tasks=tuple(t.strip() for t in tasks.split(",") if t.strip()) if tasks else None,
         **{
             key: options[key]
-            for key in ("variants", "profile", "data", "include", "config_file", "overrides", "limit", "num_fewshot",
-                        "max_new_tokens", "batch_size", "engine", "device", "dtype", "seed",
-                        "system", "trust_tasks", "trust_model", "revision")
+            for key in (
+                "variants",
+                "profile",
+                "data",
+                "include",
+                "config_file",
+                "overrides",
+                "limit",
+                "num_fewshot",
+                "max_new_tokens",
+                "batch_size",
+                "engine",
+                "device",
+                "dtype",
+                "seed",
+                "system",
+                "trust_tasks",
+                "trust_model",
+                "revision",
+            )
         },
-    )  # fmt: skip
+    )
 
 
 def default_out(plan: Any) -> Path:
@@ -189,12 +214,12 @@ def default_out(plan: Any) -> Path:
 def show_plan(plan: Any, out: Path, *, as_json: bool, ranks: int = 1) -> None:
     from lensbench.cli.needs import say_not_pinned, show_needs
     from lensbench.cli.render import print_json, print_table
-    from lensbench.pipeline.memory_plan import plan_memory
+    from lensbench.plan.memory import plan_memory
 
     memory = plan_memory(plan)
     unseen = None
     try:
-        from lensbench.pipeline.fetch import look_at_needs
+        from lensbench.plan.fetch import look_at_needs
 
         needs = look_at_needs(plan)
     except ImportError as error:

@@ -53,9 +53,9 @@ def command(
         raise UsageError("--paper-backbone goes with --published")
     if out is not None and not out.parent.is_dir():
         raise UsageError(f"--out {out}: no folder {out.parent}")
-    from lensbench.pipeline.as_runs import as_runs
-    from lensbench.pipeline.tables import table_runs
+    from lensbench.interop.lm_eval.as_runs import as_runs
     from lensbench.reporting.tables.escape import one_line
+    from lensbench.stages.tables import table_runs
 
     made = build_table(
         spec,
@@ -68,7 +68,7 @@ def command(
     if out is None:
         echo(text, nl=False)
     else:
-        from lensbench.store import write_atomically
+        from lensbench.records import write_atomically
 
         write_atomically(out, text)
     # Other formats print them in the table; a line of CSV has no place for what is true of many.

@@ -15,7 +15,7 @@ from lensbench.errors import UnavailableError, UsageError
 
 def _places(include: tuple[Path, ...], data: str | None) -> list[Path]:
     """Folders that may hold a `languages.yaml`."""
-    from lensbench.data.sources import EMBEDDED
+    from lensbench.datasets.sources import EMBEDDED
 
     return [*include, *([Path(data)] if data and data != EMBEDDED else [])]
 
@@ -50,7 +50,7 @@ def validate(path: Path | None, data: str | None, trust: bool, trust_old: bool, 
     """
     from lensbench.cli.render import print_json
     from lensbench.content import content_dir
-    from lensbench.data.sources import EMBEDDED, Chain, open_data
+    from lensbench.datasets.sources import EMBEDDED, Chain, open_data
     from lensbench.languages import LANGUAGES_FILE, add_languages
     from lensbench.quiet import quiet_libraries
     from lensbench.tasks.lint import lint
@@ -88,9 +88,16 @@ def validate(path: Path | None, data: str | None, trust: bool, trust_old: bool, 
 @click.option("--trust-tasks", "trust", is_flag=True, help="Let Python code that task files name run.")
 @click.option("--trust", "trust_old", is_flag=True, hidden=True)
 def describe(
-    task: str, language: str, profile: str, backbone: str, data: str | None, item: int, include: tuple[Path, ...], trust: bool,
+    task: str,
+    language: str,
+    profile: str,
+    backbone: str,
+    data: str | None,
+    item: int,
+    include: tuple[Path, ...],
+    trust: bool,
     trust_old: bool,
-) -> None:  # fmt: skip
+) -> None:
     """Show an item as the model sees it: text, token ids at both ends, and the number of BOS tokens.
 
     \b
@@ -101,10 +108,10 @@ def describe(
 
     with _engines():
         quiet_libraries()
-        from lensbench.engine.describe import describe_item
+        from lensbench.engines.describe import describe_item
     from lensbench.backbones import get_backbone
     from lensbench.backbones.resolve import find_checkpoint
-    from lensbench.data.sources import EMBEDDED, open_data
+    from lensbench.datasets.sources import EMBEDDED, open_data
     from lensbench.languages import add_languages, get_language
     from lensbench.tasks import TaskRegistry, resolve
 
@@ -113,7 +120,7 @@ def describe(
     entry = registry.find(task, profile)
     resolved = resolve(entry, get_language(language).code, registry.profile(entry.file.profile))
     base = get_backbone(backbone)
-    checkpoint = find_checkpoint(base, say=lambda text: echo(text, err=True))
+    checkpoint = find_checkpoint(base, notify=lambda text: echo(text, err=True))
     for line in describe_item(resolved, open_data(data or EMBEDDED), base, checkpoint, item - 1):
         echo(line)
 
@@ -134,9 +141,15 @@ def describe(
 @click.option("--trust-tasks", "trust", is_flag=True, help="Let Python code that task files name run.")
 @click.option("--trust", "trust_old", is_flag=True, hidden=True)
 def export(
-    tasks: tuple[str, ...], folder: Path, profile: str, languages: str | None, data: Path | None, include: tuple[Path, ...],
-    trust: bool, trust_old: bool,
-) -> None:  # fmt: skip
+    tasks: tuple[str, ...],
+    folder: Path,
+    profile: str,
+    languages: str | None,
+    data: Path | None,
+    include: tuple[Path, ...],
+    trust: bool,
+    trust_old: bool,
+) -> None:
     """Write tasks as lm-eval YAML, one file per language.
 
     \b

@@ -23,7 +23,8 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "Ask for access at {page} with the account of this token, and give the token the right to read gated repositories.",
     ),
     "token refused": (
-        "the hub does not accept the token: it is expired, revoked or mistyped", "Set HF_TOKEN to a valid one, or unset it."
+        "the hub does not accept the token: it is expired, revoked or mistyped",
+        "Set HF_TOKEN to a valid one, or unset it.",
     ),
     "not there": ("the hub has no such repository, or it is private", "Check the name at {page}. A private one needs HF_TOKEN."),
     "no revision": ("the hub has the repository, not this revision", "See the branches and commits at {page}/commits/main."),
@@ -34,7 +35,8 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "Wait some minutes and give the same command again; what was fetched is kept. A token (HF_TOKEN) has a higher limit.",
     ),
     "server error": (
-        "the hub has an error of its own (status {status})", "Wait and give the same command again; what was fetched is kept."
+        "the hub has an error of its own (status {status})",
+        "Wait and give the same command again; what was fetched is kept.",
     ),
     "refused": ("the hub refused the request (status {status})", "See {page}."),
     "proxy": ("the proxy {proxies} cannot be used", "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY."),
@@ -45,14 +47,16 @@ _TEXTS: dict[str, tuple[str, str]] = {
     ),
     "certificate": ("the certificate of {endpoint} is not trusted", "Set SSL_CERT_FILE to your organisation's certificates."),
     "time-out": (
-        "{endpoint} did not answer in time", "Check the network, and give the same command again; what was fetched is kept."
+        "{endpoint} did not answer in time",
+        "Check the network, and give the same command again; what was fetched is kept.",
     ),
     "unreachable": (
         "{endpoint} could not be reached",
         "Check the network and HF_ENDPOINT. Without a network set HF_HUB_OFFLINE=1 to be told at once.",
     ),
     "cut off": (
-        "the connection was cut before the whole file had come", "Give the same command again; what was fetched is kept."
+        "the connection was cut before the whole file had come",
+        "Give the same command again; what was fetched is kept.",
     ),
     "disk full": ("the disk is full", "Free some space, or set HF_HOME to a larger disk."),
     "not writable": ("the cache cannot be written", "Set HF_HOME to a folder of yours."),
@@ -65,7 +69,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "it is a script repository, and the hub has no parquet export of it that can be read instead",
         "Scripts never run. Import the original files with `lensbench data import`.",
     ),
-}  # fmt: skip
+}
 
 
 class HubError(UnavailableError):
@@ -130,9 +134,13 @@ def _one(error: BaseException) -> str | None:
     if isinstance(error, errors.GatedRepoError):
         return "no access" if has_token() else "gated"
     by_class = (
-        ("DisabledRepoError", "disabled"), ("RevisionNotFoundError", "no revision"), ("RemoteEntryNotFoundError", "no file"),
-        ("RepositoryNotFoundError", "not there"), ("FileMetadataError", "not a hub"), ("HFValidationError", "bad name"),
-    )  # fmt: skip
+        ("DisabledRepoError", "disabled"),
+        ("RevisionNotFoundError", "no revision"),
+        ("RemoteEntryNotFoundError", "no file"),
+        ("RepositoryNotFoundError", "not there"),
+        ("FileMetadataError", "not a hub"),
+        ("HFValidationError", "bad name"),
+    )
     for name, fault in by_class:
         known = getattr(errors, name, None)
         if known is not None and isinstance(error, known):

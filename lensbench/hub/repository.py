@@ -16,7 +16,7 @@ from typing import Any
 from lensbench.errors import UnavailableError
 from lensbench.hub.faults import PASSING, STANDING_IN, HubError, fault_of, hub_error
 from lensbench.hub.place import endpoint, hub_cache, offline
-from lensbench.hub.watch import bytes_shown, say, silent_bar
+from lensbench.hub.watch import bytes_shown, notify, silent_bar
 
 __all__ = ["Finder", "Snapshot", "briefly", "cached_size", "fetch", "find_snapshot", "list_files", "parquet_export"]
 
@@ -74,7 +74,9 @@ def find_snapshot(repository: str, kind: str, revision: str, wanted: str | None 
             commit = ref.read_text(encoding="ascii", errors="replace").strip()
             if _COMMIT.fullmatch(commit):
                 if fault != "offline":
-                    say(f"{wanted}: {fault}; the commit of {time.strftime('%Y-%m-%d', time.gmtime(ref.stat().st_mtime))} is used")
+                    notify(
+                        f"{wanted}: {fault}; the commit of {time.strftime('%Y-%m-%d', time.gmtime(ref.stat().st_mtime))} is used"
+                    )
                 return Snapshot(repository, kind, revision, commit, stale=fault)
         raise hub_error(wanted, error, repository=repository, kind=kind) from None
     try:
@@ -152,7 +154,7 @@ def cached_size(snapshot: Snapshot, files: dict[str, int]) -> int:
 
 
 def fetch(snapshot: Snapshot, files: dict[str, int], wanted: str | None = None) -> Path:
-    """Have these files on this machine, and say where.
+    """Have these files on this machine, and notify where.
 
     Args:
         files: Path in the repository -> bytes, of `list_files`.
@@ -205,14 +207,19 @@ def _download(snapshot: Snapshot, patterns: Sequence[str], bar: Any) -> None:
 
     with _unheard():
         snapshot_download(
-            snapshot.repository, repo_type=snapshot.kind, revision=snapshot.commit, cache_dir=hub_cache(), endpoint=endpoint(),
-            allow_patterns=list(patterns), tqdm_class=bar,
-        )  # fmt: skip
+            snapshot.repository,
+            repo_type=snapshot.kind,
+            revision=snapshot.commit,
+            cache_dir=hub_cache(),
+            endpoint=endpoint(),
+            allow_patterns=list(patterns),
+            tqdm_class=bar,
+        )
 
 
 @contextmanager
 def _unheard() -> Iterator[None]:
-    """Without huggingface_hub's own warnings: of retries, which we say ourselves, and of patterns that mean no file."""
+    """Without huggingface_hub's own warnings: of retries, which we notify ourselves, and of patterns that mean no file."""
     logger = logging.getLogger("huggingface_hub")
     before = logger.level
     logger.setLevel(logging.ERROR)
@@ -239,7 +246,9 @@ def _retried(ask: Callable[[], Any]) -> Any:
             seconds = min(2.0 ** (number - 1), _LONGEST_WAIT) if wait is None else wait
             if seconds > _LONGEST_WAIT:
                 raise
-            say(f"the hub: {fault}{f' ({status})' if status else ''}; asking again in {seconds:.0f} s ({number} of {tries - 1})")
+            notify(
+                f"the hub: {fault}{f' ({status})' if status else ''}; asking again in {seconds:.0f} s ({number} of {tries - 1})"
+            )
             time.sleep(seconds)
     raise AssertionError("unreachable")
 

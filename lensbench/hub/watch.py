@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from threading import Lock
 from typing import Any, Protocol
 
-__all__ = ["Display", "bytes_shown", "say", "shown_by", "silent_bar", "size_text"]
+__all__ = ["Display", "bytes_shown", "notify", "shown_by", "silent_bar", "size_text"]
 
 
 class Display(Protocol):
@@ -16,7 +16,7 @@ class Display(Protocol):
 
     def stage(self, title: str, total: int) -> AbstractContextManager[Callable[..., None]]: ...
 
-    def say(self, text: str) -> None: ...
+    def notify(self, text: str) -> None: ...
 
 
 _display: ContextVar[Display | None] = ContextVar("display", default=None)
@@ -32,10 +32,10 @@ def shown_by(display: Display) -> Iterator[None]:
         _display.reset(token)
 
 
-def say(text: str) -> None:
+def notify(text: str) -> None:
     display = _display.get()
     if display is not None:
-        display.say(text)
+        display.notify(text)
 
 
 def size_text(size: int) -> str:

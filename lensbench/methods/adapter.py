@@ -19,7 +19,7 @@ from lensbench.errors import RunError
 from lensbench.jsonio import read_json_file
 from lensbench.methods.delta import OWN, Delta
 from lensbench.methods.saved import load_saved, model_card, save_card, save_tensors, update_digest
-from lensbench.store import write_atomically
+from lensbench.records import write_atomically
 
 __all__ = ["Adapter", "load_weights"]
 

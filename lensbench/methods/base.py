@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from lensbench.data.sources import DataSource, Origin
+from lensbench.datasets.sources import DataSource, Origin
 from lensbench.methods.config import MethodConfig
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Progress(Protocol):
         """A context whose value is called as `advance(n, note)` while the stage goes on."""
         ...
 
-    def say(self, text: str) -> None: ...
+    def notify(self, text: str) -> None: ...
 
 
 @dataclass
@@ -77,7 +77,7 @@ class SilentProgress:
 
         yield advance
 
-    def say(self, text: str) -> None:
+    def notify(self, text: str) -> None:
         self.notes.append(text)
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from transformers.cache_utils import DynamicCache
 
 from lensbench.backbones.load import LoadedBackbone
-from lensbench.engine.specials import encode_text
+from lensbench.engines.specials import encode_text
 from lensbench.errors import RunError
 from lensbench.methods.base import Enhancement
 

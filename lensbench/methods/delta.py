@@ -76,6 +76,9 @@ class Delta:
         """
         extras = read_saved(folder, _EXTRAS)[1] if (folder / _EXTRAS).is_file() else {}
         return load_saved(
-            folder, _TENSORS, OWN, backbone_digest,
+            folder,
+            _TENSORS,
+            OWN,
+            backbone_digest,
             lambda own, card, tensors: cls(**own, tensors=tensors, card=card, extras=extras),
-        )  # fmt: skip
+        )

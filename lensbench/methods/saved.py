@@ -16,8 +16,8 @@ from safetensors.torch import load_file, save_file
 
 from lensbench.errors import DataError, RunError
 from lensbench.jsonio import read_json_file
-from lensbench.store import write_atomically
-from lensbench.store.records import write_failed
+from lensbench.records import write_atomically
+from lensbench.records.log import write_failed
 
 __all__ = ["load_saved", "model_card", "read_saved", "save_card", "save_tensors", "update_digest"]
 
@@ -84,11 +84,14 @@ def model_card(card: Mapping[str, Any], how: str, *further: str) -> str:
     points = [
         *([f"languages: {', '.join(card['languages'])}"] if card.get("languages") else []),
         *further,
-        *([f"trained parameters: {cost['trainable_parameters']:,} ({cost['trainable_share']:.2%})"]
-          if cost.get("trainable_parameters") else []),
+        *(
+            [f"trained parameters: {cost['trainable_parameters']:,} ({cost['trainable_share']:.2%})"]
+            if cost.get("trainable_parameters")
+            else []
+        ),
         f"fitting took {cost.get('wall_seconds', 0):.0f} s",
         f"data: {'; '.join(card.get('data', []))}",
-    ]  # fmt: skip
+    ]
     config = json.dumps(card.get("config", {}), indent=2, ensure_ascii=False)
     listed = "\n".join(f"- {point}" for point in points)
     return f"# {card['method']} on {card['backbone']}\n\n{how}\n\n{listed}\n\nConfiguration:\n\n```json\n{config}\n```\n"

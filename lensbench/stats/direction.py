@@ -11,9 +11,24 @@ from typing import Any
 __all__ = ["direction_of", "known_direction", "told_direction", "unit_of_metric"]
 
 _UP = frozenset(
-    ("acc", "acc_norm", "acc_bytes", "acc_mutual_info", "exact_match", "em", "f1", "mcc", "bleu", "chrf", "rouge1", "rouge2",
-     "rougeL", "rougeLsum", "likelihood_diff_acc")
-)  # fmt: skip
+    (
+        "acc",
+        "acc_norm",
+        "acc_bytes",
+        "acc_mutual_info",
+        "exact_match",
+        "em",
+        "f1",
+        "mcc",
+        "bleu",
+        "chrf",
+        "rouge1",
+        "rouge2",
+        "rougeL",
+        "rougeLsum",
+        "likelihood_diff_acc",
+    )
+)
 _DOWN = frozenset(("perplexity", "word_perplexity", "byte_perplexity", "bits_per_byte", "ter", "brier_score", "wer", "cer"))
 _SHARES = frozenset(("acc", "acc_norm", "acc_bytes", "acc_mutual_info", "exact_match", "em", "f1", "likelihood_diff_acc"))
 """Metrics of lm-eval that are a share of right answers, or of what of them is right, on every item."""

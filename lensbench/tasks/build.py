@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lensbench.data.rows import row_hash
-from lensbench.data.sources import Rows
+from lensbench.datasets.rows import row_hash
+from lensbench.datasets.sources import Rows
 from lensbench.errors import DataError, UnavailableError, UsageError
 from lensbench.tasks.checks import check_items, check_templates, flaw_of
 from lensbench.tasks.code import check_registered
@@ -56,11 +56,19 @@ class Item:
 
     def as_record(self) -> dict[str, Any]:
         return {
-            "key": self.id, "task": self.task, "language": self.language, "profile": self.profile,
-            "doc_id": self.doc_id, "row": self.row, "doc": self.doc, "requests": self.requests, "gold": self.gold,
-            **({"turns": self.turns} if self.turns else {}), **({"source": self.source} if self.source is not None else {}),
+            "key": self.id,
+            "task": self.task,
+            "language": self.language,
+            "profile": self.profile,
+            "doc_id": self.doc_id,
+            "row": self.row,
+            "doc": self.doc,
+            "requests": self.requests,
+            "gold": self.gold,
+            **({"turns": self.turns} if self.turns else {}),
+            **({"source": self.source} if self.source is not None else {}),
             **({"flaw": self.flaw} if self.flaw else {}),
-        }  # fmt: skip
+        }
 
 
 def build_task(task: TaskInLanguage, rows: Rows | None, fewshot: Rows | None = None) -> Any:
@@ -164,10 +172,20 @@ def build_items(
         )
         items.append(
             Item(
-                identity, task.name, task.language.code, task.profile.profile, doc_id, row, dict(doc), requests, gold, turns,
-                _source(doc, source), flaw,
+                identity,
+                task.name,
+                task.language.code,
+                task.profile.profile,
+                doc_id,
+                row,
+                dict(doc),
+                requests,
+                gold,
+                turns,
+                _source(doc, source),
+                flaw,
             )
-        )  # fmt: skip
+        )
     _refuse_gold(wrong_gold, len(items) + len(wrong_gold), where)
     check_items(items, where, chat=task.profile.chat)
     return items

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from lensbench.data.rows import canonical_json, strings_in
+from lensbench.datasets.rows import canonical_json, strings_in
 from lensbench.errors import DataError
 from lensbench.states import SENTENCES
 

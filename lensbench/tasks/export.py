@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from lensbench.errors import UsageError
-from lensbench.store.run_folder import write_atomically
+from lensbench.records.run_folder import write_atomically
 from lensbench.tasks.resolve import TaskInLanguage
 
 __all__ = ["export_task"]
@@ -28,8 +28,12 @@ def export_task(task: TaskInLanguage, folder: Path, data: Path | None = None) ->
         _refuse_upstream(task)
     config: dict[str, Any] = {key: value for key, value in task.config.items() if not callable(value)}
     config["task"] = name
-    config["metadata"] = {**(config.get("metadata") or {}), "profile": task.profile.profile, "protocol": task.protocol_hash(),
-                          "language": task.language.code}  # fmt: skip
+    config["metadata"] = {
+        **(config.get("metadata") or {}),
+        "profile": task.profile.profile,
+        "protocol": task.protocol_hash(),
+        "language": task.language.code,
+    }
     specs = task.rows_specs()
     if data is not None:
         file = next(

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lensbench.data.rows import RowsSpec
-from lensbench.data.sources import EMBEDDED, DataSource, open_data
+from lensbench.datasets.rows import RowsSpec
+from lensbench.datasets.sources import EMBEDDED, DataSource, open_data
 from lensbench.errors import LensbenchError
 from lensbench.tasks.build import Item, build_items, build_task
 from lensbench.tasks.checks import FLAWS, unused_columns

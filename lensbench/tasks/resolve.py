@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lensbench.data.rows import RowsSpec, canonical_json, load_rows_spec
-from lensbench.data.sources import DataSource
+from lensbench.datasets.rows import RowsSpec, canonical_json, load_rows_spec
+from lensbench.datasets.sources import DataSource
 from lensbench.errors import UnavailableError, UsageError
 from lensbench.languages import Language, get_language
 from lensbench.safenames import inside

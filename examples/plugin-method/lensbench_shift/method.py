@@ -15,11 +15,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lensbench.backbones.load import LoadedBackbone
-from lensbench.data.corpora import Corpora, load_corpora
-from lensbench.data.sources import DataSource
+from lensbench.datasets.sources import DataSource
 from lensbench.errors import RunError
 from lensbench.methods.base import Cost, Progress
-from lensbench.store import write_atomically
+from lensbench.methods.corpora.probing import Corpora, load_corpora
+from lensbench.records import write_atomically
 from lensbench_shift.config import ShiftConfig
 
 
@@ -106,10 +106,16 @@ class ShiftMethod:
         directions = {code: config.strength * (mean - means[central]) for code, mean in means.items() if code != central}
         weights = sum(p.numel() * p.element_size() for p in loaded.model.parameters())
         cost = Cost(
-            wall_seconds=time.perf_counter() - started, gpu_seconds=None, peak_bytes=None, floor_bytes=weights,
-            trainable_parameters=0, total_parameters=sum(p.numel() for p in loaded.model.parameters()),
-            training_items=len(corpora.parallel), training_tokens=tokens, steps=0,
-        )  # fmt: skip
+            wall_seconds=time.perf_counter() - started,
+            gpu_seconds=None,
+            peak_bytes=None,
+            floor_bytes=weights,
+            trainable_parameters=0,
+            total_parameters=sum(p.numel() for p in loaded.model.parameters()),
+            training_items=len(corpora.parallel),
+            training_tokens=tokens,
+            steps=0,
+        )
         return Shift(layer, directions, {"backbone_digest": loaded.checkpoint.digest, "cost": cost.as_dict()})
 
     def load(self, folder: Path, backbone_digest: str) -> Shift:

@@ -8,9 +8,9 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from lensbench.backbones.shape import Shape
-from lensbench.data.parallel import check_pairs
 from lensbench.errors import UsageError
 from lensbench.methods.config import MethodConfig
+from lensbench.methods.corpora.parallel import check_pairs
 
 __all__ = ["GRID", "PRESETS", "InclineConfig", "Site"]
 

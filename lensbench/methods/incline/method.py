@@ -10,12 +10,12 @@ from typing import Any
 from torch import Tensor
 
 from lensbench.backbones.load import LoadedBackbone
-from lensbench.data.parallel import Pair
-from lensbench.data.sources import DataSource
-from lensbench.engine.chat import encode_prompt, render_chat
+from lensbench.datasets.sources import DataSource
+from lensbench.engines.chat import encode_prompt, render_chat
 from lensbench.errors import DataError
 from lensbench.memory import measure_peak
 from lensbench.methods.base import Cost, Progress
+from lensbench.methods.corpora.parallel import Pair
 from lensbench.methods.incline.check import check_intervention
 from lensbench.methods.incline.config import GRID, InclineConfig
 from lensbench.methods.incline.fit import Alignment, best_alpha, closeness_curve, solve
@@ -35,11 +35,7 @@ class Incline:
     config_model = InclineConfig
 
     def corpora(
-        self,
-        source: DataSource,
-        languages: tuple[str, ...],
-        config: InclineConfig,
-        revisions: Mapping[str, str] | None = None,
+        self, source: DataSource, languages: tuple[str, ...], config: InclineConfig, revisions: Mapping[str, str] | None = None
     ) -> PairCorpora:
         """Pairs of every target language with the central one, which comes first."""
         config.check(languages[1:])
@@ -72,7 +68,7 @@ class Incline:
                     y = central.read(targets, advance)
                 alignments[language] = {i: solve(x[i][:n], y[i][:n], ridge=config.ridge) for i in x}
                 alphas[language], measures[language] = _strength(language, x, y, n, alignments[language], config)
-                progress.say(f"incline: {language}: {n} pairs, alpha {alphas[language]:g}")
+                progress.notify(f"incline: {language}: {n} pairs, alpha {alphas[language]:g}")
                 prompts[language] = sources[0]
                 items += n
                 tokens += sum(map(len, sources)) + sum(map(len, targets))

@@ -6,10 +6,10 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from lensbench.data.parallel import Pair, load_parallel
-from lensbench.data.sources import DataSource, Origin
+from lensbench.datasets.sources import DataSource, Origin
 from lensbench.errors import DataError
 from lensbench.languages import get_language
+from lensbench.methods.corpora.parallel import Pair, load_parallel
 from lensbench.methods.incline.config import InclineConfig
 
 __all__ = ["PairCorpora", "load_pairs", "with_central_behind"]

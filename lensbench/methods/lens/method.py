@@ -10,10 +10,10 @@ from pathlib import Path
 import torch
 
 from lensbench.backbones.load import LoadedBackbone
-from lensbench.data.corpora import Corpora, load_corpora
-from lensbench.data.sources import DataSource
+from lensbench.datasets.sources import DataSource
 from lensbench.memory import measure_peak
 from lensbench.methods.base import Cost, Progress
+from lensbench.methods.corpora.probing import Corpora, load_corpora
 from lensbench.methods.delta import Delta
 from lensbench.methods.lens.config import LensConfig
 from lensbench.methods.lens.probe import probe
@@ -31,18 +31,19 @@ class Lens:
     config_model = LensConfig
 
     def corpora(
-        self,
-        source: DataSource,
-        languages: tuple[str, ...],
-        config: LensConfig,
-        revisions: Mapping[str, str] | None = None,
+        self, source: DataSource, languages: tuple[str, ...], config: LensConfig, revisions: Mapping[str, str] | None = None
     ) -> Corpora:
         """Probing texts and parallel prompts in all languages, the central one first."""
         config.check(languages[1:])
         return load_corpora(
-            source, languages, n_probe=config.n_probe, n_parallel=config.n_parallel, seed=config.seed,
-            probe_text=config.probe_text, revisions=revisions,
-        )  # fmt: skip
+            source,
+            languages,
+            n_probe=config.n_probe,
+            n_parallel=config.n_parallel,
+            seed=config.seed,
+            probe_text=config.probe_text,
+            revisions=revisions,
+        )
 
     def fit(self, loaded: LoadedBackbone, corpora: Corpora, config: LensConfig, progress: Progress) -> Delta:
         """Fit LENS.
@@ -82,7 +83,11 @@ class Lens:
             steps=len(log),
         )
         delta = Delta(
-            self.name, loaded.backbone.backbone, loaded.checkpoint.digest, start, tensors,
+            self.name,
+            loaded.backbone.backbone,
+            loaded.checkpoint.digest,
+            start,
+            tensors,
             {
                 "languages": list(corpora.languages),
                 "config": config.model_dump(mode="json"),
@@ -92,7 +97,7 @@ class Lens:
                 "log": [asdict(step) for step in log],
             },
             _as_extras(subspaces),
-        )  # fmt: skip
+        )
         if failure is not None:
             failure.delta = delta
             raise failure

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from lensbench.backbones.load import LoadedBackbone
-from lensbench.engine.attention import AttentionStep, RowTensors, narrow_rows
-from lensbench.engine.blocks import BlockCalls, Blocks, CannotPack
-from lensbench.engine.pack import plan_passes
-from lensbench.engine.rows import cut_rows, lay_out
-from lensbench.engine.trie import build_trie
+from lensbench.engines.blocks import BlockCalls, Blocks, CannotPack
+from lensbench.engines.tree.attention import AttentionStep, RowTensors, narrow_rows
+from lensbench.engines.tree.attention_rows import cut_rows, lay_out
+from lensbench.engines.tree.pack import plan_passes
+from lensbench.engines.tree.trie import build_trie
 from lensbench.methods.lens.states import LayerStates
 
 __all__ = ["Pack", "PackedBlocks", "packs_of"]

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lensbench.backbones.load import LoadedBackbone
-from lensbench.engine.blocks import CannotPack
+from lensbench.engines.blocks import CannotPack
 from lensbench.methods.base import Progress
 from lensbench.methods.lens.config import LensConfig
 from lensbench.methods.lens.packed import Pack, PackedBlocks, packs_of
@@ -27,11 +27,7 @@ _TOKENS = 2048
 
 
 def language_means(
-    loaded: LoadedBackbone,
-    texts: Mapping[str, Sequence[str]],
-    layers: tuple[int, ...],
-    config: LensConfig,
-    progress: Progress,
+    loaded: LoadedBackbone, texts: Mapping[str, Sequence[str]], layers: tuple[int, ...], config: LensConfig, progress: Progress
 ) -> dict[int, Float[Tensor, "languages hidden"]]:
     """Mean state of the read-out token per language, by layer, in float64.
 
@@ -72,7 +68,7 @@ def _reader(
     try:
         blocks = PackedBlocks(loaded, max(len(ids) for rows in encoded.values() for ids in rows))
     except CannotPack as error:
-        progress.say(f"probing texts are read in padded batches: {error}")
+        progress.notify(f"probing texts are read in padded batches: {error}")
         return functools.partial(_read_padded, loaded, layers, "left")
     return functools.partial(_read_packed, loaded, blocks, layers)
 
@@ -100,11 +96,7 @@ def _read_packed(
 
 
 def probe(
-    loaded: LoadedBackbone,
-    texts: Mapping[str, Sequence[str]],
-    layers: tuple[int, ...],
-    config: LensConfig,
-    progress: Progress,
+    loaded: LoadedBackbone, texts: Mapping[str, Sequence[str]], layers: tuple[int, ...], config: LensConfig, progress: Progress
 ) -> dict[int, Subspaces]:
     """The subspaces of every wanted layer; `texts` must begin with the central language."""
     means = language_means(loaded, texts, layers, config, progress)

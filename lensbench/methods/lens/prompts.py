@@ -11,8 +11,8 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from lensbench.backbones.load import LoadedBackbone
-from lensbench.engine.chat import encode_prompt, render_chat, truncate_content
-from lensbench.engine.specials import encode_text
+from lensbench.engines.chat import encode_prompt, render_chat, truncate_content
+from lensbench.engines.specials import encode_text
 from lensbench.methods.lens.config import LensConfig
 
 __all__ = ["Batch", "pad", "probe_ids", "train_ids"]

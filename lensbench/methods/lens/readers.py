@@ -10,12 +10,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from lensbench.engine.blocks import CannotPack
+from lensbench.engines.blocks import CannotPack
 from lensbench.methods.base import Progress
 from lensbench.methods.lens.config import LensConfig
-from lensbench.methods.lens.kept import KeptRows, Key
 from lensbench.methods.lens.packed import Pack, PackedBlocks, packs_of
 from lensbench.methods.lens.prompts import pad
+from lensbench.methods.lens.state_cache import Key, StateCache
 from lensbench.methods.lens.states import ForkedBlocks, LayerStates
 
 __all__ = ["Central", "PackedReader", "PaddedReader", "Reader", "Targets", "pick_reader"]
@@ -92,7 +92,7 @@ class PackedReader:
         CannotPack: with the reason.
     """
 
-    def __init__(self, blocks: ForkedBlocks, longest: int, *, kept: KeptRows | None = None, whole: bool = True) -> None:
+    def __init__(self, blocks: ForkedBlocks, longest: int, *, kept: StateCache | None = None, whole: bool = True) -> None:
         self._blocks, self._kept, self._whole = blocks, kept, whole
         self._packed = PackedBlocks(blocks.loaded, longest)
         self._frozen: dict[Key, dict[str, Tensor]] = {}
@@ -176,7 +176,7 @@ class PackedReader:
 
 
 def pick_reader(
-    blocks: ForkedBlocks, encoded: Mapping[str, Rows], config: LensConfig, kept: KeptRows | None, progress: Progress
+    blocks: ForkedBlocks, encoded: Mapping[str, Rows], config: LensConfig, kept: StateCache | None, progress: Progress
 ) -> Reader:
     """The packed reader where it can read this model and gives what the losses want."""
     longest = max(len(row) for rows in encoded.values() for row in rows)
@@ -186,5 +186,5 @@ def pick_reader(
     try:
         return PackedReader(blocks, longest, kept=kept, whole=config.retain_pool == "mean")
     except CannotPack as error:
-        progress.say(f"prompts are read in padded batches: {error}")
+        progress.notify(f"prompts are read in padded batches: {error}")
         return PaddedReader(blocks)

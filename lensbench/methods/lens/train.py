@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 
 from lensbench.backbones.load import LoadedBackbone
-from lensbench.data.corpora import ParallelPrompt
 from lensbench.errors import RunError, UsageError
 from lensbench.methods.base import Progress
+from lensbench.methods.corpora.probing import ParallelPrompt
 from lensbench.methods.lens.config import LensConfig
-from lensbench.methods.lens.kept import KeptRows
 from lensbench.methods.lens.losses import alignment_loss, push_loss, retention_loss
 from lensbench.methods.lens.prompts import train_ids
 from lensbench.methods.lens.readers import Reader, pick_reader
+from lensbench.methods.lens.state_cache import StateCache
 from lensbench.methods.lens.states import ForkedBlocks
 from lensbench.methods.lens.subspaces import Subspaces
 
@@ -107,10 +107,7 @@ def train(
     order = random.Random(config.seed)
     log: list[StepLog] = []
     tokens = 0
-    with (
-        KeptRows() as kept,
-        progress.stage(f"training {len(blocks.trained)} blocks", total_steps) as advance,
-    ):
+    with StateCache() as kept, progress.stage(f"training {len(blocks.trained)} blocks", total_steps) as advance:
         # Frozen blocks say the same in every epoch; one epoch has nothing to read again.
         reader = pick_reader(blocks, encoded, config, kept if config.epochs > 1 else None, progress)
         for _epoch in range(config.epochs):
@@ -183,9 +180,13 @@ def accumulate(
             for layer, constant in constants.items():
                 aligned = alignment_loss(leaves[layer], target.states[layer], constant.agnostic, config.reduction)
                 pushed = push_loss(
-                    target.states[layer], target.reference[layer], constant.specific, constant.directions[number],
-                    config.strength_of(code), config.reduction,
-                )  # fmt: skip
+                    target.states[layer],
+                    target.reference[layer],
+                    constant.specific,
+                    constant.directions[number],
+                    config.strength_of(code),
+                    config.reduction,
+                )
                 total = total + config.alignment_weight * aligned + config.push_weight * pushed
                 alignment += float(aligned.detach())
                 push += float(pushed.detach())

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from lensbench.data.parallel import check_pairs
 from lensbench.errors import UsageError
+from lensbench.methods.corpora.parallel import check_pairs
 from lensbench.methods.sft.config import SftConfig
 
 __all__ = ["PRESETS", "QalignConfig"]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from lensbench.data.parallel import load_parallel
-from lensbench.data.sources import DataSource, Origin
+from lensbench.datasets.sources import DataSource, Origin
 from lensbench.errors import DataError
 from lensbench.languages import get_language
+from lensbench.methods.corpora.parallel import load_parallel
 from lensbench.methods.qalign.config import QalignConfig
 from lensbench.methods.qalign.prompts import translation_request
 from lensbench.methods.sft.encode import Example
-from lensbench.methods.sft.pools import BACTRIAN, sample
+from lensbench.methods.sft.instruction_data import BACTRIAN, sample
 
 __all__ = ["QalignCorpora", "load_qalign", "shares"]
 

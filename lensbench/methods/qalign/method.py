@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lensbench.backbones.load import LoadedBackbone
-from lensbench.data.sources import DataSource
+from lensbench.datasets.sources import DataSource
 from lensbench.methods.adapter import Adapter, load_weights
 from lensbench.methods.base import Progress
 from lensbench.methods.config import MethodConfig
@@ -28,11 +28,7 @@ class Qalign:
     config_model: type[MethodConfig] = QalignConfig
 
     def corpora(
-        self,
-        source: DataSource,
-        languages: tuple[str, ...],
-        config: QalignConfig,
-        revisions: Mapping[str, str] | None = None,
+        self, source: DataSource, languages: tuple[str, ...], config: QalignConfig, revisions: Mapping[str, str] | None = None
     ) -> QalignCorpora:
         """Pairs of each target language with the central one."""
         config.check(languages[1:])

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lensbench.backbones.load import LoadedBackbone
-from lensbench.engine.chat import encode_prompt
-from lensbench.engine.decode import AnswerRequest, generate_answers
-from lensbench.engine.generate import GeneratedAnswer, end_tokens
-from lensbench.fidelity import Identifier
+from lensbench.engines.chat import encode_prompt
+from lensbench.engines.generation.decode import AnswerRequest, generate_answers
+from lensbench.engines.generation.generate import GeneratedAnswer, end_tokens
+from lensbench.grading.fidelity import Identifier
 from lensbench.languages import Language
 from lensbench.methods.base import Progress
-from lensbench.methods.sdrrl.kept import Kept, Made
 from lensbench.methods.sdrrl.stages import StageCost
+from lensbench.methods.sdrrl.text_cache import CachedText, TextCache
 from lensbench.methods.sft.template import user_turn
 
 __all__ = ["OwnAnswers", "answer_all", "generated_by", "own_answers"]
@@ -87,14 +87,14 @@ def answer_all(
     title: str,
     max_new_tokens: int,
     batch_size: int,
-) -> list[Made]:
+) -> list[CachedText]:
     """The backbone's greedy answer to each user turn; each is kept on disk as soon as it has ended.
 
     Args:
         requests: Texts of the user's turn; repeated ones are answered once.
         cost: Filled in.
     """
-    kept = Kept("generated", generated_by(loaded, max_new_tokens))
+    kept = TextCache("generated", generated_by(loaded, max_new_tokens))
     started = time.perf_counter()
     # Rendered before it is looked up: a template may hold today's date.
     prompts = {text: user_turn(loaded.tokenizer, text, loaded.backbone.system_text) for text in dict.fromkeys(requests)}
@@ -109,7 +109,7 @@ def answer_all(
             continue
         ids = encode_prompt(loaded.tokenizer, prompt)
         if len(ids) + max_new_tokens > window:
-            found[text] = Made("", "too_long")
+            found[text] = CachedText("", "too_long")
             continue
         waiting.append(text)
         asked.append(AnswerRequest(tuple(ids), max_new_tokens))
@@ -127,7 +127,7 @@ def answer_all(
     cost.generated_tokens += sum(made.tokens for made in found.values())
     cost.on_device = True
     if cost.cached_texts:
-        progress.say(f"sdrrl: {title}: {cost.cached_texts} of {cost.texts} from the cache")
+        progress.notify(f"sdrrl: {title}: {cost.cached_texts} of {cost.texts} from the cache")
     return [found[request] for request in requests]
 
 
@@ -143,8 +143,8 @@ def generated_by(loaded: LoadedBackbone, max_new_tokens: int) -> dict[str, objec
     }
 
 
-def _made(answer: GeneratedAnswer) -> Made:
+def _made(answer: GeneratedAnswer) -> CachedText:
     if answer.finish == "not_finite":
-        return Made("", "not_finite", answer.tokens, round(answer.seconds, 4))
+        return CachedText("", "not_finite", answer.tokens, round(answer.seconds, 4))
     state = "empty" if not answer.text.strip() else "ok" if answer.finish == "stop" else "cut"
-    return Made(answer.text, state, answer.tokens, round(answer.seconds, 4))
+    return CachedText(answer.text, state, answer.tokens, round(answer.seconds, 4))

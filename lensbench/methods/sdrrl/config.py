@@ -121,7 +121,12 @@ PRESETS: dict[str, dict[str, Any]] = {
     # For a model of 135M parameters on two cores and data of less than a hundred parallel questions. The model translates itself,
     # which is no translation to speak of at this size: it shows that the method runs.
     "small": {
-        "n": 32, "translator": "self", "max_new_tokens": 128, "translate_max_new_tokens": 96, "max_length": 256,
-        "learning_rate": 5e-5, "micro_batch": 1,
+        "n": 32,
+        "translator": "self",
+        "max_new_tokens": 128,
+        "translate_max_new_tokens": 96,
+        "max_length": 256,
+        "learning_rate": 5e-5,
+        "micro_batch": 1,
     },
-}  # fmt: skip
+}

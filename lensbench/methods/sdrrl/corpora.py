@@ -7,16 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lensbench.data.parallel import load_parallel
-from lensbench.data.sources import DataSource, Origin
+from lensbench.datasets.sources import DataSource, Origin
 from lensbench.errors import DataError
-from lensbench.fidelity import Identifier, load_identifier
+from lensbench.grading.fidelity import Identifier, load_identifier
 from lensbench.languages import get_language
+from lensbench.methods.corpora.parallel import load_parallel
 from lensbench.methods.qalign.corpora import shares
 from lensbench.methods.sdrrl.config import SdrrlConfig
 from lensbench.methods.sdrrl.lexicon import Lexicon, read_lexicon
 from lensbench.methods.sdrrl.translators import Translator, make_translator
-from lensbench.methods.sft.pools import BACTRIAN
+from lensbench.methods.sft.instruction_data import BACTRIAN
 
 __all__ = ["SdrrlCorpora", "load_sdrrl"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lensbench.backbones.load import LoadedBackbone
-from lensbench.data.sources import DataSource
+from lensbench.datasets.sources import DataSource
 from lensbench.errors import RunError
 from lensbench.languages import get_language
 from lensbench.methods.adapter import Adapter, load_weights
@@ -19,11 +19,11 @@ from lensbench.methods.sdrrl.answers import OwnAnswers, own_answers
 from lensbench.methods.sdrrl.config import SdrrlConfig
 from lensbench.methods.sdrrl.corpora import SdrrlCorpora, load_sdrrl
 from lensbench.methods.sdrrl.items import Items, combined, parallel_part
-from lensbench.methods.sdrrl.kept import Made
 from lensbench.methods.sdrrl.stages import Stages
+from lensbench.methods.sdrrl.text_cache import CachedText
+from lensbench.methods.sft.callbacks import Diverged
 from lensbench.methods.sft.encode import Example, chat_layout
 from lensbench.methods.sft.fit import fine_tune
-from lensbench.methods.sft.watch import Diverged
 
 __all__ = ["METHOD", "Sdrrl"]
 
@@ -41,11 +41,7 @@ class Sdrrl:
     config_model: type[MethodConfig] = SdrrlConfig
 
     def corpora(
-        self,
-        source: DataSource,
-        languages: tuple[str, ...],
-        config: SdrrlConfig,
-        revisions: Mapping[str, str] | None = None,
+        self, source: DataSource, languages: tuple[str, ...], config: SdrrlConfig, revisions: Mapping[str, str] | None = None
     ) -> SdrrlCorpora:
         """Parallel questions, translator, lexicon and identifier, so that what is missing is told before a model is loaded."""
         config.check(languages[1:])
@@ -64,7 +60,7 @@ class Sdrrl:
         items = [combined(corpora, config, own.answers, translations), parallel_part(corpora)]
         examples = [example for part in items for example in part.examples]
         if config.label != self.name:
-            progress.say(f"! {NO_TRANSLATION}")
+            progress.notify(f"! {NO_TRANSLATION}")
         card = _card(corpora, config, own, about, items, examples)
         try:
             delta = fine_tune(config.label, loaded, examples, layout, config, progress, card)
@@ -72,7 +68,7 @@ class Sdrrl:
             error.delta.card["cost"] = stages.added_to(error.delta.card["cost"])
             raise
         delta.card["cost"] = stages.added_to(delta.card["cost"])
-        progress.say(_times(delta.card["cost"]["stages"]))
+        progress.notify(_times(delta.card["cost"]["stages"]))
         return delta
 
     def load(self, folder: Path, backbone_digest: str) -> Delta | Adapter:
@@ -86,11 +82,17 @@ def _answer(loaded: LoadedBackbone, corpora: SdrrlCorpora, config: SdrrlConfig, 
     questions = [corpora.questions[central.code][i] for i in corpora.asked]
     with stages.measured("answers", loaded) as cost:
         own = own_answers(
-            loaded, questions, central, corpora.identifier, progress, cost, max_new_tokens=config.max_new_tokens,
+            loaded,
+            questions,
+            central,
+            corpora.identifier,
+            progress,
+            cost,
+            max_new_tokens=config.max_new_tokens,
             batch_size=config.generate_batch,
-        )  # fmt: skip
+        )
     states = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in own.counts.items())
-    progress.say(f"sdrrl: own answers in {central.name}: {states}")
+    progress.notify(f"sdrrl: own answers in {central.name}: {states}")
     if not own.answers:
         raise RunError(
             f"sdrrl: none of the backbone's own answers can be learned: {states}",
@@ -122,7 +124,7 @@ def _translate(
         said = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in about[code].items() if count is not None)
         in_language = about[code]["kept_in_target_language"]
         wrong = in_language is not None and 2 * in_language < len(translations[code])
-        progress.say(f"{'! ' if wrong else ''}sdrrl: translations into {target.name}: {said}")
+        progress.notify(f"{'! ' if wrong else ''}sdrrl: translations into {target.name}: {said}")
         if not translations[code]:
             raise RunError(
                 f"sdrrl: no translation into {target.name} by {corpora.translator.describe()} can be used: {said}",
@@ -131,7 +133,7 @@ def _translate(
     return translations, about
 
 
-def _counts(corpora: SdrrlCorpora, code: str, usable: Mapping[str, str], made: Sequence[Made]) -> dict[str, int | None]:
+def _counts(corpora: SdrrlCorpora, code: str, usable: Mapping[str, str], made: Sequence[CachedText]) -> dict[str, int | None]:
     """What became of the answers to translate. Whether a translation is in the target language is counted only."""
     states = Counter(one.state for one in made)
     language = get_language(code)
@@ -144,9 +146,13 @@ def _counts(corpora: SdrrlCorpora, code: str, usable: Mapping[str, str], made: S
 
 
 def _card(
-    corpora: SdrrlCorpora, config: SdrrlConfig, own: OwnAnswers, translations: dict[str, Any], items: Sequence[Items],
+    corpora: SdrrlCorpora,
+    config: SdrrlConfig,
+    own: OwnAnswers,
+    translations: dict[str, Any],
+    items: Sequence[Items],
     examples: Sequence[Example],
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     lexicons = {
         code: {"entries": lexicon.entries, "phrases": lexicon.phrases, "sha256": lexicon.sha256}
         for code, lexicon in corpora.lexicons.items()

@@ -15,16 +15,17 @@ from typing import Any
 
 import torch
 
+from lensbench.backbones.checkpoint import Checkpoint
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.backbones.opening import compare_shapes, open_config, open_model, open_tokenizer
 from lensbench.backbones.registry import Backbone, get_backbone
-from lensbench.backbones.resolve import Checkpoint, find_checkpoint
+from lensbench.backbones.resolve import find_checkpoint
 from lensbench.errors import UnavailableError, UsageError
 from lensbench.languages import CENTRAL, Language, get_language
 from lensbench.methods.base import Progress
 from lensbench.methods.sdrrl.config import SdrrlConfig
-from lensbench.methods.sdrrl.kept import Kept, Made
 from lensbench.methods.sdrrl.stages import StageCost
+from lensbench.methods.sdrrl.text_cache import CachedText, TextCache
 
 __all__ = ["NllbTranslator", "Piece", "split_text"]
 
@@ -77,7 +78,7 @@ class NllbTranslator:
         self._checkpoint, self._beams, self._max_new_tokens = checkpoint, beams, max_new_tokens
 
     @classmethod
-    def find(cls, config: SdrrlConfig, targets: Sequence[str], say: Any = lambda text: None) -> NllbTranslator:
+    def find(cls, config: SdrrlConfig, targets: Sequence[str], notify: Any = lambda text: None) -> NllbTranslator:
         """Have the model's files on this machine, and its tokenizer know the languages; no weights are read.
 
         Raises:
@@ -94,7 +95,7 @@ class NllbTranslator:
             model = get_backbone(name)
             if model.path is None and model.hub:
                 model = Backbone(backbone=name, title=name, hub=name, revision=revision)
-            checkpoint = find_checkpoint(model, say=say)
+            checkpoint = find_checkpoint(model, notify=notify)
         except (UnavailableError, UsageError) as error:
             reason = error.message.removeprefix(f"could not get the backbone '{name}': ")
             raise UnavailableError(f"the translator {name} cannot be had: {reason}", hint) from None
@@ -110,15 +111,21 @@ class NllbTranslator:
 
     def translate(
         self, loaded: LoadedBackbone, texts: Sequence[str], target: Language, progress: Progress, cost: StageCost
-    ) -> list[Made]:
+    ) -> list[CachedText]:
         """As `Translator.translate`; the model is in memory only while there is something to translate."""
         started = time.perf_counter()
         dtype = next(loaded.model.parameters()).dtype
-        kept = Kept(
+        kept = TextCache(
             "nllb",
-            {"weights": self._checkpoint.digest, "dtype": str(dtype), "beams": self._beams, "target": target.nllb,
-             "max_new_tokens": self._max_new_tokens, "pieces": 1},
-        )  # fmt: skip
+            {
+                "weights": self._checkpoint.digest,
+                "dtype": str(dtype),
+                "beams": self._beams,
+                "target": target.nllb,
+                "max_new_tokens": self._max_new_tokens,
+                "pieces": 1,
+            },
+        )
         found = {text: made for text in texts if (made := kept.get(text)) is not None}
         cost.cached_texts += len(found)
         cost.cached_seconds += sum(made.seconds for made in found.values())
@@ -158,12 +165,12 @@ class _Engine:
         self._model = open_model(checkpoint, AutoModelForSeq2SeqLM, dtype=dtype)
         self._model.to(device).eval()
 
-    def translate(self, texts: Sequence[str]) -> list[Made]:
+    def translate(self, texts: Sequence[str]) -> list[CachedText]:
         started = time.perf_counter()
         split = [split_text(text) for text in texts]
         sentences = list(dict.fromkeys(piece.text for pieces in split for piece in pieces if piece.translated))
         ids = {text: self._tokenizer(text).input_ids for text in sentences}
-        made = {text: Made("", "too_long") for text in sentences if len(ids[text]) > _SOURCE_TOKENS}
+        made = {text: CachedText("", "too_long") for text in sentences if len(ids[text]) > _SOURCE_TOKENS}
         waiting = sorted((text for text in sentences if text not in made), key=lambda text: -len(ids[text]))
         for start in range(0, len(waiting), _PIECES):
             chunk = waiting[start : start + _PIECES]
@@ -172,32 +179,36 @@ class _Engine:
         return [self._joined(pieces, made, share) for pieces in split]
 
     @torch.inference_mode()
-    def _generate(self, sources: Sequence[list[int]]) -> list[Made]:
+    def _generate(self, sources: Sequence[list[int]]) -> list[CachedText]:
         batch = self._tokenizer.pad({"input_ids": list(sources)}, padding_side="right", return_tensors="pt").to(
             self._model.device
         )
         output = self._model.generate(
-            input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], forced_bos_token_id=self._target,
-            max_new_tokens=self._max_new_tokens, num_beams=self._beams, do_sample=False,
-        )  # fmt: skip
+            input_ids=batch["input_ids"],
+            attention_mask=batch["attention_mask"],
+            forced_bos_token_id=self._target,
+            max_new_tokens=self._max_new_tokens,
+            num_beams=self._beams,
+            do_sample=False,
+        )
         made = []
         # The first token is the one that starts decoding.
         for row in output[:, 1:].tolist():
             end = row.index(self._tokenizer.eos_token_id) if self._tokenizer.eos_token_id in row else None
             text = self._tokenizer.decode(row[:end], skip_special_tokens=True).strip()
-            made.append(Made(text, "cut" if end is None else "ok" if text else "empty", len(row[:end])))
+            made.append(CachedText(text, "cut" if end is None else "ok" if text else "empty", len(row[:end])))
         return made
 
-    def _joined(self, pieces: Sequence[Piece], made: dict[str, Made], seconds: float) -> Made:
+    def _joined(self, pieces: Sequence[Piece], made: dict[str, CachedText], seconds: float) -> CachedText:
         parts = [made[piece.text] for piece in pieces if piece.translated]
         tokens = sum(part.tokens for part in parts)
         worst = next((state for state in ("too_long", "cut", "empty") if any(part.state == state for part in parts)), "ok")
         if worst != "ok":
-            return Made("", worst, tokens, seconds)
+            return CachedText("", worst, tokens, seconds)
         texts = [
             made[piece.text].text if piece.translated else self._space if piece.text == " " else piece.text for piece in pieces
         ]
-        return Made("".join(texts), "ok", tokens, seconds)
+        return CachedText("".join(texts), "ok", tokens, seconds)
 
 
 def _tokenizer(checkpoint: Checkpoint) -> Any:

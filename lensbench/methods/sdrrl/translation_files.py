@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lensbench.backbones.resolve import cache_dir
-from lensbench.data.rows import row_hash
+from lensbench.cache import cache_dir
+from lensbench.datasets.rows import row_hash
 from lensbench.errors import DataError, UsageError
-from lensbench.methods.sdrrl.kept import Made
+from lensbench.methods.sdrrl.text_cache import CachedText
 from lensbench.methods.sdrrl.user_files import filled_lines
-from lensbench.store import write_atomically
+from lensbench.records import write_atomically
 
 __all__ = ["Translated", "list_untranslated", "read_translations"]
 
@@ -29,9 +29,9 @@ class Translated:
     table: Mapping[str, str]
     """Source text -> translation, both without white space at their ends."""
 
-    def find(self, text: str) -> Made:
+    def find(self, text: str) -> CachedText:
         found = self.table.get(text.strip())
-        return Made("", "missing") if found is None else Made(found, "ok" if found else "empty")
+        return CachedText("", "missing") if found is None else CachedText(found, "ok" if found else "empty")
 
 
 def read_translations(path: Path) -> Translated:

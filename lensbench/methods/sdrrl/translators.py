@@ -10,18 +10,18 @@ from typing import Any, Protocol
 
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.errors import RunError
-from lensbench.judging.client import api_key
-from lensbench.judging.registry import Judge, load_judge
-from lensbench.judging.spend import Budget, Usage
-from lensbench.judging.translate import translate_texts
+from lensbench.grading.judge.client import api_key
+from lensbench.grading.judge.registry import Judge, load_judge
+from lensbench.grading.judge.spend import Budget, Usage
+from lensbench.grading.judge.translate import translate_texts
 from lensbench.languages import CENTRAL, Language, get_language
 from lensbench.methods.base import Progress
 from lensbench.methods.sdrrl.answers import answer_all
 from lensbench.methods.sdrrl.config import SdrrlConfig
-from lensbench.methods.sdrrl.kept import Made
 from lensbench.methods.sdrrl.nllb import NllbTranslator
 from lensbench.methods.sdrrl.prompts import self_translation_request
 from lensbench.methods.sdrrl.stages import StageCost
+from lensbench.methods.sdrrl.text_cache import CachedText
 from lensbench.methods.sdrrl.translation_files import Translated, list_untranslated, read_translations
 
 __all__ = ["Translator", "make_translator"]
@@ -36,7 +36,7 @@ class Translator(Protocol):
 
     def translate(
         self, loaded: LoadedBackbone, texts: Sequence[str], target: Language, progress: Progress, cost: StageCost
-    ) -> list[Made]:
+    ) -> list[CachedText]:
         """A translation of each text, or why there is none.
 
         Args:
@@ -82,12 +82,17 @@ class _SelfTranslator:
 
     def translate(
         self, loaded: LoadedBackbone, texts: Sequence[str], target: Language, progress: Progress, cost: StageCost
-    ) -> list[Made]:
+    ) -> list[CachedText]:
         requests = [self_translation_request(text, CENTRAL, target.code) for text in texts]
         return answer_all(
-            loaded, requests, progress, cost, title=f"translations into {target.name}", max_new_tokens=self.max_new_tokens,
+            loaded,
+            requests,
+            progress,
+            cost,
+            title=f"translations into {target.name}",
+            max_new_tokens=self.max_new_tokens,
             batch_size=self.batch_size,
-        )  # fmt: skip
+        )
 
 
 @dataclass(frozen=True)
@@ -102,14 +107,14 @@ class _FileTranslator:
 
     def translate(
         self, loaded: LoadedBackbone, texts: Sequence[str], target: Language, progress: Progress, cost: StageCost
-    ) -> list[Made]:
+    ) -> list[CachedText]:
         table = self.tables[target.code]
         made = [table.find(text) for text in texts]
         cost.texts += len(texts)
         missing = [text for text, one in zip(texts, made, strict=True) if one.state == "missing"]
         if missing:
             listed = list_untranslated(missing, target.code)
-            progress.say(f"! sdrrl: {table.path} lacks {len(missing)} of {len(texts)} answers; {listed} lists them")
+            progress.notify(f"! sdrrl: {table.path} lacks {len(missing)} of {len(texts)} answers; {listed} lists them")
             if len(missing) == len(texts):
                 raise RunError(
                     f"{table.path} has a translation of none of the {len(texts)} answers of the backbone",
@@ -130,13 +135,17 @@ class _ServerTranslator:
 
     def translate(
         self, loaded: LoadedBackbone, texts: Sequence[str], target: Language, progress: Progress, cost: StageCost
-    ) -> list[Made]:
+    ) -> list[CachedText]:
         started, spent = time.perf_counter(), self.budget.spent_usd
         with progress.stage(f"translations into {target.name} · {self.judge.model}", len(texts)) as advance:
             made = translate_texts(
-                self.judge, self.budget, texts, get_language(CENTRAL), target,
+                self.judge,
+                self.budget,
+                texts,
+                get_language(CENTRAL),
+                target,
                 lambda: advance(1, f"${self.budget.spent_usd:.2f}" if self.budget.prices else ""),
-            )  # fmt: skip
+            )
         cost.seconds += time.perf_counter() - started
         cost.cached_seconds += sum(made.replies[text].seconds for text in made.cached)
         cost.texts, cost.cached_texts = cost.texts + len(texts), cost.cached_texts + len(made.cached)
@@ -153,5 +162,5 @@ class _ServerTranslator:
         return [_from_server(made.texts.get(text), made.unusable.get(text)) for text in texts]
 
 
-def _from_server(text: str | None, why: str | None) -> Made:
-    return Made(text, "ok") if text is not None else Made("", "empty" if why == "empty" else "cut")
+def _from_server(text: str | None, why: str | None) -> CachedText:
+    return CachedText(text, "ok") if text is not None else CachedText("", "empty" if why == "empty" else "cut")

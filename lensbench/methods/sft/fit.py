@@ -16,11 +16,11 @@ from lensbench.memory import measure_peak
 from lensbench.methods.adapter import Adapter
 from lensbench.methods.base import Cost, Progress
 from lensbench.methods.delta import Delta
+from lensbench.methods.sft.callbacks import Diverged, StepLog
 from lensbench.methods.sft.config import SftConfig
 from lensbench.methods.sft.encode import EncodedSet, Example, Layout, encode_all
 from lensbench.methods.sft.train import check_device, train
-from lensbench.methods.sft.trainee import first_changed_layer, trainee
-from lensbench.methods.sft.watch import Diverged, StepLog
+from lensbench.methods.sft.trainable import first_changed_layer, trainee
 
 __all__ = ["fine_tune"]
 
@@ -55,7 +55,7 @@ def fine_tune(
     started = time.perf_counter()
     data = encode_all(loaded.tokenizer, examples, layout, config.max_length, truncate=truncate)
     left_out = data.empty.total() + data.too_long.total()
-    progress.say(
+    progress.notify(
         f"{method}: {len(data.rows)} examples, {sum(row.loss_tokens for row in data.rows)} tokens with loss; "
         f"{left_out} left out, {data.truncated.total()} answers cut"
     )
@@ -67,9 +67,14 @@ def fine_tune(
         floor = _floor_bytes(loaded, trained, config)
         try:
             log = train(
-                student, data.rows, config, progress, pad_token=loaded.pad_id, device=device,
+                student,
+                data.rows,
+                config,
+                progress,
+                pad_token=loaded.pad_id,
+                device=device,
                 compute_dtype=next(loaded.model.parameters()).dtype,
-            )  # fmt: skip
+            )
         except Diverged as error:
             # Its traceback would keep gradients and optimiser states alive.
             failure, log = error.with_traceback(None), error.log

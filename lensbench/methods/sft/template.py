@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lensbench.engine.chat import render_chat
-from lensbench.engine.specials import added_around
+from lensbench.engines.chat import render_chat
+from lensbench.engines.specials import added_around
 from lensbench.errors import UsageError
 
 if TYPE_CHECKING:

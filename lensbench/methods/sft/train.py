@@ -12,10 +12,10 @@ import torch
 from lensbench.errors import UsageError
 from lensbench.methods.base import Progress
 from lensbench.methods.sft.batches import collator
+from lensbench.methods.sft.callbacks import Diverged, StepLog, Watch
 from lensbench.methods.sft.config import SftConfig
 from lensbench.methods.sft.encode import Encoded
-from lensbench.methods.sft.trainee import Trainee
-from lensbench.methods.sft.watch import Diverged, StepLog, Watch
+from lensbench.methods.sft.trainable import Trainee
 
 __all__ = ["check_device", "train"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from lensbench.data.sources import DataSource, Origin
+from lensbench.datasets.sources import DataSource, Origin
 from lensbench.errors import DataError
 from lensbench.methods.sft.encode import Example
-from lensbench.methods.sft.pools import AYA, BACTRIAN, Pool, answered, sample
+from lensbench.methods.sft.instruction_data import AYA, BACTRIAN, Pool, answered, sample
 from lensbench.methods.xsft.config import XsftPools
 
 __all__ = ["XsftCorpora", "load_xsft"]
@@ -70,9 +70,15 @@ def load_xsft(
     if config.n_bactrian != 0:
         for code in targets:
             pools[f"{BACTRIAN}/{code}"] = answered(
-                source, BACTRIAN, code, config.n_bactrian, config.seed, switch="n_bactrian", split=config.bactrian_split,
+                source,
+                BACTRIAN,
+                code,
+                config.n_bactrian,
+                config.seed,
+                switch="n_bactrian",
+                split=config.bactrian_split,
                 revision=revisions.get(BACTRIAN),
-            )  # fmt: skip
+            )
     examples = [example for pool in pools.values() for example in pool.examples]
     if config.n_total is not None and config.n_total > len(examples):
         have = ", ".join(f"{len(pool.examples)} in {key}" for key, pool in pools.items())

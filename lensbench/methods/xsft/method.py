@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lensbench.backbones.load import LoadedBackbone
-from lensbench.data.sources import DataSource
+from lensbench.datasets.sources import DataSource
 from lensbench.methods.adapter import Adapter, load_weights
 from lensbench.methods.base import Progress
 from lensbench.methods.config import MethodConfig
@@ -38,11 +38,7 @@ class Xsft:
         self.paper_items = paper_items
 
     def corpora(
-        self,
-        source: DataSource,
-        languages: tuple[str, ...],
-        config: XsftPools,
-        revisions: Mapping[str, str] | None = None,
+        self, source: DataSource, languages: tuple[str, ...], config: XsftPools, revisions: Mapping[str, str] | None = None
     ) -> XsftCorpora:
         config.check(languages[1:])
         return load_xsft(source, languages, config, revisions, central=self.central)
@@ -57,10 +53,7 @@ class Xsft:
             "languages": list(corpora.languages),
             "data": sorted({f"{key} from {o.kind} {o.name}" for key, o in corpora.origins.items()}),
             "pools": corpora.counts(),
-            "items": {
-                "realised": len(corpora.examples),
-                "paper": self.paper_items if len(corpora.languages) == 2 else None,
-            },
+            "items": {"realised": len(corpora.examples), "paper": self.paper_items if len(corpora.languages) == 2 else None},
         }
 
     def load(self, folder: Path, backbone_digest: str) -> Delta | Adapter:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lensbench.reporting.figures.fonts import Label, printable
 from lensbench.reporting.figures.panels import Panel
 from lensbench.reporting.figures.style import COLUMN, PAGE, new_figure, slot
-from lensbench.reporting.table import verdict
+from lensbench.reporting.text.cell_text import verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -80,9 +80,14 @@ def draw_bars(panels: Sequence[Panel], labels: dict[str, Label], width: float | 
     per_row = _per_row(list(handles), grid.width)
     names = _by_rows(list(handles), per_row)
     figure.legend(
-        [handles[name] for name in names], names, loc="outside upper center", ncols=per_row, handlelength=1.6, handleheight=1.0,
+        [handles[name] for name in names],
+        names,
+        loc="outside upper center",
+        ncols=per_row,
+        handlelength=1.6,
+        handleheight=1.0,
         columnspacing=1.2,
-    )  # fmt: skip
+    )
     return figure
 
 
@@ -96,18 +101,32 @@ def draw_panel(axes: Axes, panel: Panel, labels: dict[str, Label], top: float) -
         cells = [panel.cells.get((series.column, place)) for place in panel.places]
         scored = [(x, c) for x, c in zip(places, cells, strict=True) if c is not None and c["value"] is not None]
         axes.bar(
-            [x for x, _ in scored], [factor * c["value"] for _, c in scored], bar, label=printable(series.label),
-            facecolor=look.fill, hatch=look.hatch, hatchcolor=look.hatch_colour, edgecolor="#202020", linewidth=0.4,
-        )  # fmt: skip
+            [x for x, _ in scored],
+            [factor * c["value"] for _, c in scored],
+            bar,
+            label=printable(series.label),
+            facecolor=look.fill,
+            hatch=look.hatch,
+            hatchcolor=look.hatch_colour,
+            edgecolor="#202020",
+            linewidth=0.4,
+        )
         ranged = [(x, c) for x, c in scored if c["low"] is not None and c["high"] is not None]
         if ranged:
             values = [factor * c["value"] for _, c in ranged]
             below = [max(0.0, v - factor * c["low"]) for v, (_, c) in zip(values, ranged, strict=True)]
             above = [max(0.0, factor * c["high"] - v) for v, (_, c) in zip(values, ranged, strict=True)]
             axes.errorbar(
-                [x for x, _ in ranged], values, yerr=[below, above], fmt="none", ecolor="#000000", elinewidth=0.6, capsize=1.2,
-                capthick=0.6, zorder=3,
-            )  # fmt: skip
+                [x for x, _ in ranged],
+                values,
+                yerr=[below, above],
+                fmt="none",
+                ecolor="#000000",
+                elinewidth=0.6,
+                capsize=1.2,
+                capthick=0.6,
+                zorder=3,
+            )
         for x, cell in zip(places, cells, strict=True):
             if cell is not None:
                 _mark(axes, x, cell, factor)
@@ -145,9 +164,15 @@ def _mark(axes: Axes, x: float, cell: dict[str, Any], factor: float) -> None:
     if mark:
         high = cell["value"] if cell["high"] is None else cell["high"]
         axes.annotate(
-            mark, (x, factor * high), (0, 1.5), textcoords="offset points", ha="center", va="bottom", fontsize=4.5,
+            mark,
+            (x, factor * high),
+            (0, 1.5),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=4.5,
             annotation_clip=False,
-        )  # fmt: skip
+        )
 
 
 def _place(panel: Panel, place: str, labels: dict[str, Label]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lensbench.reporting.figures.panels import Panel
-from lensbench.reporting.table import verdict
+from lensbench.reporting.text.cell_text import verdict
 
 __all__ = ["cells_sentences", "panels_caption"]
 

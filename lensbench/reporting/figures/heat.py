@@ -106,8 +106,11 @@ def _draw(
 
     shades = matplotlib.colormaps[_SHADES]
     for row, code in enumerate(asked):
-        counts = dict(zip(matrix["answered"], matrix["counts"][matrix["asked"].index(code)], strict=True)) if (
-            code in matrix["asked"]) else {}  # fmt: skip
+        counts = (
+            dict(zip(matrix["answered"], matrix["counts"][matrix["asked"].index(code)], strict=True))
+            if (code in matrix["asked"])
+            else {}
+        )
         total = sum(counts.values())
         for column, cell in enumerate(answered):
             share = counts.get(cell, 0) / total if total else 0.0
@@ -116,9 +119,14 @@ def _draw(
             # Whichever of black and white stands out more.
             dark = luminance(fill) < 0.18
             axes.text(
-                column, row, _percent(counts.get(cell, 0), total), ha="center", va="center", fontsize=6,
+                column,
+                row,
+                _percent(counts.get(cell, 0), total),
+                ha="center",
+                va="center",
+                fontsize=6,
                 color="#ffffff" if dark else "#101010",
-            )  # fmt: skip
+            )
             if cell == code:
                 axes.add_patch(Rectangle((column - 0.47, row - 0.47), 0.94, 0.94, fill=False, edgecolor="#000000", linewidth=0.8))
     axes.set_xlim(-0.5, len(answered) - 0.5)

@@ -90,9 +90,17 @@ def _draw(axes: Axes, panel: LinePanel, order: Sequence[str], labels: dict[str, 
         x, values = [x for x, _ in points], [factor * cell["value"] for _, cell in points]
         style = look.dash if joined and panel.sweep.numeric else "none"
         axes.plot(
-            x, values, linestyle=style, marker=look.marker, color=look.fill, markersize=3.2, markeredgecolor="#202020",
-            markeredgewidth=0.4, label=code, zorder=3,
-        )  # fmt: skip
+            x,
+            values,
+            linestyle=style,
+            marker=look.marker,
+            color=look.fill,
+            markersize=3.2,
+            markeredgecolor="#202020",
+            markeredgewidth=0.4,
+            label=code,
+            zorder=3,
+        )
         ranged = [(x, c) for x, c in points if c["low"] is not None and c["high"] is not None]
         low, high = [factor * c["low"] for _, c in ranged], [factor * c["high"] for _, c in ranged]
         if style != "none":
@@ -155,9 +163,18 @@ def _legend(figure: Figure, order: Sequence[str], labels: dict[str, Label], with
     for number, code in enumerate(order):
         look = LOOKS[number % len(LOOKS)]
         handles.append(
-            Line2D([], [], color=look.fill, marker=look.marker, linestyle=look.dash, markersize=3.2, markeredgecolor="#202020",
-                   markeredgewidth=0.4, label=labels[code].text)
-        )  # fmt: skip
+            Line2D(
+                [],
+                [],
+                color=look.fill,
+                marker=look.marker,
+                linestyle=look.dash,
+                markersize=3.2,
+                markeredgecolor="#202020",
+                markeredgewidth=0.4,
+                label=labels[code].text,
+            )
+        )
     if with_base:
         handles.append(Line2D([], [], color="#606060", linewidth=0.7, linestyle=(0, (1, 2)), label="base"))
     legend = figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 8), handlelength=2.4)

@@ -26,10 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Drawn", "ablation", "external", "figures_for", "layers", "matrix", "pca", "per_language"]
 
-_SUBJECTS = {
-    "generation": "Answers to open questions by language.",
-    "understanding": "Closed tasks by language.",
-}
+_SUBJECTS = {"generation": "Answers to open questions by language.", "understanding": "Closed tasks by language."}
 
 
 @dataclass(frozen=True)

@@ -119,9 +119,16 @@ def _scatter(axes: Axes, chosen: dict[str, list[list[float]]], everything: Seque
     for number, (code, points) in enumerate(chosen.items()):
         look = LOOKS[number % len(LOOKS)]
         axes.scatter(
-            [p[0] for p in points], [p[1] for p in points], s=7, marker=look.marker, facecolor=look.fill, edgecolor="#202020",
-            linewidth=0.25, alpha=0.75, label=code,
-        )  # fmt: skip
+            [p[0] for p in points],
+            [p[1] for p in points],
+            s=7,
+            marker=look.marker,
+            facecolor=look.fill,
+            edgecolor="#202020",
+            linewidth=0.25,
+            alpha=0.75,
+            label=code,
+        )
     for bound, place in ((axes.set_xlim, 0), (axes.set_ylim, 1)):
         values = [p[place] for p in everything]
         room = 0.05 * (max(values) - min(values)) or 1.0
@@ -151,9 +158,19 @@ def _legend(figure: Figure, codes: Sequence[str], labels: dict[str, Label]) -> N
     for number, code in enumerate(codes):
         look = LOOKS[number % len(LOOKS)]
         handles.append(
-            Line2D([], [], linestyle=look.dash, linewidth=0.9, marker=look.marker, color=look.fill, markersize=3.4,
-                   markeredgecolor="#202020", markeredgewidth=0.3, label=labels[code].text)
-        )  # fmt: skip
+            Line2D(
+                [],
+                [],
+                linestyle=look.dash,
+                linewidth=0.9,
+                marker=look.marker,
+                color=look.fill,
+                markersize=3.4,
+                markeredgecolor="#202020",
+                markeredgewidth=0.3,
+                label=labels[code].text,
+            )
+        )
     legend = figure.legend(handles=handles, loc="outside upper center", ncols=min(len(codes), 8), handlelength=2.6)
     for text, code in zip(legend.get_texts(), codes, strict=True):
         text.set_fontfamily(list(labels[code].families))

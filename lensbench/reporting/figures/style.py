@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lensbench.errors import UnavailableError, UsageError
+from lensbench.records.log import write_failed
 from lensbench.reporting.figures.fonts import in_default, installed
 from lensbench.reporting.html.text import plain
-from lensbench.store.records import write_failed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

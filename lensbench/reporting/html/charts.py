@@ -54,9 +54,11 @@ def bar_chart(block: Block, columns: Sequence[Column]) -> Markup:
                 continue
             x, line = round(left + slot * (bar + _GAP), 1), cell["line"]
             tip = plain(f"{columns[column].label}, {language}: {line.value} {line.interval}")
-            parts.append(f'<g><title>{escape(tip)}</title>'
-                         f'<rect class="column c{columns[column].colour}" x="{x}" y="{y(cell["value"])}" '
-                         f'width="{bar}" height="{round(floor - y(cell["value"]), 1)}"/>')  # fmt: skip
+            parts.append(
+                f"<g><title>{escape(tip)}</title>"
+                f'<rect class="column c{columns[column].colour}" x="{x}" y="{y(cell["value"])}" '
+                f'width="{bar}" height="{round(floor - y(cell["value"]), 1)}"/>'
+            )
             if cell["low"] is not None and cell["high"] is not None:
                 centre = round(x + bar / 2, 1)
                 parts.append(

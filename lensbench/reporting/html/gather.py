@@ -78,10 +78,18 @@ def _entry(record: dict[str, Any], run: int) -> Entry:
     gold = _gold(str(record.get("gold", "")), choices)
     prompt = requests[0][0] if shared else ""
     return Entry(
-        record["key"], record["task"], record["language"], record["profile"], record.get("doc_id", 0), run,
-        record.get("doc", {}), prompt,
-        tuple(choices), gold, turns,
-    )  # fmt: skip
+        record["key"],
+        record["task"],
+        record["language"],
+        record["profile"],
+        record.get("doc_id", 0),
+        run,
+        record.get("doc", {}),
+        prompt,
+        tuple(choices),
+        gold,
+        turns,
+    )
 
 
 def _gold(gold: str, choices: Sequence[tuple[str, str]]) -> int | None:
@@ -135,9 +143,14 @@ def _answers(run: ReportRun, number: int, columns: dict[tuple[int, str], int], e
         if state != "ok":
             cell["state"] = state
         answer = {
-            "turn": record["turn"], "state": state, "text": record["text"], "tokens": record.get("tokens"),
-            "finish": record.get("finish"), "labels": [], "verdicts": [],
-        }  # fmt: skip
+            "turn": record["turn"],
+            "state": state,
+            "text": record["text"],
+            "tokens": record.get("tokens"),
+            "finish": record.get("finish"),
+            "labels": [],
+            "verdicts": [],
+        }
         cell["answers"].append(answer)
         places[record["key"]] = answer
     _languages(run, number, columns, entries, places)

@@ -11,18 +11,29 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from lensbench.data.rows import strings_in
+from lensbench.datasets.rows import strings_in
 from lensbench.languages import languages
 from lensbench.reporting.html.gather import Entry
 
 __all__ = ["Health", "health_of", "native_share"]
 
 _SCRIPTS = {
-    "Latn": ("LATIN",), "Hani": ("CJK",), "Jpan": ("CJK", "HIRAGANA", "KATAKANA", "HALFWIDTH"), "Kore": ("HANGUL", "CJK"),
-    "Arab": ("ARABIC",), "Beng": ("BENGALI",), "Thai": ("THAI",), "Deva": ("DEVANAGARI",), "Telu": ("TELUGU",),
+    "Latn": ("LATIN",),
+    "Hani": ("CJK",),
+    "Jpan": ("CJK", "HIRAGANA", "KATAKANA", "HALFWIDTH"),
+    "Kore": ("HANGUL", "CJK"),
+    "Arab": ("ARABIC",),
+    "Beng": ("BENGALI",),
+    "Thai": ("THAI",),
+    "Deva": ("DEVANAGARI",),
+    "Telu": ("TELUGU",),
     "Taml": ("TAMIL",),
-    "Cyrl": ("CYRILLIC",), "Grek": ("GREEK",), "Hebr": ("HEBREW",), "Geor": ("GEORGIAN",), "Armn": ("ARMENIAN",),
-}  # fmt: skip
+    "Cyrl": ("CYRILLIC",),
+    "Grek": ("GREEK",),
+    "Hebr": ("HEBREW",),
+    "Geor": ("GEORGIAN",),
+    "Armn": ("ARMENIAN",),
+}
 """ISO 15924 -> how the Unicode names of its letters begin."""
 _EMPTY_OPTION = re.compile(r"^[A-J][.):][ \t]*$", re.M)
 
@@ -59,13 +70,16 @@ def health_of(entries: Sequence[Entry]) -> list[Health]:
         right = Counter(e.gold for e in held if e.gold is not None)
         found.append(
             Health(
-                task, profile, language, len(held),
+                task,
+                profile,
+                language,
+                len(held),
                 duplicates=len(held) - len({_identity(e) for e in held}),
                 empty=sum(map(_is_empty, held)),
                 other_script=sum(share is not None and share < 0.5 for share in shares) if names else None,
                 gold=tuple(right[choice] for choice in range(max((len(e.choices) for e in held), default=0))) if right else (),
             )
-        )  # fmt: skip
+        )
     order = list(dict.fromkeys(one.language for one in found))
     return sorted(found, key=lambda one: order.index(one.language))
 

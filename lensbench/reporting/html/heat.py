@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lensbench.reporting.matrix import matrix_table, with_base
+from lensbench.reporting.text.matrix import matrix_table, with_base
 
 __all__ = ["Heat", "heat_tables"]
 

@@ -14,12 +14,11 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from lensbench import __version__
 from lensbench.content import content_dir
 from lensbench.errors import RunError
 from lensbench.jsonio import json_text
 from lensbench.languages import languages
-from lensbench.reporting.cost import COST_HEADER, cost_rows
+from lensbench.records import write_atomically
 from lensbench.reporting.html.charts import bar_chart
 from lensbench.reporting.html.gather import gather
 from lensbench.reporting.html.health import health_of
@@ -28,9 +27,10 @@ from lensbench.reporting.html.pack import pack
 from lensbench.reporting.html.runs import ReportRun, columns_of
 from lensbench.reporting.html.tables import MARKS, blocks_of, headline, language_name
 from lensbench.reporting.html.text import json_for_page, plain, visible
-from lensbench.reporting.statistics import AVERAGES_HEADER, AVERAGES_NOTE, average_rows
-from lensbench.reporting.table import notes
-from lensbench.store import write_atomically
+from lensbench.reporting.text.cost import COST_HEADER, cost_rows
+from lensbench.reporting.text.statistics import AVERAGES_HEADER, AVERAGES_NOTE, average_rows
+from lensbench.reporting.text.table import notes
+from lensbench.version import __version__
 
 __all__ = ["Figure", "render_html_report", "write_html_report"]
 
@@ -87,17 +87,34 @@ def render_html_report(runs: Sequence[ReportRun], figures: Sequence[Figure] = ()
     }
     template = _environment(home).get_template("report.html.jinja")
     return template.render(
-        version=__version__, style=Markup(style), script=Markup(script), style_hash=_hash(style), script_hash=_hash(script),
-        runs=runs, columns=columns, blocks=blocks, profiles=list(dict.fromkeys(b.profile for b in blocks)),
-        headline=_by_language(headline(runs, columns)), charts=[(b, bar_chart(b, columns)) for b in blocks],
-        figures=figures, matrices=[(run, heat_tables(run.results.get("matrices") or ())) for run in runs],
-        health=health, picks=_picks(runs), overlap=_overlap(runs), titles=titles, letters=_LETTERS,
+        version=__version__,
+        style=Markup(style),
+        script=Markup(script),
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+        runs=runs,
+        columns=columns,
+        blocks=blocks,
+        profiles=list(dict.fromkeys(b.profile for b in blocks)),
+        headline=_by_language(headline(runs, columns)),
+        charts=[(b, bar_chart(b, columns)) for b in blocks],
+        figures=figures,
+        matrices=[(run, heat_tables(run.results.get("matrices") or ())) for run in runs],
+        health=health,
+        picks=_picks(runs),
+        overlap=_overlap(runs),
+        titles=titles,
+        letters=_LETTERS,
         costs=[(run, COST_HEADER, cost_rows(run.results["costs"])) for run in runs if run.results.get("costs")],
         averages=[(run, AVERAGES_HEADER, rows, AVERAGES_NOTE) for run in runs if (rows := average_rows(run.results))],
-        notes=[(run, notes(run.results)) for run in runs], provenance=[(run, _provenance(run)) for run in runs],
-        damage=[(run, d) for run in runs for d in run.damage], marks=MARKS,
-        items=len(entries), meta=json_for_page(meta), packed=packed,
-    )  # fmt: skip
+        notes=[(run, notes(run.results)) for run in runs],
+        provenance=[(run, _provenance(run)) for run in runs],
+        damage=[(run, d) for run in runs for d in run.damage],
+        marks=MARKS,
+        items=len(entries),
+        meta=json_for_page(meta),
+        packed=packed,
+    )
 
 
 def _read(path: Path) -> str:
@@ -115,9 +132,13 @@ def _hash(text: str) -> str:
 @functools.cache
 def _environment(home: Path) -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(home), autoescape=True, finalize=visible, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+        loader=FileSystemLoader(home),
+        autoescape=True,
+        finalize=visible,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters["language"] = language_name
     environment.filters["plain"] = plain
     environment.filters["pretty"] = lambda value: json_text(value, indent=1)

@@ -8,8 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lensbench.store import RunFolder
-from lensbench.store.damage import Damage
+from lensbench.records import RunFolder
+from lensbench.records.damage import Damage
 
 __all__ = ["Column", "ReportRun", "columns_of", "name_runs"]
 

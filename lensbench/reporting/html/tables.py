@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lensbench.reporting.html.runs import Column, ReportRun
-from lensbench.reporting.table import Line, metric_name, table_lines
+from lensbench.reporting.text.cell_text import metric_name
+from lensbench.reporting.text.table import Line, table_lines
 
 __all__ = ["MARKS", "Block", "Sentence", "blocks_of", "headline", "language_name"]
 

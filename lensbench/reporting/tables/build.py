@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from lensbench.errors import unknown_name
-from lensbench.reporting.published import load_published
-from lensbench.reporting.tables.beside import check_paper_backbone
+from lensbench.papers import load_published
 from lensbench.reporting.tables.cost import cost_table
 from lensbench.reporting.tables.csv_file import write_csv
 from lensbench.reporting.tables.gather import Choice
@@ -14,6 +13,7 @@ from lensbench.reporting.tables.html_page import write_html
 from lensbench.reporting.tables.latex import write_latex
 from lensbench.reporting.tables.markdown import write_markdown
 from lensbench.reporting.tables.model import Table
+from lensbench.reporting.tables.paper_comparison import check_paper_backbone
 from lensbench.reporting.tables.runs import TableRun
 from lensbench.reporting.tables.schema import CostTable, ScoreTable, TableSpec
 from lensbench.reporting.tables.scores import score_table

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lensbench.errors import UsageError
-from lensbench.reporting.published import Published
-from lensbench.reporting.published.compare import EXPLAINED, OPEN, UNLIKE
-from lensbench.reporting.published.reasons import matching_backbone, same_setting
-from lensbench.reporting.published.schema import CostRow, seconds_of
-from lensbench.reporting.tables.beside import verdict_cell
+from lensbench.papers import Published
+from lensbench.papers.discrepancies import matching_backbone, same_setting
+from lensbench.papers.paper_comparison import EXPLAINED, OPEN, UNLIKE
+from lensbench.papers.schema import CostRow, seconds_of
 from lensbench.reporting.tables.gather import backbone_title
 from lensbench.reporting.tables.model import MISSING, Cell, Column, Notes, Row, Section, Table, missing
 from lensbench.reporting.tables.numbers import count, duration, mebibytes
+from lensbench.reporting.tables.paper_comparison import verdict_cell
 from lensbench.reporting.tables.runs import TableRun
 from lensbench.reporting.tables.schema import CostTable
 
@@ -111,8 +111,16 @@ def _section(spec: CostTable, group: Sequence[TableRun], notes: Notes) -> Sectio
 def _cell(section: str, label: str, variant: str, name: str, cost: Mapping[str, Any], notes: Notes) -> Cell:
     title, key, unit, show = _COLUMNS[name]
     value = cost.get(key)
-    fields = {"section": section, "row": label, "variant": variant, "column": title, "shown": "", "value": value, "unit": unit,
-              "note": ""}  # fmt: skip
+    fields = {
+        "section": section,
+        "row": label,
+        "variant": variant,
+        "column": title,
+        "shown": "",
+        "value": value,
+        "unit": unit,
+        "note": "",
+    }
     if value is None:
         device = "no accelerator was used, or its time is not recorded" if name == "gpu" else "not recorded"
         return missing(notes, f"{title}: {device}", fields)
@@ -174,10 +182,12 @@ def _compared(
     counted = "the paper gives a rounded count and does not say what one item is"
     found.append(
         (
-            Cell("items"), Cell(MISSING if items is None else count(items)),
-            _printed(row.instructions, row.unread.get("instructions"), notes), verdict_cell(UNLIKE, [counted], notes),
+            Cell("items"),
+            Cell(MISSING if items is None else count(items)),
+            _printed(row.instructions, row.unread.get("instructions"), notes),
+            verdict_cell(UNLIKE, [counted], notes),
         )
-    )  # fmt: skip
+    )
     return found
 
 

@@ -11,8 +11,12 @@ from lensbench.reporting.tables.model import Cell, Section, Table
 __all__ = ["write_latex"]
 
 _HEAD = r"""% Needs \usepackage[T1]{fontenc}, \usepackage{booktabs} and \usepackage{graphicx}."""
-_SYMBOLS = {"better": r"\ensuremath{\uparrow}", "worse": r"\ensuremath{\downarrow}", "same": r"\ensuremath{=}",
-            "differs": r"\ensuremath{\neq}"}  # fmt: skip
+_SYMBOLS = {
+    "better": r"\ensuremath{\uparrow}",
+    "worse": r"\ensuremath{\downarrow}",
+    "same": r"\ensuremath{=}",
+    "differs": r"\ensuremath{\neq}",
+}
 _LONGEST = 36
 """Rows of one floating table."""
 # Only a table wider than the text is made smaller.
@@ -34,11 +38,14 @@ def _pages(section: Section) -> list[Section]:
     starts = range(0, max(len(section.rows), 1), _LONGEST)
     return [
         Section(
-            f"{section.title} (continued)" if start else section.title, section.columns, section.rows[start : start + _LONGEST],
-            section.head, [] if start else section.remarks,
+            f"{section.title} (continued)" if start else section.title,
+            section.columns,
+            section.rows[start : start + _LONGEST],
+            section.head,
+            [] if start else section.remarks,
         )
         for start in starts
-    ]  # fmt: skip
+    ]
 
 
 def _section(table: Table, section: Section, number: int, intervals: bool, notes: list[str], remarks: list[str]) -> list[str]:

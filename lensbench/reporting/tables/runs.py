@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from lensbench.languages import CENTRAL, UNKNOWN
-from lensbench.reporting.published import CellFacts, RunFacts
-from lensbench.reporting.published.facts import NOT_RECORDED
+from lensbench.papers import CellFacts, RunFacts
+from lensbench.papers.facts import NOT_RECORDED
 
 __all__ = ["BASE", "TableRun", "unit_of"]
 
@@ -150,9 +150,15 @@ class TableRun:
             self.facts,
             self.method(variant),
             bool(self.variants.get(variant, {}).get("method")),
-            cell["task"], cell["language"], cell["metric"], self.profile_of(cell),
-            unit_of(cell), str(cell.get("source") or ""),
-            cell["value"], cell.get("low"), cell.get("high"),
+            cell["task"],
+            cell["language"],
+            cell["metric"],
+            self.profile_of(cell),
+            unit_of(cell),
+            str(cell.get("source") or ""),
+            cell["value"],
+            cell.get("low"),
+            cell.get("high"),
             n=cell["n"],
             planned=cell.get("planned", cell["n"]),
             failures=cell.get("failures", 0),
@@ -163,7 +169,7 @@ class TableRun:
             config=self.config(variant),
             learned_from=tuple(self.cards.get(variant, {}).get("data", ())),
             remark=self.variants.get(variant, {}).get("note"),
-        )  # fmt: skip
+        )
 
 
 def _place(cell: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lensbench.reporting.published import Published
-from lensbench.reporting.table import METRICS
-from lensbench.reporting.tables.beside import Comparison, compare_block
+from lensbench.papers import Published
+from lensbench.reporting.tables.captions import caption_of, detectable_remark, provenance_remarks
 from lensbench.reporting.tables.gather import Block, Choice, Entry, backbone_title, gather
 from lensbench.reporting.tables.model import Cell, Column, Notes, Row, Section, Table, missing
 from lensbench.reporting.tables.numbers import Units
+from lensbench.reporting.tables.paper_comparison import Comparison, compare_block
 from lensbench.reporting.tables.runs import BASE, TableRun
 from lensbench.reporting.tables.schema import Emphasis, Measure, ScoreTable
-from lensbench.reporting.tables.slots import Number, Slot, number_of, slots_of
-from lensbench.reporting.tables.words import caption_of, detectable_remark, provenance_remarks
+from lensbench.reporting.tables.table_columns import Number, Slot, number_of, slots_of
+from lensbench.reporting.text.cell_text import METRICS
 
 __all__ = ["score_table"]
 
@@ -93,12 +93,28 @@ def _cell(
     spec: ScoreTable, entry: Entry, slot: Slot, number: Number, style: str, title: str, notes: Notes, comparison: Comparison
 ) -> Cell:
     fields: dict[str, Any] = {
-        "section": title, "row": entry.label, "variant": entry.variant, "column": slot.group, "language": slot.language,
-        "average": slot.mean, "shown": "", "value": None, "unit": "", "low": None, "high": None, "delta": None,
-        "delta_low": None, "delta_high": None, "p_holm": None, "n": number.n, "failures": number.failures, "style": "none",
-        "note": "", **_source(entry, number),
+        "section": title,
+        "row": entry.label,
+        "variant": entry.variant,
+        "column": slot.group,
+        "language": slot.language,
+        "average": slot.mean,
+        "shown": "",
+        "value": None,
+        "unit": "",
+        "low": None,
+        "high": None,
+        "delta": None,
+        "delta_low": None,
+        "delta_high": None,
+        "p_holm": None,
+        "n": number.n,
+        "failures": number.failures,
+        "style": "none",
+        "note": "",
+        **_source(entry, number),
         **comparison.fields(entry, slot),
-    }  # fmt: skip
+    }
     if number.why or number.value is None:
         return missing(notes, number.why, fields)
     units = Units(number.unit, spec.digits)
@@ -116,10 +132,13 @@ def _cell(
     if slot.mean and number.low is None:
         numbered.append(notes.number("a plain mean of the numbers shown; the run has no interval of it"))
     fields |= {
-        "shown": units.text(number.value), "unit": units.name, "style": style, "p_holm": number.p_holm,
+        "shown": units.text(number.value),
+        "unit": units.name,
+        "style": style,
+        "p_holm": number.p_holm,
         **{key: units.scaled(getattr(number, key)) for key in ("value", "low", "high", "delta", "delta_low", "delta_high")},
         "note": "; ".join(notes.texts()[n - 1] for n in numbered),
-    }  # fmt: skip
+    }
     return Cell(
         units.text(number.value),
         style,

@@ -7,15 +7,15 @@ from typing import Any
 
 from lensbench.errors import UsageError
 from lensbench.jsonio import json_text
-from lensbench.reporting.published import Published
-from lensbench.reporting.published.compare import UNLIKE
-from lensbench.reporting.published.reasons import matching_backbone, same_setting, shown_setting
-from lensbench.reporting.tables.beside import verdict_cell
+from lensbench.papers import Published
+from lensbench.papers.discrepancies import matching_backbone, same_setting, shown_setting
+from lensbench.papers.paper_comparison import UNLIKE
 from lensbench.reporting.tables.gather import backbone_title
 from lensbench.reporting.tables.model import Cell, Column, Notes, Row, Section, Table, missing
+from lensbench.reporting.tables.paper_comparison import verdict_cell
 from lensbench.reporting.tables.runs import TableRun
 from lensbench.reporting.tables.schema import SettingColumn, SettingsOf, SettingsTable
-from lensbench.reporting.tables.slots import code_in_print
+from lensbench.reporting.tables.table_columns import code_in_print
 
 __all__ = ["settings_table"]
 
@@ -87,8 +87,16 @@ def _cell(
     run: TableRun,
     notes: Notes,
 ) -> Cell:
-    fields = {"section": section, "row": label, "variant": variant, "column": column.title, "language": code, "shown": "",
-              "value": None, "note": ""}  # fmt: skip
+    fields = {
+        "section": section,
+        "row": label,
+        "variant": variant,
+        "column": column.title,
+        "language": code,
+        "shown": "",
+        "value": None,
+        "note": "",
+    }
     if not column.key:
         text = json_text(config, sort_keys=True)
         return Cell(text, fields={**fields, "shown": text})
@@ -107,12 +115,7 @@ def _cell(
 
 
 def _beside(
-    spec: SettingsTable,
-    method: str,
-    rows: Sequence[tuple[TableRun, str]],
-    paper: Published,
-    wanted: str | None,
-    notes: Notes,
+    spec: SettingsTable, method: str, rows: Sequence[tuple[TableRun, str]], paper: Published, wanted: str | None, notes: Notes
 ) -> list[Section]:
     """The paper's values of a method beside the runs'; unlike backbones or targets are listed and not judged."""
     printed = [row for row in paper.settings if row.method == method]

@@ -1,0 +1,4 @@
+"""The tree engine: every distinct token is read once, for all variants that share a layer.
+
+Imports backbones, methods and engines.
+"""

@@ -1,0 +1,263 @@
+"""One pass of the tree engine over all branches: shared blocks once, then each branch's own, then the head where it is read."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from lensbench.engines.blocks import BlockCalls, Blocks
+from lensbench.engines.layer_sharing import BASE_BRANCH, Branch, trunk_length
+from lensbench.engines.tree.attention import AttentionStep, KeysValues, RowTensors, narrow_rows
+from lensbench.engines.tree.attention_rows import cut_rows, lay_out
+from lensbench.engines.tree.head import score_targets
+from lensbench.engines.tree.pack import Pass
+from lensbench.engines.tree.prompt_end_patch import Captured, PromptEnds, capture, find_prompt_ends
+
+__all__ = ["Counts", "PassRunner", "ScoredTargets"]
+
+_TRUNK = -1
+"""The backbone's own lane."""
+
+_Found = tuple[Float[Tensor, " targets"], Bool[Tensor, " targets"]]
+"""Log-probability of each target, and whether it is the likeliest token."""
+
+
+@dataclass
+class Counts:
+    """What was computed, over all passes of an engine; a token read for several branches counts once."""
+
+    unique_tokens: int = 0
+    forwarded_tokens: int = 0
+    passes: int = 0
+    head_positions: int = 0
+    """Tokens for which the vocabulary projection was computed, per branch."""
+    block_tokens: int = 0
+    """Tokens x blocks."""
+
+
+@dataclass(frozen=True)
+class ScoredTargets:
+    """Log-probabilities of one pass.
+
+    Attributes:
+        requests: `[targets]`.
+        logprobs: `[branches, targets]`, nats.
+        greedy: `[branches, targets]`: no token is more likely.
+    """
+
+    requests: np.ndarray
+    logprobs: np.ndarray
+    greedy: np.ndarray
+
+
+@dataclass
+class _Kept:
+    """Keys and values of a kept pass and all above it: by lane and block."""
+
+    lanes: dict[int, dict[int, KeysValues]] = field(default_factory=dict)
+
+
+@dataclass
+class _Read:
+    """A pass as tensors."""
+
+    ids: Int[Tensor, " tokens"]
+    depths: Int[Tensor, " tokens"]
+    rows: RowTensors
+    at: Int[Tensor, " scored"]
+    """Scored tokens, in rising order."""
+    narrow: RowTensors | None
+    """Rows with scored tokens as the only queries; None where the last block is computed for all tokens."""
+    keep: bool
+    prompts: PromptEnds | None
+    """None also where no branch asks for them."""
+    before: _Kept
+    kept: _Kept = field(default_factory=_Kept)
+    """Filled while the pass runs, if `keep`."""
+    heard: Captured = field(default_factory=Captured)
+
+
+class PassRunner:
+    """Runs passes for a fixed list of branches; holds what was kept of passes above the present one."""
+
+    def __init__(self, blocks: Blocks, branches: list[Branch], device: torch.device, counts: Counts) -> None:
+        self._blocks, self._branches, self._device, self.counts = blocks, branches, device, counts
+        self._trunk = trunk_length(branches, blocks.count)
+        self._edits = any(branch.edits for branch in branches)
+        self._with_base = self._edits or any(branch.start is None for branch in branches)
+        self._first_edit = min((self._start(branch) for branch in branches if branch.edits), default=blocks.count)
+        self._untouched = {i: {b.untouched[i] for b in branches if b.untouched and i in b.untouched} for i in range(blocks.count)}
+        self._kept: dict[Pass, _Kept] = {}
+
+    def run(self, step: Pass) -> ScoredTargets:
+        """Log-probabilities of a pass's scored tokens under every branch; the kept passes it sees must have been run.
+
+        Kept passes that it does not see are given up.
+        """
+        chain = step.chain()
+        self._kept = {above: kept for above, kept in self._kept.items() if above in chain}
+        layout = lay_out(step)
+        flat, requests, tokens = _targets(step, layout.starts)
+        at = np.unique(flat)
+        cached = int(step.segments[0].depth)
+        rows = cut_rows(step, layout)
+        read = _Read(
+            ids=self._tensor(layout.ids),
+            depths=self._tensor(layout.depths),
+            rows=RowTensors(rows, layout, cached, self._device),
+            at=self._tensor(at),
+            narrow=narrow_rows(rows, layout, cached, self._device, at),
+            keep=step.kept,
+            prompts=find_prompt_ends(step, layout, rows, at, cached, self._device) if self._edits else None,
+            before=self._kept[step.above] if step.above is not None else _Kept(),
+        )
+        self.counts.passes += 1
+        self.counts.forwarded_tokens += len(layout.ids)
+        place, wanted = self._tensor(np.searchsorted(at, flat)), self._tensor(tokens)
+        self._run_trunk(read)
+        as_base = self._run_base(read, place, wanted)
+        logprobs, greedy = [], []
+        for lane, branch in enumerate(self._branches):
+            found = as_base
+            if branch.start is not None and not (branch.edits and read.prompts is None):
+                with branch.applied():
+                    run = self._run_edited if branch.edits else self._run_branch
+                    found = self._score(run(lane, branch, read), place, wanted)
+            assert found is not None
+            logprobs.append(found[0].double().cpu().numpy())
+            greedy.append(found[1].cpu().numpy())
+        if step.kept:
+            self._kept[step] = read.kept
+        return ScoredTargets(requests, np.stack(logprobs), np.stack(greedy))
+
+    def _tensor(self, numbers: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(numbers)).to(self._device)
+
+    def _start(self, branch: Branch) -> int:
+        return self._trunk if branch.start is None else min(branch.start, self._blocks.count - 1)
+
+    def _run_trunk(self, read: _Read) -> None:
+        """States in front of every block at which a branch leaves."""
+        starts = {self._start(branch) for branch in self._branches if branch.start != 0}
+        starts |= {self._trunk} if self._with_base else set()
+        if not starts:
+            return
+        calls = self._blocks.enter(read.ids, read.depths)
+        states = calls.states
+        for index in range(self._trunk + 1):
+            if index in starts:
+                read.heard.leaving[index] = (states, calls)
+            if index < self._trunk:
+                with self._listening(index, read):
+                    states = self._block(_TRUNK, index, states, calls, read)
+
+    def _run_base(self, read: _Read, place: Int[Tensor, " targets"], wanted: Int[Tensor, " targets"]) -> _Found | None:
+        """The backbone itself, if anything rests on it; scored, if that is asked for."""
+        if not self._with_base:
+            return None
+        read.heard.last = self._run_branch(_TRUNK, BASE_BRANCH, read)
+        if read.prompts is not None and all(branch.edits for branch in self._branches):
+            return None
+        return self._score(read.heard.last, place, wanted)
+
+    def _run_branch(self, lane: int, branch: Branch, read: _Read) -> Float[Tensor, "1 scored hidden"]:
+        """Outputs of the last block at the scored tokens."""
+        start = self._start(branch)
+        if branch.start == 0:
+            # Its embeddings may be its own.
+            calls = self._blocks.enter(read.ids, read.depths)
+            states = calls.states
+        else:
+            states, calls = read.heard.leaving[start]
+        last = self._blocks.count - 1
+        for index in range(start, last):
+            states = self._block(lane, index, states, calls, read)
+        with self._listening(last, read) if lane == _TRUNK else nullcontext():
+            if len(read.at) and read.narrow is None:
+                return self._block(lane, last, states, calls, read)[:, read.at]
+            step = AttentionStep(None, read.before.lanes.get(lane, {}).get(last))
+            if read.keep or len(read.at):
+                self._blocks.keys_values(last, states, calls, step)
+            self._note(lane, last, step, read)
+            if not len(read.at):
+                return states[:, :0]
+            self.counts.block_tokens += len(read.at)
+            return self._blocks.for_some(last, states, read.ids, read.depths, read.at, read.narrow, step.known)
+
+    def _run_edited(self, lane: int, branch: Branch, read: _Read) -> Float[Tensor, "1 scored hidden"]:
+        """Outputs of the last block at the scored tokens: the backbone's, except behind the ends of prompts."""
+        prompts, heard, start, last = read.prompts, read.heard, self._start(branch), self._blocks.count - 1
+        assert prompts is not None and heard.last is not None and branch.untouched is not None
+        if not (read.keep or len(prompts.scored)):
+            return heard.last
+        untouched = heard.of(branch.untouched)
+        ids, depths = read.ids[prompts.own], read.depths[prompts.own]
+        with self._blocks.editing(prompts.ends_own, untouched):
+            calls = self._blocks.enter(ids, depths)
+            states = calls.states if branch.start == 0 else heard.leaving[start][0][:, prompts.own]
+            for index in range(start, last + 1):
+                if prompts.above:
+                    step = AttentionStep(prompts.rows, read.before.lanes[lane][index])
+                else:
+                    step = AttentionStep(prompts.rows, among=(heard.known[index], prompts.places))
+                whole = index < last or len(prompts.scored) == len(prompts.own)
+                if whole:
+                    states = self._blocks.block(index, states, calls, step)
+                    self.counts.block_tokens += states.shape[1]
+                else:
+                    self._blocks.keys_values(index, states, calls, step)
+                self._note(lane, index, step, read)
+        if not len(prompts.scored):
+            return heard.last
+        if not whole:
+            with self._blocks.editing(prompts.last_scored, untouched):
+                states = self._blocks.for_some(last, states, ids, depths, prompts.scored, prompts.scored_rows, step.known)
+            self.counts.block_tokens += states.shape[1]
+        return heard.last.index_copy(1, prompts.scored_at, states)
+
+    def _listening(self, index: int, read: _Read) -> AbstractContextManager[None]:
+        """Hear what interventions take from a block of the backbone."""
+        if read.prompts is None or not self._untouched[index]:
+            return nullcontext()
+        at = read.prompts.ends
+        if index == self._blocks.count - 1:
+            at = read.prompts.last if read.narrow is None else read.prompts.last_at
+        return capture(list(self._untouched[index]), at, read.heard)
+
+    def _block(self, lane: int, index: int, states: Tensor, calls: BlockCalls, read: _Read) -> Float[Tensor, "1 tokens hidden"]:
+        step = AttentionStep(read.rows, read.before.lanes.get(lane, {}).get(index))
+        states = self._blocks.block(index, states, calls, step)
+        self._note(lane, index, step, read)
+        self.counts.block_tokens += states.shape[1]
+        return states
+
+    def _note(self, lane: int, index: int, step: AttentionStep, read: _Read) -> None:
+        """Hold on to keys and values that passes below, or interventions, will read."""
+        if step.known is None:
+            return
+        if read.keep:
+            read.kept.lanes.setdefault(lane, {})[index] = step.known
+        if lane == _TRUNK and read.prompts is not None and index >= self._first_edit:
+            read.heard.known[index] = step.known
+
+    def _score(
+        self, states: Float[Tensor, "1 scored hidden"], place: Int[Tensor, " targets"], wanted: Int[Tensor, " targets"]
+    ) -> _Found:
+        self.counts.head_positions += states.shape[1]
+        return score_targets(self._blocks, states, place, wanted)
+
+
+def _targets(step: Pass, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Index in the pass, request and token of everything that is scored in it."""
+    rows = [
+        (start + offset, request, token)
+        for segment, start in zip(step.segments, starts[:-1].tolist(), strict=True)
+        for offset, request, token in segment.scored
+    ]
+    flat, requests, tokens = np.array(rows, dtype=np.int64).reshape(-1, 3).T
+    return flat, requests, tokens

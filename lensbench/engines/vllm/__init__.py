@@ -1,0 +1,1 @@
+"""The vLLM engine: one merged variant after the other. Imports backbones, methods and engines."""

@@ -1,0 +1,4 @@
+"""Where stages run: several processes of this machine, called ranks.
+
+Imports records, plans and the stages' types; knows nothing of methods or metrics.
+"""

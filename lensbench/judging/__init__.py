@@ -1,6 +1,0 @@
-"""Grading answers with a language model as judge."""
-
-from lensbench.judging.registry import Judge, judges, load_judge
-from lensbench.judging.verdict import Rating, read_rating
-
-__all__ = ["Judge", "Rating", "judges", "load_judge", "read_rating"]

@@ -1,0 +1,32 @@
+"""Languages: one canonical code each, and the way to and from every data set's own code.
+
+Imports the small modules at the top of lensbench only.
+"""
+
+from lensbench.languages.table import (
+    CENTRAL,
+    HOW_TO_ADD,
+    LANGUAGES_FILE,
+    UNKNOWN,
+    Language,
+    add_languages,
+    get_language,
+    language_named,
+    language_of,
+    languages,
+    parse_languages,
+)
+
+__all__ = [
+    "CENTRAL",
+    "HOW_TO_ADD",
+    "LANGUAGES_FILE",
+    "UNKNOWN",
+    "Language",
+    "add_languages",
+    "get_language",
+    "language_named",
+    "language_of",
+    "languages",
+    "parse_languages",
+]

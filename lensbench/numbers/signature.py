@@ -1,0 +1,79 @@
+"""What a number is, in one line that can be pasted into a paper."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lensbench.numbers.pair import DRAWS, SEED
+from lensbench.numbers.read_metrics import Column
+from lensbench.records import RunFolder
+
+__all__ = ["RunIdentity", "average_signature", "cell_signature"]
+
+_VERSIONS = ("torch", "transformers", "lm_eval")
+
+
+class RunIdentity:
+    """What all numbers of a run have in common: model, seeds, versions.
+
+    Attributes:
+        about: Content of `variants.json`.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.about: dict[str, Any] = folder.read_json("variants.json")
+        self._seed = folder.spec().seed if folder.has("run.json") else None
+        starts = folder.read_json("provenance.json")["starts"] if folder.has("provenance.json") else []
+        # A run that went on under other versions was made with all of them.
+        self._versions = {
+            name: "+".join(dict.fromkeys(s["packages"][name] for s in starts if name in s.get("packages", {})))
+            for name in _VERSIONS
+        }
+
+    def of(self, variant: str) -> list[str]:
+        return [
+            f"w:{self.about['backbone_digest'][:24]}",
+            f"e:{self.about['variants'][variant]['digest'][:12]}",
+            f"dtype:{self.about.get('dtype')}",
+        ]
+
+    def tail(self) -> list[str]:
+        return [
+            f"bs:{DRAWS}",
+            f"s:{SEED}",
+            *([f"seed:{self._seed}"] if self._seed is not None else []),
+            f"lensbench:{self.about['lensbench']}",
+            *(f"{name}:{version}" for name, version in self._versions.items() if version),
+        ]
+
+
+def cell_signature(made: RunIdentity, column: Column, n: int, clusters: int) -> str:
+    """Task, language, protocol, rows, items, metric, weights, enhancement, dtype, identifier or judge, seeds, versions."""
+    task, language, profile = column.kind
+    asked = made.about["tasks"][f"{task}/{language}"]
+    parts = [
+        f"{task}:{language}",
+        f"v{asked['version']}",
+        f"p:{profile}:{asked['protocol']}",
+        f"rows:{asked['rows']}",
+        f"n:{n}",
+        f"clusters:{clusters}",
+        f"m:{column.metric}",
+        *made.of(column.variant),
+        *_source(column.unit, column.source),
+        *made.tail(),
+    ]
+    return "|".join(parts)
+
+
+def average_signature(
+    made: RunIdentity, variant: str, *, name: str, cells: list[str], n: int, metric: str, unit: str, source: str
+) -> str:
+    """The cells with their protocols and rows, and the rest as in the signature of a cell."""
+    asked = [f"{cell}:v{t['version']}:{t['protocol']}:{t['rows']}" for cell in cells for t in (made.about["tasks"][cell],)]
+    parts = [f"mean:{name}", *asked, f"n:{n}", f"m:{metric}", *made.of(variant), *_source(unit, source), *made.tail()]
+    return "|".join(parts)
+
+
+def _source(unit: str, source: str) -> list[str]:
+    return [f"{'judge' if unit == 'rating' else 'lid'}:{source}"] if source else []

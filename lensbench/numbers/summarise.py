@@ -1,0 +1,212 @@
+"""Numbers are made here and nowhere else: item records in, cells and averages out."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from lensbench.numbers.average import Average, average
+from lensbench.numbers.pair import DRAWS, SEED, Sources, Tested, is_headline, line_up, test_pairs
+from lensbench.numbers.read_metrics import Column, Kind, observe
+from lensbench.numbers.signature import RunIdentity, cell_signature
+from lensbench.records import RunFolder
+from lensbench.spec import BASE
+from lensbench.stats import Interval, bootstrap_means, clustered_errors, holm, wilson
+
+__all__ = ["Cell", "Summary", "headline_columns", "summarise", "summary"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number in a table."""
+
+    task: str
+    language: str
+    profile: str
+    variant: str
+    metric: str
+    unit: str
+    """"share" (0 to 1), "rating" (on the judge's scale), or "number" (of a metric that is not known to be a share)."""
+    source: str
+    """Signature of the identifier or judge; "" for log-likelihoods. Unlike sources never share a column."""
+    value: float | None
+    """Mean over what has a score; None when nothing has."""
+    n: int
+    """Items asked and answered; for ratings, gradings made or failed."""
+    failures: int
+    """Of those, without a score."""
+    low: float | None
+    high: float | None
+    """95% interval of `value`: Wilson where every item is 0 or 1 and a source item of its own, else a bootstrap over source
+    items; None where there are fewer than two."""
+    delta: float | None
+    """Mean difference to `base` over what both have a score for; None for `base` itself."""
+    delta_low: float | None
+    delta_high: float | None
+    """95% paired bootstrap interval of `delta`, over source items; None where there are fewer than two."""
+    signature: str
+    """Everything needed to say what this number is, in one line."""
+    states: dict[str, int]
+    """Items, or gradings, by state."""
+    planned: int
+    """What the run is to have; more than `n` while it is unfinished."""
+    picks: tuple[int, ...]
+    """How often each choice had the highest log-likelihood, in the order of the choices; empty for open questions."""
+    clusters: int
+    """Source items among the items that have a score."""
+    test: str | None
+    """"mcnemar" or "sign-flip"; None where nothing is tested: `base`, and numbers that are not their task's own."""
+    p_value: float | None
+    """That variant and base could as well have changed places on each source item; two-sided, as it is."""
+    p_holm: float | None
+    """Adjusted by Holm over all tests of the variant: languages x tasks, headline metrics."""
+    smallest_detectable: float | None
+    """Smallest true difference that is found in four cases of five at Holm's strictest step; None where it is not defined."""
+    tied: int = 0
+    """Items that rounding could decide (docs/engines.md); they count as they fell."""
+    higher_is_better: bool | None = True
+    """As the task's definition says; None where nothing does, and then no difference is better or worse."""
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All numbers of a run.
+
+    Attributes:
+        unnamed: `TASK/LANGUAGE` -> items that name no source item, each a cluster of its own.
+    """
+
+    cells: list[Cell]
+    averages: list[Average]
+    unnamed: dict[str, int]
+
+
+def summarise(folder: RunFolder) -> list[Cell]:
+    """All cells of a run, from its records only."""
+    return _cells(list(observe(folder)), Sources.of(folder), RunIdentity(folder))
+
+
+def summary(folder: RunFolder) -> Summary:
+    """All cells and averages of a run, from its records only."""
+    columns, sources, made = list(observe(folder)), Sources.of(folder), RunIdentity(folder)
+    return Summary(_cells(columns, sources, made), average(headline_columns(columns), sources, made), dict(sources.unnamed))
+
+
+def _cells(columns: list[Column], sources: Sources, made: RunIdentity) -> list[Cell]:
+    headline = {id(column) for column in headline_columns(columns)}
+    together: dict[tuple[Kind, str, str], list[Column]] = defaultdict(list)
+    for column in columns:
+        together[column.kind, column.source, column.metric].append(column)
+    cells: list[Cell] = []
+    tests: list[Tested | None] = []
+    for variants in together.values():
+        for cell, tested in _one_metric(variants, sources, made):
+            cells.append(cell)
+            tests.append(tested if id(variants[0]) in headline else None)
+    cells = _adjusted(cells, tests)
+    kinds = {kind: index for index, kind in enumerate(sources.kinds)}
+    metrics = {metric: index for index, metric in enumerate(dict.fromkeys(c.metric for c in columns))}
+    names = list(made.about["variants"])
+    cells.sort(
+        key=lambda c: (
+            kinds.get((c.task, c.language, c.profile), len(kinds)),
+            metrics[c.metric],
+            c.source,
+            names.index(c.variant),
+        )
+    )
+    return cells
+
+
+def headline_columns(columns: list[Column]) -> list[Column]:
+    """The columns that are their task's own number; these are tested and averaged."""
+    metrics: dict[tuple[Kind, str, str], dict[str, None]] = defaultdict(dict)
+    for column in columns:
+        metrics[column.kind, column.source, column.unit][column.metric] = None
+    return [c for c in columns if is_headline(c.metric, c.source, c.unit, metrics[c.kind, c.source, c.unit])]
+
+
+def _one_metric(columns: list[Column], sources: Sources, made: RunIdentity) -> list[tuple[Cell, Tested | None]]:
+    """The cells of one metric of one task in one language: all variants share the bootstrap's draws."""
+    values, clusters = line_up(columns, sources.cluster)
+    base = next((row for row, column in enumerate(columns) if column.variant == BASE), None)
+    if not values.size:
+        return [(_cell(column, made, 0, None, None), None) for column in columns]
+    differences = values - (values[base] if base is not None else np.nan)
+    found = bootstrap_means(np.concatenate([values, differences]), clusters, draws=DRAWS, seed=SEED)
+    errors = clustered_errors(differences, clusters)
+    cells = []
+    for row, column in enumerate(columns):
+        paired = len(columns) + row
+        tested = None
+        delta = None
+        if base is not None and row != base and not np.isnan(found.value[paired]):
+            delta = Interval(found.value[paired], found.low[paired], found.high[paired])
+            tested = test_pairs(values[row], values[base], clusters, float(errors[row]))
+        there = ~np.isnan(values[row])
+        level = None
+        if there.any():
+            level = Interval(found.value[row], found.low[row], found.high[row])
+            single = len(np.unique(clusters[there])) == there.sum()
+            if column.unit == "share" and single and np.isin(values[row][there], (0.0, 1.0)).all():
+                level = wilson(values[row][there])
+        cells.append((_cell(column, made, int(found.clusters[row]), level, delta), tested))
+    return cells
+
+
+def _adjusted(cells: list[Cell], tests: list[Tested | None]) -> list[Cell]:
+    """With p-values: adjusted within each variant, and with what a family of that size can detect."""
+    done = list(cells)
+    for variant in {cell.variant for cell in cells}:
+        family = [(i, t) for i, t in enumerate(tests) if t is not None and cells[i].variant == variant]
+        adjusted = holm(np.array([tested.p_value for _, tested in family]))
+        for (i, tested), p_holm in zip(family, adjusted, strict=True):
+            done[i] = replace(
+                cells[i],
+                test=tested.test,
+                p_value=tested.p_value,
+                p_holm=float(p_holm),
+                smallest_detectable=tested.detectable(len(family)),
+            )
+    return done
+
+
+def _cell(column: Column, made: RunIdentity, clusters: int, level: Interval | None, delta: Interval | None) -> Cell:
+    picked = column.picks
+    n = column.states.total()
+    return Cell(
+        *column.kind,
+        column.variant,
+        column.metric,
+        column.unit,
+        column.source,
+        value=_known(level.value) if level else None,
+        n=n,
+        failures=column.failures,
+        low=_known(level.low) if level else None,
+        high=_known(level.high) if level else None,
+        delta=_known(delta.value) if delta else None,
+        delta_low=_known(delta.low) if delta else None,
+        delta_high=_known(delta.high) if delta else None,
+        signature=cell_signature(made, column, n, clusters),
+        states=dict(column.states),
+        planned=column.planned,
+        picks=tuple(picked[choice] for choice in range(max(picked) + 1)) if picked else (),
+        clusters=clusters,
+        test=None,
+        p_value=None,
+        p_holm=None,
+        smallest_detectable=None,
+        tied=column.tied,
+        higher_is_better=column.higher_is_better,
+    )
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

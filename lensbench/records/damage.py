@@ -1,0 +1,69 @@
+"""Records read leniently: for whoever shows a run, not for whoever goes on with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lensbench.errors import DataError
+from lensbench.jsonio import parse_json
+from lensbench.records.log import finished_lines
+from lensbench.records.shapes import unfit
+
+__all__ = ["Damage", "read_leniently"]
+
+
+@dataclass
+class Damage:
+    """Lines of one file that could not be used as they are.
+
+    Attributes:
+        skipped: Numbers (from 1) of the lines that are no records, or say of a record something else than an earlier line.
+        repaired: Numbers of the lines with bytes that are no UTF-8, which are shown as U+FFFD.
+    """
+
+    file: str
+    skipped: list[int] = field(default_factory=list)
+    repaired: list[int] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.skipped or self.repaired)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def read_leniently(path: Path, damage: Damage) -> Iterator[dict[str, Any]]:
+    """The records of a file; a damaged line is noted and left out, an unfinished last one is being written and left out too.
+
+    So is a line whose key an earlier one has: a key is written once. It is noted where the two differ.
+    """
+    seen: dict[str, int] = {}
+    for number, line in finished_lines(path):
+        record = _parse(path.stem, line, number, damage)
+        if record is None:
+            continue
+        content, key = hash(line.strip()), record["key"]
+        if key not in seen:
+            seen[key] = content
+            yield record
+        elif seen[key] != content:
+            damage.skipped.append(number)
+
+
+def _parse(stage: str, line: bytes, number: int, damage: Damage) -> dict[str, Any] | None:
+    try:
+        text = line.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        damage.repaired.append(number)
+        text = line.decode("utf-8", "replace")
+    try:
+        record = parse_json(text, stage)
+        if unfit(stage, record) is None:
+            return dict(record)
+    except DataError:
+        pass
+    damage.skipped.append(number)
+    return None

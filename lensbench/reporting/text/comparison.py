@@ -1,0 +1,79 @@
+"""A comparison of two runs as rows of text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lensbench.reporting.text.cell_text import interval, metric_name, number, p_text, verdict
+
+__all__ = ["COMPARISON_HEADER", "comparison_notes", "comparison_rows"]
+
+COMPARISON_HEADER = (
+    "task",
+    "lang",
+    "metric",
+    "A",
+    "B",
+    "value A",
+    "value B",
+    "B less A",
+    "95%",
+    "p (Holm)",
+    "fixed",
+    "broken",
+    "both right",
+    "both wrong",
+    "n",
+    "verdict",
+)
+
+
+def comparison_rows(cells: list[dict[str, Any]]) -> list[list[str]]:
+    """One row a number; of ratings "fixed" is better and "broken" is worse, and equal ones are in neither."""
+    return [
+        [
+            cell["task"],
+            cell["language"],
+            metric_name(cell),
+            cell["variant_a"],
+            cell["variant_b"],
+            number(cell, "value_a"),
+            number(cell, "value_b"),
+            number(cell, "delta", sign=True),
+            interval(cell, "delta_low", "delta_high", sign=True),
+            p_text(cell["p_holm"]),
+            str(cell["fixed"]),
+            str(cell["broken"]),
+            "" if cell["both_right"] is None else str(cell["both_right"]),
+            "" if cell["both_wrong"] is None else str(cell["both_wrong"]),
+            str(cell["n"]),
+            verdict(cell),
+        ]
+        for cell in cells
+    ]
+
+
+def comparison_notes(found: dict[str, Any]) -> list[str]:
+    """What was compared, and everything that was not."""
+    notes = []
+    if found["cells"]:
+        notes.append(
+            "Over the items that both have a score for. fixed: B is right and A is not (for other scores: B is better); broken: "
+            "the other way round. 95%: paired bootstrap over source items. p: how often so large a difference would arise "
+            "if on every source item the two scores could as well have changed places (McNemar's exact test, or swapping at "
+            "random), after Holm's correction for the numbers of a pair of variants. Better or worse: p below 0.05 and an "
+            "interval without 0."
+        )
+    notes += [f"! {note}" for note in found.get("notes", ())]
+    single = [cell for cell in found["cells"] if cell["only_a"] or cell["only_b"]]
+    if single:
+        listed = ", ".join(
+            f"{cell['task']}/{cell['language']} {cell['metric']} ({cell['only_a']} of {cell['variant_a']} in A, "
+            f"{cell['only_b']} of {cell['variant_b']} in B)"
+            for cell in single
+        )
+        notes.append(f"left out, scores whose item has none on the other side: {listed}")
+    for gap in found["not_compared"]:
+        place = f"{gap['task']}/{gap['language']}" if gap["task"] else ""
+        notes.append(f"not compared: {' '.join(part for part in (place, gap['what']) if part)}: {gap['reason']}")
+    return notes

@@ -1,0 +1,112 @@
+"""What the statistics of a table mean, in plain words; and its averages as rows of text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from lensbench.reporting.text.cell_text import interval, metric_name, number, p_text, verdict
+
+__all__ = ["AVERAGES_HEADER", "AVERAGES_NOTE", "average_rows", "statistics_notes"]
+
+AVERAGES_HEADER = ("average over", "of", "metric", "variant", "value", "95%", "diff to base", "95%", "p (Holm)", "n", "verdict")
+
+AVERAGES_NOTE = (
+    "Cells count alike, whatever their number of items; over languages and over both, English is left out, and languages "
+    "count alike. The versions of one source item in several languages are drawn and swapped as one. p: after Holm's correction "
+    "for the averages of the variant, where English without XCOPA, as papers print it, takes the place of English with it."
+)
+
+
+def statistics_notes(results: dict[str, Any]) -> list[str]:
+    """How intervals and tests are made, what a verdict is, and how small a difference these items can show."""
+    found = [
+        "[low, high] are 95% intervals: Wilson for a share of items, else a bootstrap over source items, always for differences "
+        "to base. They cover the choice of items, not the choice of training seed."
+    ]
+    tested = [cell for cell in results["cells"] if cell.get("p_value") is not None]
+    if not tested:
+        return found
+    family = Counter(cell["variant"] for cell in tested)
+    sizes = ", ".join(f"{variant} {tests}" for variant, tests in family.items())
+    found.append(
+        "p: how often a difference at least this large would arise if the variant did nothing, that is, if on every source item "
+        "its score and base's could as well have changed places (McNemar's exact test for right and wrong, swapping at random "
+        "for the rest), after Holm's correction for the number of tests of the variant "
+        f"({sizes}: one for every task and language, by accuracy, by answers in the asked language or by rating; parts of these "
+        "are not tested). Better or worse: p below 0.05 and an interval without 0. Not distinguishable does not mean equal."
+    )
+    reach = _reach(results, tested)
+    if reach:
+        found.append(
+            "Smallest true difference that such a comparison calls better or worse in four cases of five, after Holm's "
+            f"correction at its strictest: {reach}. Smaller ones mostly go unseen."
+        )
+    found += _unnamed(results)
+    return found
+
+
+def _reach(results: dict[str, Any], tested: list[dict[str, Any]]) -> str:
+    """By task and kind of number, over languages and variants: `XCOPA 6.1 to 7.4 points`."""
+    spans: dict[tuple[str, str], list[float | None]] = {}
+    for cell in tested:
+        title = results["tasks"][f"{cell['task']}/{cell['language']}"]["title"]
+        what = " (rating)" if cell["unit"] == "rating" else " (language)" if cell["source"] else ""
+        spans.setdefault((title + what, cell["unit"]), []).append(cell["smallest_detectable"])
+    parts = []
+    for (name, unit), values in spans.items():
+        known = [value for value in values if value is not None]
+        if not known:
+            parts.append(f"{name} not known")
+            continue
+        shown = {"share": lambda v: f"{100 * v:.1f}", "rating": lambda v: f"{v:.2f}"}.get(unit, lambda v: f"{v:.3f}")
+        ends = dict.fromkeys(shown(v) for v in (min(known), max(known)))
+        gaps = f" ({len(values) - len(known)} not known)" if len(known) < len(values) else ""
+        parts.append(f"{name} {' to '.join(ends)}{' points' if unit == 'share' else ''}{gaps}")
+    return ", ".join(parts)
+
+
+def _unnamed(results: dict[str, Any]) -> list[str]:
+    """Items whose translations cannot be recognised: it matters only where languages are averaged."""
+    # An average within one language never holds two versions of an item.
+    across = {cell for average in results.get("averages", ()) if average["language"] is None for cell in average["cells"]}
+    items: Counter[str] = Counter()
+    for cell, n in results.get("unnamed", {}).items():
+        if cell in across:
+            items[cell.partition("/")[0]] += n
+    if not items:
+        return []
+    listed = ", ".join(f"{task} ({n})" for task, n in items.items())
+    return [
+        "Items that name no source item count as their own in averages over languages; where they are translations of each "
+        f"other, the intervals there are too narrow: {listed}."
+    ]
+
+
+def average_rows(results: dict[str, Any]) -> list[list[str]]:
+    """The averages of a `results.json`, without those that no variant has."""
+    rows = []
+    for average in results.get("averages", ()):
+        members, over = len(average["cells"]), average["over"]
+        if average["language"] is not None:
+            of = average["language"]
+        elif average["task"] is not None:
+            of = results["tasks"][average["cells"][0]]["title"]
+        else:
+            of = "all targets"
+        rows.append(
+            [
+                f"{over} ({members} cells)" if average["task"] is average["language"] is None else f"{members} {over}",
+                of,
+                metric_name(average),
+                average["variant"],
+                "no score" if average["value"] is None else number(average, "value"),
+                interval(average, "low", "high"),
+                "" if average["delta"] is None else number(average, "delta", sign=True),
+                interval(average, "delta_low", "delta_high", sign=True),
+                p_text(average["p_holm"]),
+                str(average["n"]),
+                verdict(average),
+            ]
+        )
+    return rows

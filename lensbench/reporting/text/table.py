@@ -1,0 +1,245 @@
+"""The one table of a run, as rows of text that the terminal and the report share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lensbench.reporting.text.cell_text import METRICS, interval, metric_name, number, p_text, verdict
+from lensbench.reporting.text.statistics import statistics_notes
+from lensbench.states import SCORED, SENTENCES
+from lensbench.stats import direction_of
+
+__all__ = ["Line", "missing_notes", "notes", "table_lines", "unscored_notes"]
+
+_LETTERS = "ABCDEFGHIJ"
+_SAME = 0.9
+_FEW = 10
+"""Fewer items than this say nothing about a habit."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row: a task in a language under a variant."""
+
+    task: str
+    language: str
+    profile: str
+    metric: str
+    variant: str
+    value: str
+    interval: str
+    delta: str
+    delta_interval: str
+    p_holm: str
+    n: str
+    failures: str
+    verdict: str
+    """"better", "worse", "differs", "not distinguishable"; "" for the base, and for numbers that are not tested."""
+
+
+def table_lines(results: dict[str, Any], *, everything: bool = False) -> list[Line]:
+    """The table of a `results.json`.
+
+    Args:
+        everything: Every cell, not only those of the metrics named above.
+    """
+    lines = []
+    for cell in results["cells"] if everything else _headline(results["cells"]):
+        about = results["tasks"][f"{cell['task']}/{cell['language']}"]
+        title = about["title"] + (f" ({about['substitute']})" if about.get("substitute") else "")
+        n = str(cell["n"]) if cell["n"] == cell["planned"] else f"{cell['n']} of {cell['planned']}"
+        failures = str(cell["failures"])
+        if cell["states"].get("empty"):
+            failures += f" ({cell['states']['empty']} empty)"
+        lines.append(
+            Line(
+                title,
+                cell["language"],
+                cell["profile"],
+                metric_name(cell),
+                cell["variant"],
+                "no score" if cell["value"] is None else number(cell, "value"),
+                interval(cell, "low", "high"),
+                "" if cell["delta"] is None else number(cell, "delta", sign=True),
+                interval(cell, "delta_low", "delta_high", sign=True),
+                p_text(cell.get("p_holm")),
+                n,
+                failures,
+                verdict(cell),
+            )
+        )
+    return lines
+
+
+_UNTOLD = dict.fromkeys(("name", "warning", "stand_in", "rows", "expected_rows"))
+"""What a run of an older version may not say of where its rows came from."""
+
+
+def notes(results: dict[str, Any]) -> list[str]:
+    """What must stand beside the table: where the rows come from, what is missing, what the numbers are."""
+    found = [f"! {name} could not be fitted: {message}" for name, message in results.get("failed", {}).items()]
+    origins = {key: {**_UNTOLD, **about["origin"]} for key, about in results["tasks"].items() if about.get("origin")}
+    warnings = sorted({f"{o['name']}: {o['warning']}" for o in origins.values() if o["warning"]})
+    found += [f"! {warning}" for warning in warnings]
+    found += [f"! {key}: rows are {o['stand_in']}" for key, o in origins.items() if o["stand_in"]]
+    found += [
+        f"{key}: {o['rows']} rows of the {o['expected_rows']} the hub has"
+        for key, o in origins.items()
+        if o["expected_rows"] and o["rows"] != o["expected_rows"]
+    ]
+    found += missing_notes(results)
+    found += [f"! items/{harm['file']}: {_damaged(harm['skipped'])}" for harm in results.get("damaged", ()) if harm["skipped"]]
+    found += [
+        f"{name} is another checkpoint, {about['external']['title']}; it is asked through its own chat template"
+        for name, about in results["variants"].items()
+        if about.get("external")
+    ]
+    found += [f"! {name}: {about['note']}" for name, about in results["variants"].items() if about.get("note")]
+    found += [f"not available: {gap}" for gap in results.get("gaps", ())]
+    found += [
+        f"! {o['task']}/{o['language']}: {o['sharing']} of {o['items']} items share a word sequence with what {o['method']} "
+        "learned from"
+        for o in results.get("overlap", ())
+        if o["sharing"]
+    ]
+    cut: dict[str, list[str]] = {}
+    for key, about in results["tasks"].items():
+        if about.get("max_new_tokens"):
+            cut.setdefault(f"after {about['max_new_tokens']} new tokens", []).append(key)
+    found += [
+        f"! answers were cut {where}, which is not the profile's own length: {', '.join(keys)}" for where, keys in cut.items()
+    ]
+    found += _undirected(results)
+    found += _one_sided(results)
+    found += _tied(results)
+    found += _unscored(results)
+    found += _beside_ratings(results)
+    uncovered = sorted(
+        {f"{c['language']} ({c['source'].split(':')[0]})" for c in results["cells"] if c["states"].get("not_covered")}
+    )
+    if uncovered:
+        found.append(f"! no fidelity for {', '.join(uncovered)}: the identifier has no label for the language")
+    found += statistics_notes(results)
+    identifiers = sorted({c["source"].split(":")[0] for c in results["cells"] if c["metric"].startswith("lf_")})
+    if identifiers:
+        glotlid = "" if identifiers == ["glotlid"] else " (not GlotLID, so not comparable with the paper)"
+        found.append(
+            f"Answers in the asked language: top label by {', '.join(identifiers)}{glotlid}, strict, empty answers counted as "
+            "unfaithful; it says nothing about whether an answer is good."
+        )
+    judges = sorted({c["source"] for c in results["cells"] if c["unit"] == "rating"})
+    found += [f"Ratings are of judge {judge}; unlike judges are not comparable." for judge in judges]
+    return found
+
+
+def missing_notes(results: dict[str, Any], most: int = 4) -> list[str]:
+    """One sentence for every file that has fewer records than it should."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for entry in results.get("missing", ()):
+        groups.setdefault((entry["why"], entry["file"]), []).append(entry)
+    found = []
+    for (why, file), entries in groups.items():
+        lacking = sum(entry["wanted"] - entry["has"] for entry in entries)
+        places = "; ".join(f"{entry['place']} {entry['has']} of {entry['wanted']}" for entry in entries[:most])
+        more = f"; and {len(entries) - most} more" if len(entries) > most else ""
+        records = f"{lacking} record{'s' if lacking > 1 else ''}"
+        if why == "gone":
+            found.append(f"! items/{file}: {records} that were there when results were made are gone ({places}{more})")
+        else:
+            found.append(f"! unfinished: items/{file} lacks {records} of those planned ({places}{more})")
+    return found
+
+
+def _undirected(results: dict[str, Any]) -> list[str]:
+    names = sorted({c["metric"] for c in results["cells"] if c.get("p_holm") is not None and direction_of(c) is None})
+    return [f"! nothing tells whether more is better of {', '.join(names)}: no difference of it is called so"] if names else []
+
+
+def _damaged(numbers: list[int], most: int = 5) -> str:
+    """`1 damaged line left out (4)`, `14 damaged lines left out (4, 8, 9, 12, 20 and 9 more)`."""
+    named = ", ".join(map(str, numbers[:most]))
+    more = f" and {len(numbers) - most} more" if len(numbers) > most else ""
+    return f"{len(numbers)} damaged line{'s' if len(numbers) > 1 else ''} left out ({named}{more})"
+
+
+def unscored_notes(cells: Sequence[Mapping[str, Any]]) -> list[str]:
+    """How many items have no score, by state, and what the state means."""
+    places: dict[str, list[str]] = {}
+    for cell in _headline(cells):
+        for state, n in cell["states"].items():
+            # Languages that an identifier has no label for have a note of their own.
+            if n and cell["unit"] != "rating" and state not in SCORED and state != "not_covered":
+                where = f"{cell['task']}/{cell['language']} {cell['variant']}"
+                places.setdefault(state, []).append(f"{n} of {cell['n']} in {where}")
+    return [
+        f"! no score and in no mean, {state.replace('_', ' ')}: {SENTENCES.get(state, 'this version does not know the state')}: "
+        + "; ".join(dict.fromkeys(where))
+        for state, where in places.items()
+    ]
+
+
+def _unscored(results: dict[str, Any]) -> list[str]:
+    """How many items have no score, how many gradings no rating, and why."""
+    found = unscored_notes(results["cells"])
+    for cell in results["cells"]:
+        if cell["metric"] == "rating" and cell["failures"]:
+            why = ", ".join(f"{n} {state.replace('_', ' ')}" for state, n in sorted(cell["states"].items()) if state != "ok")
+            found.append(
+                f"! {cell['task']}/{cell['language']} {cell['variant']}: {cell['failures']} of {cell['n']} gradings by "
+                f"{cell['source'].split(':')[0]} have no rating and are in no mean ({why})"
+            )
+    return found
+
+
+def _beside_ratings(results: dict[str, Any]) -> list[str]:
+    """Answers that speak to their judge, and replies of another model than the one asked."""
+    found = []
+    for entry in results.get("judging", ()):
+        judge, place = entry["judge"].split(":")[0], f"! {entry['task']}/{entry['language']} {entry['variant']}"
+        if entry["injected"]:
+            found.append(
+                f"{place}: {entry['injected']} of {entry['graded']} rated answers speak to their judge ({judge}): they hold a "
+                "rating, say what to rate, or imitate its prompt; read them"
+            )
+        found += [
+            f"{place}: {n} replies of {judge} name another model than was asked for, {model}"
+            for model, n in entry["other_models"].items()
+        ]
+    return found
+
+
+def _tied(results: dict[str, Any]) -> list[str]:
+    """Cells with items that rounding could decide."""
+    places = [
+        f"{cell['tied']} of {cell['n']} in {cell['task']}/{cell['language']} {cell['variant']}"
+        for cell in results["cells"]
+        if cell.get("tied")
+    ]
+    return [f"! items that rounding could decide; they count as they fell: {'; '.join(places)}"] if places else []
+
+
+def _one_sided(results: dict[str, Any]) -> list[str]:
+    """Cells in which a variant gives nearly always the same option: their accuracy measures that option."""
+    found: dict[str, list[str]] = {}
+    for cell in results["cells"]:
+        asked = sum(cell["picks"])
+        if asked >= _FEW and max(cell["picks"]) >= _SAME * asked:
+            place = list(cell["picks"]).index(max(cell["picks"]))
+            option = _LETTERS[place] if place < len(_LETTERS) else f"option {place + 1}"
+            found.setdefault(f"{cell['variant']} picks {option}", []).append(f"{cell['task']}/{cell['language']}")
+    if not found:
+        return []
+    places = "; ".join(f"{what} ({', '.join(where)})" for what, where in found.items())
+    return [f"! one option in at least {_SAME:.0%} of the items, so accuracy is little more than how often it is right: {places}"]
+
+
+def _headline(cells: Sequence[Any]) -> list[Any]:
+    two_turns = {(c["task"], c["language"]) for c in cells if c["metric"] == "lf_response"}
+    return [
+        c
+        for c in cells
+        if c["metric"] in METRICS or not c["source"]
+        if not (c["metric"] == "lf_turn1" and (c["task"], c["language"]) in two_turns)
+    ]

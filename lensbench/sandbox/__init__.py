@@ -1,0 +1,8 @@
+"""Jinja for templates of a stranger: nothing outside the values given is reachable, and size and time have limits.
+
+Imports the errors only.
+"""
+
+from lensbench.sandbox.environment import SafeEnvironment, limited, render, task_environment
+
+__all__ = ["SafeEnvironment", "limited", "render", "task_environment"]

@@ -1,0 +1,208 @@
+"""The answering stage: conversations, turn by turn, for all variants."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from lensbench.datasets.rows import row_hash
+from lensbench.engines.blocks import Blocks, CannotPack
+from lensbench.engines.chat import encode_prompt
+from lensbench.engines.generation.decode import AnswerRequest
+from lensbench.engines.generation.generate import GeneratedAnswer
+from lensbench.engines.layer_sharing import Branch
+from lensbench.engines.reference.lm import LensLM
+from lensbench.methods.base import Progress
+from lensbench.plan.task_items import TaskItems
+from lensbench.reasoning import marked_reasoning, opens_reasoning
+from lensbench.records import RecordLog, RunFolder
+from lensbench.stages.variants import Variant, answer_key, names_of
+from lensbench.states import UNANSWERED
+from lensbench.tasks.build import Item
+
+__all__ = ["answer_stage"]
+
+_NO_ROOM = GeneratedAnswer("", 0, "no_room", 0.0)
+"""For a prompt that fills the model's window: nothing was generated, and the state says so."""
+_MEANING = "2"
+"""Part of every key, raised when the same tokens give another record: "2" knows the state `not_finite`."""
+
+
+def answer_stage(
+    lm: LensLM,
+    variants: Sequence[Variant],
+    tasks: Sequence[TaskItems],
+    folder: RunFolder,
+    log: RecordLog,
+    progress: Progress,
+    *,
+    seed: int,
+) -> None:
+    """Answer what is not in the log yet.
+
+    Variants that share blocks with the backbone answer in one batch, of `lm.batch_size` rows for each where memory allows; the
+    others, and those that change the first block, one after the other. Turn 2 follows the variant's own answer to turn 1, so its
+    key holds that answer. Every answer is in the log as soon as it has ended; one that was under way when the run stopped is
+    generated again.
+
+    Args:
+        seed: Every item draws from a generator of its own, seeded by this, the item and the turn; variants share it.
+    """
+    work = _Work(lm, folder, log, progress, seed)
+    for asked in tasks:
+        work.answer(asked, variants)
+
+
+class _Work:
+    """One start of the stage."""
+
+    def __init__(self, lm: LensLM, folder: RunFolder, log: RecordLog, progress: Progress, seed: int) -> None:
+        self._lm, self._log, self._progress, self._seed = lm, log, progress, seed
+        self._known = {record["key"]: record for record in folder.records("answers")}
+
+    def answer(self, asked: TaskItems, variants: Sequence[Variant]) -> None:
+        """All turns of a task: variants that share blocks in one batch, each of the others by itself."""
+        keys: dict[str, dict[str, str]] = {variant.name: {} for variant in variants}
+        for turn in range(1, _turns(asked) + 1):
+            todo: dict[str, list[Item]] = {}
+            for variant in variants:
+                own = keys[variant.name]
+                items = [item for item in asked.items if len(item.turns) >= turn]
+                for item in items:
+                    before = self._known.get(own.get(item.id, ""))
+                    own[item.id] = _key(self._lm, variant, asked, item, turn, self._seed, before)
+                todo[variant.name] = [item for item in items if own[item.id] not in self._log]
+            missing = [variant for variant in variants if todo[variant.name]]
+            together = self._together(asked, missing)
+            if together:
+                shared = [variant for variant in missing if variant.name in together]
+                self._answer_turn(asked, shared, list(together.values()), todo, turn, keys)
+            for variant in missing:
+                if variant.name not in together:
+                    self._answer_turn(asked, [variant], [], todo, turn, keys)
+
+    def _together(self, asked: TaskItems, variants: Sequence[Variant]) -> dict[str, Branch]:
+        """The variants that share blocks, if several do; none where this model's blocks cannot be called one by one."""
+        # To find its branch a variant is applied, which is not free.
+        if len(variants) < 2:
+            return {}
+        try:
+            Blocks(self._lm.loaded)
+        except CannotPack:
+            return {}
+        found = {}
+        for variant in variants:
+            branch = variant.branch(self._lm.loaded, asked.planned.task.language.code)
+            if branch is not None and (branch.start != 0 or branch.edits):
+                found[variant.name] = branch
+        return found if len(found) > 1 else {}
+
+    def _answer_turn(
+        self,
+        asked: TaskItems,
+        variants: Sequence[Variant],
+        branches: Sequence[Branch],
+        todo: Mapping[str, Sequence[Item]],
+        turn: int,
+        keys: Mapping[str, Mapping[str, str]],
+    ) -> None:
+        """Answers of one variant, or of several that share blocks."""
+        lm, task = self._lm, asked.planned.task
+        names = {variant.name for variant in variants}
+        earlier = {(r["variant"], r["item"], r["turn"]): r["text"] for r in self._known.values() if r["variant"] in names}
+        unanswered = {
+            (r["variant"], r["item"]): r["state"]
+            for r in self._known.values()
+            if r["variant"] in names and r["turn"] == turn - 1 and r["state"] in UNANSWERED
+        }
+        asking: list[tuple[Variant, Item, AnswerRequest]] = []
+        opened: list[bool] = []
+        for lane, variant in enumerate(variants):
+            for item in todo[variant.name]:
+                said = [earlier[variant.name, item.id, t] for t in range(1, turn)]
+                asked_text = _prompt(lm, item, said)
+                prompt = encode_prompt(lm.tokenizer, asked_text)
+                request = AnswerRequest(
+                    tuple(prompt),
+                    min(task.generation.max_new_tokens, lm.max_length - len(prompt)),
+                    task.generation.temperature_for(item.doc),
+                    item_seed(self._seed, item.id, turn),
+                    lane,
+                )
+                asking.append((variant, item, request))
+                opened.append(opens_reasoning(asked_text))
+        title = f"{asked.name} · {names_of(variants)}" + (f" · turn {turn}" if _turns(asked) > 1 else "")
+        alone = contextlib.nullcontext() if branches else variants[0].applied(lm.loaded, task.language.code)
+        with self._progress.stage(title, len(asking)) as advance, alone:
+
+            def keep(index: int, answer: GeneratedAnswer) -> None:
+                variant, item, request = asking[index]
+                record = _record(asked, item, variant, turn, keys[variant.name][item.id], request, answer)
+                record |= marked_reasoning(answer.text, opened[index])
+                self._log.append([record])
+                self._known[record["key"]] = record
+                advance(1)
+
+            fitting = []
+            for index, (variant, item, request) in enumerate(asking):
+                # What follows an answer that was none has nothing to follow.
+                before = unanswered.get((variant.name, item.id))
+                if before is not None or request.max_new_tokens <= 0:
+                    keep(index, replace(_NO_ROOM, finish=before or "no_room"))
+                else:
+                    fitting.append(index)
+            requests = [asking[index][2] for index in fitting]
+            lm.answer(requests, branches=branches, on_answer=lambda i, answer: keep(fitting[i], answer))
+
+
+def _turns(asked: TaskItems) -> int:
+    return max((len(item.turns) for item in asked.items), default=0)
+
+
+def _key(lm: LensLM, variant: Variant, asked: TaskItems, item: Item, turn: int, seed: int, before: dict[str, Any] | None) -> str:
+    """Turn 1: everything that can change the answer; later turns: that of the turn before, and what was answered there."""
+    if before is not None:
+        return row_hash([before["key"], before["text"], turn])
+    generation = asked.planned.task.generation
+    temperature = generation.temperature_for(item.doc)
+    settings = [_MEANING, generation.max_new_tokens, temperature, *([seed] if temperature else [])]
+    return answer_key(lm.loaded, variant, item, "generate", settings)
+
+
+def _prompt(lm: LensLM, item: Item, answers: Sequence[str]) -> str:
+    if not answers:
+        return item.requests[0][0]
+    messages = []
+    for said, answer in zip(item.turns, answers, strict=False):
+        messages += [{"role": "user", "content": said}, {"role": "assistant", "content": answer}]
+    return lm.apply_chat_template([*messages, {"role": "user", "content": item.turns[len(answers)]}])
+
+
+def item_seed(seed: int, item: str, turn: int) -> int:
+    """The seed of one answer's generator: the same whatever the batch, the order and the variant."""
+    return int.from_bytes(hashlib.sha256(f"{seed}:{item}:{turn}".encode()).digest()[:8], "big") >> 1
+
+
+def _record(
+    asked: TaskItems, item: Item, variant: Variant, turn: int, key: str, request: AnswerRequest, answer: GeneratedAnswer
+) -> dict[str, Any]:
+    state = answer.finish if answer.finish in UNANSWERED else "ok" if answer.text.strip() else "empty"
+    return {
+        "key": key,
+        "item": item.id,
+        "variant": variant.name,
+        "task": item.task,
+        "language": item.language,
+        "profile": item.profile,
+        "turn": turn,
+        "state": state,
+        "text": answer.text,
+        "tokens": answer.tokens,
+        "prompt_tokens": len(request.prompt),
+        "temperature": request.temperature,
+        "finish": answer.finish,
+        "seconds": round(answer.seconds, 4),
+    }

@@ -1,0 +1,161 @@
+"""The identification stage: which language each answer is in. It reads and writes records only, so it needs no model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from typing import Any, TypeVar
+
+from lensbench.datasets.rows import row_hash
+from lensbench.errors import LensbenchError
+from lensbench.grading.fidelity import (
+    Identifier,
+    answered_cell,
+    build_matrices,
+    identify_without_code,
+    join_turns,
+    line_cells,
+    load_identifier,
+    question_units,
+    strip_code_units,
+)
+from lensbench.grading.fidelity.cells import NO_ANSWER
+from lensbench.grading.fidelity.matrix import Level
+from lensbench.languages import Language, get_language
+from lensbench.methods.base import Progress, SilentProgress
+from lensbench.reasoning import ANSWERED, READS, answer_state, parts_of
+from lensbench.records import RecordLog, RunFolder
+from lensbench.records.run_languages import add_run_languages
+
+__all__ = ["AUTO", "answered_by_task", "identify_stage", "pick_identifier"]
+
+T = TypeVar("T")
+AUTO = "auto"
+"""GlotLID where it can be had, else lid.176."""
+
+
+def pick_identifier(name: str, notify: Callable[[str], None]) -> Identifier:
+    """The identifier a user named; for `auto` the choice is said aloud, and every cell names it.
+
+    Raises:
+        LensbenchError: a named one cannot be had.
+    """
+    if name != AUTO:
+        return load_identifier(name, notify=notify)
+    try:
+        return load_identifier("glotlid", notify=notify)
+    except LensbenchError as error:
+        notify(f"language of the answers: by lid.176, since GlotLID cannot be had ({error.message})")
+        return load_identifier("lid176", notify=notify)
+
+
+def identify_stage(folder: RunFolder, identifier: Identifier, log: RecordLog, progress: Progress | None = None) -> int:
+    """Identify every conversation that this identifier has not seen yet.
+
+    Returns:
+        Conversations identified now.
+    """
+    add_run_languages(folder)
+    conversations: dict[tuple[str, str], dict[int, dict[str, Any]]] = {}
+    for record in folder.records("answers"):
+        conversations.setdefault((record["item"], record["variant"]), {})[record["turn"]] = record
+    fresh = []
+    for turns in _counted(conversations.values(), f"language of answers · {identifier.name}", progress or SilentProgress()):
+        ordered = [turns[turn] for turn in sorted(turns)]
+        key = _key(ordered, identifier)
+        if key not in log:
+            fresh.append({"key": key, **_conversation(ordered, identifier)})
+    log.append(fresh)
+    return len(fresh)
+
+
+def _key(answers: list[dict[str, Any]], identifier: Identifier) -> str:
+    """By the answers and the identifier; and by what is read of an answer, where that is not its whole text.
+
+    A record made of the whole text of such an answer, or that took a state of the harness for an empty answer, has another key.
+    """
+    key = f"{row_hash([answer['key'] for answer in answers])}:{identifier.signature}"
+    whole = all(answer["state"] in ANSWERED and not parts_of(answer).found for answer in answers)
+    language = get_language(answers[0]["language"])
+    # Labels of relatives once made a language covered whose strict numbers they could not count for.
+    by_strict = identifier.covers(language) or not identifier.covers_leniently(language)
+    return key if whole and by_strict else f"{key}:{READS}"
+
+
+def _counted(items: Collection[T], title: str, progress: Progress) -> Iterator[T]:
+    with progress.stage(title, len(items)) as advance:
+        for item in items:
+            yield item
+            advance()
+
+
+def _conversation(answers: list[dict[str, Any]], identifier: Identifier) -> dict[str, Any]:
+    texts = [parts_of(answer).answer for answer in answers]
+    states = [answer_state(answer) for answer in answers]
+    first = answers[0]
+    found = [identifier.identify(text) for text in texts]
+    language = get_language(first["language"])
+    metrics = _units(texts, [one.label for one in found], identifier, language)
+    # An empty answer is in no language: unfaithful by definition, and counted apart.
+    state = "empty" if any(one.label is None for one in found) else "ok"
+    missing = next((state for state in states if state not in ANSWERED), None)
+    if missing is not None:
+        # There is no answer of the model to one of the turns: only the units of the other turns notify anything of it.
+        answered = {f"lf_turn{answer['turn']}" for answer, own in zip(answers, states, strict=True) if own in ANSWERED}
+        state, metrics = missing, {k: v if "_".join(k.split("_")[:2]) in answered else None for k, v in metrics.items()}
+    if not identifier.covers(language):
+        # It has no label that could count, so its 0 would notify nothing of the answer. Lenient numbers have a list of their own.
+        lenient = identifier.covers_leniently(language)
+        metrics = {name: value if lenient and name.endswith("_lenient") else None for name, value in metrics.items()}
+        state = state if missing is not None else "not_covered"
+    return {
+        **{name: first[name] for name in ("item", "variant", "task", "language", "profile")},
+        "state": state,
+        "identifier": identifier.signature,
+        "metrics": metrics,
+        "turns": [
+            {
+                "answer": answer["key"],
+                "turn": answer["turn"],
+                "label": one.label,
+                "probability": one.probability,
+                "cell": answered_cell(text, identifier) if own in ANSWERED else NO_ANSWER,
+                "lines": line_cells(text, identifier) if own in ANSWERED else [],
+                **({"state": own} if own not in ANSWERED else {}),
+            }
+            for answer, one, text, own in zip(answers, found, texts, states, strict=True)
+        ],
+    }
+
+
+def _units(texts: list[str], labels: list[str | None], identifier: Identifier, language: Language) -> dict[str, float | None]:
+    several = len(texts) > 1
+    joined = identifier.identify(join_turns(texts)).label if several else None
+    bare = [identify_without_code([text], identifier).label for text in texts]
+    bare_joined = identify_without_code(texts, identifier).label if several else None
+    return {**question_units(labels, joined, language), **strip_code_units(bare, bare_joined, language)}
+
+
+def answered_by_task(folder: RunFolder) -> list[dict[str, Any]]:
+    """Asked x answered matrices of a run, JSON-ready: per task, identifier, variant, turn and level."""
+    records: dict[tuple[str, str], dict[tuple[str, str], dict[str, Any]]] = {}
+    for record in folder.records("identified"):
+        # The last record of a conversation is the whole one.
+        records.setdefault((record["task"], record["identifier"]), {})[record["item"], record["variant"]] = record
+    found = []
+    for (task, identifier), conversations in records.items():
+        answers = [
+            {
+                "language": c["language"],
+                "variant": c["variant"],
+                "turn": turn["turn"],
+                "cell": turn["cell"],
+                "lines": turn["lines"],
+            }
+            for c in conversations.values()
+            for turn in c["turns"]
+        ]
+        levels: tuple[Level, ...] = ("answer", "line")
+        for level in levels:
+            for matrix in build_matrices(answers, level):
+                found.append({"task": task, "identifier": identifier, **matrix.as_dict()})
+    return found

@@ -1,0 +1,97 @@
+"""An enhanced model as a plain model folder, for transformers, vLLM and converters."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from lensbench.backbones import get_backbone
+from lensbench.backbones.headers import weight_headers
+from lensbench.backbones.load import load_backbone
+from lensbench.backbones.resolve import find_checkpoint
+from lensbench.errors import RunError, UsageError, unknown_name
+from lensbench.methods import load_method
+from lensbench.methods.base import Progress
+from lensbench.records import RunFolder, write_atomically
+from lensbench.records.log import write_failed
+
+__all__ = ["merge", "save_model"]
+
+
+def merge(
+    folder: RunFolder,
+    variant: str | None,
+    target: Path,
+    progress: Progress,
+    *,
+    dtype: str | None = None,
+    trust_model: bool = False,
+) -> str:
+    """Write backbone and enhancement as one model.
+
+    Args:
+        variant: Name of the enhanced variant; None takes the only one.
+        target: A folder that does not exist yet, or is empty.
+        dtype: Of the written weights; None keeps the run's, so that the model gives the run's own logits.
+        trust_model: Whether Python code of a model given as folder or hub id may run.
+
+    Returns:
+        The variant that was merged.
+
+    Raises:
+        UsageError: unknown variant (with the nearest), several and none named, a target that is not empty, or an enhancement that
+            acts at inference time and cannot be merged.
+        RunError: the enhancement is damaged or of another backbone, or the disk is full.
+    """
+    spec, about = folder.spec(), folder.read_json("variants.json")
+    names = [choice.method for choice in spec.methods]
+    if not names:
+        raise UsageError(f"{folder.path} has no enhanced variant", "It scored the untouched backbone only.")
+    if variant is None:
+        if len(names) > 1:
+            raise UsageError("--variant: which one?", f"The run has: {', '.join(names)}.")
+        variant = names[0]
+    if variant not in names:
+        raise unknown_name("variant", variant, names)
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UsageError(f"{target} is not an empty folder", "Give another --to.")
+    pinned = folder.pinned()
+    backbone = get_backbone(spec.backbone)
+    checkpoint = find_checkpoint(backbone, revision=pinned.get("backbone_revision"), notify=progress.notify, trust=trust_model)
+    if checkpoint.digest != pinned["backbone_digest"]:
+        raise RunError(
+            f"the run in {folder.path} was made with other weights: {pinned['backbone_digest']} there, {checkpoint.digest} here",
+            "Bring the old weights back.",
+        )
+    enhancement = load_method(variant).load(folder.enhancement(variant), checkpoint.digest)
+    if not enhancement.mergeable:
+        raise UsageError(
+            f"'{variant}' acts while the model runs and cannot be merged into its weights",
+            "lensbench applies it: score or answer with it in a run.",
+        )
+    loaded = load_backbone(backbone, checkpoint, device="cpu", dtype=dtype or about["dtype"], trust=trust_model)
+    with enhancement.applied(loaded, "en"):
+        save_model(loaded.model, loaded.tokenizer, target)
+    card = folder.card(variant)
+    write_atomically(
+        target / "lensbench.json", json.dumps({"variant": variant, "card": card}, indent=1, ensure_ascii=False) + "\n"
+    )
+    return variant
+
+
+def save_model(model: object, tokenizer: object, target: Path) -> None:
+    """Write a model as it is at the moment, as a folder of safetensors.
+
+    Raises:
+        RunError: the disk is full, the folder cannot be written, or tensors of the model are not in it.
+    """
+    try:
+        model.save_pretrained(target)  # type: ignore[attr-defined]
+        tokenizer.save_pretrained(target)  # type: ignore[attr-defined]
+        held = sum(header.numbers for header in weight_headers(target).values())
+    except OSError as error:
+        raise write_failed(target, error) from None
+    # Tied weights are one parameter, and one tensor of the file.
+    wanted = sum(parameter.numel() for parameter in model.parameters())  # type: ignore[attr-defined]
+    if held < wanted:
+        raise RunError(f"{target} holds {held:,} numbers of the model's {wanted:,}", "The model cannot be saved whole.")

@@ -1,0 +1,71 @@
+"""The variants of a run: the untouched backbone, what methods made of it, and other checkpoints."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lensbench.datasets.rows import row_hash
+from lensbench.methods.base import Enhancement
+from lensbench.spec import BASE
+from lensbench.tasks.build import Item
+
+if TYPE_CHECKING:
+    from lensbench.backbones.checkpoint import Checkpoint
+    from lensbench.backbones.load import LoadedBackbone
+    from lensbench.engines.layer_sharing import Branch
+
+__all__ = ["Variant", "answer_key", "names_of"]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The thing that is scored: a backbone with zero or one enhancement, or another checkpoint."""
+
+    name: str
+    enhancement: Enhancement | None = None
+    checkpoint: Checkpoint | None = None
+    """Of another model than the run's backbone."""
+    system_text: str | None = None
+    """That model's."""
+
+    def applied(self, loaded: LoadedBackbone, language: str) -> AbstractContextManager[None]:
+        if self.enhancement is None:
+            return contextlib.nullcontext()
+        return self.enhancement.applied(loaded, language)
+
+    def branch(self, loaded: LoadedBackbone, language: str) -> Branch | None:
+        """Where it leaves the backbone's path; None where what it does is not known to be shared."""
+        from lensbench.engines.layer_sharing import BASE_BRANCH, branch_of
+
+        if self.enhancement is None:
+            return BASE_BRANCH
+        return branch_of(loaded, functools.partial(self.applied, loaded, language), self.enhancement.first_changed_layer)
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """Of everything that sets it apart from the backbone; worked out once, since it reads all changed tensors."""
+        if self.checkpoint is not None:
+            return row_hash(["external", self.checkpoint.digest, self.system_text])
+        return self.enhancement.digest if self.enhancement else BASE
+
+
+def names_of(variants: Sequence[Variant]) -> str:
+    """For a title: up to three names, or how many there are."""
+    return " + ".join(v.name for v in variants) if len(variants) <= 3 else f"{len(variants)} variants"
+
+
+def answer_key(loaded: LoadedBackbone, variant: Variant, item: Item, scoring: str, settings: object) -> str:
+    """Hash of everything that can change an answer; a key that does not match is a miss, never somebody else's answer.
+
+    Args:
+        variant: By name too: two variants of equal weights have their own records.
+        settings: Generation settings, or None.
+    """
+    dtype = str(next(loaded.model.parameters()).dtype)
+    own = [variant.name, variant.digest]
+    return row_hash([loaded.checkpoint.digest, own, loaded.tokenizer_digest, dtype, item.id, scoring, settings])

@@ -1,0 +1,173 @@
+"""The check of changed weights before they are kept, and runs in which one method fails."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import save_tiny_model
+
+from lensbench.backbones.load import LoadedBackbone
+from lensbench.errors import RunError
+from lensbench.methods.check import check_weights
+from lensbench.methods.delta import Delta
+
+
+def delta_of(loaded: LoadedBackbone, name: str, first: int, change: float = 0.1) -> Delta:
+    """One parameter moved by a random amount."""
+    torch.manual_seed(0)
+    tensor = dict(loaded.model.named_parameters())[name].detach()
+    return Delta("m", "tiny", loaded.checkpoint.digest, first, {name: tensor + change * torch.randn_like(tensor)})
+
+
+def test_a_delta_that_says_where_it_begins_passes(tiny: LoadedBackbone) -> None:
+    before = {name: p.detach().clone() for name, p in tiny.model.named_parameters()}
+    check_weights("m", tiny, delta_of(tiny, "model.layers.2.mlp.up_proj.weight", 2))
+    check_weights("m", tiny, delta_of(tiny, "model.layers.2.mlp.up_proj.weight", 1))
+    check_weights("m", tiny, delta_of(tiny, "model.embed_tokens.weight", 0))
+    assert all(torch.equal(p, before[name]) for name, p in tiny.model.named_parameters())
+
+
+def test_a_block_below_the_first_changed_one(tiny: LoadedBackbone) -> None:
+    with pytest.raises(RunError, match=r"the state in front of block 2 has changed \(prompt\), but block 3"):
+        check_weights("m", tiny, delta_of(tiny, "model.layers.1.mlp.up_proj.weight", 3))
+
+
+def test_a_delta_that_changes_nothing(tiny: LoadedBackbone) -> None:
+    with pytest.raises(RunError, match=r"fitting has changed no answer \(prompt\)"):
+        check_weights("m", tiny, delta_of(tiny, "model.layers.2.mlp.up_proj.weight", 2, change=0.0))
+    with pytest.raises(RunError, match="changed no answer"):
+        check_weights("m", tiny, Delta("m", "tiny", tiny.checkpoint.digest, 0, {}))
+
+
+def test_a_delta_that_has_blown_up(tiny: LoadedBackbone) -> None:
+    with pytest.raises(RunError, match="not finite"):
+        check_weights("m", tiny, delta_of(tiny, "model.layers.2.mlp.up_proj.weight", 2, change=1e38))
+
+
+ONE = (
+    "-l",
+    "zh",
+    "--data",
+    "embedded",
+    "-t",
+    "xcopa",
+    "--limit",
+    "2",
+    "--set",
+    "n_probe=8",
+    "--set",
+    "n_parallel=16",
+    "--set",
+    "warmup_ratio=0",
+    "--set",
+    "learning_rate=0.01",
+)
+
+
+def test_scores_of_another_fit_under_the_same_name_are_refused(
+    cli: Callable[..., Any], tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    out, other = tmp_path / "run", tmp_path / "other"
+    command = ("run", "-m", "lens", "-b", tiny_model_dir, *ONE)
+    assert cli(*command, "--out", out).returncode == 0
+    assert cli(*command, "--set", "push_strength=0.1", "--out", other).returncode == 0
+    shutil.rmtree(out / "enhancements" / "lens")
+    again = cli(*command, "--out", out)
+    assert again.returncode == 0, "the same fit again is the same variant"
+    shutil.rmtree(out / "enhancements" / "lens")
+    shutil.copytree(other / "enhancements" / "lens", out / "enhancements" / "lens")
+    before = (out / "items" / "score.jsonl").read_bytes()
+    refused = cli(*command, "--out", out)
+    assert refused.returncode == 1 and "'lens' is not what the scores in" in refused.stderr
+    assert (out / "items" / "score.jsonl").read_bytes() == before
+
+
+def test_questions_whose_wording_has_changed_are_refused(cli: Callable[..., Any], tmp_path: Path) -> None:
+    model = save_tiny_model(tmp_path / "model")
+    command = ("run", "-b", model, "-l", "zh", "--data", "embedded", "-t", "xcopa", "--limit", "2", "--out", tmp_path / "run")
+    assert cli(*command).returncode == 0
+    items = tmp_path / "run" / "items" / "items.jsonl"
+    first, *rest = items.read_text(encoding="utf-8").splitlines()
+    record = json.loads(first)
+    items.write_text("\n".join([json.dumps({**record, "key": "asked-yesterday"}), first, *rest]) + "\n", encoding="utf-8")
+    done = cli(*command)
+    assert done.returncode == 1 and "the questions of xcopa/en are not those" in done.stderr
+
+
+FITS = (
+    "-l",
+    "zh",
+    "--data",
+    "embedded",
+    "-t",
+    "xcopa",
+    "--limit",
+    "2",
+    "--set",
+    "lens.n_probe=8",
+    "--set",
+    "lens.n_parallel=16",
+    "--set",
+    "lens.warmup_ratio=0",
+    "--set",
+    "xsft.n_aya=4",
+    "--set",
+    "xsft.n_bactrian=0",
+    "--set",
+    "xsft.max_length=256",
+    "--set",
+    "xsft.warmup_ratio=0",
+)
+
+
+def test_a_method_that_fails_leaves_the_others_be(cli: Callable[..., Any], tiny_model_dir: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    command = ("run", "-m", "xsft,lens", "-b", tiny_model_dir, *FITS, "--set", "xsft.learning_rate=1e30", "--out", out)
+    done = cli(*command)
+    assert done.returncode == 1
+    assert "xsft could not be fitted" in done.stderr and "The other variants are finished" in done.stderr
+    assert "lens" in done.stdout, "the table of what is finished"
+    results = json.loads((out / "results.json").read_text())
+    assert list(results["variants"]) == ["base", "lens"] and "xsft" in results["failed"]
+    assert (out / "enhancements" / "lens" / "card.json").is_file()
+    assert not (out / "enhancements" / "xsft" / "card.json").exists()
+    assert "xsft could not be fitted" in (out / "report.md").read_text()
+    again = cli(*command)
+    assert again.returncode == 1 and "xsft could not be fitted" in again.stderr
+
+
+def test_when_none_can_be_fitted_nothing_is_scored(cli: Callable[..., Any], tiny_model_dir: Path, tmp_path: Path) -> None:
+    done = cli(
+        "run",
+        "-m",
+        "xsft",
+        "-b",
+        tiny_model_dir,
+        "-l",
+        "zh",
+        "--data",
+        "embedded",
+        "-t",
+        "xcopa",
+        "--limit",
+        "2",
+        "--set",
+        "n_aya=4",
+        "--set",
+        "n_bactrian=0",
+        "--set",
+        "max_length=256",
+        "--set",
+        "warmup_ratio=0",
+        "--set",
+        "learning_rate=1e30",
+        "--out",
+        tmp_path / "run",
+    )
+    assert done.returncode == 1 and not (tmp_path / "run" / "results.json").exists()

@@ -1,0 +1,615 @@
+"""Tables in four formats: the expected text is written by hand from the numbers in table_runs.py."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import io
+import itertools
+import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from table_runs import SMALL, about, cell, cost, origin, results, small, write_run
+
+from lensbench.errors import UsageError
+from lensbench.reporting.tables import Choice, build_table, load_table_spec, render_table, table_specs
+from lensbench.stages.tables import table_runs
+
+Shown = Callable[..., str]
+
+
+@pytest.fixture
+def shown(tmp_path: Path) -> Shown:
+    """Render a table of results given as dictionaries, each written to a run folder first."""
+
+    counted = itertools.count()
+
+    def call(table: str, *contents: dict[str, Any], form: str = "md", languages: Any = ("zh",), **more: Any) -> str:
+        spec = tmp_path / "small.yaml"
+        spec.write_text(SMALL, encoding="utf-8")
+        options = {key: more.pop(key) for key in ("choice", "published", "paper_backbone") if key in more}
+        intervals = more.pop("intervals", False)
+        place = tmp_path / str(next(counted))
+        paths = [write_run(place / f"run{n}", content, languages=languages, **more) for n, content in enumerate(contents)]
+        made = build_table(load_table_spec(str(spec) if table == "small" else table), table_runs(paths), **options)
+        return render_table(made, form, intervals=intervals)
+
+    return call
+
+
+# XCOPA Zh: 417/500 = 83.40, 436/500 = 87.20, 438/500 = 87.60. XWinograd En: 63.50, 60.10; Zh: 274/504 = 54.37, 300/500 = 60.00,
+# 336/504 = 66.67. Means over both: (83.400 + 54.365) / 2 = 68.88, (87.20 + 60.00) / 2 = 73.60, (87.600 + 66.667) / 2 = 77.13.
+# Differences: 19/500 = 3.80, 21/500 = 4.20, -34/1000 = -3.40, 28/500 = 5.60, 62/504 = 12.30; means (3.80 + 5.60) / 2 = 4.70 and
+# (4.200 + 12.302) / 2 = 8.25. Adjusted p below 0.05: 0.003, 0.02, 0.0001.
+MARKDOWN = r"""# A small table
+
+Two tasks. Shares are in percent. In each column, the base included, the best is bold and the second best is underlined; what prints alike is marked alike. ▲ better and ▼ worse than the base, with the paired difference; = the same in print. \* p &lt; 0.05 after Holm over the tests of a variant. Average Zh: the mean of XCOPA, XWinograd, each task counting alike.
+
+## LLaMA-3-8B-Instruct: English and Chinese
+
+|  | XCOPA Zh | XWinograd En | XWinograd Zh | Average En | Average Zh |
+| :--- | ---: | ---: | ---: | ---: | ---: |
+| base | 83.40 | **63.50** | 54.37 | –<sup>a</sup> | 68.88<sup>b</sup> |
+| xSFT | <u>87.20</u> ▲ +3.80 | <u>60.10</u> ▼ −3.40\* | <u>60.00</u> ▲ +5.60<sup>c</sup> | –<sup>a</sup> | <u>73.60</u> ▲ +4.70<sup>b</sup> |
+| LENS | **87.60** ▲ +4.20\* | –<sup>d</sup> | **66.67** ▲ +12.30\* | –<sup>a</sup> | **77.13** ▲ +8.25<sup>b</sup> |
+
+<sup>a</sup> nothing to average over: only XWinograd En is asked<br>
+<sup>b</sup> a plain mean of the numbers shown; the run has no interval of it<br>
+<sup>c</sup> 4 of 504 without a score: 4 not finite<br>
+<sup>d</sup> not scored yet<br>
+
+- Profile lens-paper: XCOPA, XWinograd.
+- ! no score and in no mean, not finite: the model's logits are not finite (NaN or infinity): broken weights, or a dtype too small for them: 4 of 504 in xwinograd/zh xsft
+"""  # noqa: E501
+
+LATEX = r"""\begin{tabular}{@{}lrrrrr@{}}
+\toprule
+ & \multicolumn{1}{c}{XCOPA} & \multicolumn{2}{c}{XWinograd} & \multicolumn{2}{c}{Average} \\
+\cmidrule(lr){2-2} \cmidrule(lr){3-4} \cmidrule(lr){5-6}
+ & Zh & En & Zh & En & Zh \\
+\midrule
+base & 83.40 & \textbf{63.50} & 54.37 & \textendash{}\textsuperscript{a} & 68.88\textsuperscript{b} \\
+xSFT & \underline{87.20} {\scriptsize\ensuremath{\uparrow}\,+3.80} & \underline{60.10} {\scriptsize\ensuremath{\downarrow}\,\ensuremath{-}3.40}\textsuperscript{{*}} & \underline{60.00} {\scriptsize\ensuremath{\uparrow}\,+5.60}\textsuperscript{c} & \textendash{}\textsuperscript{a} & \underline{73.60} {\scriptsize\ensuremath{\uparrow}\,+4.70}\textsuperscript{b} \\
+LENS & \textbf{87.60} {\scriptsize\ensuremath{\uparrow}\,+4.20}\textsuperscript{{*}} & \textendash{}\textsuperscript{d} & \textbf{66.67} {\scriptsize\ensuremath{\uparrow}\,+12.30}\textsuperscript{{*}} & \textendash{}\textsuperscript{a} & \textbf{77.13} {\scriptsize\ensuremath{\uparrow}\,+8.25}\textsuperscript{b} \\
+\bottomrule
+\end{tabular}}
+\par\smallskip\footnotesize\raggedright
+\textsuperscript{a}\,nothing to average over: only XWinograd En is asked\par \textsuperscript{b}\,a plain mean of the numbers shown; the run has no interval of it\par \textsuperscript{c}\,4 of 504 without a score: 4 not finite\par \textsuperscript{d}\,not scored yet\par Profile lens-paper: XCOPA, XWinograd.\par ! no score and in no mean, not finite: the model\textquotesingle{}s logits are not finite (NaN or infinity): broken weights, or a dtype too small for them: 4 of 504 in xwinograd/zh xsft
+\end{table}
+"""  # noqa: E501
+
+_NOTE = "a plain mean of the numbers shown; the run has no interval of it"
+# 274/504 = 54.36507937 %, 336/504 = 66.66666667 %, 62/504 = 12.3015873 points.
+CSV = """\
+section,row,variant,column,language,average,shown,value,unit,low,high,delta,delta_low,delta_high,p_holm,n,failures,style,note,run,profile,protocol,signature
+S,base,base,XCOPA,zh,,83.40,83.4,percent,80,86,,,,,500,0,none,,run0,lens-paper,lens-paper-xcopa,s
+S,base,base,XWinograd,en,,63.50,63.5,percent,60,66,,,,,1000,0,bold,,run0,lens-paper,lens-paper-xwinograd,s
+S,base,base,XWinograd,zh,,54.37,54.36507937,percent,50,59,,,,,504,0,none,,run0,lens-paper,lens-paper-xwinograd,s
+S,base,base,Average,en,avg,–,,,,,,,,,,,none,nothing to average over: only XWinograd En is asked,run0,,,
+S,base,base,Average,zh,avg,68.88,68.88253968,percent,,,,,,,,,none,MEAN,run0,lens-paper,lens-paper-xcopa; lens-paper-xwinograd,
+S,xSFT,xsft,XCOPA,zh,,87.20,87.2,percent,84,90,3.8,0,7,0.06,500,0,underline,,run0,lens-paper,lens-paper-xcopa,s
+S,xSFT,xsft,XWinograd,en,,60.10,60.1,percent,57,63,-3.4,-6,-1,0.02,1000,0,underline,,run0,lens-paper,lens-paper-xwinograd,s
+S,xSFT,xsft,XWinograd,zh,,60.00,60,percent,56,64,5.6,2,9,0.3,504,4,underline,4 of 504 without a score: 4 not finite,run0,lens-paper,lens-paper-xwinograd,s
+S,xSFT,xsft,Average,en,avg,–,,,,,,,,,,,none,nothing to average over: only XWinograd En is asked,run0,,,
+S,xSFT,xsft,Average,zh,avg,73.60,73.6,percent,,,4.7,,,,,,underline,MEAN,run0,lens-paper,lens-paper-xcopa; lens-paper-xwinograd,
+S,LENS,lens,XCOPA,zh,,87.60,87.6,percent,84,90,4.2,2,6,0.003,500,0,bold,,run0,lens-paper,lens-paper-xcopa,s
+S,LENS,lens,XWinograd,en,,–,,,,,,,,,,,none,not scored yet,run0,,,
+S,LENS,lens,XWinograd,zh,,66.67,66.66666667,percent,62,71,12.3015873,9,15,0.0001,504,0,bold,,run0,lens-paper,lens-paper-xwinograd,s
+S,LENS,lens,Average,en,avg,–,,,,,,,,,,,none,nothing to average over: only XWinograd En is asked,run0,,,
+S,LENS,lens,Average,zh,avg,77.13,77.13333333,percent,,,8.250793651,,,,,,bold,MEAN,run0,lens-paper,lens-paper-xcopa; lens-paper-xwinograd,
+""".replace("MEAN", _NOTE).replace("\nS,", "\nLLaMA-3-8B-Instruct: English and Chinese,")  # noqa: E501
+
+
+def up(value: str) -> str:
+    return f' <small><span aria-hidden="true">▲</span><span class="seen">better by</span> +{value}</small>'
+
+
+def field(html: str, *notes: tuple[int, str]) -> str:
+    links = ",".join(f'<a href="#note-{number}">{letter}</a>' for number, letter in notes)
+    return f'<td><span class="number">{html}{f"<sup>{links}</sup>" if links else ""}</span></td>'
+
+
+DOWN = ' <small><span aria-hidden="true">▼</span><span class="seen">worse by</span> −3.40</small>*'
+HTML = "\n".join(
+    [
+        "<tbody>",
+        '<tr><th scope="row">base</th>'
+        + field("83.40")
+        + field("<strong>63.50</strong>")
+        + field("54.37")
+        + field("–", (1, "a"))
+        + field("68.88", (2, "b"))
+        + "</tr>",
+        '<tr><th scope="row">xSFT</th>'
+        + field(f"<u>87.20</u>{up('3.80')}")
+        + field(f"<u>60.10</u>{DOWN}")
+        + field(f"<u>60.00</u>{up('5.60')}", (3, "c"))
+        + field("–", (1, "a"))
+        + field(f"<u>73.60</u>{up('4.70')}", (2, "b"))
+        + "</tr>",
+        '<tr><th scope="row">LENS</th>'
+        + field(f"<strong>87.60</strong>{up('4.20')}*")
+        + field("–", (4, "d"))
+        + field(f"<strong>66.67</strong>{up('12.30')}*")
+        + field("–", (1, "a"))
+        + field(f"<strong>77.13</strong>{up('8.25')}", (2, "b"))
+        + "</tr>",
+        "</tbody>",
+    ]
+)
+
+
+def test_markdown_is_as_by_hand(shown: Shown) -> None:
+    assert shown("small", small()) == MARKDOWN
+
+
+def test_latex_is_as_by_hand(shown: Shown) -> None:
+    text = shown("small", small(), form="latex")
+    assert text[text.index(r"\begin{tabular}") :].rstrip("\n") == LATEX.rstrip("\n")
+    assert text.startswith(r"% Needs \usepackage[T1]{fontenc}")
+
+
+def test_csv_is_as_by_hand(shown: Shown) -> None:
+    assert shown("small", small(), form="csv") == CSV
+
+
+def test_html_is_as_by_hand(shown: Shown) -> None:
+    text = shown("small", small(), form="html")
+    assert text[text.index("<tbody>") : text.index("</tbody>") + len("</tbody>")] == HTML
+    assert "<script" not in text and "default-src 'none'" in text
+    # Nothing is said by colour: all there are belong to the page, its text, links, rules and small print.
+    assert set(re.findall(r"--\w+(?=:)", text)) == {"--page", "--text", "--link", "--line", "--soft"}
+
+
+def test_the_same_runs_give_the_same_bytes(shown: Shown) -> None:
+    for form in ("md", "latex", "csv", "html"):
+        assert shown("small", small(), form=form, intervals=True) == shown("small", small(), form=form, intervals=True)
+
+
+def test_intervals_appear_on_demand(shown: Shown) -> None:
+    text = shown("small", small(), intervals=True)
+    assert r"**87.60** ▲ +4.20\*<br>\[84.00, 90.00\], Δ \[+2.00, +6.00\], n 500 |" in text
+    assert r"<u>60.00</u> ▲ +5.60<sup>c</sup><br>\[56.00, 64.00\], Δ \[+2.00, +9.00\], n 504, 4 without a score |" in text
+
+
+def test_a_recorded_average_brings_its_interval(shown: Shown) -> None:
+    content = small()
+    content["averages"] = [
+        {
+            "over": "tasks",
+            "task": None,
+            "language": "zh",
+            "profile": "lens-paper",
+            "variant": "base",
+            "metric": "acc",
+            "unit": "share",
+            "source": "",
+            "cells": ["xcopa/zh", "xwinograd/zh"],
+            "value": 0.68882539,
+            "n": 1004,
+            "low": 0.66,
+            "high": 0.72,
+            "delta": None,
+            "delta_low": None,
+            "delta_high": None,
+            "p_holm": None,
+        },
+        # Of other cells, so not this table's.
+        {
+            "over": "tasks",
+            "task": None,
+            "language": "zh",
+            "profile": "lens-paper",
+            "variant": "lens",
+            "metric": "acc",
+            "unit": "share",
+            "source": "",
+            "cells": ["xcopa/zh", "xwinograd/zh", "m_mmlu/zh"],
+            "value": 0.1,
+            "n": 9,
+            "low": 0.0,
+            "high": 0.2,
+            "delta": None,
+            "delta_low": None,
+            "delta_high": None,
+            "p_holm": None,
+        },
+    ]
+    text = shown("small", content, intervals=True)
+    assert r"| 68.88<br>\[66.00, 72.00\], n 1004 |" in text
+    assert "**77.13** ▲ +8.25<sup>c</sup>" in text and "<sup>c</sup> a plain mean" in text
+
+
+def test_ties_are_marked_alike_and_a_flat_column_not_at_all(shown: Shown) -> None:
+    cells = [cell("xcopa", "zh", v, x) for v, x in (("base", 0.5), ("xsft", 0.70001), ("lens", 0.70002))]
+    cells += [cell("xwinograd", "zh", v, 0.5) for v in ("base", "xsft", "lens")]
+    text = shown("small", results(cells))
+    assert "| xSFT | **70.00** | " in text and "| LENS | **70.00** | " in text and "| base | <u>50.00</u> |" in text
+    assert "**50.00**" not in text
+
+
+def test_nothing_is_marked_as_significant_without_p_values(shown: Shown) -> None:
+    content = small()
+    for entry in content["cells"]:
+        entry["p_holm"] = None
+    text = shown("small", content)
+    assert r"\*" not in text and "recorded no p-values" in text
+
+
+def test_a_number_that_was_not_tested_says_what_was(shown: Shown) -> None:
+    more = {"profile": "mt-bench", "source": "glotlid:1", "n": 80}
+    cells = [
+        cell("mt_bench", "zh", variant, value, metric=metric, delta=None if variant == "base" else 0.3, p_holm=p, **more)
+        for variant, metric, value, p in (
+            ("base", "lf_response", 0.55, None),
+            ("lens", "lf_response", 0.85, 0.001),
+            ("base", "lf_question_concat", 0.5, None),
+            ("lens", "lf_question_concat", 0.8, None),
+        )
+    ]
+    text = shown("bilingual", results(cells))
+    [letter] = re.findall(r"\| \*\*80\.00\*\* ▲ \+30\.00<sup>(.)</sup> \|", text)
+    assert f"<sup>{letter}</sup> not tested; the test is of lf\\_response (answers in the asked language, both turns)" in text
+    # The base has no difference to be tested.
+    assert "| <u>50.00</u> |" in text
+    # Where nothing but this was scored there is no other test to name.
+    assert "not tested" not in shown("bilingual", results(cells[2:]))
+    for entry in small()["cells"]:
+        cells.append(entry)
+    assert "whatever its size" in shown("bilingual", results(cells))
+    assert "whatever its size" not in shown("small", small())
+
+
+def test_why_a_number_is_missing(shown: Shown) -> None:
+    content = results(
+        [
+            cell("xcopa", "zh", "base", None, n=3, failures=3, states={"letters_collide": 3}),
+            cell("xwinograd", "en", "base", 0.5, planned=900),
+            cell("mt_bench", "zh", "base", 0.5, profile="mt-bench", metric="lf_turn1", source="glotlid:1"),
+        ],
+        failed={"lens": "loss was not finite"},
+        gaps=["xwinograd in 'zh': no rows"],
+    )
+    text = shown("bilingual", content)
+    assert "XCOPA Zh: nothing has a score (3 letters collide)" in text
+    assert "lens could not be fitted: loss was not finite" in text
+    assert "XWinograd Zh: xwinograd in 'zh': no rows" in text
+    assert "unfinished: 500 of 900" in text
+    assert "not judged (lensbench judge)" in text and "not identified in this unit (lensbench fidelity)" in text
+    assert " 0.00 " not in text and "|  |" not in text.replace("|  | XCOPA Zh", "")
+
+
+def test_ratings_are_points_and_shares_percent(shown: Shown) -> None:
+    more = {"profile": "mt-bench", "metric": "rating", "unit": "rating", "source": "gpt-4o:gpt-4o-2024-08-06:1", "n": 160}
+    cells = [
+        cell("mt_bench", "zh", "base", 2.71875, low=2.4, high=3.0, **more),
+        cell("mt_bench", "zh", "lens", 5.76875, low=5.4, high=6.1, delta=3.05, delta_low=2.6, delta_high=3.5, **more),
+    ]
+    text = shown("bilingual", results(cells), intervals=True)
+    assert r"**5.77** ▲ +3.05<br>\[5.40, 6.10\], Δ \[+2.60, +3.50\], n 160" in text
+    assert "ratings in points of the judge's scale" in text
+    assert "Rated by gpt-4o:gpt-4o-2024-08-06:1: MT-Bench Zh." in text
+
+
+def test_several_targets_have_a_section_for_each_measure(shown: Shown) -> None:
+    cells = [
+        cell("xcopa", code, variant, value, **({"delta": value - 0.5} if variant == "lens" else {}))
+        for code, base, lens in (("en", 0.5, 0.5), ("zh", 0.5, 0.6), ("sw", 0.5, 0.51))
+        for variant, value in (("base", base), ("lens", lens))
+    ]
+    text = shown("multilingual", results(cells), languages=("zh", "sw"))
+    assert "## XCOPA, LLaMA-3-8B-Instruct" in text
+    assert "|  | En | Zh | Sw | Targets |" in text
+    # (60 + 51) / 2 = 55.5 and (10 + 1) / 2 = 5.5: English is not in it.
+    assert "| LENS | 50.00 = 0.00 | **60.00** ▲ +10.00 | **51.00** ▲ +1.00 | **55.50** ▲ +5.50<sup>" in text
+    assert "the mean over the target languages, each counting alike, English left out" in text
+
+
+def test_runs_of_one_backbone_share_a_section_and_their_base(shown: Shown) -> None:
+    one, other = small(), small()
+    one["cells"] = [c for c in one["cells"] if c["variant"] != "lens"]
+    one["variants"].pop("lens")
+    other["cells"] = [c for c in other["cells"] if c["variant"] != "xsft"]
+    other["variants"].pop("xsft")
+    text = shown("small", one, other)
+    assert text.count("| base |") == 1 and text.count("##") == 1
+    assert "| LENS | **87.60** ▲ +4.20" in text and "| xSFT | <u>87.20</u>" in text
+
+
+def test_a_method_fitted_twice_is_two_rows(shown: Shown) -> None:
+    other = small()
+    other["variants"]["lens"]["digest"] = "another fit"
+    text = shown("small", small(), other)
+    assert "| LENS |" in text and "| B run1 · LENS |" in text and "B run1 · xSFT" not in text
+
+
+def sampled(base: float, lens: float) -> dict[str, Any]:
+    return results([cell("xcopa", "zh", "base", base), cell("xcopa", "zh", "lens", lens, delta=lens - base)])
+
+
+def test_a_base_that_scored_otherwise_is_a_row_of_its_own_with_its_variants_beside_it(shown: Shown) -> None:
+    text = shown("small", sampled(0.5, 0.6), sampled(0.7, 0.8), sampled(0.5, 0.6))
+    rows = [line.split(" | ")[:2] for line in text.splitlines() if "·" in line and line.startswith("|")]
+    # The third run has the first one's numbers and joins them; in each group the better of its two rows is bold.
+    assert rows == [
+        ["| A run0 · base", "<u>50.00</u>"],
+        ["| A run0 · LENS", "**60.00** ▲ +10.00"],
+        ["| B run1 · base", "<u>70.00</u>"],
+        ["| B run1 · LENS", "**80.00** ▲ +10.00"],
+    ]
+    assert "The base of B run1 has other numbers than that of A run0 for xcopa in zh" in text
+    lines = list(csv.DictReader(io.StringIO(shown("small", sampled(0.5, 0.6), sampled(0.7, 0.8), form="csv"))))
+    found = [(x["run"], x["variant"], x["value"], x["delta"]) for x in lines if x["column"] == "XCOPA"]
+    assert found == [
+        ("A run0", "base", "50", ""),
+        ("A run0", "lens", "60", "10"),
+        ("B run1", "base", "70", ""),
+        ("B run1", "lens", "80", "10"),
+    ]
+
+
+def test_a_variant_that_scored_otherwise_beside_an_equal_base_is_a_row_of_its_own(shown: Shown) -> None:
+    text = shown("small", sampled(0.5, 0.6), sampled(0.5, 0.8))
+    assert text.count("| base |") == 1
+    assert "| LENS | <u>60.00</u> ▲ +10.00" in text and "| B run1 · LENS | **80.00** ▲ +30.00" in text
+
+
+def test_a_fit_that_failed_in_one_run_does_not_hide_the_numbers_of_another(shown: Shown) -> None:
+    one = results([cell("xcopa", "zh", "base", 0.5)], failed={"lens": "loss was not finite"})
+    other = sampled(0.5, 0.6)
+    for first, second, label in ((one, other, "B run1 · LENS"), (other, one, "LENS")):
+        text = shown("small", first, second)
+        assert f"| {label} | **60.00** ▲ +10.00" in text and "lens could not be fitted: loss was not finite" in text
+
+
+def two_protocols() -> list[dict[str, Any]]:
+    contents = [sampled(0.5, 0.6), sampled(0.7, 0.8)]
+    for content, protocol in zip(contents, ("p1", "p2"), strict=True):
+        content["tasks"]["xcopa/zh"]["protocol"] = protocol
+    return contents
+
+
+def test_sections_that_stand_apart_are_told_apart(shown: Shown) -> None:
+    text = shown("small", *two_protocols())
+    assert [line for line in text.splitlines() if line.startswith("##")] == [
+        "## LLaMA-3-8B-Instruct: English and Chinese (A run0; protocol p1 for xcopa in zh)",
+        "## LLaMA-3-8B-Instruct: English and Chinese (B run1; protocol p2 for xcopa in zh)",
+    ]
+    lines = list(csv.DictReader(io.StringIO(shown("small", *two_protocols(), form="csv"))))
+    found = {(x["section"], x["run"], x["profile"], x["protocol"], x["signature"]) for x in lines if x["column"] == "XCOPA"}
+    section = "LLaMA-3-8B-Instruct: English and Chinese"
+    assert found == {
+        (f"{section} ({run}; protocol {protocol} for xcopa in zh)", run, "lens-paper", protocol, "s")
+        for run, protocol in (("A run0", "p1"), ("B run1", "p2"))
+    }
+
+
+def test_csv_on_stdout_says_beside_it_what_it_has_no_line_for(cli: Any, tmp_path: Path) -> None:
+    paths = [write_run(tmp_path / f"run{n}", content) for n, content in enumerate(two_protocols())]
+    paths.append(write_run(tmp_path / "several", small(), languages=("zh", "sw")))
+    done = cli("table", "bilingual", "--format", "csv", *paths)
+    assert done.returncode == 0 and {row["variant"] for row in csv.DictReader(io.StringIO(done.stdout))} == {"base", "lens"}
+    said = done.stderr.splitlines()
+    assert any(line.startswith("! ") and "several is left out" in line for line in said)
+    assert any("stands apart from" in line and "another protocol for xcopa in zh" in line for line in said)
+    assert "Profile lens-paper: XCOPA." in said
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda c: c["tasks"]["xcopa/zh"].update(rows="local:xcopa:other"), "other rows for xcopa in zh"),
+        (lambda c: c["tasks"]["xcopa/zh"].update(protocol="p2"), "another protocol for xcopa in zh"),
+        (lambda c: [x.update(planned=9) for x in c["cells"] if x["task"] == "xcopa"], "another number of items for xcopa in zh"),
+    ],
+)
+def test_what_was_asked_otherwise_stands_apart(shown: Shown, change: Callable[[Any], Any], said: str) -> None:
+    other = small()
+    change(other)
+    text = shown("small", small(), other)
+    assert text.count("## LLaMA-3-8B-Instruct") == 2 and said in text
+
+
+def other_profile() -> dict[str, Any]:
+    content = small()
+    for entry in content["cells"]:
+        entry["profile"] = "lm-eval"
+    for known in content["tasks"].values():
+        known["profile"] = "lm-eval"
+    return content
+
+
+def test_unlike_profiles_never_share_a_table(shown: Shown) -> None:
+    with pytest.raises(UsageError, match=r"unlike profiles never share a table") as caught:
+        shown("small", small(), other_profile())
+    assert "--profile lens-paper or --profile lm-eval" in str(caught.value)
+    text = shown("small", small(), other_profile(), choice=Choice(profile="lm-eval"))
+    assert "Profile lm-eval: XCOPA, XWinograd." in text and "run0 has no number of this table" in text
+    with pytest.raises(UsageError, match=r"unknown profile.*'lm_evl'") as caught:
+        shown("small", small(), choice=Choice(profile="lm_evl"))
+    assert "Did you mean 'lm-eval'?" in str(caught.value)
+
+
+def test_several_judges_must_be_chosen_from(shown: Shown) -> None:
+    more = {"profile": "mt-bench", "metric": "rating", "unit": "rating"}
+    cells = [cell("mt_bench", "zh", "base", v, low=1, high=9, source=s, **more) for v, s in ((3, "one:m:1"), (7, "two:m:2"))]
+    with pytest.raises(UsageError, match=r"by several judges: one:m:1, two:m:2"):
+        shown("bilingual", results(cells))
+    assert "| base | –" in shown("bilingual", results(cells), choice=Choice(judge="two"))
+    assert "7.00" in shown("bilingual", results(cells), choice=Choice(judge="two"))
+    with pytest.raises(UsageError, match=r"unknown judge in .*'twoo'"):
+        shown("bilingual", results(cells), choice=Choice(judge="twoo"))
+
+
+def test_runs_that_share_no_number_are_refused(shown: Shown) -> None:
+    one, other = small(), small()
+    one["cells"] = [c for c in one["cells"] if c["task"] == "xcopa"]
+    other["cells"] = [c for c in other["cells"] if c["task"] == "xwinograd"]
+    with pytest.raises(UsageError, match=r"run1 shares no number of the table 'small' with .*run0"):
+        shown("small", one, other)
+
+
+def test_a_run_without_any_number_of_the_table(shown: Shown) -> None:
+    with pytest.raises(UsageError, match=r"no number of the table 'small'"):
+        shown("small", results([cell("mgsm", "zh", "base", 0.5)]))
+
+
+def test_the_setting_decides_the_table(shown: Shown) -> None:
+    with pytest.raises(UsageError, match=r"for runs with one target language; .* has zh, sw") as caught:
+        shown("bilingual", small(), languages=("zh", "sw"))
+    assert "lensbench table multilingual" in str(caught.value)
+
+
+def test_costs_are_as_recorded(shown: Shown) -> None:
+    content = small()
+    del content["cells"][0]["p_holm"]
+    # 128 s = 2m08s; 436,224,000 of 8,030,261,248 parameters = 5.43%; 3 GiB = 3,072 MiB.
+    content["costs"] = {"lens": cost(128, 436224000, cached_seconds=10.0), "xsft": cost(333.4, 8030261248)}
+    content["costs"]["xsft"].pop("translated_texts")
+    text = shown("cost", content)
+    assert "## LLaMA-3-8B-Instruct on one NVIDIA A800-SXM4-80GB" in text
+    assert "| LENS | 2m08s<sup>b</sup> | 5.43% | 800 | 120,000 | 100 | 3,072 MiB | 0 | 0 |" in text
+    assert "| xSFT | 5m33s | 100.00% | 800 | 120,000 | 100 | 3,072 MiB | 0 | –<sup>a</sup> |" in text
+    assert "<sup>a</sup> translated texts: not recorded<br>" in text
+    assert "<sup>b</sup> LENS: 10.0s of it by an earlier start" in text
+
+
+def test_a_run_without_costs_is_refused(shown: Shown) -> None:
+    with pytest.raises(UsageError, match=r"run0: no cost is recorded"):
+        shown("cost", small())
+
+
+def test_settings_are_as_recorded(shown: Shown) -> None:
+    config = {"start_layer": "last:2", "push_strength": {"zh": 1.0}, "learning_rate": 1e-5, "rank": None, "epochs": 1}
+    cards = {"lens": {"config": config, "first_changed_layer": 30}, "xsft": {"config": {"n_aya": 300}}}
+    text = shown("settings", small(), cards=cards)
+    assert "|  | First trained block | λ Zh | λ₁ |" in text
+    # Blocks from 0 in the card, from 1 in the table.
+    assert "| LLaMA-3-8B-Instruct, Zh | 31 | 1 | –<sup>a</sup> |" in text and "| none |" in text and "| 1e-05 |" in text
+    assert "<sup>a</sup> λ₁: the run did not record it<br>" in text
+    with pytest.raises(UsageError, match="no method was fitted"):
+        shown("settings", results([cell("xcopa", "zh", "base", 0.5)]) | {"variants": {"base": {"method": None}}}, cards={})
+
+
+def test_a_method_of_a_plugin_shows_its_configuration(tmp_path: Path) -> None:
+    content = results([cell("xcopa", "zh", "base", 0.5), cell("xcopa", "zh", "mine", 0.6)])
+    path = write_run(tmp_path / "r", content, cards={"mine": {"config": {"words": "a|b"}}})
+    text = render_table(build_table(load_table_spec("settings"), table_runs([path])), "md")
+    assert '| LLaMA-3-8B-Instruct, Zh | \\{"words": "a\\|b"\\} |' in text
+
+
+def test_all_shipped_specs_are_valid_and_named_after_their_files() -> None:
+    assert set(table_specs()) == {"bilingual", "multilingual", "cost", "settings"}
+    for name in table_specs():
+        assert load_table_spec(name).table == name
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("title: A", "titel: A", "line 3: unknown key 'titel'; did you mean 'title'?"),
+        ("metric: acc, p", "metrc: acc, p", "unknown key 'metrc'; did you mean 'metric'?"),
+        ("kind: scores", "kind: score", "line 2: kind must be one of scores, cost, settings, found 'score'"),
+        ("over: [xcopa", "over: [xcoba", "names the measure 'xcoba', which does not exist"),
+        ("{id: xwinograd", "{id: xcopa", "two measures have one id"),
+        ("columns: measures", "columns: languages", "'over' belongs to tables whose columns are measures"),
+    ],
+)
+def test_a_mistake_in_a_spec_is_named(tmp_path: Path, old: str, new: str, said: str) -> None:
+    path = tmp_path / "mine.yaml"
+    assert old in SMALL
+    path.write_text(SMALL.replace(old, new), encoding="utf-8")
+    with pytest.raises(UsageError) as caught:
+        load_table_spec(str(path))
+    assert said in str(caught.value)
+
+
+def test_the_command_line(cli: Any, tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", small())
+    spec = tmp_path / "small.yaml"
+    spec.write_text(SMALL, encoding="utf-8")
+    done = cli("table", spec, run)
+    assert (done.returncode, done.stdout, done.stderr) == (0, MARKDOWN, "")
+    out = tmp_path / "t.tex"
+    assert cli("table", spec, run, "--format", "latex", "--out", out).returncode == 0
+    assert LATEX.strip() in out.read_text(encoding="utf-8") and not out.with_name("t.tex.partial").exists()
+    for arguments, said in (
+        (["bilinguall", run], "Did you mean 'bilingual'?"),
+        (["bilingual", run, "--format", "latx"], "Did you mean 'latex'?"),
+        (["bilingual"], "no run given"),
+        (["bilingual", tmp_path / "no"], "no run at"),
+        (["bilingual", run, run], "is named twice"),
+        (["cost", run], "no cost is recorded"),
+        (["bilingual", run, "--published", "--paper-backbone", "llama3-8"], "Did you mean 'llama3-8b'?"),
+        (["bilingual", run, "--paper-backbone", "llama3-8b"], "goes with --published"),
+        (["bilingual", run, "--out", tmp_path / "no" / "t.md"], "no folder"),
+    ):
+        done = cli("table", *arguments)
+        assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr, done.stderr
+
+
+def test_a_run_that_has_not_scored_yet(cli: Any, tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", small())
+    (run / "results.json").unlink()
+    done = cli("table", "bilingual", run)
+    assert done.returncode == 2 and "has no numbers yet" in done.stderr
+
+
+def test_results_that_cannot_be_read(cli: Any, tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", small())
+    for text, said in (("{", "not readable as JSON"), ('{"cells": []}', "has no 'backbone'")):
+        (run / "results.json").write_text(text, encoding="utf-8")
+        done = cli("table", "bilingual", run)
+        assert done.returncode == 1 and said in done.stderr and "Traceback" not in done.stderr
+
+
+def test_the_wheel_ships_the_specs(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=root, check=True, capture_output=True, timeout=120)
+    wheel = next(tmp_path.glob("*.whl"))
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for file in (
+        "tables/bilingual.yaml",
+        "tables/cost.yaml",
+        "published/lens.yaml",
+        "published/incline.yaml",
+        "html/table.html.jinja",
+    ):
+        assert f"lensbench/_content/reports/{file}" in names
+
+
+def test_a_run_of_old_that_recorded_less(shown: Shown) -> None:
+    content = copy.deepcopy(small())
+    for key in ("averages", "overlap", "failed", "costs"):
+        content.pop(key)
+    for entry in content["cells"]:
+        for key in ("p_holm", "p_value", "smallest_detectable", "clusters", "test"):
+            entry.pop(key)
+    text = shown("small", content)
+    assert "**87.60** ▲ +4.20 |" in text and "recorded no p-values" in text
+
+
+def test_csv_is_read_back_as_numbers(shown: Shown) -> None:
+    rows = list(csv.DictReader(io.StringIO(shown("small", small(), form="csv"))))
+    worse = next(row for row in rows if row["variant"] == "xsft" and row["language"] == "en" and row["column"] == "XWinograd")
+    assert float(worse["delta"]) == pytest.approx(-3.4)
+
+
+def test_warnings_of_the_run_stand_below(shown: Shown) -> None:
+    content = small()
+    content["tasks"]["xcopa/zh"] = about("xcopa", origin=origin(kind="embedded", name="mini", warning="a demonstration"))
+    content["cells"][0]["picks"] = [1, 499]
+    content["overlap"] = [
+        {"task": "xcopa", "language": "zh", "method": "xsft", "items": 500, "sharing": 7},
+        {"task": "mgsm", "language": "zh", "method": "xsft", "items": 500, "sharing": 9},
+    ]
+    text = shown("small", content)
+    assert "! mini: a demonstration" in text and "base picks B (xcopa/zh)" in text
+    assert "7 of 500 items share" in text and "9 of 500" not in text
