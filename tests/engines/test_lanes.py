@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from test_tree_families import FAMILIES, VOCABULARY, random_model
+from families import FAMILIES, VOCABULARY, random_model
 from tree_help import branch, delta, intervention
 
 from lensbench.backbones.load import LoadedBackbone

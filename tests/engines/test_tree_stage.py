@@ -14,17 +14,14 @@ import pytest
 import torch
 from small_rows import write_small_data
 from transformers import AutoConfig, AutoModelForCausalLM
+from tree_stage import asked, variants
 
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.engines.noise import could_change, is_tied, largest_noise, measure_noise
 from lensbench.engines.reference.lm import LensLM
 from lensbench.engines.tree.engine import TreeEngine, TreeLM
 from lensbench.methods.base import SilentProgress
-from lensbench.methods.delta import Delta
-from lensbench.methods.incline import Alignment, Intervention
-from lensbench.plan.plan import make_plan
-from lensbench.plan.request import RunRequest
-from lensbench.plan.task_items import TaskItems, load_rows, render_items
+from lensbench.plan.task_items import TaskItems
 from lensbench.records import RecordLog
 from lensbench.records.log import read_records
 from lensbench.spec import BASE
@@ -35,25 +32,6 @@ from lensbench.stages.variants import Variant
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_small_data(tmp_path_factory.mktemp("data"), items=14, questions=2)
-
-
-def asked(
-    loaded: LoadedBackbone, data: Path | str, profile: str, tasks: tuple[str, ...] = ("xcopa", "xwinograd")
-) -> list[TaskItems]:
-    request = RunRequest(backbone="smollm2-135m", tasks=tasks, profile=profile, data=str(data), limit=14)
-    plan = make_plan(request)
-    return render_items(plan, load_rows(plan, {}), LensLM(loaded).apply_chat_template)
-
-
-def variants(loaded: LoadedBackbone) -> list[Variant]:
-    """The backbone, a change of the last block, one of everything, and an intervention."""
-    random = torch.Generator().manual_seed(0)
-    changed = {n: p.detach() + 0.2 * torch.randn(p.shape, generator=random) for n, p in loaded.model.named_parameters()}
-    last = {name: tensor for name, tensor in changed.items() if "layers.3." in name}
-    maps = {"zh": {2: Alignment(torch.eye(32), torch.randn(32, 32, generator=random))}}
-    steered = Intervention("tiny", "", "en", "hidden", "running", {"zh": 0.5}, maps)
-    made = {"lens": Delta("lens", "tiny", "", 3, last), "full": Delta("xsft", "tiny", "", 0, changed), "incline": steered}
-    return [Variant(BASE), *(Variant(name, enhancement) for name, enhancement in made.items())]
 
 
 def records(

@@ -9,14 +9,14 @@ from tries import Requests, requests
 
 from lensbench.engines.tree.attention_rows import bucket_rows, cut_rows, lay_out, only_queries
 from lensbench.engines.tree.pack import Pass, plan_passes
-from lensbench.engines.tree.trie import Run, build_trie, crossed
+from lensbench.engines.tree.trie import TokenSpan, build_trie, crossed
 
 
 def prefixes(inputs: list[tuple[int, ...]]) -> set[tuple[int, ...]]:
     return {ids[:n] for ids in inputs for n in range(1, len(ids) + 1)}
 
 
-def path(run: Run, offset: int) -> tuple[int, ...]:
+def path(run: TokenSpan, offset: int) -> tuple[int, ...]:
     own = tuple(run.tokens[: offset + 1].tolist())
     return path(run.parent, len(run.parent.tokens) - 1) + own if run.parent is not None else own
 
@@ -79,7 +79,7 @@ def test_ends_kept_apart_lie_on_no_other_path(asked: Requests, asks: list[bool])
     told = [tuple((t, n == end) for n, t in enumerate(ids)) for ids, end in zip(inputs, ends, strict=True)]
     root = build_trie(inputs, targets, prompted, apart=True)
 
-    def told_path(run: Run, offset: int) -> tuple[tuple[int, bool], ...]:
+    def told_path(run: TokenSpan, offset: int) -> tuple[tuple[int, bool], ...]:
         own = tuple((int(run.tokens[n]), n in run.ends) for n in range(offset + 1))
         return told_path(run.parent, len(run.parent.tokens) - 1) + own if run.parent is not None else own
 

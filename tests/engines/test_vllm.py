@@ -13,6 +13,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from vllm_double import SamplingParams, Vllm
+from vllm_help import answers, requests
 
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.engines.generation.decode import AnswerRequest
@@ -50,20 +51,6 @@ def held(tiny: LoadedBackbone, double: Vllm) -> Any:
     yield make
     end()
     assert [event for event, _ in double.events] == ["start", "end"] * (len(double.events) // 2)
-
-
-def requests(lm: LensLM) -> list[TokenRequest]:
-    pairs = [
-        ("A question", " with an answer"),
-        ("A question", " with another"),
-        ("A question", " with an answer"),
-        ("", "No context"),
-        ("你好", "吗"),
-        ("x" * 300, "yyy"),
-        ("A question", "!"),
-    ]
-    letters = [lm.token_request("Letters?\n", letter, first_token=True) for letter in "ABC"]
-    return [*(lm.token_request(*pair) for pair in pairs), *letters]
 
 
 def near(expected: list[tuple[float, bool]]) -> list[tuple[Any, bool]]:
@@ -156,12 +143,6 @@ def test_the_noise_leaves_out_what_is_cut(tiny: LoadedBackbone, held: Held) -> N
     """The two engines cut at different places, which is no rounding."""
     asked = requests(LensLM(tiny))
     assert 0 < held(64).noise(asked) < 1e-4
-
-
-def answers(loaded: LoadedBackbone) -> list[AnswerRequest]:
-    texts = ["A", "Why is the sky blue?", "x" * 90, "你好，今天天气怎么样？", "Tell me."]
-    lengths = [3, 40, 1, 25, 60]
-    return [AnswerRequest(tuple(loaded.tokenizer.encode(text)), n) for text, n in zip(texts, lengths, strict=True)]
 
 
 def test_greedy_answers_equal_the_reference(tiny: LoadedBackbone, held: Held) -> None:

@@ -13,7 +13,7 @@ import pytest
 import torch
 import vllm_double
 from conftest import save_tiny_model
-from test_vllm import answers, requests
+from vllm_help import answers, requests
 
 from lensbench.backbones import get_backbone
 from lensbench.backbones.load import load_backbone

@@ -19,11 +19,11 @@ from typing import Any
 import pytest
 import torch
 from conftest import save_tiny_model
+from drills import Drill, Start, finished_lines
 from hypothesis import given
 from hypothesis import strategies as st
 from rank_stage import score_everything
 from small_rows import write_small_data
-from test_faults import Drill, Start, finished_lines
 from warm import Warm
 
 from lensbench.backbones.load import LoadedBackbone

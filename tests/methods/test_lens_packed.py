@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from test_tree_families import FAMILIES, VOCABULARY, random_model
+from families import FAMILIES, VOCABULARY, random_model
 
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.engines.blocks import Blocks

@@ -14,11 +14,10 @@ from typing import Any
 
 import pytest
 import torch
+from sdrrl_fit import FEW, fit, load
 from sdrrl_help import questions, save_talker
 
-from lensbench.backbones import get_backbone
-from lensbench.backbones.load import LoadedBackbone, load_backbone
-from lensbench.backbones.resolve import find_checkpoint
+from lensbench.backbones.load import LoadedBackbone
 from lensbench.datasets.sources import open_data
 from lensbench.engines.chat import encode_prompt
 from lensbench.engines.generation.generate import generate_reference
@@ -33,18 +32,6 @@ from lensbench.methods.sdrrl.prompts import self_translation_request
 from lensbench.methods.sdrrl.stages import StageCost
 from lensbench.methods.sft.template import user_turn
 
-FEW: dict[str, Any] = {
-    "n": 8,
-    "n_parallel": 4,
-    "translator": "self",
-    "max_new_tokens": 60,
-    "translate_max_new_tokens": 60,
-    "max_length": 400,
-    "batch_size": 4,
-    "generate_batch": 3,
-    "learning_rate": 1e-4,
-}
-
 
 @pytest.fixture(scope="module")
 def talker_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -55,19 +42,6 @@ def talker_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def talker(talker_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> LoadedBackbone:
     monkeypatch.setenv("LENSBENCH_CACHE", str(tmp_path / "cache"))
     return load(talker_dir)
-
-
-def load(folder: Path) -> LoadedBackbone:
-    backbone = get_backbone(str(folder))
-    return load_backbone(backbone, find_checkpoint(backbone), device="cpu", dtype="float32")
-
-
-def fit(loaded: LoadedBackbone, progress: SilentProgress | None = None, source: Any = None, **changes: Any) -> Any:
-    model, _ = config_model("sdrrl")
-    config = model.model_validate({**FEW, **changes})
-    method = load_method("sdrrl")
-    data = method.corpora(source or questions(("en", "zh"), 30), ("en", "zh"), config)
-    return method.fit(loaded, data, config, progress or SilentProgress())
 
 
 def kept(tmp_path: Path) -> int:
@@ -179,7 +153,7 @@ import os, signal, sys
 from contextlib import contextmanager
 from pathlib import Path
 sys.path[:0] = {places!r}
-import test_sdrrl
+import sdrrl_fit
 from lensbench.methods.base import SilentProgress
 
 class Killer(SilentProgress):
@@ -193,7 +167,7 @@ class Killer(SilentProgress):
                 os.kill(os.getpid(), signal.SIGKILL)
         yield advance
 
-test_sdrrl.fit(test_sdrrl.load(Path({model!r})), Killer())
+sdrrl_fit.fit(sdrrl_fit.load(Path({model!r})), Killer())
 """
 
 

@@ -6,26 +6,19 @@ import random
 import re
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sdrrl_help import questions
-from test_sft_encode import ENDS, SPECIALS, learned, tokenizer_of
+from chat_tokenizers import ENDS, SPECIALS, learned, tokenizer_of
+from sdrrl_items import chosen
 
 from lensbench.engines.chat import encode_prompt, render_chat
 from lensbench.errors import DataError, UsageError
 from lensbench.languages import get_language
 from lensbench.methods.sdrrl.config import ALL_COMBOS, SdrrlConfig
-from lensbench.methods.sdrrl.corpora import SdrrlCorpora, load_sdrrl
+from lensbench.methods.sdrrl.corpora import SdrrlCorpora
 from lensbench.methods.sdrrl.items import combined, cut_in_two, parallel_part
 from lensbench.methods.sdrrl.lexicon import code_switch, read_lexicon, words
 from lensbench.methods.sft.encode import IGNORED, Example, chat_layout, encode_all
-
-
-def chosen(*targets: str, rows: int = 60, **changes: Any) -> tuple[SdrrlCorpora, SdrrlConfig]:
-    config = SdrrlConfig.model_validate({"n": 12, "translator": "self", "batch_size": 2, "micro_batch": 1, **changes})
-    config.check(targets)
-    return load_sdrrl(questions(("en", *targets), rows), ("en", *targets), config), config
 
 
 def made_up(corpora: SdrrlCorpora, *, drop: int) -> tuple[dict[str, str], dict[str, dict[str, str]]]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from judge_server import JudgeServer
-from test_sdrrl_items import chosen
+from sdrrl_items import chosen
 
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.errors import DataError, RunError, UnavailableError, UsageError

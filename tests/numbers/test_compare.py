@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from conftest import Cli
 from scipy import stats
+from scored_run import write_run
 from simulated_run import simulate
 from statsmodels.stats.multitest import multipletests
-from test_averages import write_run
 
 from lensbench.errors import UsageError
 from lensbench.numbers.compare import Comparison, NotCompared, compare

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scored_run import write_run as write_scored
 from simulated_run import simulate
 from table_runs import SMALL, cell, results, write_run
-from test_averages import write_run as write_scored
 
 from lensbench.numbers.compare import compare
 from lensbench.numbers.summarise import summary

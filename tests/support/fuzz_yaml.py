@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from test_task_safety import ATTACKS, COSTLY, ROWS, TASK
+from hostile_tasks import ATTACKS, COSTLY, ROWS, TASK
 
 SECONDS = 8.0
 """Of the processor, for one input; the sandbox gives a template five."""

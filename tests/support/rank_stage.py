@@ -6,7 +6,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from test_tree_stage import asked, variants
+from tree_stage import asked, variants
 
 from lensbench.backbones import get_backbone
 from lensbench.backbones.load import load_backbone

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 from conftest import Here
+from hostile_tasks import ROW, TASK, errors, findings, write
 from small_rows import write_small_data
-from test_task_safety import ROW, TASK, errors, findings, write
 
 from lensbench.datasets.sources import Folder
 from lensbench.errors import DataError, UsageError

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from each_command import command_names, needs, problem_of, words
 from installed_only import ROOT, distributions
-from test_installed_only import command_names, needs, problem_of, words
 
 pytestmark = pytest.mark.slow
 CONSTRAINTS = ROOT / "constraints.txt"
@@ -64,7 +64,7 @@ def call(python: Path, *arguments: str, cwd: Path, env: dict[str, str] | None = 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory, cli: Callable[..., Any], tiny_model_dir: Path) -> dict[str, str]:
-    from test_installed_only import make_runs
+    from each_command import make_runs
 
     return make_runs(tmp_path_factory.mktemp("ready"), cli, tiny_model_dir)
 
