@@ -1,24 +1,162 @@
-"""lensbench: benchmark harness for methods that make language models multilingual."""
+"""lensbench: benchmark harness for methods that make language models multilingual.
+
+Names are loaded when they are first used, so that `import lensbench` loads nothing heavy.
+"""
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from lensbench.version import __version__
 
 if TYPE_CHECKING:
-    from lensbench.frames import RunFrames
+    from lensbench.api import (
+        Comparison,
+        Drawing,
+        Fitted,
+        Identification,
+        Incline,
+        Lens,
+        NotebookProgress,
+        PaperTable,
+        Progress,
+        Qalign,
+        Report,
+        Run,
+        RunPlan,
+        Scored,
+        Sdrrl,
+        SilentProgress,
+        TerminalProgress,
+        Xsft,
+        XsftFull,
+        check_machine,
+        compare,
+        describe_item,
+        evaluate,
+        export_tasks,
+        fetch,
+        figure,
+        fit,
+        import_data,
+        import_lm_eval,
+        lint_tasks,
+        list_backbones,
+        list_engines,
+        list_judges,
+        list_languages,
+        list_methods,
+        list_profiles,
+        list_tasks,
+        load,
+        plan_run,
+        report,
+        score,
+        table,
+        translate_questions,
+    )
+    from lensbench.backbones.load import LoadedBackbone
+    from lensbench.datasets.sources import DataSource, Origin
+    from lensbench.errors import DataError, LensbenchError, RunError, UnavailableError, UsageError
+    from lensbench.methods.base import Cost, Enhancement, Method, TrainingData
+    from lensbench.methods.config import MethodConfig
+    from lensbench.methods.corpora.probing import Corpora, ParallelPrompt, load_corpora
+    from lensbench.methods.delta import Delta
+    from lensbench.methods.registry import MethodInfo
+    from lensbench.records.run_folder import write_atomically
+    from lensbench.stages.fit import MethodsFailed
 
-__all__ = ["__version__", "load"]
+__all__ = [
+    "Comparison",
+    "Corpora",
+    "Cost",
+    "DataError",
+    "DataSource",
+    "Delta",
+    "Drawing",
+    "Enhancement",
+    "Fitted",
+    "Identification",
+    "Incline",
+    "Lens",
+    "LensbenchError",
+    "LoadedBackbone",
+    "Method",
+    "MethodConfig",
+    "MethodInfo",
+    "MethodsFailed",
+    "NotebookProgress",
+    "Origin",
+    "PaperTable",
+    "ParallelPrompt",
+    "Progress",
+    "Qalign",
+    "Report",
+    "Run",
+    "RunError",
+    "RunPlan",
+    "Scored",
+    "Sdrrl",
+    "SilentProgress",
+    "TerminalProgress",
+    "TrainingData",
+    "UnavailableError",
+    "UsageError",
+    "Xsft",
+    "XsftFull",
+    "__version__",
+    "check_machine",
+    "compare",
+    "describe_item",
+    "evaluate",
+    "export_tasks",
+    "fetch",
+    "figure",
+    "fit",
+    "import_data",
+    "import_lm_eval",
+    "lint_tasks",
+    "list_backbones",
+    "list_engines",
+    "list_judges",
+    "list_languages",
+    "list_methods",
+    "list_profiles",
+    "list_tasks",
+    "load",
+    "load_corpora",
+    "plan_run",
+    "report",
+    "score",
+    "table",
+    "translate_questions",
+    "write_atomically",
+]
+
+_FOR_PLUGINS = {
+    "lensbench.backbones.load": ("LoadedBackbone",),
+    "lensbench.datasets.sources": ("DataSource", "Origin"),
+    "lensbench.errors": ("DataError", "LensbenchError", "RunError", "UnavailableError", "UsageError"),
+    "lensbench.methods.base": ("Cost", "Enhancement", "Method", "TrainingData"),
+    "lensbench.methods.config": ("MethodConfig",),
+    "lensbench.methods.corpora.probing": ("Corpora", "ParallelPrompt", "load_corpora"),
+    "lensbench.methods.delta": ("Delta",),
+    "lensbench.methods.registry": ("MethodInfo",),
+    "lensbench.records.run_folder": ("write_atomically",),
+    "lensbench.stages.fit": ("MethodsFailed",),
+}
+"""Module -> names that authors of methods need; every other name is that of `lensbench.api`."""
+_MODULE_OF = {name: module for module, names in _FOR_PLUGINS.items() for name in names}
 
 
-def load(run: str | os.PathLike[str]) -> RunFrames:
-    """A run folder as pandas frames: `load(RUN).items`, `load(RUN).cells`.
+def __getattr__(name: str) -> Any:
+    if name in _MODULE_OF:
+        return getattr(import_module(_MODULE_OF[name]), name)
+    if name in __all__:
+        return getattr(import_module("lensbench.api"), name)
+    raise AttributeError(f"module 'lensbench' has no attribute '{name}'")
 
-    Raises:
-        UsageError: there is no run in the folder.
-    """
-    from lensbench.frames import load as load_frames
 
-    return load_frames(run)
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -11,9 +11,9 @@ from lensbench.cli.terminal import echo
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def command(run: Path, as_json: bool) -> None:
+def command(folder: Path, as_json: bool) -> None:
     """Check the judges of a run: agreement of repeats and of judges, length, and the language of the answers.
 
     \b
@@ -22,14 +22,12 @@ def command(run: Path, as_json: bool) -> None:
       lensbench judge RUN --judge local --base-url http://127.0.0.1:8000/v1 --model NAME
       lensbench calibrate RUN
     """
-    from lensbench.cli.render import print_json, print_table, tell_damage
-    from lensbench.numbers.calibrate import calibrate
-    from lensbench.records import RunFolder
-    from lensbench.reporting.text.table import missing_notes
+    from lensbench.api import load, missing_lines
+    from lensbench.cli.render import print_json, print_table, warn
 
-    folder = RunFolder.existing(run, lenient=True)
-    found = calibrate(folder)
-    tell_damage(folder)
+    run = load(folder)
+    found = run.calibrate()
+    warn(run.damage())
     if as_json:
         print_json(found.as_dict())
         return
@@ -80,7 +78,7 @@ def command(run: Path, as_json: bool) -> None:
     )
     if found.unidentified:
         echo(f"! {found.unidentified} rated answers have no language told by an identifier; they are in neither mean")
-    for note in missing_notes({"missing": found.missing}):
+    for note in missing_lines({"missing": found.missing}):
         echo(note)
 
 

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from lensbench.cli.terminal import echo
-
-if TYPE_CHECKING:
-    from lensbench.datasets.importing import ImportedFile, ImportReport
-    from lensbench.tasks.registry import TaskEntry
 
 
 @click.group()
@@ -40,20 +36,20 @@ def import_(source: Path, target: Path, strict: bool, overwrite: bool, prefer: t
       lensbench data import ~/downloads/xcopa --to ~/lensbench-data
       lensbench run --method lens --backbone smollm2-135m --data ~/lensbench-data
     """
+    from lensbench.api import import_data, import_hints
     from lensbench.cli.render import print_json
-    from lensbench.datasets.importing import import_folder
     from lensbench.printable import printable, printable_all
 
     def progress(text: str) -> None:
         echo(printable(text, one_line=True), err=True)
 
-    report = import_folder(
-        source, target, on_progress=None if as_json else progress, strict=strict, overwrite=overwrite, prefer=prefer
-    )
+    notify = None if as_json else progress
+    report = import_data(source, target, strict=strict, overwrite=overwrite, prefer=prefer, notify=notify)
+    hints = import_hints(report)
     if as_json:
-        print_json(printable_all(report.as_dict() | {"hints": _hints(report)}))
+        print_json(printable_all(report.as_dict() | {"hints": hints}))
     else:
-        _show(report)
+        _show(report, hints)
     if report.problems or not report.files:
         click.get_current_context().exit(1)
 
@@ -62,7 +58,7 @@ _SHOWN = 20
 """Lines of one kind on the terminal; `--json` has them all."""
 
 
-def _show(report: ImportReport) -> None:
+def _show(report: Any, hints: list[str]) -> None:
     from lensbench.cli.render import print_table
     from lensbench.printable import printable
 
@@ -82,7 +78,7 @@ def _show(report: ImportReport) -> None:
     listed([f"skipped {skipped.path}: {skipped.reason}" for skipped in report.skipped], "skipped files")
     listed([f"note: {note}" for note in report.notes], "notes")
     listed([f"! {warning}" for warning in report.warnings], "warnings")
-    listed([f"hint: {hint}" for hint in _hints(report)], "hints")
+    listed([f"hint: {hint}" for hint in hints], "hints")
     listed([f"problem: {problem.message}" for problem in report.problems], "problems", err=True)
     if report.problems:
         rows = sum(problem.line is not None for problem in report.problems)
@@ -94,34 +90,9 @@ def _show(report: ImportReport) -> None:
         echo("nothing was imported", err=True)
 
 
-def _remarks(file: ImportedFile) -> list[str]:
+def _remarks(file: Any) -> list[str]:
     stand_in = [f"stand-in: {file.stand_in}"] if file.stand_in else []
     return [*(f"! {words}" for words in (*file.left_out, *file.warnings)), *stand_in, *file.notes]
-
-
-def _hints(report: ImportReport) -> list[str]:
-    """How to ask rows of a split that the data set itself does not have, or that no shipped task asks."""
-    from lensbench.datasets.rows import load_rows_spec
-    from lensbench.tasks.registry import TaskRegistry
-
-    tasks: dict[str, list[TaskEntry]] = {}
-    for entry in TaskRegistry().entries():
-        for rows in [entry.file.rows] if isinstance(entry.file.rows, str) else entry.file.rows or ():
-            tasks.setdefault(rows, []).append(entry)
-    hints = []
-    for rows, split in sorted({(file.rows, file.split) for file in report.files if file.rows in tasks}):
-        asked = [(each.file.test_split, each.file.validation_split, each.file.fewshot_split) for each in tasks[rows]]
-        asking = [each.name for each, splits in zip(tasks[rows], asked, strict=True) if split in splits]
-        if asking and split in load_rows_spec(rows).local_splits:
-            hints.append(f"the split '{split}' of {rows} is asked with --tasks {asking[0]}")
-        if asking or split in ("train", "val", "validation", "dev"):
-            continue
-        name = tasks[rows][0].path.name
-        hints.append(
-            f"no shipped task asks the split '{split}' of {rows}: copy tasks/{name}, write `test_split: {split}` in it, "
-            "and pass the copy with --include-path"
-        )
-    return hints
 
 
 @command.command()
@@ -140,15 +111,16 @@ def translate(**options: Any) -> None:
     Example:
       lensbench data translate --language sw --judge gpt-4o --max-usd 2 --to ~/lensbench-data
     """
-    from lensbench.cli.progress import TerminalProgress
-    from lensbench.datasets.sources import open_data
-    from lensbench.grading.judge import load_judge
-    from lensbench.languages import get_language
-    from lensbench.stages.translate import translate_questions
+    from lensbench.api import translate_questions
+    from lensbench.cli.log_options import progress_of
 
-    judge = load_judge(options["name"], model=options["model"], base_url=options["base_url"])
-    origin, language, target = get_language(options["origin"]), get_language(options["language"]), options["target"]
-    source = open_data(options["data"])
-    entry = translate_questions(source, judge, origin, language, target, TerminalProgress(), max_usd=options["max_usd"])
+    target = options["target"]
+    entry = translate_questions(
+        options["language"],
+        target,
+        judge=options["name"],
+        progress=progress_of(False, False, None),
+        **{name: options[name] for name in ("origin", "data", "model", "base_url", "max_usd")},
+    )
     echo(f"{entry.n} questions in {target / entry.path}: {entry.stand_in}")
     echo(f"Have a speaker read them before you publish a number; use them with --data {target}")

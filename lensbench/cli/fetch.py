@@ -7,8 +7,6 @@ from typing import Any
 import click
 
 from lensbench.cli.run import command as run_command
-from lensbench.cli.terminal import echo
-from lensbench.errors import RunError
 
 _NOT_TAKEN = ("out", "resume", "dry_run", "judge", "judge_model", "base_url", "max_usd")
 
@@ -23,36 +21,17 @@ def call(**options: Any) -> None:
       lensbench fetch --method lens --backbone llama3-8b
       lensbench fetch --method lens --backbone llama3-8b --languages zh,ja,ko,ar,bn,sw
     """
-    from lensbench.cli.needs import say_not_pinned, show_needs
-    from lensbench.cli.progress import TerminalProgress
-    from lensbench.cli.render import print_json
-    from lensbench.cli.run import request_of
-    from lensbench.hub import shown_by, size_text
-    from lensbench.plan.fetch import fetch_needs, read_needs
-    from lensbench.plan.plan import make_plan
-    from lensbench.quiet import quiet_libraries
+    from lensbench.api import fetch
+    from lensbench.cli.log_options import progress_of
+    from lensbench.cli.render import print_json, print_view
+    from lensbench.cli.run import choices_of
 
-    plan = make_plan(request_of(options))
-    quiet_libraries()
-    with shown_by(TerminalProgress()):
-        needs = list(read_needs(plan))
-        fetched = [need for need in needs if need.problem is None]
-        fetch_needs(fetched)
+    found = fetch(options["backbone"], progress=progress_of(False, False, None), **choices_of(options))
     if options["as_json"]:
-        print_json({"needs": [need.as_dict() for need in needs], "gaps": list(plan.gaps)})
+        print_json(found.as_dict())
     else:
-        show_needs(needs, "was here")
-        for gap in plan.gaps:
-            echo(f"not available: {gap}")
-        say_not_pinned(needs)
-        # Languages of one table share their file.
-        distinct = {(need.place, need.commit, *(need.files[1] if need.files else ())): need for need in fetched}.values()
-        new = sum((need.bytes or 0) - (need.here or 0) for need in distinct)
-        total = sum(need.bytes or 0 for need in distinct)
-        echo(f"{size_text(total)} for this run are here, {size_text(new)} of them new")
-    failed = [need for need in needs if need.problem is not None]
-    if failed:
-        raise RunError(f"{len(failed)} of {len(needs)} could not be had", failed[0].problem)
+        print_view(found.view())
+    found.check()
 
 
 command = click.Command(

@@ -25,10 +25,10 @@ def command(sources: tuple[str, ...], target: Path, languages: tuple[str, ...]) 
       lensbench import-lm-eval out/meta-llama__Llama-3-8B mine=out/my-model --to RUN
       lensbench report RUN
     """
+    from lensbench.api import import_lm_eval
     from lensbench.errors import UsageError
-    from lensbench.interop.lm_eval.import_run import import_lm_eval
 
-    named = []
+    named: list[tuple[str | None, Path]] = []
     for source in sources:
         name, equals, path = source.partition("=")
         named.append((name, Path(path)) if equals and not Path(source).exists() else (None, Path(source)))
@@ -38,7 +38,7 @@ def command(sources: tuple[str, ...], target: Path, languages: tuple[str, ...]) 
         if not equals or not task or not code:
             raise UsageError(f"--language {language}: not TASK=CODE", "Example: --language hellaswag=en")
         told[task] = code
-    found = import_lm_eval(named, target, told)
+    found = import_lm_eval(named, target, languages=told)
     for name, model in found.variants.items():
         echo(f"{name}: {model}")
     for note in found.notes:

@@ -8,13 +8,12 @@ from typing import Any
 import click
 
 from lensbench.cli.log_options import log_options, progress_of
-from lensbench.cli.terminal import echo
-from lensbench.errors import UsageError
+from lensbench.cli.terminal import echo, split_names
 from lensbench.printable import printable
 
 
 @click.command(epilog="Exit codes: 0 done, 1 the judge could not be asked, 2 the command was wrong, 3 the money cap was reached.")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("-j", "--judge", "name", required=True, metavar="NAME|YAML", help="gpt-4o, local, or a judge YAML of your own.")
 @click.option("--model", metavar="NAME", help="In place of the judge's model.")
 @click.option("--base-url", metavar="URL", help="Any OpenAI-compatible server, such as http://127.0.0.1:8000/v1.")
@@ -29,7 +28,7 @@ from lensbench.printable import printable
 @click.option("--no-cache", is_flag=True, help="Neither read nor write the verdicts of other runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print results.json (or the estimate) as JSON.")
 @log_options
-def command(run: Path, **options: Any) -> None:
+def command(folder: Path, **options: Any) -> None:
     """Grade the answers of a run from 1 to 10. What was graded stays; the same command goes on.
 
     \b
@@ -39,32 +38,29 @@ def command(run: Path, **options: Any) -> None:
       lensbench judge RUN --judge local --base-url http://127.0.0.1:8000/v1 --model NAME
       lensbench judge RUN --judge gpt-4o --replay OTHER_RUN
     """
+    from lensbench.api import load
     from lensbench.cli.render import print_json, print_results
-    from lensbench.records import RunFolder
-    from lensbench.stages.judge import estimate_judging, judge_stage
-    from lensbench.stages.results import collect_results, write_results
 
-    folder = RunFolder.existing(run)
-    request = judge_request(options)
+    run = load(folder)
+    choices: dict[str, Any] = {
+        **{name: options[name] for name in ("model", "base_url", "tokenizer", "repeats", "max_usd", "batch", "poll_seconds")},
+        "tasks": None if options["tasks"] is None else split_names(options["tasks"]),
+        "replay": options["replay"],
+        "use_cache": not options["no_cache"],
+    }
     if options["estimate"]:
-        found = estimate_judging(folder, request)
+        found = run.estimate(options["name"], **choices)
         if options["as_json"]:
             print_json(found.as_dict())
         else:
             show_estimate(found)
         return
     progress = progress_of(options["quiet"], options["verbose"], options["log"])
-    with folder.lock():
-        try:
-            graded = judge_stage(folder, request, progress)
-        finally:
-            # Also after a failure: the table shows how far it got.
-            write_results(folder)
-    results = collect_results(folder)
+    graded = run.judge(options["name"], **choices, progress=progress)
     if options["as_json"]:
-        print_json(results)
+        print_json(run.results)
     else:
-        print_results(results)
+        print_results(run.table())
         echo(summary(graded))
     if graded.stopped_by_cap:
         echo(
@@ -73,39 +69,6 @@ def command(run: Path, **options: Any) -> None:
             err=True,
         )
         raise SystemExit(3)
-
-
-def judge_request(options: dict[str, Any]) -> Any:
-    """What `judge` and `run --judge` share."""
-    from lensbench.grading.judge import load_judge
-    from lensbench.grading.judge.http import api_key, extra_headers
-    from lensbench.grading.judge.spend import Budget
-    from lensbench.stages.judge import JudgeRequest
-
-    poll = options.get("poll_seconds")
-    if poll is not None and not 0 < poll <= 86_400:
-        raise UsageError(f"--poll-seconds must be above 0 and at most 86400, found {poll:g}")
-    judge = load_judge(
-        options["name"], model=options.get("model"), base_url=options.get("base_url"), tokenizer=options.get("tokenizer")
-    )
-    if options.get("replay") is None and not options.get("estimate"):
-        api_key(judge)
-        extra_headers(judge)
-    Budget(judge.file.prices, options.get("max_usd"))
-    tasks = options.get("tasks")
-    names = tuple(name.strip() for name in tasks.split(",") if name.strip()) if tasks is not None else None
-    if names == ():
-        raise UsageError("--tasks names no task", "Example: --tasks mt_bench")
-    return JudgeRequest(
-        judge=judge,
-        tasks=names,
-        repeats=options.get("repeats") or 1,
-        max_usd=options.get("max_usd"),
-        batch=bool(options.get("batch")),
-        replay=options.get("replay"),
-        use_cache=not options.get("no_cache"),
-        poll_seconds=30.0 if poll is None else poll,
-    )
 
 
 def show_estimate(found: Any) -> None:

@@ -11,7 +11,7 @@ import click
 from lensbench.errors import UsageError
 
 if TYPE_CHECKING:
-    from lensbench.cli.progress import TerminalProgress
+    from lensbench.display import TerminalProgress
 
 __all__ = ["log_options", "progress_of"]
 
@@ -39,7 +39,7 @@ def progress_of(quiet: bool, verbose: bool, log: Path | None) -> TerminalProgres
     Raises:
         UsageError: `--quiet` with `--verbose`, or a log file that cannot be written.
     """
-    from lensbench.cli.progress import TerminalProgress
+    from lensbench.display import TerminalProgress
 
     if quiet and verbose:
         raise UsageError("--quiet and --verbose contradict each other", "Give one of them.")

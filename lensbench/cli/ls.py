@@ -7,7 +7,9 @@ from typing import Any
 
 import click
 
-_KINDS = ("methods", "backbones", "tasks", "languages", "profiles", "judges")
+_KINDS = ("methods", "backbones", "tasks", "languages", "profiles", "judges", "engines")
+_WITH_FOLDERS = ("tasks", "languages", "profiles")
+"""Lists that also read the user's own folders."""
 
 
 @click.command()
@@ -22,91 +24,18 @@ def command(kind: str, include: tuple[Path, ...], as_json: bool) -> None:
       lensbench ls tasks
       lensbench ls languages --json
     """
+    from lensbench import api
     from lensbench.cli.render import print_json, print_table
     from lensbench.errors import unknown_name
 
     if kind not in _KINDS:
         raise unknown_name("listing", kind, _KINDS)
-    rows = _rows(kind, include)
+    make = getattr(api, f"list_{kind}")
+    rows = make(include) if kind in _WITH_FOLDERS else make()
     if as_json:
         print_json(rows)
     else:
         print_table(list(rows[0]), [[_cell(v) for v in row.values()] for row in rows])
-
-
-def _rows(kind: str, include: tuple[Path, ...]) -> list[dict[str, Any]]:
-    if kind == "methods":
-        from lensbench.methods import BrokenPlugin, methods
-
-        return [
-            {"name": m.name, "kind": "broken", "needs": [], "changes": m.reason, "source": None, "origin": m.origin}
-            if isinstance(m, BrokenPlugin)
-            else {name: getattr(m, name) for name in ("name", "kind", "needs", "changes", "source", "origin")}
-            for m in methods().values()
-        ]
-    if kind == "backbones":
-        from lensbench.backbones import backbones
-
-        return [
-            {
-                "name": b.backbone,
-                "title": b.title,
-                "hub": b.hub,
-                "revision": b.revision,
-                "system_text": b.system_text,
-                "presets": sorted(b.presets),
-            }
-            for b in backbones().values()
-        ]
-    if kind == "languages":
-        from lensbench.languages import add_languages, languages
-
-        add_languages(include)
-        shown = ("code", "name", "native", "script", "direction", "glotlid", "codes")
-        return [language.model_dump(mode="json", include=set(shown)) for language in languages().values()]
-    if kind == "judges":
-        return _judges()
-    from lensbench.tasks import TaskRegistry
-
-    registry = TaskRegistry(include)
-    if kind == "profiles":
-        return [
-            {
-                "name": p.profile,
-                "title": p.title,
-                "chat": p.chat,
-                "scoring": p.scoring,
-                "sample": p.sample.model_dump() if p.sample else None,
-            }
-            for p in registry.profiles.values()
-        ]
-    return [
-        {
-            "name": e.name,
-            "profile": e.file.profile,
-            "title": e.file.title or e.name,
-            "rows": e.file.rows,
-            "languages": sorted(e.file.languages),
-        }
-        for e in registry.entries()
-    ]
-
-
-def _judges() -> list[dict[str, Any]]:
-    from lensbench.grading.judge.registry import judges, read_judge, shown_url
-
-    found = [(path, read_judge(path)) for path in judges().values()]
-    return [
-        {
-            "name": j.judge,
-            "title": j.title,
-            "model": j.model or "--model",
-            "server": shown_url(j.endpoint.base_url),
-            "prices": str(j.prices.date) if j.prices else None,
-            "file": str(path),
-        }
-        for path, j in found
-    ]
 
 
 def _cell(value: Any) -> str:

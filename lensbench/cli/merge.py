@@ -11,14 +11,14 @@ from lensbench.cli.terminal import echo
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--variant", metavar="NAME", help="Enhanced variant; not needed where the run has one.")
 @click.option("--to", "target", required=True, type=click.Path(path_type=Path), metavar="FOLDER", help="Folder to write.")
 @click.option("--dtype", help="Of the written weights: float32, bfloat16, float16; default: the run's.")
 @click.option("--trust-model", is_flag=True, help="Let Python code of a model given as folder or hub id run.")
 @log_options
 def command(
-    run: Path,
+    folder: Path,
     variant: str | None,
     target: Path,
     dtype: str | None,
@@ -34,11 +34,8 @@ def command(
       lensbench merge RUN --variant lens --to my-model
       python -c "from transformers import AutoModelForCausalLM as M; M.from_pretrained('my-model')"
     """
-    from lensbench.quiet import quiet_libraries
-    from lensbench.records import RunFolder
-    from lensbench.stages.merge import merge
+    from lensbench.api import load
 
     progress = progress_of(quiet, verbose, log)
-    quiet_libraries()
-    merged = merge(RunFolder.existing(run), variant, target, progress, dtype=dtype, trust_model=trust_model)
+    merged = load(folder).merge(target, variant=variant, dtype=dtype, trust_model=trust_model, progress=progress)
     echo(f"{merged} merged into {target}")

@@ -11,7 +11,7 @@ from lensbench.cli.terminal import echo
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--variant", metavar="NAME", help="Variant with subspaces; not needed where the run has one.")
 @click.option(
     "--rows", default="multiq", show_default=True, metavar="NAME", help="Data set of prompts that are parallel across languages."
@@ -22,7 +22,7 @@ from lensbench.cli.terminal import echo
 @click.option("--trust-model", is_flag=True, help="Let Python code of a model given as folder or hub id run.")
 @log_options
 def command(
-    run: Path,
+    folder: Path,
     variant: str | None,
     rows: str,
     data: str | None,
@@ -40,13 +40,10 @@ def command(
       lensbench project RUN
       lensbench figure pca RUN --out pca.pdf
     """
-    from lensbench.quiet import quiet_libraries
-    from lensbench.records import RunFolder
+    from lensbench.api import load
 
     progress = progress_of(quiet, verbose, log)
-    quiet_libraries()
-    from lensbench.stages.project import project
-
-    folder = RunFolder.existing(run)
-    made = project(folder, variant, progress, rows=rows, data=data, limit=limit, device=device, trust_model=trust_model)
+    made = load(folder).project(
+        variant=variant, rows=rows, data=data, limit=limit, device=device, trust_model=trust_model, progress=progress
+    )
     echo(str(made))

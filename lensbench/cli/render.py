@@ -1,4 +1,4 @@
-"""Tables on the terminal."""
+"""Tables and sentences on the terminal."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from lensbench.cli.terminal import echo, echo_json
 from lensbench.printable import printable
 
 if TYPE_CHECKING:
-    from lensbench.records import RunFolder
+    from lensbench.api import TextTable, View
 
-__all__ = ["MARKS", "print_fidelity", "print_json", "print_results", "print_table", "tell_damage"]
+__all__ = ["MARKS", "print_json", "print_results", "print_table", "print_view", "warn"]
 
 _WIDE = 200
 """Columns assumed where stdout is no terminal: a piped table should not be folded."""
-
+_VERDICT = "verdict"
+"""A column of this name has no header and its values get a mark."""
 
 MARKS = {"better": "▲ better", "worse": "▼ worse", "differs": "≠ differs", "not distinguishable": "≈ not distinguishable"}
 
@@ -28,13 +29,10 @@ def console() -> Console:
     return found if found.is_terminal else Console(width=_WIDE)
 
 
-def tell_damage(folder: RunFolder) -> None:
-    """Say on stderr which lines of a run's item files were left out."""
-    for damage in folder.damage:
-        if damage.skipped:
-            lines = f"{len(damage.skipped)} damaged line{'s' if len(damage.skipped) > 1 else ''}"
-            named = ", ".join(map(str, damage.skipped[:5])) + (" ..." if len(damage.skipped) > 5 else "")
-            echo(f"! {folder.path}/items/{damage.file}: {lines} left out ({named})", err=True)
+def warn(lines: Sequence[str]) -> None:
+    """What is missing or damaged, on stderr."""
+    for line in lines:
+        echo(line, err=True)
 
 
 def print_json(content: Any) -> None:
@@ -55,80 +53,56 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str
     console().print(table, markup=False)
 
 
-def print_results(results: dict[str, Any], *, everything: bool = False) -> None:
+def print_view(view: View) -> None:
+    """Tables and sentences in their order."""
+    for block in view.blocks:
+        if isinstance(block, str):
+            echo(block)
+        else:
+            print_table(_header(block), _marked(block), block.title)
+
+
+def print_results(view: View) -> None:
     """The table of a run, with the notes that belong to it."""
+    from rich.text import Text
+
+    first, *others = view.blocks
+    assert not isinstance(first, str)
+    out = console()
+    out.print(_grouped(first))
+    for block in others:
+        if isinstance(block, str):
+            out.print(Text(printable(block), style="bold yellow" if block.startswith("!") else "dim"))
+        else:
+            print_table(_header(block), _marked(block), block.title)
+
+
+def _grouped(table: TextTable) -> Table:
+    """A table whose rows leave out the keys they share with the row above."""
     from rich.box import SIMPLE_HEAD
     from rich.text import Text
 
-    from lensbench.reporting.text.cost import COST_HEADER, cost_rows
-    from lensbench.reporting.text.statistics import AVERAGES_HEADER, AVERAGES_NOTE, average_rows
-    from lensbench.reporting.text.table import notes, table_lines
-
-    out = console()
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name, justify in (
-        ("task", "left"),
-        ("lang", "left"),
-        ("metric", "left"),
-        ("variant", "left"),
-        ("value", "right"),
-        ("95%", "left"),
-        ("diff to base", "right"),
-        ("95%", "left"),
-        ("p (Holm)", "right"),
-        ("n", "right"),
-        ("failures", "right"),
-        ("", "left"),
-    ):
-        table.add_column(name, justify=justify, no_wrap=name in ("lang", "value", "n"))  # type: ignore[arg-type]
-    before = None
-    for line in table_lines(results, everything=everything):
-        key = (line.task, line.language, line.metric)
-        if before is not None and key != before:
-            table.add_section() if key[0] != before[0] else None
-        task, language, metric = ("", "", "") if key == before else (f"{line.task}", line.language, line.metric)
-        table.add_row(
-            *(
-                Text(printable(v, one_line=True))
-                for v in (
-                    task,
-                    language,
-                    metric,
-                    line.variant,
-                    line.value,
-                    line.interval,
-                    line.delta,
-                    line.delta_interval,
-                    line.p_holm,
-                    line.n,
-                    line.failures,
-                    MARKS.get(line.verdict, ""),
-                )
-            )
-        )
-        before = key
-    out.print(table)
-    averages = average_rows(results)
-    if averages:
-        print_table((*AVERAGES_HEADER[:-1], ""), [[*row[:-1], MARKS.get(row[-1], "")] for row in averages])
-        out.print(Text(AVERAGES_NOTE, style="dim"))
-    if results.get("costs"):
-        print_table(COST_HEADER, cost_rows(results["costs"]))
-    for note in notes(results):
-        out.print(Text(printable(note), style="bold yellow" if note.startswith("!") else "dim"))
+    made = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name, shown in zip(table.header, _header(table), strict=True):
+        made.add_column(shown, justify="right" if name in table.right else "left", no_wrap=name in ("lang", "value", "n"))
+    before: tuple[str, ...] | None = None
+    for row in _marked(table):
+        keys = tuple(row[: table.keys])
+        if before is not None and keys[0] != before[0]:
+            made.add_section()
+        shown_keys = ("",) * table.keys if keys == before else keys
+        made.add_row(*(Text(printable(value, one_line=True)) for value in (*shown_keys, *row[table.keys :])))
+        before = keys
+    return made
 
 
-def print_fidelity(shown: dict[str, Any]) -> None:
-    """Every unit of fidelity, and where the answers went, for one identifier."""
-    from lensbench.reporting.text.fidelity import fidelity_table
-    from lensbench.reporting.text.matrix import matrix_table, with_base
-    from lensbench.reporting.text.table import unscored_notes
+def _header(table: TextTable) -> list[str]:
+    return ["" if name == _VERDICT else name for name in table.header]
 
-    echo(f"% of questions (answers) in the asked language, by {shown['identifier']}")
-    print_table(*fidelity_table(shown["cells"]))
-    for note in unscored_notes(shown["cells"]):
-        echo(note)
-    for matrix, base in with_base(shown["matrices"]):
-        title, header, rows = matrix_table(matrix, base)
-        echo(title)
-        print_table(header, rows)
+
+def _marked(table: TextTable) -> list[list[str]]:
+    """Rows with the mark of their verdict; a verdict that has none is left as it is, and no verdict is nothing."""
+    return [
+        [MARKS.get(value, value) if name == _VERDICT else value for name, value in zip(table.header, row, strict=True)]
+        for row in table.rows
+    ]

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from lensbench.cli.log_options import log_options, progress_of
-from lensbench.cli.terminal import echo
-from lensbench.errors import UnavailableError, UsageError
-
-if TYPE_CHECKING:
-    from lensbench.plan.fetch import Need
-    from lensbench.plan.request import RunRequest
-
-_DTYPES = ("auto", "float32", "bfloat16", "float16")
+from lensbench.cli.terminal import echo, split_names
+from lensbench.errors import LensbenchError
 
 
 @click.command(epilog="Exit codes: 0 done, 1 the run failed, 2 the command was wrong, 130 stopped; the same command goes on.")
@@ -84,99 +77,53 @@ def command(**options: Any) -> None:
       lensbench run --method lens --backbone llama3-8b --tasks mt_bench --judge gpt-4o --max-usd 5
       lensbench run --backbone ./my-model --tasks xcopa,xstory_cloze --profile lm-eval --limit 50 --out RUN
     """
-    from lensbench.executors.launch import check_devices, check_options, find_place, joined
-    from lensbench.plan.plan import make_plan
+    from lensbench.api import evaluate, is_worker, plan_run
+    from lensbench.cli.render import print_json, print_results, print_view
 
-    plan = make_plan(request_of(options))
-    place = find_place(options["data_parallel"])
-    check_options(place, plan.spec.device, plan.spec.engine)
-    judging = None
-    if options["judge"]:
-        from lensbench.cli.judge import judge_request
-
-        if not any(p.task.profile.scoring == "judged" for p in plan.tasks):
-            raise UsageError("--judge: none of the tasks is judged", "Ask one of profile mt-bench: --tasks mt_bench")
-        wanted = {"name": options["judge"], "model": options["judge_model"]}
-        judging = judge_request({**wanted, "base_url": options["base_url"], "max_usd": options["max_usd"]})
-    out = options["out"] or default_out(plan)
+    choices: dict[str, Any] = {
+        **choices_of(options),
+        **{name: options[name] for name in ("data_parallel", "judge", "judge_model", "base_url", "max_usd", "out")},
+    }
     if options["dry_run"]:
-        if place.rank == 0:
-            show_plan(plan, out, as_json=options["as_json"], ranks=place.count)
+        plan = plan_run(options["backbone"], **choices)
+        if is_worker():
+            return
+        if options["as_json"]:
+            print_json(plan.as_dict())
+        else:
+            print_view(plan.view())
+        plan.check()
         return
-    from lensbench.cli.render import print_json, print_results
-    from lensbench.hub import shown_by
-    from lensbench.quiet import quiet_libraries
-    from lensbench.stages.fit import MethodsFailed
-
-    if place.count > 1:
-        # torch's own words on a rank that is gone are a stack of C++ frames, and it reads this once.
-        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
-        from lensbench.backbones.load import pick_device
-
-        check_devices(place, pick_device(plan.spec.device))
-    if place.rank:
-        with joined(place) as ranks:
-            from lensbench.stages.run import run_worker_rank
-
-            quiet_libraries()
-            run_worker_rank(plan, out, ranks)
-        return
-    progress = progress_of(options["quiet"], options["verbose"], options["log"])
-    failure: MethodsFailed | None = None
+    failure: LensbenchError | None = None
+    progress = None if is_worker() else progress_of(options["quiet"], options["verbose"], options["log"])
     try:
-        with joined(place) as ranks:
-            # Here, so that all ranks load their libraries at the same time.
-            from lensbench.stages.run import run
-
-            quiet_libraries()
-            with shown_by(progress):
-                run(
-                    plan,
-                    out,
-                    progress,
-                    resume_only=options["resume"],
-                    judging=judging,
-                    identifier=options["identifier"],
-                    ranks=ranks,
-                )
-    except MethodsFailed as error:
-        # The other variants are there to be looked at.
-        failure = error
-    from lensbench.records import RunFolder
-
-    results = RunFolder.existing(out).read_json("results.json")
+        run = evaluate(
+            options["backbone"], **choices, resume=options["resume"], identifier=options["identifier"], progress=progress
+        )
+    except LensbenchError as error:
+        # A method that failed leaves the other variants to be looked at.
+        if getattr(error, "run", None) is None:
+            raise
+        run, failure = error.run, error  # type: ignore[attr-defined]
+    if is_worker():
+        return
     if options["as_json"]:
-        print_json(results)
+        print_json(run.results)
     else:
-        print_results(results)
-        echo(f"\nreport: {out / 'report.html'} (in brief: report.md)")
+        print_results(run.table())
+        echo(f"\nreport: {run.folder / 'report.html'} (in brief: report.md)")
     if failure is not None:
         raise failure
 
 
-def request_of(options: dict[str, Any]) -> RunRequest:
-    """What the options ask for.
-
-    Raises:
-        UsageError: an option that names nothing.
-    """
-    from lensbench.datasets.sources import EMBEDDED
-    from lensbench.languages import add_languages, parse_languages
-    from lensbench.plan.request import RunRequest
-
-    data = options["data"]
-    add_languages([*options["include"], *([Path(data)] if data and data != EMBEDDED else [])])
-    if options["dtype"] not in _DTYPES:
-        raise UsageError(f"--dtype: unknown dtype '{options['dtype']}'", f"Known: {', '.join(_DTYPES)}.")
-    tasks = options["tasks"]
-    if tasks is not None and not tasks.strip():
-        raise UsageError("--tasks names no task", "Example: --tasks xcopa,xstory_cloze")
-    return RunRequest(
-        backbone=options["backbone"],
-        methods=tuple(m.strip() for m in (options["method"] or "").split(",") if m.strip()),
-        languages=parse_languages(options["languages"]),
-        english=not options["no_english"],
-        tasks=tuple(t.strip() for t in tasks.split(",") if t.strip()) if tasks else None,
+def choices_of(options: dict[str, Any]) -> dict[str, Any]:
+    """What `run` and `fetch` share, as the API takes it."""
+    return {
+        "methods": split_names(options["method"] or ""),
+        "languages": split_names(options["languages"]),
+        "english": not options["no_english"],
+        "tasks": None if options["tasks"] is None else split_names(options["tasks"]),
+        "config": options["config_file"],
         **{
             key: options[key]
             for key in (
@@ -184,7 +131,6 @@ def request_of(options: dict[str, Any]) -> RunRequest:
                 "profile",
                 "data",
                 "include",
-                "config_file",
                 "overrides",
                 "limit",
                 "num_fewshot",
@@ -200,83 +146,4 @@ def request_of(options: dict[str, Any]) -> RunRequest:
                 "revision",
             )
         },
-    )
-
-
-def default_out(plan: Any) -> Path:
-    """`runs/<variants>-<backbone>-<languages>-<hash>`: the same options name the same folder, so the same command goes on."""
-    spec = plan.spec
-    backbone = spec.backbone.rstrip("/").split("/")[-1]
-    compared = "+".join([c.method for c in spec.methods] + [c.variant for c in spec.externals]) or "base"
-    return Path("runs") / "-".join([compared, backbone, "_".join(spec.languages) or "en", spec.digest])
-
-
-def show_plan(plan: Any, out: Path, *, as_json: bool, ranks: int = 1) -> None:
-    from lensbench.cli.needs import say_not_pinned, show_needs
-    from lensbench.cli.render import print_json, print_table
-    from lensbench.plan.memory import plan_memory
-
-    memory = plan_memory(plan)
-    unseen = None
-    try:
-        from lensbench.plan.fetch import look_at_needs
-
-        needs = look_at_needs(plan)
-    except ImportError as error:
-        # The core alone plans; it has nothing to look with.
-        needs, unseen = [], f"what it reads from the hub was not looked at: the package '{error.name}' is missing"
-    if as_json:
-        content = {"out": str(out), "ranks": ranks, "spec": plan.spec.model_dump(mode="json"), "gaps": list(plan.gaps)}
-        memory_planned = memory.as_dict() if memory else None
-        print_json({**content, "planned_memory": memory_planned, "needs": [need.as_dict() for need in needs]})
-        _refuse_missing(needs)
-        return
-    spec = plan.spec
-    echo(f"method    {', '.join(c.method for c in spec.methods) or '(none: only the backbone)'}")
-    echo(f"backbone  {plan.backbone.title}")
-    for name, other in plan.externals.items():
-        echo(f"variant   {name}: {other.title}")
-    echo(f"languages {', '.join(spec.all_languages)}")
-    echo(f"data      {plan.source.describe()}")
-    echo(f"run       {out}{' (exists: it goes on)' if (out / 'run.json').is_file() else ''}")
-    if ranks > 1:
-        echo(f"ranks     {ranks}: each scores and answers its part; rank 0 fits, judges and writes")
-    rows = [
-        (
-            p.task.name,
-            p.task.language.code,
-            p.task.profile.profile,
-            p.rows or "its own data set",
-            p.task.split,
-            p.task.protocol_hash(),
-        )
-        for p in plan.tasks
-    ]
-    print_table(("task", "lang", "profile", "rows", "split", "protocol"), rows)
-    for gap in plan.gaps:
-        echo(f"not available: {gap}")
-    echo("planned memory (a plan, not a measurement: weights and training states; activations come on top)")
-    if memory is None:
-        echo("  not known before the backbone is fetched")
-    else:
-        each = " on each rank" if ranks > 1 else ""
-        weights = f"{memory.parameters:,} parameters of {memory.weight_bytes} bytes"
-        echo(f"  scoring: {memory.scoring / 2**30:,.1f} GiB{each} ({weights})")
-        for name, floor in memory.fits.items():
-            echo(f"  fitting {name}: " + ("not known" if floor is None else f"at least {floor / 2**30:,.1f} GiB"))
-    for choice in spec.methods:
-        echo(f"configuration of {choice.method}:")
-        for key, value in choice.config.items():
-            echo(f"  {key}: {value}")
-    if unseen:
-        echo(unseen)
-    show_needs(needs)
-    say_not_pinned(needs)
-    _refuse_missing(needs)
-
-
-def _refuse_missing(needs: list[Need]) -> None:
-    """A run that is sure to fail is refused here; a hub that is out of reach at this moment is not that."""
-    missing = [need for need in needs if need.sure]
-    if missing:
-        raise UnavailableError(f"{len(missing)} of {len(needs)} things that the run reads cannot be had", missing[0].problem)
+    }

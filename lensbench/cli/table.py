@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from lensbench.cli.terminal import echo
+from lensbench.printable import printable
 
 
 @click.command()
@@ -41,42 +42,29 @@ def command(
       lensbench table bilingual --published RUN
       lensbench table cost --format csv RUN
     """
-    from lensbench.errors import UsageError, unknown_name
-    from lensbench.reporting.tables import FORMATS, Choice, build_table, load_table_spec, render_table
+    from lensbench.api import table as make_table
+    from lensbench.errors import UsageError
 
-    if form not in FORMATS:
-        raise unknown_name("format", form, FORMATS)
-    spec = load_table_spec(table)
-    if not runs:
-        raise UsageError("no run given", f"Example: lensbench table {table} runs/NAME")
-    if paper_backbone is not None and not published:
-        raise UsageError("--paper-backbone goes with --published")
     if out is not None and not out.parent.is_dir():
         raise UsageError(f"--out {out}: no folder {out.parent}")
-    from lensbench.interop.lm_eval.as_runs import as_runs
-    from lensbench.reporting.tables.escape import one_line
-    from lensbench.stages.tables import table_runs
-
-    made = build_table(
-        spec,
-        table_runs(as_runs(runs)),
-        choice=Choice(judge, identifier, profile),
+    made = make_table(
+        table,
+        runs,
+        format=form,
         published=published,
         paper_backbone=paper_backbone,
+        judge=judge,
+        identifier=identifier,
+        profile=profile,
     )
-    text = render_table(made, form, intervals=intervals)
     if out is None:
-        echo(text, nl=False)
+        echo(made.render(intervals=intervals), nl=False)
     else:
-        from lensbench.records import write_atomically
-
-        write_atomically(out, text)
+        made.save(out, intervals=intervals)
     # Other formats print them in the table; a line of CSV has no place for what is true of many.
     said = [f"! {warning}" for warning in made.warnings] if out is not None or form == "csv" else []
-    if form == "csv":
-        remarks = [remark for section in made.sections if section.in_csv for remark in section.remarks]
-        said += [*dict.fromkeys(remarks), *made.remarks]
+    said += made.csv_remarks if form == "csv" else []
     for line in said:
-        echo(one_line(line), err=True)
+        echo(printable(line, one_line=True), err=True)
     if out is not None:
         echo(f"table: {out}")

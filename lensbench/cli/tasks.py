@@ -2,31 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 
-from lensbench.cli.terminal import echo
-from lensbench.errors import UnavailableError, UsageError
-
-
-def _places(include: tuple[Path, ...], data: str | None) -> list[Path]:
-    """Folders that may hold a `languages.yaml`."""
-    from lensbench.datasets.sources import EMBEDDED
-
-    return [*include, *([Path(data)] if data and data != EMBEDDED else [])]
-
-
-@contextlib.contextmanager
-def _engines() -> Iterator[None]:
-    """Says which extra is missing, where one is."""
-    try:
-        yield
-    except ImportError as error:
-        raise UnavailableError(f"the package '{error.name}' is missing", "pip install 'lensbench[engines]'") from None
+from lensbench.cli.terminal import echo, split_names
+from lensbench.errors import UsageError
 
 
 @click.group()
@@ -48,25 +29,11 @@ def validate(path: Path | None, data: str | None, trust: bool, trust_old: bool, 
       lensbench tasks validate
       lensbench tasks validate my-tasks/ --data ~/lensbench-data
     """
+    from lensbench.api import lint_tasks, task_files
     from lensbench.cli.render import print_json
-    from lensbench.content import content_dir
-    from lensbench.datasets.sources import EMBEDDED, Chain, open_data
-    from lensbench.languages import LANGUAGES_FILE, add_languages
-    from lensbench.quiet import quiet_libraries
-    from lensbench.tasks.lint import lint
 
-    with _engines():
-        quiet_libraries()
-    folder = path or content_dir("tasks")
-    add_languages(_places((folder,), data))
-    paths = sorted(one for one in folder.glob("*.yaml") if one.name != LANGUAGES_FILE) if folder.is_dir() else [folder]
-    if not paths:
-        raise UsageError(f"no .yaml files in {folder}")
-    source = open_data(data or EMBEDDED)
-    if isinstance(source, Chain):
-        source = source.sources[0]  # a sample item is not worth a download
     findings = []
-    for finding in lint(paths, source, trust=trust or trust_old):
+    for finding in lint_tasks(path, data=data, trust_tasks=trust or trust_old):
         findings.append(finding)
         if not as_json:
             echo(f"{finding.level:7} {finding.path.name}: {finding.message}")
@@ -74,6 +41,7 @@ def validate(path: Path | None, data: str | None, trust: bool, trust_old: bool, 
         print_json([{"path": str(f.path), "level": f.level, "message": f.message} for f in findings])
     errors = sum(f.level == "error" for f in findings)
     if errors:
+        paths = task_files(path)
         raise UsageError(f"{errors} error{'s' if errors > 1 else ''} in {len(paths)} file{'s' if len(paths) > 1 else ''}")
 
 
@@ -104,24 +72,19 @@ def describe(
     Example:
       lensbench tasks describe xcopa --language zh
     """
-    from lensbench.quiet import quiet_libraries
+    from lensbench.api import describe_item
 
-    with _engines():
-        quiet_libraries()
-        from lensbench.engines.describe import describe_item
-    from lensbench.backbones import get_backbone
-    from lensbench.backbones.resolve import find_checkpoint
-    from lensbench.datasets.sources import EMBEDDED, open_data
-    from lensbench.languages import add_languages, get_language
-    from lensbench.tasks import TaskRegistry, resolve
-
-    add_languages(_places(include, data))
-    registry = TaskRegistry(include, trust=trust or trust_old)
-    entry = registry.find(task, profile)
-    resolved = resolve(entry, get_language(language).code, registry.profile(entry.file.profile))
-    base = get_backbone(backbone)
-    checkpoint = find_checkpoint(base, notify=lambda text: echo(text, err=True))
-    for line in describe_item(resolved, open_data(data or EMBEDDED), base, checkpoint, item - 1):
+    for line in describe_item(
+        task,
+        language,
+        profile=profile,
+        backbone=backbone,
+        data=data,
+        item=item,
+        include=include,
+        trust_tasks=trust or trust_old,
+        notify=lambda text: echo(text, err=True),
+    ):
         echo(line)
 
 
@@ -157,27 +120,18 @@ def export(
       lensbench tasks export xcopa --to exported/ --languages zh,sw
       lm_eval --model hf --model_args pretrained=MODEL --include_path exported/ --tasks lensbench_xcopa_zh --apply_chat_template
     """
-    from lensbench.languages import add_languages, get_language
-    from lensbench.tasks import TaskRegistry, resolve
-    from lensbench.tasks.export import export_task
+    from lensbench.api import export_tasks
 
-    add_languages(_places(include, str(data) if data else None))
-    registry = TaskRegistry(include, trust=trust or trust_old)
-    wanted = [get_language(c.strip()).code for c in languages.split(",") if c.strip()] if languages else None
-    written, refused = [], []
-    for name in tasks or [n for n in registry.names() if n not in ("open_questions", "multiq")]:
-        entry = registry.find(name, profile)
-        for code in wanted or sorted(entry.file.languages):
-            task: Any = resolve(entry, code, registry.profile(entry.file.profile))
-            try:
-                written.append(export_task(task, folder, data))
-            except UsageError as error:
-                if wanted:
-                    raise
-                refused.append(error.message)
+    written, refused = export_tasks(
+        folder,
+        tasks=tasks,
+        profile=profile,
+        languages=split_names(languages) if languages else None,
+        data=data,
+        include=include,
+        trust_tasks=trust or trust_old,
+    )
     for path in written:
         echo(path)
     for message in refused:
         echo(f"not exported: {message}", err=True)
-    if not written:
-        raise UsageError("nothing was exported", refused[0] if refused else None)

@@ -10,7 +10,7 @@ import click
 from lensbench.jsonio import json_text
 from lensbench.printable import printable
 
-__all__ = ["echo", "echo_json"]
+__all__ = ["echo", "echo_json", "split_names"]
 
 _ODD = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """What JSON lets stand in a text, and a terminal does not."""
@@ -24,3 +24,8 @@ def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:
 def echo_json(content: Any) -> None:
     """JSON, with those characters as JSON's own escapes: it reads as the same content."""
     click.echo(_ODD.sub(lambda found: f"\\u{ord(found[0]):04x}", json_text(content, indent=2)))
+
+
+def split_names(text: str) -> list[str]:
+    """`zh, ja` -> names; parts without a character are none."""
+    return [part.strip() for part in text.split(",") if part.strip()]

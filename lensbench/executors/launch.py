@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -105,8 +105,11 @@ def check_devices(place: Place, device: str) -> None:
 
 
 @contextmanager
-def joined(place: Place) -> Iterator[Ranks]:
+def joined(place: Place, command: Sequence[str] = ()) -> Iterator[Ranks]:
     """This process as one of its ranks. When any of them fails, all end.
+
+    Args:
+        command: What starts another rank on this machine; rank 0 needs it where torchrun did not start the others.
 
     Raises:
         RunError: another rank ended; on rank 0. Other ranks leave the process themselves: what went wrong is said by rank 0.
@@ -114,7 +117,7 @@ def joined(place: Place) -> Iterator[Ranks]:
     if place.count == 1:
         yield ALONE
     elif place.rank == 0:
-        with _leading(place) as ranks:
+        with _leading(place, command) as ranks:
             yield ranks
     else:
         with _following(place) as ranks:
@@ -122,7 +125,7 @@ def joined(place: Place) -> Iterator[Ranks]:
 
 
 @contextmanager
-def _leading(place: Place) -> Iterator[Ranks]:
+def _leading(place: Place, command: Sequence[str]) -> Iterator[Ranks]:
     import torch.distributed as dist
 
     children: dict[int, subprocess.Popen[bytes]] = {}
@@ -130,7 +133,7 @@ def _leading(place: Place) -> Iterator[Ranks]:
         store = _meet(place)
     else:
         held = dist.TCPStore("127.0.0.1", 0, None, True, timeout=_STARTING, wait_for_workers=False)
-        children = {rank: _start(rank, place.count, held.port) for rank in range(1, place.count)}
+        children = {rank: _start(command, rank, place.count, held.port) for rank in range(1, place.count)}
         store = _named(held)
     watch = _Watch(store, children, place.count)
     try:
@@ -195,13 +198,11 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _start(rank: int, count: int, port: int) -> subprocess.Popen[bytes]:
+def _start(command: Sequence[str], rank: int, count: int, port: int) -> subprocess.Popen[bytes]:
     place = dict(zip(_TORCHRUN, (rank, rank, count, "127.0.0.1", port), strict=True))
     environment = {**os.environ, **{name: str(value) for name, value in place.items()}, _STARTED_BY: str(os.getpid())}
     # A group of its own: the terminal's Ctrl-C goes to rank 0 alone.
-    return subprocess.Popen(
-        [sys.executable, "-m", "lensbench", *sys.argv[1:]], env=environment, stdin=subprocess.DEVNULL, process_group=0
-    )
+    return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, process_group=0)
 
 
 def _meet(place: Place) -> dist.Store:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lensbench.datasets.sources import DataSource, Origin
 from lensbench.methods.config import MethodConfig
+from lensbench.progress import Progress, SilentProgress
 
 if TYPE_CHECKING:
     from lensbench.backbones.load import LoadedBackbone
@@ -51,34 +52,6 @@ class Cost:
 
     def as_dict(self) -> dict[str, Any]:
         return {**asdict(self), "trainable_share": self.trainable_share}
-
-
-class Progress(Protocol):
-    """Where a long stage reports to."""
-
-    def stage(self, title: str, total: int) -> AbstractContextManager[Any]:
-        """A context whose value is called as `advance(n, note)` while the stage goes on."""
-        ...
-
-    def notify(self, text: str) -> None: ...
-
-
-@dataclass
-class SilentProgress:
-    """Progress for tests and scripts: keeps the notes, prints nothing."""
-
-    notes: list[str] = field(default_factory=list)
-
-    @contextmanager
-    def stage(self, title: str, total: int) -> Iterator[Any]:
-        def advance(n: int = 1, note: str = "") -> None:
-            if note:
-                self.notes.append(note)
-
-        yield advance
-
-    def notify(self, text: str) -> None:
-        self.notes.append(text)
 
 
 class TrainingData(Protocol):

@@ -14,7 +14,7 @@ import pytest
 from judged_run import build_run
 from rich.console import Console
 
-from lensbench.cli.progress import Level, TerminalProgress
+from lensbench.display import Level, TerminalProgress
 
 
 def progress(**options: Any) -> tuple[TerminalProgress, io.StringIO]:

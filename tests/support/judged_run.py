@@ -158,7 +158,7 @@ _forks.set_forkserver_preload(
     [
         "lensbench.cli.judge",
         "lensbench.cli.render",
-        "lensbench.cli.progress",
+        "lensbench.display",
         "lensbench.stages.judge",
         "lensbench.stages.results",
         "transformers",

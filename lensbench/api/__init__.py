@@ -1,0 +1,137 @@
+"""The Python API: what a notebook, a script and the command line call. It speaks Python types and knows no flags.
+
+It may import every room but `cli`. Names are loaded when they are first used, so that importing it loads nothing heavy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lensbench.api.comparison import Comparison, compare
+    from lensbench.api.data_folder import import_data, import_hints, translate_questions
+    from lensbench.api.drawing import Drawing, figure
+    from lensbench.api.evaluation import evaluate, is_worker
+    from lensbench.api.fetching import Fetched, fetch
+    from lensbench.api.html_report import Report, report
+    from lensbench.api.judging import estimate_judging
+    from lensbench.api.listings import (
+        list_backbones,
+        list_engines,
+        list_judges,
+        list_languages,
+        list_methods,
+        list_profiles,
+        list_tasks,
+    )
+    from lensbench.api.lm_eval_results import import_lm_eval
+    from lensbench.api.machine import check_machine
+    from lensbench.api.method_objects import Fitted, Incline, Lens, MethodObject, Qalign, Sdrrl, Xsft, XsftFull, fit
+    from lensbench.api.paper_tables import PaperTable, table
+    from lensbench.api.planning import RunPlan, plan_run
+    from lensbench.api.rendering import TextTable, View, missing_lines
+    from lensbench.api.run import Identification, Run, load
+    from lensbench.api.scoring import Scored, score
+    from lensbench.api.task_authoring import describe_item, export_tasks, lint_tasks, task_files
+    from lensbench.display import TerminalProgress
+    from lensbench.notebook import NotebookProgress
+    from lensbench.progress import Progress, SilentProgress
+
+__all__ = [
+    "Comparison",
+    "Drawing",
+    "Fetched",
+    "Fitted",
+    "Identification",
+    "Incline",
+    "Lens",
+    "MethodObject",
+    "NotebookProgress",
+    "PaperTable",
+    "Progress",
+    "Qalign",
+    "Report",
+    "Run",
+    "RunPlan",
+    "Scored",
+    "Sdrrl",
+    "SilentProgress",
+    "TerminalProgress",
+    "TextTable",
+    "View",
+    "Xsft",
+    "XsftFull",
+    "check_machine",
+    "compare",
+    "describe_item",
+    "estimate_judging",
+    "evaluate",
+    "export_tasks",
+    "fetch",
+    "figure",
+    "fit",
+    "import_data",
+    "import_hints",
+    "import_lm_eval",
+    "is_worker",
+    "lint_tasks",
+    "list_backbones",
+    "list_engines",
+    "list_judges",
+    "list_languages",
+    "list_methods",
+    "list_profiles",
+    "list_tasks",
+    "load",
+    "missing_lines",
+    "plan_run",
+    "report",
+    "score",
+    "table",
+    "task_files",
+    "translate_questions",
+]
+
+HOMES = {
+    "lensbench.api.comparison": ("Comparison", "compare"),
+    "lensbench.api.data_folder": ("import_data", "import_hints", "translate_questions"),
+    "lensbench.api.drawing": ("Drawing", "figure"),
+    "lensbench.api.evaluation": ("evaluate", "is_worker"),
+    "lensbench.api.fetching": ("Fetched", "fetch"),
+    "lensbench.api.html_report": ("Report", "report"),
+    "lensbench.api.judging": ("estimate_judging",),
+    "lensbench.api.listings": (
+        "list_backbones",
+        "list_engines",
+        "list_judges",
+        "list_languages",
+        "list_methods",
+        "list_profiles",
+        "list_tasks",
+    ),
+    "lensbench.api.lm_eval_results": ("import_lm_eval",),
+    "lensbench.api.machine": ("check_machine",),
+    "lensbench.api.method_objects": ("Fitted", "Incline", "Lens", "MethodObject", "Qalign", "Sdrrl", "Xsft", "XsftFull", "fit"),
+    "lensbench.api.paper_tables": ("PaperTable", "table"),
+    "lensbench.api.planning": ("RunPlan", "plan_run"),
+    "lensbench.api.rendering": ("TextTable", "View", "missing_lines"),
+    "lensbench.api.run": ("Identification", "Run", "load"),
+    "lensbench.api.scoring": ("Scored", "score"),
+    "lensbench.api.task_authoring": ("describe_item", "export_tasks", "lint_tasks", "task_files"),
+    "lensbench.display": ("TerminalProgress",),
+    "lensbench.notebook": ("NotebookProgress",),
+    "lensbench.progress": ("Progress", "SilentProgress"),
+}
+"""Module -> the names that it gives to the API."""
+_MODULE_OF = {name: module for module, names in HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'lensbench.api' has no attribute '{name}'")
+    return getattr(import_module(_MODULE_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

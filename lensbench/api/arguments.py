@@ -1,0 +1,88 @@
+"""Checks of the types and ranges of arguments, each with a message that names the argument."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from lensbench.errors import UsageError, unknown_name
+
+__all__ = ["a_path", "a_text", "a_whole_number", "names", "one_of", "paths"]
+
+
+def names(argument: str, value: Any, example: str) -> tuple[str, ...]:
+    """A list of names.
+
+    Raises:
+        UsageError: a single text, which would be read letter by letter, or something else than texts.
+    """
+    if isinstance(value, str) or not isinstance(value, Iterable) or isinstance(value, Mapping):
+        raise UsageError(f"{argument} must be a list of names, found {_shown(value)}", f"Example: {argument}=['{example}']")
+    found = tuple(value)
+    for one in found:
+        if not isinstance(one, str):
+            raise UsageError(f"{argument} must hold names, found {_shown(one)}", f"Example: {argument}=['{example}']")
+    return found
+
+
+def a_whole_number(argument: str, value: Any, least: int | None = None, most: int | None = None) -> int:
+    """An integer within a range.
+
+    Raises:
+        UsageError: another type, or out of range.
+    """
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise UsageError(f"{argument} must be a whole number, found {_shown(value)}")
+    found = int(value)
+    if least is not None and found < least and most is None:
+        raise UsageError(f"{argument} must be at least {least}, found {found}")
+    if (least is not None and found < least) or (most is not None and found > most):
+        raise UsageError(f"{argument} must be from {least} to {most}, found {found}")
+    return found
+
+
+def a_text(argument: str, value: Any) -> str:
+    """
+    Raises:
+        UsageError: no text.
+    """
+    if not isinstance(value, str):
+        raise UsageError(f"{argument} must be a text, found {_shown(value)}")
+    return value
+
+
+def one_of(argument: str, value: Any, choices: Collection[str]) -> str:
+    """
+    Raises:
+        UsageError: none of the choices; names the nearest.
+    """
+    if a_text(argument, value) not in choices:
+        raise unknown_name(argument, value, choices)
+    return str(value)
+
+
+def a_path(argument: str, value: Any) -> Path:
+    """
+    Raises:
+        UsageError: neither a text nor a path.
+    """
+    if not isinstance(value, str | os.PathLike):
+        raise UsageError(f"{argument} must be a path, found {_shown(value)}")
+    return Path(value)
+
+
+def paths(argument: str, value: Any) -> tuple[Path, ...]:
+    """
+    Raises:
+        UsageError: a single path, or something else than paths.
+    """
+    if isinstance(value, str | os.PathLike) or not isinstance(value, Iterable):
+        raise UsageError(f"{argument} must be a list of paths, found {_shown(value)}")
+    return tuple(a_path(argument, one) for one in value)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return f"{text if len(text) <= 60 else text[:57] + '...'} ({type(value).__name__})"

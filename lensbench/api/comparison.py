@@ -1,0 +1,133 @@
+"""Two runs item by item."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lensbench.api.arguments import a_path
+from lensbench.api.rendering import TextTable, View, damage_notes, missing_lines
+from lensbench.errors import RunError, UnavailableError
+
+if TYPE_CHECKING:
+    import pandas
+
+    from lensbench.records import RunFolder
+
+__all__ = ["Comparison", "compare", "run_folder"]
+
+
+class Comparison:
+    """What two runs asked in the same way, number by number, and what cannot be compared.
+
+    Attributes:
+        runs: What is known of both: path, backbone, dtype, variants, whether it finished.
+    """
+
+    def __init__(self, folders: tuple[RunFolder, RunFolder], found: dict[str, Any]) -> None:
+        self.runs = tuple(_about(folder) for folder in folders)
+        self._found = found
+        self._damage = [note for folder in folders for note in damage_notes(folder)]
+
+    @cached_property
+    def cells(self) -> pandas.DataFrame:
+        """One row per number: values of both, `delta` (the second less the first), interval, p.
+
+        Raises:
+            UnavailableError: pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise UnavailableError("frames need pandas, which is not installed", "pip install 'lensbench[report]'") from None
+        return pandas.DataFrame(self._found["cells"])
+
+    @property
+    def not_compared(self) -> list[dict[str, Any]]:
+        """What cannot be compared, each with its reason."""
+        return list(self._found["not_compared"])
+
+    def view(self) -> View:
+        """The runs, the table and the notes."""
+        from lensbench.reporting.text.comparison import COMPARISON_HEADER, comparison_notes, comparison_rows
+
+        blocks: list[TextTable | str] = [
+            f"{letter}: {run['path']} on {run['backbone']}, {run['dtype']}{'' if run['finished'] else '; unfinished'}"
+            for letter, run in zip("AB", self.runs, strict=True)
+        ]
+        if self._found["cells"]:
+            blocks.append(TextTable(COMPARISON_HEADER, comparison_rows(self._found["cells"])))
+        return View([*blocks, *comparison_notes(self._found)])
+
+    def warnings(self) -> list[str]:
+        """Records of both runs that are missing, and lines that could not be read."""
+        pairs = zip("AB", self.runs, strict=True)
+        missing = [f"{note[:2]}{letter}: {note[2:]}" for letter, run in pairs for note in missing_lines(run)]
+        return [*missing, *self._damage]
+
+    def check(self) -> None:
+        """
+        Raises:
+            RunError: nothing could be compared.
+        """
+        if not self._found["cells"]:
+            raise RunError("nothing in these two runs can be compared", "The reasons are listed with what could not be compared.")
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"run_a": self.runs[0], "run_b": self.runs[1], **self._found}
+
+    def _repr_html_(self) -> str:
+        return self.view()._repr_html_()
+
+
+def compare(run: Any, other: Any, *, variant: str | None = None, with_variant: str | None = None) -> Comparison:
+    """Compare two runs item by item, where both asked the same rows in the same way. Differences are `other` less `run`.
+
+    Args:
+        run: A `Run`, a run folder, or results of lm-evaluation-harness.
+        other: Likewise; the same run twice compares two of its variants.
+        variant: Variant of `run`; None takes every name that both have.
+        with_variant: Variant of `other`; None takes the same name.
+
+    Raises:
+        UsageError: no run, or an unknown variant (with the nearest).
+    """
+    from lensbench.numbers.compare import compare as compare_folders
+
+    folders = (run_folder(run), run_folder(other))
+    return Comparison(folders, compare_folders(*folders, variant, with_variant).as_dict())
+
+
+def run_folder(run: Any) -> RunFolder:
+    """A run to read, be it an object, a folder, or results of lm-evaluation-harness.
+
+    Raises:
+        UsageError: there is none.
+    """
+    from lensbench.records import RunFolder
+
+    return RunFolder.existing(run_paths([run])[0], lenient=True)
+
+
+def run_paths(runs: Any) -> list[Path]:
+    """Folders of runs; results of lm-evaluation-harness among them are read as one run."""
+    from lensbench.interop.lm_eval.as_runs import as_runs
+
+    return as_runs([a_path("run", getattr(run, "folder", run)) for run in runs])
+
+
+def _about(folder: RunFolder) -> dict[str, Any]:
+    from lensbench.records.missing import missing_records
+
+    about = folder.read_json("variants.json")
+    missing = missing_records(folder, about)
+    return {
+        "path": str(folder.path),
+        "backbone": about["backbone"],
+        "backbone_digest": about["backbone_digest"],
+        "dtype": about.get("dtype"),
+        "variants": list(about["variants"]),
+        "finished": folder.has("results.json") and not missing,
+        "missing": missing,
+    }

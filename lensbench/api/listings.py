@@ -1,0 +1,120 @@
+"""What can be named: methods, backbones, tasks, languages, profiles, judges and engines, each as a list of mappings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from lensbench.api.arguments import paths
+
+__all__ = ["list_backbones", "list_engines", "list_judges", "list_languages", "list_methods", "list_profiles", "list_tasks"]
+
+
+def list_methods() -> list[dict[str, Any]]:
+    """Built-in methods, then those of installed packages; one that cannot be imported has the kind "broken"."""
+    from lensbench.methods import BrokenPlugin, methods
+
+    return [
+        {"name": m.name, "kind": "broken", "needs": [], "changes": m.reason, "source": None, "origin": m.origin}
+        if isinstance(m, BrokenPlugin)
+        else {name: getattr(m, name) for name in ("name", "kind", "needs", "changes", "source", "origin")}
+        for m in methods().values()
+    ]
+
+
+def list_backbones() -> list[dict[str, Any]]:
+    """Backbones with a short name."""
+    from lensbench.backbones import backbones
+
+    return [
+        {
+            "name": b.backbone,
+            "title": b.title,
+            "hub": b.hub,
+            "revision": b.revision,
+            "system_text": b.system_text,
+            "presets": sorted(b.presets),
+        }
+        for b in backbones().values()
+    ]
+
+
+def list_languages(include: Sequence[str | os.PathLike[str]] = ()) -> list[dict[str, Any]]:
+    """Languages with their script, direction, and the code that each data set uses.
+
+    Args:
+        include: Folders that may hold a `languages.yaml`.
+    """
+    from lensbench.languages import add_languages, languages
+
+    add_languages(paths("include", include))
+    shown = ("code", "name", "native", "script", "direction", "glotlid", "codes")
+    return [language.model_dump(mode="json", include=set(shown)) for language in languages().values()]
+
+
+def list_tasks(include: Sequence[str | os.PathLike[str]] = ()) -> list[dict[str, Any]]:
+    """Tasks with their profile, rows and languages.
+
+    Args:
+        include: Further task folders.
+    """
+    from lensbench.tasks import TaskRegistry
+
+    return [
+        {
+            "name": e.name,
+            "profile": e.file.profile,
+            "title": e.file.title or e.name,
+            "rows": e.file.rows,
+            "languages": sorted(e.file.languages),
+        }
+        for e in TaskRegistry(paths("include", include)).entries()
+    ]
+
+
+def list_profiles(include: Sequence[str | os.PathLike[str]] = ()) -> list[dict[str, Any]]:
+    """Profiles: how items are asked and scored.
+
+    Args:
+        include: Further task folders.
+    """
+    from lensbench.tasks import TaskRegistry
+
+    return [
+        {
+            "name": p.profile,
+            "title": p.title,
+            "chat": p.chat,
+            "scoring": p.scoring,
+            "sample": p.sample.model_dump() if p.sample else None,
+        }
+        for p in TaskRegistry(paths("include", include)).profiles.values()
+    ]
+
+
+def list_judges() -> list[dict[str, Any]]:
+    """Shipped judges; a `model` of None must be named when the judge is used."""
+    from lensbench.grading.judge.registry import judges, read_judge, shown_url
+
+    found = [(path, read_judge(path)) for path in judges().values()]
+    return [
+        {
+            "name": j.judge,
+            "title": j.title,
+            "model": j.model,
+            "server": shown_url(j.endpoint.base_url),
+            "prices": str(j.prices.date) if j.prices else None,
+            "file": str(path),
+        }
+        for path, j in found
+    ]
+
+
+def list_engines() -> list[dict[str, Any]]:
+    """Engines: what computes log-likelihoods, and what generates answers then."""
+    return [
+        {"name": "tree", "scores": "each distinct token once, for all variants", "answers": "transformers, in a moving batch"},
+        {"name": "reference", "scores": "one variant and sequence at a time", "answers": "transformers, in a moving batch"},
+        {"name": "vllm", "scores": "vLLM, one variant at a time", "answers": "vLLM"},
+    ]

@@ -1,0 +1,205 @@
+"""The plan of a run: everything that can be known and checked before a model is loaded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Unpack
+
+from lensbench.api.arguments import a_path
+from lensbench.api.judging import judge_of_run
+from lensbench.api.rendering import TextTable, View
+from lensbench.api.requests import RunChoices, default_folder, run_request
+from lensbench.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from lensbench.plan.fetch import Need
+    from lensbench.plan.memory import MemoryPlan
+    from lensbench.plan.plan import Plan
+    from lensbench.spec import RunSpec
+
+__all__ = ["RunPlan", "needs_blocks", "not_pinned", "plan_run"]
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What `evaluate` would do.
+
+    Attributes:
+        out: Run folder.
+        ranks: Processes that would score and answer.
+        memory: Planned bytes by stage; None before the sizes of the backbone are known.
+        needs: What the run reads from the hub, and how much of it is here.
+        unseen: Why that was not looked at; None where it was.
+    """
+
+    out: Path
+    ranks: int
+    memory: MemoryPlan | None
+    needs: Sequence[Need]
+    unseen: str | None
+    _plan: Plan
+
+    @property
+    def spec(self) -> RunSpec:
+        return self._plan.spec
+
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """Tasks that a language does not have, in words."""
+        return self._plan.gaps
+
+    def check(self) -> None:
+        """Refuse a run that is sure to fail; a hub that is out of reach at this moment is not that.
+
+        Raises:
+            UnavailableError: something that the run reads cannot be had.
+        """
+        missing = [need for need in self.needs if need.sure]
+        if missing:
+            raise UnavailableError(
+                f"{len(missing)} of {len(self.needs)} things that the run reads cannot be had", missing[0].problem
+            )
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "out": str(self.out),
+            "ranks": self.ranks,
+            "spec": self.spec.model_dump(mode="json"),
+            "gaps": list(self.gaps),
+            "planned_memory": self.memory.as_dict() if self.memory else None,
+            "needs": [need.as_dict() for need in self.needs],
+        }
+
+    def view(self) -> View:
+        """The plan as a person reads it."""
+        plan, spec = self._plan, self.spec
+        goes_on = " (exists: it goes on)" if (self.out / "run.json").is_file() else ""
+        blocks: list[TextTable | str] = [
+            f"method    {', '.join(c.method for c in spec.methods) or '(none: only the backbone)'}",
+            f"backbone  {plan.backbone.title}",
+            *(f"variant   {name}: {other.title}" for name, other in plan.externals.items()),
+            f"languages {', '.join(spec.all_languages)}",
+            f"data      {plan.source.describe()}",
+            f"run       {self.out}{goes_on}",
+        ]
+        if self.ranks > 1:
+            blocks.append(f"ranks     {self.ranks}: each scores and answers its part; rank 0 fits, judges and writes")
+        rows = [
+            (
+                p.task.name,
+                p.task.language.code,
+                p.task.profile.profile,
+                p.rows or "its own data set",
+                p.task.split,
+                p.task.protocol_hash(),
+            )
+            for p in plan.tasks
+        ]
+        blocks.append(TextTable(("task", "lang", "profile", "rows", "split", "protocol"), rows))
+        blocks += [f"not available: {gap}" for gap in self.gaps]
+        blocks += self._memory_lines()
+        for choice in spec.methods:
+            blocks += [f"configuration of {choice.method}:", *(f"  {key}: {value}" for key, value in choice.config.items())]
+        if self.unseen is not None:
+            blocks.append(self.unseen)
+        return View([*blocks, *needs_blocks(self.needs), *not_pinned(self.needs)])
+
+    def _memory_lines(self) -> list[str]:
+        head = "planned memory (a plan, not a measurement: weights and training states; activations come on top)"
+        if self.memory is None:
+            return [head, "  not known before the backbone is fetched"]
+        each = " on each rank" if self.ranks > 1 else ""
+        weights = f"{self.memory.parameters:,} parameters of {self.memory.weight_bytes} bytes"
+        fits = [
+            f"  fitting {name}: " + ("not known" if floor is None else f"at least {floor / 2**30:,.1f} GiB")
+            for name, floor in self.memory.fits.items()
+        ]
+        return [head, f"  scoring: {self.memory.scoring / 2**30:,.1f} GiB{each} ({weights})", *fits]
+
+    def _repr_html_(self) -> str:
+        return self.view()._repr_html_()
+
+
+def plan_run(
+    backbone: str | os.PathLike[str],
+    *,
+    data_parallel: int | None = None,
+    judge: str | os.PathLike[str] | None = None,
+    judge_model: str | None = None,
+    base_url: str | None = None,
+    max_usd: float | None = None,
+    out: str | os.PathLike[str] | None = None,
+    **choices: Unpack[RunChoices],
+) -> RunPlan:
+    """What `evaluate` would do with these arguments: no model is loaded and no rows are downloaded.
+
+    Args:
+        choices: As for `evaluate`.
+
+    Raises:
+        UsageError: as `evaluate`.
+    """
+    from lensbench.executors.launch import check_options, find_place
+    from lensbench.plan.memory import plan_memory
+    from lensbench.plan.plan import make_plan
+
+    plan = make_plan(run_request(backbone, choices))
+    place = find_place(data_parallel)
+    check_options(place, plan.spec.device, plan.spec.engine)
+    judge_of_run(plan, judge, judge_model, base_url, max_usd)
+    target = a_path("out", out) if out is not None else default_folder(plan.spec)
+    unseen = None
+    try:
+        from lensbench.plan.fetch import look_at_needs
+
+        needs = look_at_needs(plan)
+    except ImportError as error:
+        # The core alone plans; it has nothing to look with.
+        needs, unseen = [], f"what it reads from the hub was not looked at: the package '{error.name}' is missing"
+    return RunPlan(target, place.count, plan_memory(plan), needs, unseen, plan)
+
+
+def needs_blocks(needs: Sequence[Need], here: str = "here") -> list[TextTable | str]:
+    """What a run reads from the hub: what, where, its size, how much of it is here (or was), and every problem."""
+    from lensbench.hub import size_text
+
+    if not needs:
+        return []
+    rows = [
+        (
+            need.what,
+            f"{need.place}@{need.commit[:12]}" if need.commit else need.place,
+            "" if need.bytes is None else size_text(need.bytes),
+            (need.fault or "missing") if need.problem else _here(need),
+        )
+        for need in needs
+    ]
+    # Every problem that a run would meet; of a hub that is out of reach, which is one problem, the first.
+    told = dict.fromkeys(need.problem or "" for need in needs if need.sure)
+    passing = [need for need in needs if need.problem and not need.sure]
+    if passing:
+        told[passing[0].problem or ""] = None
+    more = [f"and {len(passing) - 1} more for the same reason or not asked: see the table"] if len(passing) > 1 else []
+    return [TextTable(("read from the hub", "where", "size", here), rows), *told, *more]
+
+
+def _here(need: Need) -> str:
+    from lensbench.hub import size_text
+
+    if need.bytes is None or need.here == need.bytes:
+        return "yes"
+    return "no" if not need.here else f"{size_text(need.here)} of it"
+
+
+def not_pinned(needs: Sequence[Need]) -> list[str]:
+    """Which of them have no commit in their definition."""
+    loose = sorted({need.place for need in needs if not need.pinned and need.problem is None})
+    if not loose:
+        return []
+    return [
+        f"not pinned by their definitions: {', '.join(loose)}. The newest commit is read; a run writes it "
+        "down (run.json, results.json) and goes on with it. Another run may read another one."
+    ]

@@ -1,0 +1,149 @@
+"""From the arguments of a call to what a run is asked for."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from lensbench.api.arguments import a_path, a_text, a_whole_number, names, one_of, paths
+from lensbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from lensbench.api.method_objects import MethodObject
+    from lensbench.plan.request import RunRequest
+    from lensbench.spec import RunSpec
+
+__all__ = ["RunChoices", "default_folder", "run_request"]
+
+_DTYPES = ("auto", "float32", "bfloat16", "float16")
+_ENGINES = ("tree", "reference", "vllm")
+_MOST_SEED = 2**32 - 1
+
+
+class RunChoices(TypedDict, total=False):
+    """What `evaluate`, `plan_run` and `fetch` take beside the backbone; `evaluate` documents each."""
+
+    methods: Sequence[str | MethodObject] | Mapping[str, Mapping[str, Any]]
+    variants: Sequence[str] | Mapping[str, str | os.PathLike[str]]
+    languages: Sequence[str]
+    english: bool
+    tasks: Sequence[str] | None
+    profile: str
+    data: str | os.PathLike[str] | None
+    include: Sequence[str | os.PathLike[str]]
+    config: Mapping[str, Any] | str | os.PathLike[str] | None
+    overrides: Sequence[str]
+    limit: int | None
+    num_fewshot: int | None
+    max_new_tokens: int | None
+    batch_size: int
+    engine: str
+    device: str
+    dtype: str
+    seed: int
+    revision: str | None
+    system: str | None
+    trust_tasks: bool
+    trust_model: bool
+
+
+def run_request(backbone: str | os.PathLike[str], choices: RunChoices) -> RunRequest:
+    """The request of a call, its types and ranges checked; names are looked up by the plan.
+
+    Raises:
+        UsageError: a value of a wrong type or out of range, an unknown language, engine or dtype.
+    """
+    from lensbench.datasets.sources import EMBEDDED
+    from lensbench.languages import CENTRAL, add_languages, get_language
+    from lensbench.plan.request import RunRequest
+
+    data = choices.get("data")
+    include = paths("include", choices.get("include", ()))
+    add_languages([*include, *([Path(data)] if data and data != EMBEDDED else [])])
+    methods, values = _methods(choices.get("methods", ()))
+    config = choices.get("config")
+    tasks = choices.get("tasks")
+    wanted = names("tasks", tasks, "xcopa") if tasks is not None else None
+    if wanted == ():
+        raise UsageError("tasks names no task", "Example: tasks=['xcopa', 'xstory_cloze']")
+    codes = [get_language(code).code for code in names("languages", choices.get("languages", ("zh",)), "zh")]
+    return RunRequest(
+        backbone=os.fspath(a_path("backbone", backbone)) if isinstance(backbone, os.PathLike) else a_text("backbone", backbone),
+        methods=methods,
+        variants=_variants(choices.get("variants", ())),
+        languages=tuple(dict.fromkeys(code for code in codes if code != CENTRAL)),
+        english=bool(choices.get("english", True)),
+        tasks=wanted,
+        profile=a_text("profile", choices.get("profile", "lens-paper")),
+        data=None if data is None else os.fspath(data),
+        include=include,
+        config_file=None if config is None or isinstance(config, Mapping) else a_path("config", config),
+        overrides=(*values, *_settings(methods, config), *names("overrides", choices.get("overrides", ()), "rank=1")),
+        limit=_whole(choices, "limit", 1),
+        num_fewshot=_whole(choices, "num_fewshot", 0),
+        max_new_tokens=_whole(choices, "max_new_tokens", 1),
+        batch_size=a_whole_number("batch_size", choices.get("batch_size", 16), 1),
+        engine=one_of("engine", choices.get("engine", "tree"), _ENGINES),
+        device=a_text("device", choices.get("device", "auto")),
+        dtype=one_of("dtype", choices.get("dtype", "auto"), _DTYPES),
+        seed=a_whole_number("seed", choices.get("seed", 42), 0, _MOST_SEED),
+        system=choices.get("system"),
+        trust_tasks=bool(choices.get("trust_tasks", False)),
+        trust_model=bool(choices.get("trust_model", False)),
+        revision=choices.get("revision"),
+    )
+
+
+def default_folder(spec: RunSpec) -> Path:
+    """`runs/<variants>-<backbone>-<languages>-<hash>`: equal choices name the same folder, so the same call goes on with it."""
+    backbone = spec.backbone.rstrip("/").split("/")[-1]
+    compared = "+".join([c.method for c in spec.methods] + [c.variant for c in spec.externals]) or "base"
+    return Path("runs") / "-".join([compared, backbone, "_".join(spec.languages) or "en", spec.digest])
+
+
+def _whole(choices: RunChoices, name: str, least: int) -> int | None:
+    value = choices.get(name)
+    return None if value is None else a_whole_number(name, value, least)
+
+
+def _methods(given: Any) -> tuple[tuple[str, ...], list[str]]:
+    """Names of methods, and the settings that came with them as `METHOD.KEY=VALUE`."""
+    from lensbench.api.method_objects import MethodObject
+
+    if isinstance(given, Mapping):
+        found = names("methods", list(given), "lens")
+        return found, [line for name in found for line in _lines(name, given[name])]
+    if isinstance(given, str | MethodObject):
+        raise UsageError(f"methods must be a list, found {given!r}", "Example: methods=['lens']")
+    objects = [one for one in given if isinstance(one, MethodObject)]
+    found = names("methods", [one.name if isinstance(one, MethodObject) else one for one in given], "lens")
+    return found, [line for one in objects for line in _lines(one.name, one.given)]
+
+
+def _settings(methods: Sequence[str], config: Any) -> list[str]:
+    """Settings of a mapping as `KEY=VALUE`; a mapping of mappings names the method first."""
+    if not isinstance(config, Mapping):
+        return []
+    if config and all(key in methods for key in config):
+        return [line for name, own in config.items() for line in _lines(name, own)]
+    return [f"{key}={_yaml(value)}" for key, value in config.items()]
+
+
+def _lines(method: str, settings: Any) -> list[str]:
+    if not isinstance(settings, Mapping):
+        raise UsageError(f"methods: the settings of '{method}' must be a mapping", f"Example: methods={{'{method}': {{}}}}")
+    return [f"{method}.{key}={_yaml(value)}" for key, value in settings.items()]
+
+
+def _yaml(value: Any) -> str:
+    """JSON, which YAML reads as the same value."""
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _variants(given: Any) -> tuple[str, ...]:
+    if isinstance(given, Mapping):
+        return tuple(f"{a_text('variants', name)}={os.fspath(a_path('variants', place))}" for name, place in given.items())
+    return names("variants", given, "chinese-llama3-8b-v3")
