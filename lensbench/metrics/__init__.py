@@ -18,7 +18,7 @@ from lensbench.metrics.registry import (
     metrics_of_packages,
     told_direction,
 )
-from lensbench.metrics.scored_item import ScoredItem, likeliest
+from lensbench.metrics.scored_item import ScoredItem, gold_choice, likeliest
 from lensbench.metrics.unit import NUMBER, POINTS, SHARE, UNITS, Unit
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "Unit",
     "fidelity_name",
     "get_metric",
+    "gold_choice",
     "installed_metric",
     "likeliest",
     "metric_as",

@@ -1,7 +1,8 @@
 """Metrics of language fidelity: shares of questions answered in the asked language, by part of the conversation and reading.
 
 Their names are made and read here. `lf_turn1` is of the first answer and `lf_response` the mean over the turns.
-`lf_question_concat` is of the joined answers; `lf_question_all` is 1 where every turn is faithful. A suffix tells how the label was read.
+`lf_question_concat` is of the joined answers. `lf_question_all` is 1 where every turn is faithful. A suffix tells how the label
+was read.
 """
 
 from __future__ import annotations

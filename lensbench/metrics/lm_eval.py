@@ -15,7 +15,7 @@ _DOWN = ("perplexity", "word_perplexity", "byte_perplexity", "bits_per_byte", "t
 LM_EVAL = {
     metric.name: metric
     for metric in (
-        Metric("acc", "accuracy", short="accuracy", headline=0, implied=True),
+        Metric("acc", "accuracy", short="accuracy", headline=0, implied=True, by_likeliest=True),
         *(Metric(name, name) for name in _SHARES),
         *(Metric(name, name, NUMBER) for name in _UP),
         *(Metric(name, name, NUMBER, higher_is_better=False) for name in _DOWN),

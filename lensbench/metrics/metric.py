@@ -33,6 +33,7 @@ class Metric:
         replaced_by: Name of the metric that the one table shows instead where a task has both.
         mark: What tells its numbers from other numbers of the same task in a sentence; "" where nothing needs to.
         implied: Whether the title of a task is enough to name it in a figure.
+        by_likeliest: Whether it depends on nothing but which choice is the likeliest.
         per_item: Its value for one scored item; None where lm-eval, an identifier or a judge gives the values.
         origin: The package it comes from.
     """
@@ -48,6 +49,7 @@ class Metric:
     replaced_by: str = ""
     mark: str = ""
     implied: bool = False
+    by_likeliest: bool = False
     per_item: Callable[[ScoredItem], float] | None = None
     origin: str = OURS
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["ScoredItem", "likeliest"]
+__all__ = ["ScoredItem", "gold_choice", "likeliest"]
 
 
 @dataclass(frozen=True)
@@ -40,3 +40,15 @@ def likeliest(loglikelihoods: Sequence[float | None]) -> int | None:
     if not known or len(known) < len(loglikelihoods):
         return None
     return known.index(max(known))
+
+
+def gold_choice(gold: str, choices: Sequence[str]) -> int | None:
+    """The choice that an item's record calls right: by its text, else by its number (tasks whose choices are contexts give one).
+
+    Returns:
+        None where the record names none, or its text is that of several.
+    """
+    matching = [number for number, choice in enumerate(choices) if choice.strip() == gold.strip()]
+    if len(matching) == 1:
+        return matching[0]
+    return int(gold) if gold.isdecimal() and int(gold) < len(choices) else None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lensbench.metrics import SCORES, Metric, get_metric, likeliest, metric_as, told_direction
+from lensbench.metrics import SCORES, Metric, get_metric, gold_choice, likeliest, metric_as, told_direction
 from lensbench.numbers.headline import headline_of
 from lensbench.numbers.item_outcome import is_on_target, is_right
 from lensbench.reasoning import ANSWERED, answer_state
@@ -77,7 +77,7 @@ def _entry(record: dict[str, Any], run: int) -> Entry:
         choices: list[tuple[str, str]] = []
     else:
         choices = [("", continuation) for _, continuation in requests] if shared else requests
-    gold = _gold(str(record.get("gold", "")), choices)
+    gold = gold_choice(str(record.get("gold", "")), [continuation for _, continuation in choices])
     prompt = requests[0][0] if shared else ""
     return Entry(
         record["key"],
@@ -92,14 +92,6 @@ def _entry(record: dict[str, Any], run: int) -> Entry:
         gold,
         turns,
     )
-
-
-def _gold(gold: str, choices: Sequence[tuple[str, str]]) -> int | None:
-    """The choice that is meant: by its text, else by its number (tasks whose choices are contexts give a number)."""
-    matching = [i for i, (_, continuation) in enumerate(choices) if continuation.strip() == gold.strip()]
-    if len(matching) == 1:
-        return matching[0]
-    return int(gold) if gold.isdecimal() and int(gold) < len(choices) else None
 
 
 def _scores(run: ReportRun, number: int, columns: dict[tuple[int, str], int], entries: dict[str, Entry]) -> None:
