@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from lensbench.errors import UnavailableError
 from lensbench.jsonio import json_text
+from lensbench.metrics import likeliest
 from lensbench.numbers.read_metrics import final_verdicts
+from lensbench.numbers.results import current_results
 from lensbench.records import RunFolder
 from lensbench.records.log import write_failed
-from lensbench.stages.report import current_results
 
 if TYPE_CHECKING:
     import pandas
@@ -97,12 +98,11 @@ def _rows(folder: RunFolder) -> Iterator[dict[str, Any]]:
     asked = {record["key"]: record for record in folder.records("items")}
     for record in folder.records("score"):
         lls = record["loglikelihoods"]
-        whole = record["state"] == "ok" and None not in lls
         yield {
             **_about(record, asked),
             "turn": 0,
             "loglikelihoods": lls,
-            "pick": lls.index(max(lls)) if whole else None,
+            "pick": likeliest(lls) if record["state"] == "ok" else None,
             **record["metrics"],
         }
     name_of = _short_names(folder)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         list_judges,
         list_languages,
         list_methods,
+        list_metrics,
         list_profiles,
         list_tasks,
     )
@@ -81,6 +82,7 @@ __all__ = [
     "list_judges",
     "list_languages",
     "list_methods",
+    "list_metrics",
     "list_profiles",
     "list_tasks",
     "load",
@@ -107,6 +109,7 @@ HOMES = {
         "list_judges",
         "list_languages",
         "list_methods",
+        "list_metrics",
         "list_profiles",
         "list_tasks",
     ),

@@ -94,8 +94,7 @@ def figure(
     from lensbench.records import RunFolder
     from lensbench.reporting import figures
     from lensbench.reporting.figures.style import format_of
-    from lensbench.reporting.html import name_runs
-    from lensbench.stages.report import report_run
+    from lensbench.reporting.html import name_runs, report_run
 
     if out is not None:
         format_of(a_path("out", out))

@@ -45,7 +45,7 @@ def report(
         UsageError: no run at a path, a run named twice, several runs and no file, or a figure that is no SVG.
         RunError: a run cannot be read, or the file cannot be written.
     """
-    from lensbench.stages.report import write_comparison
+    from lensbench.reporting.html import write_comparison
 
     given = [a_path("run", getattr(run, "folder", run)) for run in runs]
     found = run_paths(runs)

@@ -111,6 +111,26 @@ def list_judges() -> list[dict[str, Any]]:
     ]
 
 
+def list_metrics() -> list[dict[str, Any]]:
+    """Metrics, also those of installed packages; one that cannot be imported is computed from "broken"."""
+    from lensbench.metrics import Metric, metrics
+
+    directions = {True: "higher", False: "lower", None: "not known"}
+    return [
+        {
+            "name": m.name,
+            "title": m.title,
+            "unit": m.unit.name,
+            "better": directions[m.higher_is_better],
+            "computed_from": m.basis.name,
+            "origin": m.origin,
+        }
+        if isinstance(m, Metric)
+        else {"name": m.name, "title": m.reason, "unit": None, "better": None, "computed_from": "broken", "origin": m.origin}
+        for m in metrics().values()
+    ]
+
+
 def list_engines() -> list[dict[str, Any]]:
     """Engines: what computes log-likelihoods, and what generates answers then."""
     return [

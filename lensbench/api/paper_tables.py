@@ -95,8 +95,7 @@ def table(
     Raises:
         UsageError: an unknown name, no run, or what the table asks for cannot be had from these runs.
     """
-    from lensbench.reporting.tables import FORMATS, Choice, build_table, load_table_spec
-    from lensbench.stages.tables import table_runs
+    from lensbench.reporting.tables import FORMATS, Choice, build_table, load_table_spec, table_runs
 
     if format not in FORMATS:
         raise unknown_name("format", format, FORMATS)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-_KINDS = ("methods", "backbones", "tasks", "languages", "profiles", "judges", "engines")
+_KINDS = ("methods", "backbones", "tasks", "languages", "profiles", "judges", "engines", "metrics")
 _WITH_FOLDERS = ("tasks", "languages", "profiles")
 """Lists that also read the user's own folders."""
 

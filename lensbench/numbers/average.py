@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from lensbench.languages import CENTRAL
-from lensbench.numbers.pair import DRAWS, SEED, Sources
-from lensbench.numbers.read_metrics import Column, Kind
+from lensbench.metrics import Metric
+from lensbench.numbers.pair import DRAWS, SEED, SourceItems
+from lensbench.numbers.read_metrics import Kind, MetricSeries
 from lensbench.numbers.signature import RunIdentity, average_signature
+from lensbench.numbers.verdict import Verdict, make_verdict
 from lensbench.spec import BASE
 from lensbench.stats import bootstrap_means, clustered_errors, detectable_mean, holm, sign_flip
 from lensbench.tasks.lm_eval_names import UNKNOWN
@@ -69,6 +71,8 @@ class Average:
     signature: str
     higher_is_better: bool | None = True
     """Of the metric in all the cells: metrics of unlike direction are never averaged."""
+    verdict: Verdict | None = None
+    """What the difference to `base` says; None where nothing was tested."""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -80,8 +84,8 @@ class _Group:
     task: str | None
     language: str | None
     profile: str
-    metric: str
-    source: str
+    metric: Metric
+    grader: str
     kinds: tuple[Kind, ...]
 
     @property
@@ -93,20 +97,22 @@ class _Group:
         return np.array([1 / often[code] for _, code, _ in self.kinds])
 
 
-def average(columns: list[Column], sources: Sources, made: RunIdentity) -> list[Average]:
+def average(series: list[MetricSeries], sources: SourceItems, made: RunIdentity) -> list[Average]:
     """All averages of a run.
 
     Args:
-        columns: Of headline metrics. Accuracies are averaged over tasks; shares of answers in the asked language and ratings only
-            over languages, since tasks with such numbers measure unlike things.
+        series: Of headline metrics. Those of scored choices are averaged over tasks; shares of answers in the asked language and
+            ratings only over languages, since tasks with such numbers measure unlike things.
     """
-    by_key: dict[tuple[str, str, str, bool | None], dict[Kind, dict[str, Column]]] = defaultdict(lambda: defaultdict(dict))
-    for column in columns:
-        by_key[column.kind[2], column.metric, column.source, column.higher_is_better][column.kind][column.variant] = column
+    by_key: dict[tuple[str, str, str, bool | None], dict[Kind, dict[str, MetricSeries]]] = defaultdict(lambda: defaultdict(dict))
+    for one in series:
+        key = (one.kind[2], one.metric.name, one.grader, one.metric.higher_is_better)
+        by_key[key][one.kind][one.variant] = one
     found: list[Average] = []
     errors: list[float] = []
-    for (profile, metric, source, _), table in by_key.items():
-        for group in _groups(profile, metric, source, [kind for kind in sources.kinds if kind in table]):
+    for (profile, _, grader, _), table in by_key.items():
+        metric = next(one.metric for own in table.values() for one in own.values())
+        for group in _groups(profile, metric, grader, [kind for kind in sources.kinds if kind in table]):
             for entry, error in _averaged(group, table, sources, made):
                 found.append(entry)
                 errors.append(error)
@@ -124,7 +130,11 @@ def average(columns: list[Column], sources: Sources, made: RunIdentity) -> list[
                     p_holm=_adjusted(found, instead)[i],
                     smallest_detectable=detectable_mean(errors[i], tests=len(instead)),
                 )
-    return done
+    return [replace(one, verdict=_verdict(one)) for one in done]
+
+
+def _verdict(one: Average) -> Verdict | None:
+    return make_verdict(one.p_holm, one.delta_low, one.delta_high, one.higher_is_better)
 
 
 def _adjusted(found: list[Average], family: list[int]) -> dict[int, float]:
@@ -139,30 +149,30 @@ def _over_all_tasks(one: Average, some: Average) -> bool:
     return one.over == "tasks" and all(getattr(one, name) == getattr(some, name) for name in same)
 
 
-def _groups(profile: str, metric: str, source: str, kinds: list[Kind]) -> list[_Group]:
+def _groups(profile: str, metric: Metric, grader: str, kinds: list[Kind]) -> list[_Group]:
     groups = []
     targets = [kind for kind in kinds if kind[1] not in (CENTRAL, UNKNOWN)]
     tasks = list(dict.fromkeys(kind[0] for kind in kinds))
     languages = list(dict.fromkeys(kind[1] for kind in kinds))
-    if not source:
+    if metric.basis.over_tasks:
         for code in languages:
             own = tuple(kind for kind in kinds if kind[1] == code)
             if len(own) > 1:
-                groups.append(_Group("tasks", None, code, profile, metric, source, own))
+                groups.append(_Group("tasks", None, code, profile, metric, grader, own))
             some = tuple(kind for kind in own if kind[0] != NOT_IN_ENGLISH)
             if code == CENTRAL and 1 < len(some) < len(own):
-                groups.append(_Group(_WITHOUT, None, code, profile, metric, source, some))
+                groups.append(_Group(_WITHOUT, None, code, profile, metric, grader, some))
     for task in tasks:
         own = tuple(kind for kind in targets if kind[0] == task)
         if len(own) > 1:
-            groups.append(_Group("languages", task, None, profile, metric, source, own))
-    if not source and len({k[0] for k in targets}) > 1 and len({k[1] for k in targets}) > 1:
-        groups.append(_Group("tasks and languages", None, None, profile, metric, source, tuple(targets)))
+            groups.append(_Group("languages", task, None, profile, metric, grader, own))
+    if metric.basis.over_tasks and len({k[0] for k in targets}) > 1 and len({k[1] for k in targets}) > 1:
+        groups.append(_Group("tasks and languages", None, None, profile, metric, grader, tuple(targets)))
     return groups
 
 
 def _averaged(
-    group: _Group, table: dict[Kind, dict[str, Column]], sources: Sources, made: RunIdentity
+    group: _Group, table: dict[Kind, dict[str, MetricSeries]], sources: SourceItems, made: RunIdentity
 ) -> list[tuple[Average, float]]:
     """One average of every variant that has any of its cells, with the standard error of its difference."""
     variants = [name for name in made.about["variants"] if any(name in table[kind] for kind in group.kinds)]
@@ -190,8 +200,6 @@ def _averaged(
     errors = clustered_errors(differences, clusters, cells=numbers, weights=weights)
     p_values = sign_flip(differences, clusters, cells=numbers, weights=weights, draws=DRAWS, seed=SEED)
     made_of = []
-    first = next(column for kind in group.kinds for column in table[kind].values())
-    unit = first.unit
     for row, variant in enumerate(variants):
         paired = row + len(variants) if variant != BASE else None
         n = int((~np.isnan(values[row])).sum())
@@ -202,9 +210,9 @@ def _averaged(
             group.language,
             group.profile,
             variant,
-            group.metric,
-            unit,
-            group.source,
+            group.metric.name,
+            group.metric.unit.name,
+            group.grader,
             tuple(cells),
             value=_known(found.value[row]),
             n=n,
@@ -218,16 +226,14 @@ def _averaged(
             p_value=_known(p_values[row]) if paired else None,
             p_holm=None,
             smallest_detectable=None,
-            signature=average_signature(
-                made, variant, name=name, cells=cells, n=n, metric=group.metric, unit=unit, source=group.source
-            ),
-            higher_is_better=first.higher_is_better,
+            signature=average_signature(made, variant, name=name, cells=cells, n=n, metric=group.metric, grader=group.grader),
+            higher_is_better=group.metric.higher_is_better,
         )
         made_of.append((entry, float(errors[row])))
     return made_of
 
 
-def _joined(group: _Group, table: dict[Kind, dict[str, Column]], variant: str) -> dict[tuple[int, str, int], float]:
+def _joined(group: _Group, table: dict[Kind, dict[str, MetricSeries]], variant: str) -> dict[tuple[int, str, int], float]:
     """(cell, item, turn) -> value."""
     return {
         (number, item, turn): value

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lensbench.errors import UsageError
+from lensbench.metrics import fidelity_name, turn_part
 from lensbench.numbers.read_metrics import final_verdicts
 from lensbench.reasoning import parts_of
 from lensbench.records import RunFolder
@@ -84,7 +85,7 @@ class Calibration:
     unidentified: int = 0
     """Rated answers whose language no identifier told, in a run that has one: in neither mean of `controlled`."""
     missing: tuple[dict[str, Any], ...] = ()
-    """Places of the run that have fewer records than they should (`pipeline/missing.py`)."""
+    """Places of the run that have fewer records than they should (`lensbench/records/missing.py`)."""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -173,7 +174,7 @@ def _faithful(folder: RunFolder) -> dict[str, dict[str, bool]]:
     found: dict[str, dict[str, bool]] = {}
     for record in folder.records("identified"):
         for turn in record.get("turns", ()):
-            hit = record["metrics"].get(f"lf_turn{turn['turn']}")
+            hit = record["metrics"].get(fidelity_name(turn_part(turn["turn"])))
             if hit is not None:
                 found.setdefault(record["identifier"], {})[turn["answer"]] = bool(hit)
     return found

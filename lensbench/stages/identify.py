@@ -10,7 +10,6 @@ from lensbench.errors import LensbenchError
 from lensbench.grading.fidelity import (
     Identifier,
     answered_cell,
-    build_matrices,
     identify_without_code,
     join_turns,
     line_cells,
@@ -19,14 +18,14 @@ from lensbench.grading.fidelity import (
     strip_code_units,
 )
 from lensbench.grading.fidelity.cells import NO_ANSWER
-from lensbench.grading.fidelity.matrix import Level
 from lensbench.languages import Language, get_language
 from lensbench.methods.base import Progress, SilentProgress
+from lensbench.metrics import LENIENT, split_fidelity_name, turn_part
 from lensbench.reasoning import ANSWERED, READS, answer_state, parts_of
 from lensbench.records import RecordLog, RunFolder
 from lensbench.records.run_languages import add_run_languages
 
-__all__ = ["AUTO", "answered_by_task", "identify_stage", "pick_identifier"]
+__all__ = ["AUTO", "identify_stage", "pick_identifier"]
 
 T = TypeVar("T")
 AUTO = "auto"
@@ -99,13 +98,13 @@ def _conversation(answers: list[dict[str, Any]], identifier: Identifier) -> dict
     state = "empty" if any(one.label is None for one in found) else "ok"
     missing = next((state for state in states if state not in ANSWERED), None)
     if missing is not None:
-        # There is no answer of the model to one of the turns: only the units of the other turns notify anything of it.
-        answered = {f"lf_turn{answer['turn']}" for answer, own in zip(answers, states, strict=True) if own in ANSWERED}
-        state, metrics = missing, {k: v if "_".join(k.split("_")[:2]) in answered else None for k, v in metrics.items()}
+        # There is no answer of the model to one of the turns: only the units of the other turns say anything of it.
+        answered = {turn_part(answer["turn"]) for answer, own in zip(answers, states, strict=True) if own in ANSWERED}
+        state, metrics = missing, {k: v if _part(k) in answered else None for k, v in metrics.items()}
     if not identifier.covers(language):
-        # It has no label that could count, so its 0 would notify nothing of the answer. Lenient numbers have a list of their own.
+        # It has no label that could count, so its 0 would say nothing of the answer. Lenient numbers have a list of their own.
         lenient = identifier.covers_leniently(language)
-        metrics = {name: value if lenient and name.endswith("_lenient") else None for name, value in metrics.items()}
+        metrics = {name: value if lenient and _reading(name) == LENIENT else None for name, value in metrics.items()}
         state = state if missing is not None else "not_covered"
     return {
         **{name: first[name] for name in ("item", "variant", "task", "language", "profile")},
@@ -127,35 +126,19 @@ def _conversation(answers: list[dict[str, Any]], identifier: Identifier) -> dict
     }
 
 
+def _part(metric: str) -> str:
+    found = split_fidelity_name(metric)
+    return found[0] if found else ""
+
+
+def _reading(metric: str) -> str:
+    found = split_fidelity_name(metric)
+    return found[1] if found else ""
+
+
 def _units(texts: list[str], labels: list[str | None], identifier: Identifier, language: Language) -> dict[str, float | None]:
     several = len(texts) > 1
     joined = identifier.identify(join_turns(texts)).label if several else None
     bare = [identify_without_code([text], identifier).label for text in texts]
     bare_joined = identify_without_code(texts, identifier).label if several else None
     return {**question_units(labels, joined, language), **strip_code_units(bare, bare_joined, language)}
-
-
-def answered_by_task(folder: RunFolder) -> list[dict[str, Any]]:
-    """Asked x answered matrices of a run, JSON-ready: per task, identifier, variant, turn and level."""
-    records: dict[tuple[str, str], dict[tuple[str, str], dict[str, Any]]] = {}
-    for record in folder.records("identified"):
-        # The last record of a conversation is the whole one.
-        records.setdefault((record["task"], record["identifier"]), {})[record["item"], record["variant"]] = record
-    found = []
-    for (task, identifier), conversations in records.items():
-        answers = [
-            {
-                "language": c["language"],
-                "variant": c["variant"],
-                "turn": turn["turn"],
-                "cell": turn["cell"],
-                "lines": turn["lines"],
-            }
-            for c in conversations.values()
-            for turn in c["turns"]
-        ]
-        levels: tuple[Level, ...] = ("answer", "line")
-        for level in levels:
-            for matrix in build_matrices(answers, level):
-                found.append({"task": task, "identifier": identifier, **matrix.as_dict()})
-    return found

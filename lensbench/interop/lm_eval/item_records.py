@@ -13,8 +13,8 @@ import numpy as np
 from lensbench.datasets.rows import canonical_json, row_hash
 from lensbench.interop.lm_eval.reading import LmEvalTask
 from lensbench.interop.lm_eval.samples import LmEvalSample
+from lensbench.metrics import SCORES, metric_as, told_direction
 from lensbench.numbers.summarise import Cell
-from lensbench.stats import told_direction, unit_of_metric
 from lensbench.tasks.lm_eval_names import NamedTask
 
 __all__ = ["Asked", "given_cells", "identity", "item_record", "score_record", "settings", "share_metrics"]
@@ -200,8 +200,8 @@ def _given(one: Asked, name: str, value: float, about: Mapping[str, Any]) -> dic
     error = one.task.numbers.get(f"{metric}_stderr,{kept}")
     known = error is not None and math.isfinite(error)
     spread = _Z * error if known and error is not None else 0.0
-    unit = unit_of_metric(_metric(name))
-    lowest, highest = (0.0, 1.0) if unit == "share" else (-math.inf, math.inf)
+    measured = told_direction(metric_as(_metric(name), SCORES), one.task.higher_is_better)
+    unit = measured.unit
     parts = (
         f"{one.place.task}:{one.place.language}",
         f"v{one.task.version}",
@@ -216,14 +216,14 @@ def _given(one: Asked, name: str, value: float, about: Mapping[str, Any]) -> dic
         one.place.language,
         _PROFILE,
         one.variant,
-        _metric(name),
-        unit,
+        measured.name,
+        unit.name,
         "",
         value=value,
         n=one.task.planned,
         failures=0,
-        low=max(lowest, value - spread) if known else None,
-        high=min(highest, value + spread) if known else None,
+        low=max(unit.lowest, value - spread) if known else None,
+        high=min(unit.highest, value + spread) if known else None,
         delta=None,
         delta_low=None,
         delta_high=None,
@@ -236,7 +236,7 @@ def _given(one: Asked, name: str, value: float, about: Mapping[str, Any]) -> dic
         p_value=None,
         p_holm=None,
         smallest_detectable=None,
-        higher_is_better=told_direction(_metric(name), one.task.higher_is_better),
+        higher_is_better=measured.higher_is_better,
     )
     return {**cell.as_dict(), "given": "lm-eval"}
 

@@ -10,6 +10,7 @@ from typing import Any
 from lensbench.backbones.registry import backbones
 from lensbench.errors import UsageError, unknown_name
 from lensbench.languages import CENTRAL, languages
+from lensbench.metrics import get_metric
 from lensbench.reporting.tables.runs import BASE, TableRun
 from lensbench.reporting.tables.schema import Measure, ScoreTable
 
@@ -174,8 +175,8 @@ def _of_one_source(
     sources = list(dict.fromkeys(str(cell.get("source") or "") for cell in cells))
     if sources in ([], [""]):
         return cells
-    judged = measure.metric.startswith("rating")
-    option, wanted = ("judge", choice.judge) if judged else ("identifier", choice.identifier)
+    option = get_metric(measure.metric).basis.grader or "identifier"
+    wanted: str | None = getattr(choice, option)
     if wanted is not None:
         named = [source for source in sources if source == wanted or source.partition(":")[0] == wanted]
         if not named:
