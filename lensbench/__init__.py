@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         list_profiles,
         list_tasks,
         load,
+        load_model,
         plan_run,
         report,
         score,
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from lensbench.methods.corpora.probing import Corpora, ParallelPrompt, load_corpora
     from lensbench.methods.delta import Delta
     from lensbench.methods.registry import MethodInfo
+    from lensbench.metrics import Metric, ScoredItem
     from lensbench.records.run_folder import write_atomically
     from lensbench.stages.fit import MethodsFailed
 
@@ -87,6 +89,7 @@ __all__ = [
     "MethodConfig",
     "MethodInfo",
     "MethodsFailed",
+    "Metric",
     "NotebookProgress",
     "Origin",
     "PaperTable",
@@ -98,6 +101,7 @@ __all__ = [
     "RunError",
     "RunPlan",
     "Scored",
+    "ScoredItem",
     "Sdrrl",
     "SilentProgress",
     "TerminalProgress",
@@ -128,6 +132,7 @@ __all__ = [
     "list_tasks",
     "load",
     "load_corpora",
+    "load_model",
     "plan_run",
     "report",
     "score",
@@ -145,10 +150,11 @@ _FOR_PLUGINS = {
     "lensbench.methods.corpora.probing": ("Corpora", "ParallelPrompt", "load_corpora"),
     "lensbench.methods.delta": ("Delta",),
     "lensbench.methods.registry": ("MethodInfo",),
+    "lensbench.metrics": ("Metric", "ScoredItem"),
     "lensbench.records.run_folder": ("write_atomically",),
     "lensbench.stages.fit": ("MethodsFailed",),
 }
-"""Module -> names that authors of methods need; every other name is that of `lensbench.api`."""
+"""Module -> names that authors of methods and metrics need; every other name is that of `lensbench.api`."""
 _MODULE_OF = {name: module for module, names in _FOR_PLUGINS.items() for name in names}
 
 

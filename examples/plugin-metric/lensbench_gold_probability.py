@@ -5,7 +5,7 @@ Accuracy is 0 or 1: it does not change when the right choice comes closer to bei
 
 import math
 
-from lensbench.metrics import Metric, ScoredItem
+from lensbench import Metric, ScoredItem
 
 
 def gold_probability(item: ScoredItem) -> float:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         list_tasks,
     )
     from lensbench.api.lm_eval_results import import_lm_eval
+    from lensbench.api.loaded_models import load_model
     from lensbench.api.machine import check_machine
     from lensbench.api.method_objects import Fitted, Incline, Lens, MethodObject, Qalign, Sdrrl, Xsft, XsftFull, fit
     from lensbench.api.paper_tables import PaperTable, table
@@ -86,6 +87,7 @@ __all__ = [
     "list_profiles",
     "list_tasks",
     "load",
+    "load_model",
     "missing_lines",
     "plan_run",
     "report",
@@ -114,6 +116,7 @@ HOMES = {
         "list_tasks",
     ),
     "lensbench.api.lm_eval_results": ("import_lm_eval",),
+    "lensbench.api.loaded_models": ("load_model",),
     "lensbench.api.machine": ("check_machine",),
     "lensbench.api.method_objects": ("Fitted", "Incline", "Lens", "MethodObject", "Qalign", "Sdrrl", "Xsft", "XsftFull", "fit"),
     "lensbench.api.paper_tables": ("PaperTable", "table"),

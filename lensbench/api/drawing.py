@@ -106,8 +106,10 @@ def figure(
     choice = figures.Choice(
         names("tasks", tasks, "xcopa"), names("metrics", metrics, "acc"), names("languages", languages, "zh"), tuple(variants)
     )
-    if kind == "generation" or kind == "understanding":
-        drawn = figures.per_language(read, kind, choice, **look)
+    if kind == "generation":
+        drawn = figures.per_language(read, "generation", choice, **look)
+    elif kind == "understanding":
+        drawn = figures.per_language(read, "understanding", choice, **look)
     elif kind == "ablation":
         drawn = figures.ablation(read, choice, fields=names("by", by, "rank"), **look)
     elif kind == "matrix":

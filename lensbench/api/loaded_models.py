@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lensbench.api.arguments import a_path
 from lensbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,10 +17,41 @@ if TYPE_CHECKING:
 
     from lensbench.backbones.load import LoadedBackbone
 
-__all__ = ["evaluating", "weights_fingerprint", "wrapped"]
+__all__ = ["evaluating", "load_model", "weights_fingerprint", "wrapped"]
 
 _VALUES = 4096
 """Values of each tensor that its fingerprint reads."""
+
+
+def load_model(
+    backbone: str | os.PathLike[str],
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    revision: str | None = None,
+    trust_model: bool = False,
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """A backbone as model and tokenizer of transformers, from wherever a run would take it.
+
+    Args:
+        backbone: Short name, hub id or model folder.
+        device: "auto", "cpu", "cuda", "cuda:1".
+        dtype: "auto" (float32 on a CPU, bfloat16 on CUDA), "float32", "bfloat16" or "float16".
+        revision: Hub commit.
+        trust_model: Let Python code of a model given as folder or hub id run.
+
+    Raises:
+        UsageError: an unknown name, device or dtype.
+        UnavailableError: the weights cannot be had, or are damaged.
+    """
+    from lensbench.backbones import get_backbone
+    from lensbench.backbones.load import load_backbone
+    from lensbench.backbones.resolve import find_checkpoint
+
+    base = get_backbone(os.fspath(a_path("backbone", backbone)))
+    checkpoint = find_checkpoint(base, revision=revision, trust=trust_model)
+    loaded = load_backbone(base, checkpoint, device=device, dtype=dtype, trust=trust_model)
+    return loaded.model, loaded.tokenizer
 
 
 def wrapped(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, system: str | None = None) -> LoadedBackbone:

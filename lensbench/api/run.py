@@ -174,7 +174,7 @@ class Run:
             model: Model to ask in place of the judge's.
             base_url: Any OpenAI-compatible server, such as http://127.0.0.1:8000/v1.
             tokenizer: What estimates count with: `tiktoken:NAME`, a hub id or a folder.
-            tasks: Tasks to grade; None takes those whose profile is judged.
+            tasks: Tasks to grade; None takes those whose profile is judged, or where there is none, all with answers.
             repeats: How often every answer is graded.
             max_usd: Send nothing that could bring the cost of this call above this.
             batch: Use the provider's batch interface: slower, and cheaper.

@@ -18,7 +18,7 @@ from lensbench.printable import printable
 @click.option("--model", metavar="NAME", help="In place of the judge's model.")
 @click.option("--base-url", metavar="URL", help="Any OpenAI-compatible server, such as http://127.0.0.1:8000/v1.")
 @click.option("--tokenizer", metavar="NAME|PATH", help="What estimates count with: tiktoken:NAME, a hub id or a folder.")
-@click.option("-t", "--tasks", metavar="NAMES", help="Tasks to grade, by comma; default: those whose profile is judged.")
+@click.option("-t", "--tasks", metavar="NAMES", help="Tasks to grade, by comma; default: judged ones, else all with answers.")
 @click.option("--estimate", is_flag=True, help="Show requests, tokens and money, and stop.")
 @click.option("--max-usd", type=float, help="Send nothing that could bring the cost of this command above this.")
 @click.option("--batch", is_flag=True, help="Use the provider's batch API: slower, and cheaper.")

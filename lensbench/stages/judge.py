@@ -35,7 +35,7 @@ class JudgeRequest:
 
     judge: Judge
     tasks: tuple[str, ...] | None = None
-    """Names; None takes every task whose profile is judged."""
+    """Names; None takes every task whose profile is judged, or where there is none, every task with answers."""
     repeats: int = 1
     max_usd: float | None = None
     batch: bool = False
@@ -200,7 +200,8 @@ def _units(folder: RunFolder, request: JudgeRequest) -> list[Grading]:
     about = folder.read_json("variants.json")["tasks"]
     answered = {record["task"] for record in folder.records("answers")}
     judged = {key.split("/")[0] for key, task in about.items() if task.get("judged")}
-    names = request.tasks if request.tasks is not None else tuple(judged & answered)
+    # A judge that was asked for grades what there is, where no profile says what is to be graded.
+    names = request.tasks if request.tasks is not None else tuple(sorted(judged & answered or answered))
     for name in names:
         if name not in answered:
             raise UsageError(
@@ -208,8 +209,7 @@ def _units(folder: RunFolder, request: JudgeRequest) -> list[Grading]:
             )
     units = list(gradings(folder, request.judge, tasks=names, repeats=request.repeats))
     if not units:
-        hint = f"Name them: --tasks {','.join(sorted(answered))}" if answered else "Run a task with profile mt-bench first."
-        raise UsageError(f"{folder.path} has no answers that its profiles say are to be judged", hint)
+        raise UsageError(f"{folder.path} has no answers to judge", "Run a task that generates answers first, such as mt_bench.")
     return units
 
 

@@ -84,6 +84,39 @@ def test_imports_point_one_way() -> None:
     assert not wrong, "\n".join(wrong)
 
 
+SMALL_FOR_CLI = {"display", "errors", "extras", "jsonio", "printable", "version"}
+"""What the command line needs beside the API to speak to a terminal."""
+
+
+def test_the_command_line_calls_the_api_and_nothing_deeper() -> None:
+    deeper = [
+        f"{path.relative_to(ROOT)} imports {module}"
+        for path in (PACKAGE / "cli").rglob("*.py")
+        for module in imports_of(path)
+        if module.startswith("lensbench.") and room_of(module) not in {"api", "cli", *SMALL_FOR_CLI}
+    ]
+    assert not deeper, "\n".join(deeper)
+
+
+def test_no_example_imports_deep() -> None:
+    """What a user's code needs is a name of `lensbench` itself."""
+    found = [
+        f"{path.relative_to(ROOT)} imports {module}"
+        for path in (ROOT / "examples").rglob("*.py")
+        for module in imports_of(path)
+        if module.startswith("lensbench.")
+    ]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("code", ["import lensbench", "import lensbench.api", "import lensbench as lb; lb.Run; lb.Lens"])
+def test_importing_the_package_loads_nothing_heavy(code: str) -> None:
+    heavy = "{'torch', 'transformers', 'datasets', 'lm_eval', 'pyarrow', 'pandas', 'numpy', 'matplotlib', 'IPython'}"
+    check = f"import sys; {code}; sys.exit(str(sorted({heavy} & set(sys.modules))) if {heavy} & set(sys.modules) else 0)"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
 def test_there_are_no_circles() -> None:
     """No module can be reached from itself by imports, those inside functions included."""
     modules = {_dotted(path): path for path in PACKAGE.rglob("*.py")}

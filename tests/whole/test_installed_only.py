@@ -79,8 +79,8 @@ def test_glotlid_names_the_extra_and_a_way_without_a_network(runs: dict[str, str
 def test_an_unknown_package_is_a_message_too(tmp_path: Path) -> None:
     """One that no extra brings: a half-removed installation, or code that a user trusted."""
     code = (
-        "import sys, lensbench.cli.ls as ls\n"
-        "ls._rows = lambda *a: __import__('no_such_package_here')\n"
+        "import sys, lensbench.api.listings as listings\n"
+        "listings.list_tasks = lambda *a: __import__('no_such_package_here')\n"
         "sys.argv = ['lensbench', 'ls', 'tasks']\nfrom lensbench.cli import main\nmain()"
     )
     (done,) = run_with((), [("-c", code)], tmp_path)

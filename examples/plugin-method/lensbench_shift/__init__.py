@@ -1,6 +1,6 @@
 """What `lensbench ls methods` tells of this method; imports nothing heavy."""
 
-from lensbench.methods import MethodInfo
+from lensbench import MethodInfo
 
 INFO = MethodInfo(
     name="shift",

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from lensbench.methods.config import MethodConfig
+from lensbench import MethodConfig
 
 
 class ShiftConfig(MethodConfig):

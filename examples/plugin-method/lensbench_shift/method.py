@@ -14,12 +14,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from lensbench.backbones.load import LoadedBackbone
-from lensbench.datasets.sources import DataSource
-from lensbench.errors import RunError
-from lensbench.methods.base import Cost, Progress
-from lensbench.methods.corpora.probing import Corpora, load_corpora
-from lensbench.records import write_atomically
+from lensbench import Corpora, Cost, DataSource, LoadedBackbone, Progress, RunError, load_corpora, write_atomically
 from lensbench_shift.config import ShiftConfig
 
 
