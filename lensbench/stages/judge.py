@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from lensbench.cache import cache_dir
 from lensbench.errors import RunError, UsageError
+from lensbench.eventloop import run_to_end
 from lensbench.grading.judge.batch import BatchClient
 from lensbench.grading.judge.cache import Reply, ReplyCache, read_replay
 from lensbench.grading.judge.estimate import Estimate, estimate
@@ -101,7 +101,7 @@ def judge_stage(folder: RunFolder, request: JudgeRequest, progress: Progress) ->
                 journal=journal,
             )
             try:
-                asyncio.run(grader.run(units))
+                run_to_end(grader.run(units))
             finally:
                 # Also when it was stopped: the money is spent.
                 _end(folder, begun, grader.done)

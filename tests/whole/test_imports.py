@@ -21,6 +21,7 @@ HEIGHTS = [
         "cache",
         "content",
         "display",
+        "eventloop",
         "extras",
         "hashing",
         "hub",

@@ -6,7 +6,6 @@ pays nothing twice.
 
 from __future__ import annotations
 
-import asyncio
 import io
 import re
 import time
@@ -17,6 +16,7 @@ from typing import Any
 import openai
 
 from lensbench.errors import DataError, RunError, UnavailableError
+from lensbench.eventloop import run_to_end
 from lensbench.grading.judge.cache import Reply
 from lensbench.grading.judge.client import error_detail, fatal_error, may_be_billed, reply_text
 from lensbench.grading.judge.completion import read_completion
@@ -170,7 +170,7 @@ class BatchClient:
     def _text(self, action: Callable[[Any], Awaitable[Any]], *, tries: int = _TRIES) -> str:
         for left in range(tries - 1, -1, -1):
             try:
-                return asyncio.run(self._once(action))
+                return run_to_end(self._once(action))
             except openai.APIStatusError as error:
                 again = error.status_code in (408, 409, 429) or error.status_code >= 500
                 shown = fatal_error(self._judge, error)

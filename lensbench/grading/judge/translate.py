@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from lensbench.cache import cache_dir
 from lensbench.content import content_dir
 from lensbench.errors import LensbenchError
+from lensbench.eventloop import run_to_end
 from lensbench.grading.judge.cache import Reply, ReplyCache
 from lensbench.grading.judge.client import BudgetExhausted, JudgeClient, Refused, RequestFailed
 from lensbench.grading.judge.grade import known_reply
@@ -52,7 +53,7 @@ def translate_texts(
     Raises:
         UnavailableError: no request can succeed (key, model, address, money of the account).
     """
-    return asyncio.run(_translate(judge, budget, texts, origin, target, on_text))
+    return run_to_end(_translate(judge, budget, texts, origin, target, on_text))
 
 
 async def _translate(
