@@ -11,17 +11,32 @@ import click
 from lensbench.cli.log_options import log_options, progress_of
 from lensbench.cli.terminal import echo
 from lensbench.errors import UnavailableError, UsageError
+from lensbench.safenames import folder_name
 
 if TYPE_CHECKING:
     from lensbench.plan.fetch import Need
     from lensbench.plan.request import RunRequest
 
+_LONGEST = 120
+"""Characters of the variants' names in the name of a run folder; more are counted instead."""
 _DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
 @click.command(epilog="Exit codes: 0 done, 1 the run failed, 2 the command was wrong, 130 stopped; the same command goes on.")
-@click.option("-m", "--method", metavar="NAMES", help="Methods to fit, by comma; none: only the untouched backbone is scored.")
-@click.option("--variant", "variants", multiple=True, metavar="NAME=HUB|PATH", help="Score this checkpoint too; may be repeated.")
+@click.option(
+    "-m",
+    "--method",
+    multiple=True,
+    metavar="NAMES",
+    help="Methods to fit, by comma or repeated; none: only the untouched backbone is scored.",
+)
+@click.option(
+    "--variant",
+    "variants",
+    multiple=True,
+    metavar="[NAME=]METHOD:KEY=VALUE,...|[NAME=]HUB|PATH",
+    help="A method with settings of its own, or another checkpoint; may be repeated.",
+)
 @click.option("-b", "--backbone", required=True, metavar="NAME|HUB|PATH", help="Short name, hub id or model folder.")
 @click.option(
     "-l", "--languages", default="zh", show_default=True, metavar="CODES", help="Target languages; English is there too."
@@ -81,6 +96,7 @@ def command(**options: Any) -> None:
       lensbench run --method lens --backbone llama3-8b                   the paper's bilingual set-up, from the hub
       lensbench run --method lens --backbone llama3-8b --languages zh,ja,ko,ar,bn,sw
       lensbench run --method lens,xsft,incline --backbone llama3-8b --variant chinese-llama3-8b-v3 --variant mine=path/to/model
+      lensbench run --method lens --variant wide=lens:start_layer=25,rank=1 --variant lens:seed=1 --backbone llama3-8b
       lensbench run --method lens --backbone llama3-8b --tasks mt_bench --judge gpt-4o --max-usd 5
       lensbench run --backbone ./my-model --tasks xcopa,xstory_cloze --profile lm-eval --limit 50 --out RUN
     """
@@ -173,7 +189,7 @@ def request_of(options: dict[str, Any]) -> RunRequest:
         raise UsageError("--tasks names no task", "Example: --tasks xcopa,xstory_cloze")
     return RunRequest(
         backbone=options["backbone"],
-        methods=tuple(m.strip() for m in (options["method"] or "").split(",") if m.strip()),
+        methods=tuple(m.strip() for names in options["method"] for m in names.split(",") if m.strip()),
         languages=parse_languages(options["languages"]),
         english=not options["no_english"],
         tasks=tuple(t.strip() for t in tasks.split(",") if t.strip()) if tasks else None,
@@ -207,7 +223,10 @@ def default_out(plan: Any) -> Path:
     """`runs/<variants>-<backbone>-<languages>-<hash>`: the same options name the same folder, so the same command goes on."""
     spec = plan.spec
     backbone = spec.backbone.rstrip("/").split("/")[-1]
-    compared = "+".join([c.method for c in spec.methods] + [c.variant for c in spec.externals]) or "base"
+    compared = "+".join(map(folder_name, spec.variant_names)) or "base"
+    if len(compared) > _LONGEST:
+        methods = "+".join(dict.fromkeys(choice.method for choice in spec.variants)) or spec.externals[0].variant
+        compared = f"{methods[:_LONGEST]}-{len(spec.variant_names)}-variants"
     return Path("runs") / "-".join([compared, backbone, "_".join(spec.languages) or "en", spec.digest])
 
 
@@ -232,8 +251,11 @@ def show_plan(plan: Any, out: Path, *, as_json: bool, ranks: int = 1) -> None:
         _refuse_missing(needs)
         return
     spec = plan.spec
-    echo(f"method    {', '.join(c.method for c in spec.methods) or '(none: only the backbone)'}")
+    echo(f"method    {', '.join(dict.fromkeys(c.method for c in spec.variants)) or '(none: only the backbone)'}")
     echo(f"backbone  {plan.backbone.title}")
+    for choice in spec.variants:
+        if choice.name != choice.method:
+            echo(f"variant   {choice.name}: {choice.method}" + (f", seed {choice.seed}" if choice.seed is not None else ""))
     for name, other in plan.externals.items():
         echo(f"variant   {name}: {other.title}")
     echo(f"languages {', '.join(spec.all_languages)}")
@@ -264,8 +286,8 @@ def show_plan(plan: Any, out: Path, *, as_json: bool, ranks: int = 1) -> None:
         echo(f"  scoring: {memory.scoring / 2**30:,.1f} GiB{each} ({weights})")
         for name, floor in memory.fits.items():
             echo(f"  fitting {name}: " + ("not known" if floor is None else f"at least {floor / 2**30:,.1f} GiB"))
-    for choice in spec.methods:
-        echo(f"configuration of {choice.method}:")
+    for choice in spec.variants:
+        echo(f"configuration of {choice.name}:")
         for key, value in choice.config.items():
             echo(f"  {key}: {value}")
     if unseen:

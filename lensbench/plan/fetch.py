@@ -187,9 +187,9 @@ def _of_tasks(plan: Plan) -> Iterator[tuple[RowsSpec, Language, str]]:
 def _of_methods(plan: Plan) -> list[tuple[RowsSpec, Language, str]]:
     """What the methods read, asked of themselves: each is given made-up rows by a source that notes what it was asked for."""
     notes = _Notes(plan.source)
-    for name, config in plan.configs.items():
+    for variant in plan.variants.values():
         try:
-            load_method(name).corpora(notes, plan.spec.all_languages, config)
+            load_method(variant.method).corpora(notes, plan.spec.all_languages, variant.config)
         except (LensbenchError, KeyError, ValueError, TypeError, IndexError):
             # Made-up rows may not be such as a method can learn from; what it asked for until then is noted.
             continue

@@ -34,7 +34,7 @@ from lensbench.jsonio import json_text, read_json_file
 from lensbench.records.damage import Damage, read_leniently
 from lensbench.records.log import RecordLog, not_a_record, read_records, write_failed
 from lensbench.records.shapes import unfit, wrong_shape
-from lensbench.safenames import checked_name, inside, is_safe_name
+from lensbench.safenames import checked_name, folder_name, inside, is_safe_name
 from lensbench.spec import RunSpec, differences
 
 __all__ = ["STAGES", "Place", "RunFolder", "write_atomically"]
@@ -218,7 +218,7 @@ class RunFolder:
         Raises:
             UsageError: the variant's name cannot be that of a folder, or a link leads out of this one.
         """
-        return self.own(Path("enhancements") / checked_name(variant, "variant", str(self.path)))
+        return self.own(Path("enhancements") / checked_name(folder_name(variant), "variant", str(self.path)))
 
     def card(self, variant: str) -> dict[str, Any] | None:
         """What a fit wrote down of itself; None of a variant without one, which one whose name can be no folder's never has.
@@ -226,9 +226,9 @@ class RunFolder:
         Raises:
             RunError: it cannot be read.
         """
-        if not is_safe_name(variant):
+        if not is_safe_name(folder_name(variant)):
             return None
-        name = f"enhancements/{variant}/card.json"
+        name = f"enhancements/{folder_name(variant)}/card.json"
         return dict(self.read_json(name)) if self.has(name) else None
 
     def has(self, name: str) -> bool:
