@@ -12,6 +12,7 @@ from typing import Literal
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from lensbench.cli.flags import with_flags
 from lensbench.printable import printable
 
 __all__ = ["Level", "TerminalProgress"]
@@ -73,7 +74,7 @@ class TerminalProgress:
                 yield advance
 
     def notify(self, text: str) -> None:
-        self._tell(printable(text), problem=text.lstrip().startswith("!"))
+        self._tell(printable(with_flags(text)), problem=text.lstrip().startswith("!"))
 
     def _tell(self, text: str, *, problem: bool = False) -> None:
         self._write(text)

@@ -109,7 +109,7 @@ def gather(spec: ScoreTable, runs: Sequence[TableRun], choice: Choice) -> tuple[
         block.entries.sort(key=lambda entry: (entry.group, *_rank(spec, entry)))
         if any(entry.group for entry in block.entries):
             for entry in block.entries:
-                entry.label = _labelled(entry.run, spec.rows.get(entry.variant, entry.variant))
+                entry.label = _labelled(entry.run, entry.run.title(entry.variant, spec.rows))
         if len(blocks) > 1:
             block.apart = f" ({'; '.join([', '.join(run.short for run in block.runs), *_own_protocol(block, blocks)])})"
     return blocks, warnings
@@ -257,7 +257,7 @@ def _add_rows(spec: ScoreTable, block: Block, run: TableRun, cells: dict[Place, 
         there = named.get(variant, [])
         row = next((e for e in there if e.group == group and _is_row_of(e, run, variant, numbers)), None)
         if row is None:
-            title = spec.rows.get(variant, variant)
+            title = run.title(variant, spec.rows)
             taken = bool(there)
             row = Entry(run, variant, _labelled(run, title) if taken else title, group, failed=run.failed.get(variant))
             block.entries.append(row)
@@ -314,5 +314,4 @@ def _labelled(run: TableRun, title: str) -> str:
 
 
 def _rank(spec: ScoreTable, entry: Entry) -> tuple[int, int]:
-    order = list(spec.rows)
-    return (0 if entry.variant == BASE else 1, order.index(entry.variant) if entry.variant in order else len(order))
+    return (0 if entry.variant == BASE else 1, entry.run.place(entry.variant, spec.rows))
