@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lensbench.cli.flags import with_flags
 from lensbench.cli.log_options import log_options, progress_of
 from lensbench.cli.terminal import echo
 from lensbench.errors import UnavailableError, UsageError
+from lensbench.extras import missing_package
 from lensbench.safenames import folder_name
 
 if TYPE_CHECKING:
@@ -243,7 +245,10 @@ def show_plan(plan: Any, out: Path, *, as_json: bool, ranks: int = 1) -> None:
         needs = look_at_needs(plan)
     except ImportError as error:
         # The core alone plans; it has nothing to look with.
-        needs, unseen = [], f"what it reads from the hub was not looked at: the package '{error.name}' is missing"
+        missing = missing_package(error)
+        if missing is None:
+            raise
+        needs, unseen = [], f"what it reads from the hub was not looked at: {with_flags(missing.marked)}"
     if as_json:
         content = {"out": str(out), "ranks": ranks, "spec": plan.spec.model_dump(mode="json"), "gaps": list(plan.gaps)}
         memory_planned = memory.as_dict() if memory else None
