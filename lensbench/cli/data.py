@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lensbench.cli.flags import all_with_flags, with_flags
 from lensbench.cli.terminal import echo
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def import_(source: Path, target: Path, strict: bool, overwrite: bool, prefer: t
         source, target, on_progress=None if as_json else progress, strict=strict, overwrite=overwrite, prefer=prefer
     )
     if as_json:
-        print_json(printable_all(report.as_dict() | {"hints": _hints(report)}))
+        print_json(printable_all(all_with_flags(report.as_dict() | {"hints": _hints(report)})))
     else:
         _show(report)
     if report.problems or not report.files:
@@ -68,7 +69,7 @@ def _show(report: ImportReport) -> None:
 
     def listed(lines: list[str], what: str, *, err: bool = False) -> None:
         for line in lines[:_SHOWN]:
-            echo(printable(line, one_line=True), err=err)
+            echo(printable(with_flags(line), one_line=True), err=err)
         if len(lines) > _SHOWN:
             echo(f"... and {len(lines) - _SHOWN} more {what} (--json lists them)", err=err)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from lensbench.cli.flags import with_flags
 from lensbench.cli.terminal import echo
 
 
@@ -116,7 +117,7 @@ def _models() -> Iterator[dict[str, Any]]:
 
         yield _finding("language identifier", load_identifier().signature, True, None)
     except LensbenchError as error:
-        yield _finding("language identifier", error.message, False, error.hint)
+        yield _finding("language identifier", with_flags(error.message), False, error.hint and with_flags(error.hint))
 
 
 def _hub() -> dict[str, Any]:

@@ -23,7 +23,7 @@ def call(**options: Any) -> None:
       lensbench fetch --method lens --backbone llama3-8b
       lensbench fetch --method lens --backbone llama3-8b --languages zh,ja,ko,ar,bn,sw
     """
-    from lensbench.cli.needs import say_not_pinned, show_needs
+    from lensbench.cli.needs import needs_as_json, say_not_pinned, show_needs
     from lensbench.cli.progress import TerminalProgress
     from lensbench.cli.render import print_json
     from lensbench.cli.run import request_of
@@ -39,7 +39,7 @@ def call(**options: Any) -> None:
         fetched = [need for need in needs if need.problem is None]
         fetch_needs(fetched)
     if options["as_json"]:
-        print_json({"needs": [need.as_dict() for need in needs], "gaps": list(plan.gaps)})
+        print_json({"needs": needs_as_json(needs), "gaps": list(plan.gaps)})
     else:
         show_needs(needs, "was here")
         for gap in plan.gaps:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from lensbench.errors import LensbenchError, in_words
 
-__all__ = ["error_text", "flag", "with_flags"]
+__all__ = ["all_with_flags", "error_text", "flag", "with_flags"]
 
 _FLAGS = {
     "config_file": "--config",
@@ -30,6 +32,15 @@ def flag(name: str, value: str | None = None) -> str:
 def with_flags(text: str) -> str:
     """A message or note with flags for arguments."""
     return in_words(text, flag)
+
+
+def all_with_flags(content: Any) -> Any:
+    """JSON content with flags for arguments in every text."""
+    if isinstance(content, str):
+        return with_flags(content)
+    if isinstance(content, dict):
+        return {key: all_with_flags(value) for key, value in content.items()}
+    return [all_with_flags(value) for value in content] if isinstance(content, list) else content
 
 
 def error_text(error: LensbenchError) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from lensbench.cli.flags import with_flags
 from lensbench.cli.terminal import echo
 from lensbench.hub import size_text
 
 if TYPE_CHECKING:
     from lensbench.plan.fetch import Need
 
-__all__ = ["say_not_pinned", "show_needs"]
+__all__ = ["needs_as_json", "say_not_pinned", "show_needs"]
 
 
 def show_needs(needs: Sequence[Need], here: str = "here") -> None:
@@ -36,9 +37,15 @@ def show_needs(needs: Sequence[Need], here: str = "here") -> None:
     if passing:
         told[passing[0].problem or ""] = None
     for problem in told:
-        echo(problem)
+        echo(with_flags(problem))
     if len(passing) > 1:
         echo(f"and {len(passing) - 1} more for the same reason or not asked: see the table")
+
+
+def needs_as_json(needs: Sequence[Need]) -> list[dict[str, Any]]:
+    """The same as JSON, with problems as the command line words them."""
+    told = [need.as_dict() for need in needs]
+    return [{**entry, "problem": entry["problem"] and with_flags(entry["problem"])} for entry in told]
 
 
 def _here(need: Need) -> str:

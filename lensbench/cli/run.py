@@ -233,7 +233,7 @@ def default_out(plan: Any) -> Path:
 
 
 def show_plan(plan: Any, out: Path, *, as_json: bool, ranks: int = 1) -> None:
-    from lensbench.cli.needs import say_not_pinned, show_needs
+    from lensbench.cli.needs import needs_as_json, say_not_pinned, show_needs
     from lensbench.cli.render import print_json, print_table
     from lensbench.plan.memory import plan_memory
 
@@ -252,7 +252,7 @@ def show_plan(plan: Any, out: Path, *, as_json: bool, ranks: int = 1) -> None:
     if as_json:
         content = {"out": str(out), "ranks": ranks, "spec": plan.spec.model_dump(mode="json"), "gaps": list(plan.gaps)}
         memory_planned = memory.as_dict() if memory else None
-        print_json({**content, "planned_memory": memory_planned, "needs": [need.as_dict() for need in needs]})
+        print_json({**content, "planned_memory": memory_planned, "needs": needs_as_json(needs)})
         _refuse_missing(needs)
         return
     spec = plan.spec
@@ -281,7 +281,7 @@ def show_plan(plan: Any, out: Path, *, as_json: bool, ranks: int = 1) -> None:
     ]
     print_table(("task", "lang", "profile", "rows", "split", "protocol"), rows)
     for gap in plan.gaps:
-        echo(f"not available: {gap}")
+        echo(f"not available: {with_flags(gap)}")
     echo("planned memory (a plan, not a measurement: weights and training states; activations come on top)")
     if memory is None:
         echo("  not known before the backbone is fetched")

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from lensbench.cli.flags import with_flags
 from lensbench.cli.terminal import echo
 from lensbench.errors import UnavailableError, UsageError
 
@@ -69,9 +70,9 @@ def validate(path: Path | None, data: str | None, trust: bool, trust_old: bool, 
     for finding in lint(paths, source, trust=trust or trust_old):
         findings.append(finding)
         if not as_json:
-            echo(f"{finding.level:7} {finding.path.name}: {finding.message}")
+            echo(f"{finding.level:7} {finding.path.name}: {with_flags(finding.message)}")
     if as_json:
-        print_json([{"path": str(f.path), "level": f.level, "message": f.message} for f in findings])
+        print_json([{"path": str(f.path), "level": f.level, "message": with_flags(f.message)} for f in findings])
     errors = sum(f.level == "error" for f in findings)
     if errors:
         raise UsageError(f"{errors} error{'s' if errors > 1 else ''} in {len(paths)} file{'s' if len(paths) > 1 else ''}")
@@ -174,7 +175,7 @@ def export(
             except UsageError as error:
                 if wanted:
                     raise
-                refused.append(error.message)
+                refused.append(with_flags(error.message))
     for path in written:
         echo(path)
     for message in refused:

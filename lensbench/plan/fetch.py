@@ -116,7 +116,7 @@ def _rows_need(source: Hub, spec: RowsSpec, language: Language, split: str, what
     try:
         found = source.files(spec, language, split)
     except LensbenchError as error:
-        return Need(what, str(spec.hub), pinned=pinned, fault=_fault(error), problem=str(error))
+        return Need(what, str(spec.hub), pinned=pinned, fault=_fault(error), problem=error.marked)
     return _there(what, found.snapshot, dict(found.files), pinned)
 
 
@@ -136,7 +136,7 @@ def _model_need(backbone: Backbone, revision: str | None, what: str, trust: bool
                 return Need(what, f"{backbone.wheel.package}=={backbone.wheel.version}", pinned=True)
             except LensbenchError:
                 pass
-        return Need(what, str(backbone.hub), pinned=len(wanted) == 40, fault=_fault(error), problem=str(error))
+        return Need(what, str(backbone.hub), pinned=len(wanted) == 40, fault=_fault(error), problem=error.marked)
 
 
 def _there(what: str, snapshot: Snapshot, files: dict[str, int], pinned: bool) -> Need:

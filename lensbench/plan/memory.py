@@ -28,7 +28,7 @@ class MemoryPlan:
 def plan_memory(plan: Plan) -> MemoryPlan | None:
     """None when the backbone's sizes are not known before it is fetched.
 
-    Without --device and --dtype an accelerator and its 16-bit weights are assumed.
+    Without `device` and `dtype` an accelerator and its 16-bit weights are assumed.
     """
     shape = plan.backbone.shape
     if shape is None:

@@ -72,7 +72,7 @@ def make_plan(request: RunRequest) -> Plan:
     backbone = with_system(get_backbone(request.backbone), request.system)
     languages = tuple(dict.fromkeys(get_language(c).code for c in request.languages if c != CENTRAL))
     if request.limit is not None and request.limit < 1:
-        raise UsageError(f"--limit must be at least 1, found {request.limit}")
+        raise UsageError(f"``limit`` must be at least 1, found {request.limit}")
     wanted = [parse_variant(variant) if isinstance(variant, str) else variant for variant in request.variants]
     variants = plan_variants(request, [v for v in wanted if v.method is not None], backbone, languages)
     externals = find_externals([v for v in wanted if v.method is None], variants)
@@ -85,7 +85,7 @@ def make_plan(request: RunRequest) -> Plan:
     planned: list[PlannedTask] = []
     gaps: list[str] = registry.notes()
     if not languages and not request.english:
-        raise UsageError("--no-english leaves no language", "Name one: --languages zh")
+        raise UsageError("``english=False`` leaves no language", "Name one: ``languages=zh``")
     for name in dict.fromkeys(names):
         found, missing = _plan_task(registry, name, request, languages, source)
         if not found:
@@ -138,7 +138,7 @@ def make_plan(request: RunRequest) -> Plan:
     others = {name: with_system(other, request.system) for name, (_, other) in externals.items()}
     if request.system is not None and not any(model.system_text == request.system for model in (backbone, *others.values())):
         raise UsageError(
-            "--system: no model of this run takes a system text",
+            "``system``: no model of this run takes a system text",
             "It is for models given as folder or hub id; short names have the text of their own file.",
         )
     return Plan(spec, backbone, source, tuple(planned), tuple(gaps), variants, others, request.trust_model, request.revision)

@@ -17,7 +17,7 @@ from lensbench.records import RunFolder
 
 __all__ = ["check_questions", "check_variants", "pin_checkpoint", "pin_rows"]
 
-_HINT = "Give another --out to begin anew."
+_HINT = "Give another ``out`` to begin anew."
 
 
 def pin_rows(folder: RunFolder, rows: Sequence[LoadedRows]) -> None:
@@ -38,7 +38,7 @@ def pin_rows(folder: RunFolder, rows: Sequence[LoadedRows]) -> None:
     if changed:
         raise RunError(
             f"rows have changed since the run in {folder.path} was begun: {', '.join(changed)}",
-            "Give another --out, or bring the old rows back.",
+            "Give another ``out``, or bring the old rows back.",
         )
     folder.pin(digests)
 
@@ -57,7 +57,7 @@ def pin_checkpoint(folder: RunFolder, checkpoint: Checkpoint, name: str = "backb
         what = "" if name == "backbone" else f" of {name.replace(':', ' ')}"
         raise RunError(
             f"the run in {folder.path} was begun with other weights{what}: {before} there, {checkpoint.digest} here",
-            "Give another --out, or bring the old weights back.",
+            "Give another ``out``, or bring the old weights back.",
         )
     pins = {f"{name}_digest": checkpoint.digest}
     if checkpoint.kind == "hub" and checkpoint.revision:

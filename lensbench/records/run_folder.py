@@ -98,11 +98,11 @@ class RunFolder:
             elif lines:
                 raise UsageError(
                     f"{self.path} holds a run with another spec:\n" + "\n".join(f"    {line}" for line in lines),
-                    "Give another --out, or the same options as then.",
+                    "Give another ``out``, or the same options as then.",
                 )
             return
         if self.path.is_dir() and any(p.name != _LOCK for p in self.path.iterdir()):
-            raise UsageError(f"{self.path} is not empty and holds no run", "Give another --out.")
+            raise UsageError(f"{self.path} is not empty and holds no run", "Give another ``out``.")
         self.write_json(_SPEC, {"spec": wanted, "pinned": {}})
 
     def has_work(self) -> bool:
@@ -133,7 +133,7 @@ class RunFolder:
         content = self.read_json(_SPEC)
         pinned = content.get("pinned") if isinstance(content, dict) else None
         if not isinstance(pinned, dict) or not all(isinstance(commit, str) for commit in pinned.values()):
-            raise RunError(f"{self.path / _SPEC}: it does not say what the run began with", "Give another --out.")
+            raise RunError(f"{self.path / _SPEC}: it does not say what the run began with", "Give another ``out``.")
         return pinned
 
     def pin(self, pinned: dict[str, str]) -> None:

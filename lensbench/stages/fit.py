@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from lensbench.backbones.load import LoadedBackbone
-from lensbench.errors import LensbenchError, RunError
+from lensbench.errors import LensbenchError, RunError, in_words
 from lensbench.languages import CENTRAL
 from lensbench.memory import release
 from lensbench.methods import load_method
@@ -102,7 +102,7 @@ def fit_stage(
     for choice in plan.spec.variants:
         if choice.name not in errors:
             made[choice.name] = load_fitted(folder, choice, loaded.checkpoint.digest)
-    return made, {name: error.message for name, error in errors.items()}
+    return made, {name: in_words(error.message) for name, error in errors.items()}
 
 
 def _fit(

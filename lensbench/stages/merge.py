@@ -49,11 +49,11 @@ def merge(
         raise UsageError(f"{folder.path} has no enhanced variant", "It scored the untouched backbone only.")
     if variant is None:
         if len(names) > 1:
-            raise UsageError("--variant: which one?", f"The run has: {', '.join(names)}.")
+            raise UsageError("``variant``: which one?", f"The run has: {', '.join(names)}.")
         variant = names[0]
     choice = spec.fitted(variant)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UsageError(f"{target} is not an empty folder", "Give another --to.")
+        raise UsageError(f"{target} is not an empty folder", "Give another ``target``.")
     pinned = folder.pinned()
     backbone = get_backbone(spec.backbone)
     checkpoint = find_checkpoint(backbone, revision=pinned.get("backbone_revision"), notify=progress.notify, trust=trust_model)

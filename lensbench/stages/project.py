@@ -116,7 +116,7 @@ def parallel_texts(
     """
     spec = load_rows_spec(rows)
     if spec.source_item is None or "prompt" not in spec.columns:
-        raise UsageError(f"'{rows}' is no data set of parallel prompts", "MultiQ is one: --rows multiq.")
+        raise UsageError(f"'{rows}' is no data set of parallel prompts", "MultiQ is one: ``rows=multiq``.")
     split = spec.source_item.splits[0]
     sides: dict[str, dict[Any, str]] = {}
     for code in codes:
@@ -169,7 +169,7 @@ def _choose(folder: RunFolder, names: Sequence[str], variant: str | None) -> str
             "LENS leaves them behind; other methods find none.",
         )
     if variant is None and len(having) > 1:
-        raise UsageError("--variant: which one?", f"Subspaces have: {', '.join(having)}.")
+        raise UsageError("``variant``: which one?", f"Subspaces have: {', '.join(having)}.")
     return variant or having[0]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lensbench.errors import RunError, UsageError
+from lensbench.errors import RunError, UsageError, in_words
 from lensbench.records import RunFolder
 from lensbench.reporting.html import Figure, ReportRun, name_runs, write_html_report
 from lensbench.stages.results import collect_results, is_current
@@ -68,7 +68,7 @@ def current_results(folder: RunFolder) -> dict[str, Any]:
     except RunError as error:
         if stored is None:
             raise
-        unchecked = f"a check of these numbers: the records could not be read by this version ({error.message})"
+        unchecked = f"a check of these numbers: the records could not be read by this version ({in_words(error.message)})"
         return {**stored, "gaps": [*stored.get("gaps", ()), unchecked]}
 
 

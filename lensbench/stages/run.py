@@ -67,7 +67,7 @@ def run(
     folder = RunFolder(out)
     known = (out / "run.json").is_file()
     if resume_only and not known:
-        raise UsageError(f"--resume: no run at {out}", "Leave --resume out to begin one.")
+        raise UsageError(f"``resume``: no run at {out}", "Leave ``resume`` out to begin one.")
     with folder.lock():
         if known:
             folder.begin(plan.spec)

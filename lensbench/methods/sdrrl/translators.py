@@ -122,7 +122,7 @@ class _FileTranslator:
             if len(missing) == len(texts):
                 raise RunError(
                     f"{table.path} has a translation of none of the {len(texts)} answers of the backbone",
-                    f"{listed} lists them: fill in the translations and name it with --set translations=FILE.",
+                    f"{listed} lists them: fill in the translations and name it with ``overrides=translations=FILE``.",
                 )
         return made
 

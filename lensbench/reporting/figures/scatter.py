@@ -42,7 +42,7 @@ def read_projection(run: ReportRun, variant: str | None = None) -> dict[str, Any
     if variant is not None and variant not in there:
         raise unknown_name("projected variant", variant, there)
     if variant is None and len(there) > 1:
-        raise UsageError("--variant: which one?", f"Projected are: {', '.join(there)}.")
+        raise UsageError("``variants``: which one?", f"Projected are: {', '.join(there)}.")
     path = run.folder.own(Path("projections") / f"{folder_name(variant or there[0])}.json")
     try:
         found: dict[str, Any] = read_json_file(path)

@@ -71,7 +71,7 @@ def _settings(number: int, run: ReportRun, variant: str | None) -> list[Setting]
     if variant is None and len(set(methods.values())) != 1:
         raise UsageError(
             f"{folder.path} has {len(fitted) or 'no'} fitted variants{': ' + ', '.join(fitted) if fitted else ''}",
-            "Name one: --variant NAME." if fitted else "A sweep needs the settings that a fit was recorded with.",
+            "Name one: ``variants=NAME``." if fitted else "A sweep needs the settings that a fit was recorded with.",
         )
     names = [name for name in fitted if variant in (None, methods[name])] or [str(variant)]
     if names[0] not in fitted:
@@ -109,7 +109,8 @@ def find_sweeps(settings: Sequence[Setting], fields: Sequence[str] = ()) -> list
             raise UsageError(f"'{name}' is {values[name][0]!r} in every run", f"What differs: {', '.join(varied) or 'nothing'}.")
     if not varied:
         raise UsageError(
-            "the runs were fitted with equal settings", "An ablation needs runs that differ in a switch: --set NAME=VALUE."
+            "the runs were fitted with equal settings",
+            "An ablation needs runs that differ in a switch: ``overrides=NAME=VALUE``.",
         )
     usual = {name: _usual(values[name]) for name in varied}
     found = []
@@ -134,10 +135,10 @@ def layer_sweep(settings: Sequence[Setting]) -> Sweep:
         UsageError: fewer than two such layers, or runs that differ in more.
     """
     if any(setting.start_layer is None for setting in settings):
-        raise UsageError("a run's method changes no block, so it has no start layer", "Choose another with --variant.")
+        raise UsageError("a run's method changes no block, so it has no start layer", "Choose another with ``variants``.")
     points = [(setting.start_layer, setting.run, setting.variant) for setting in settings]
     if len({value for value, _, _ in points}) < 2:
-        raise UsageError(f"every run starts at block {points[0][0]}", "Name runs fitted with unlike --set start_layer=N.")
+        raise UsageError(f"every run starts at block {points[0][0]}", "Name runs fitted with unlike ``overrides=start_layer=N``.")
     bare = [{k: _key(v) for k, v in s.config.items() if k not in ("start_layer", "preset")} for s in settings]
     differing = sorted({k for one in bare for k in one.keys() | bare[0].keys() if one.get(k) != bare[0].get(k)})
     if differing:

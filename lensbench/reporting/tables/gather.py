@@ -147,7 +147,7 @@ def _chosen_profiles(spec: ScoreTable, runs: Sequence[TableRun], choice: Choice)
             places = " and ".join(f"under profile {profile} in {run.name}" for profile, run in used.items())
             raise UsageError(
                 f"{measure.title} is asked {places}: scores of unlike profiles never share a table",
-                f"Choose one with --profile {' or --profile '.join(used)}, or make a table of each run.",
+                f"Choose one with {' or '.join(f'``profile={name}``' for name in used)}, or make a table of each run.",
             )
         measures.append(measure.model_copy(update={"profiles": tuple(used) or tuple(p for p in allowed if p)}))
     return measures
