@@ -141,8 +141,8 @@ def fit_row(loaded: Any, rounds: int) -> dict[str, Any]:
     """128 items each, those of LENS in the paper's proportions: three probing texts, rows xSFT learns too, to one prompt."""
     from lensbench.datasets.sources import EMBEDDED, open_data
     from lensbench.methods import load_method
-    from lensbench.plan.method_configs import method_configs
     from lensbench.plan.request import RunRequest
+    from lensbench.plan.variants import plan_variants
 
     changes = (
         "xsft.n_aya=64",
@@ -153,7 +153,7 @@ def fit_row(loaded: Any, rounds: int) -> dict[str, Any]:
         "lens.start_layer=last:2",
     )
     request = RunRequest(backbone=loaded.backbone.backbone, methods=("xsft", "lens"), languages=("zh",), overrides=changes)
-    configs = method_configs(request, loaded.backbone, ("zh",))
+    configs = {name: variant.config for name, variant in plan_variants(request, (), loaded.backbone, ("zh",)).items()}
     taken: dict[str, list[Taken]] = {name: [] for name in configs}
     items = {}
     for _ in range(rounds):

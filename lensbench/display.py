@@ -12,6 +12,7 @@ from typing import Literal
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from lensbench.errors import in_words
 from lensbench.printable import printable
 
 __all__ = ["Level", "TerminalProgress"]
@@ -29,6 +30,7 @@ class TerminalProgress:
             of day, in a terminal too.
         log: A file that gets all lines with date and time, whatever the level.
         every_seconds: Between two lines of a stage, in place of the level's own.
+        spell: How arguments that a message names are written; the command line writes flags.
     """
 
     def __init__(
@@ -38,10 +40,12 @@ class TerminalProgress:
         level: Level = "normal",
         log: Path | None = None,
         every_seconds: float | None = None,
+        spell: Callable[[str], str] = in_words,
     ) -> None:
         self.console = console or Console(stderr=True)
         self.level = level
         self._log = log
+        self._spell = spell
         self._every = every_seconds or _SECONDS[level]
 
     @contextmanager
@@ -73,7 +77,7 @@ class TerminalProgress:
                 yield advance
 
     def notify(self, text: str) -> None:
-        self._tell(printable(text), problem=text.lstrip().startswith("!"))
+        self._tell(printable(self._spell(text)), problem=text.lstrip().startswith("!"))
 
     def _tell(self, text: str, *, problem: bool = False) -> None:
         self._write(text)

@@ -12,16 +12,39 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 
-__all__ = ["DataError", "LensbenchError", "RunError", "UnavailableError", "UsageError", "nearest", "unknown_name"]
+__all__ = ["DataError", "LensbenchError", "RunError", "UnavailableError", "UsageError", "in_words", "nearest", "unknown_name"]
+
+
+_ARGUMENT = re.compile(r"``([a-z_]+)(?:=(.*?))?``", re.DOTALL)
+
+
+def in_words(text: str, spell: Callable[[str, str | None], str] | None = None) -> str:
+    """A message with its arguments spelled out.
+
+    Nothing below the command line knows its flags: a message names an argument between double backquotes, alone or with a value
+    (``limit``, ``data=embedded``). A script reads `limit` and `data=embedded`, the command line `--limit` and `--data embedded`.
+
+    Args:
+        spell: Name and value of an argument -> how it is written; None: as in Python.
+    """
+
+    def written(found: re.Match[str]) -> str:
+        name, value = found[1], found[2]
+        if spell is not None:
+            return spell(name, value)
+        return name if value is None else f"{name}={value}"
+
+    return _ARGUMENT.sub(written, text)
 
 
 class LensbenchError(Exception):
     """Root of every error that is shown to the user as a message.
 
     Args:
-        message: What was wrong and what was found.
+        message: What was wrong and what was found. Arguments stand between double backquotes (see `in_words`).
         hint: What to do about it; printed on its own line.
     """
 
@@ -33,6 +56,11 @@ class LensbenchError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
+        return in_words(self.marked)
+
+    @property
+    def marked(self) -> str:
+        """Message and hint with arguments as they are marked in both."""
         return self.message if self.hint is None else f"{self.message}\n  {self.hint}"
 
 

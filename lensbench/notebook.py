@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from lensbench.errors import in_words
 from lensbench.printable import printable
 
 __all__ = ["NotebookProgress", "in_notebook"]
@@ -55,7 +56,7 @@ class NotebookProgress:
     def notify(self, text: str) -> None:
         from IPython.display import display
 
-        display({"text/plain": printable(text)}, raw=True)
+        display({"text/plain": printable(in_words(text))}, raw=True)
 
 
 class _Bar:

@@ -5,17 +5,19 @@ A name is data. It may come from a YAML file of a stranger, from a run folder, f
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from pathlib import Path
 
 from lensbench.errors import UsageError
 
-__all__ = ["checked_name", "inside", "is_safe_name"]
+__all__ = ["checked_name", "folder_name", "inside", "is_safe_name"]
 
 MAX_BYTES = 200
 """Of a name in UTF-8: file systems take 255 bytes, and endings are added."""
 
 _FORBIDDEN = frozenset('/\\:*?"<>|\x00')
+_BRACKETS = re.compile(r"[\[\]{}=,;'\s" + re.escape("".join(sorted(_FORBIDDEN))) + "]+")
 
 
 def is_safe_name(name: object) -> bool:
@@ -30,6 +32,18 @@ def is_safe_name(name: object) -> bool:
     if any(c in _FORBIDDEN or unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") for c in name):
         return False
     return len(name.encode("utf-8", "surrogatepass")) <= MAX_BYTES
+
+
+def folder_name(name: str) -> str:
+    """What the folder of a variant is called: its name, where settings in brackets become words with dashes between.
+
+    `lens[start_layer=last:3]` becomes `lens-start_layer-last-3`, which no shell takes for a pattern. Names without brackets stay
+    as they are.
+    """
+    head, bracket, settings = name.partition("[")
+    if not bracket or not name.endswith("]"):
+        return name
+    return "-".join([head, *(part for part in _BRACKETS.split(settings) if part)])
 
 
 def checked_name(name: object, what: str, where: str | None = None) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 from pydantic_core import PydanticSerializationError
 
+from lensbench.errors import unknown_name
 from lensbench.jsonio import json_text
 from lensbench.languages import CENTRAL
 
-__all__ = ["BASE", "ExternalChoice", "MethodChoice", "RunSpec", "TaskChoice", "differences"]
+__all__ = ["BASE", "ExternalChoice", "RunSpec", "TaskChoice", "VariantChoice", "differences"]
 
 BASE = "base"
 """The name of the variant that is the untouched backbone."""
@@ -31,13 +32,40 @@ class TaskChoice(BaseModel):
     """Row definition that serves it; None when the task names its own data set."""
 
 
-class MethodChoice(BaseModel):
-    """One method that is fitted, as planned; its variant has the method's name."""
+class VariantChoice(BaseModel):
+    """One variant that a method makes, as planned.
+
+    Attributes:
+        name: What tables call it. Two variants of one run never share a name.
+        method: The method that is fitted.
+        config: The whole configuration of the fit, its seed included.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    name: str = ""
     method: str
     config: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _named(self) -> VariantChoice:
+        """A variant without a name of its own has its method's, as all had before a run could hold two of one method."""
+        if not self.name:
+            object.__setattr__(self, "name", self.method)
+        return self
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = serialise(self)
+        if self.name == self.method:
+            del content["name"]
+        return content
+
+    @property
+    def seed(self) -> int | None:
+        """Seed of sampling and training; None of a method that has none."""
+        seed = self.config.get("seed")
+        return seed if isinstance(seed, int) else None
 
 
 class ExternalChoice(BaseModel):
@@ -58,7 +86,9 @@ class RunSpec(BaseModel):
 
     lensbench: str
     """Version of the package."""
-    methods: tuple[MethodChoice, ...] = ()
+    variants: tuple[VariantChoice, ...] = Field(default=(), validation_alias=AliasChoices("variants", "methods"))
+    """What is fitted. In `run.json` the list is called `methods` and leaves out names that are the method's own: the folder names
+    of such runs hold a hash of it, and the same command must go on with the run it began."""
     externals: tuple[ExternalChoice, ...] = ()
     backbone: str
     languages: tuple[str, ...]
@@ -86,8 +116,23 @@ class RunSpec(BaseModel):
     @property
     def title(self) -> str:
         """What is compared with the backbone, in one word."""
-        names = [choice.method for choice in self.methods] + [choice.variant for choice in self.externals]
-        return "+".join(names) or "base only"
+        return "+".join(self.variant_names) or "base only"
+
+    @property
+    def variant_names(self) -> tuple[str, ...]:
+        """All variants but the untouched backbone: what is fitted, then other checkpoints."""
+        return (*(choice.name for choice in self.variants), *(choice.variant for choice in self.externals))
+
+    def fitted(self, name: str) -> VariantChoice:
+        """The fitted variant of a name.
+
+        Raises:
+            UsageError: the run has none; names the nearest.
+        """
+        found = next((choice for choice in self.variants if choice.name == name), None)
+        if found is None:
+            raise unknown_name("variant", name, [choice.name for choice in self.variants])
+        return found
 
     @property
     def all_languages(self) -> tuple[str, ...]:
@@ -100,7 +145,7 @@ class RunSpec(BaseModel):
         content: dict[str, Any] = serialise(self)
         if self.english:
             del content["english"]
-        return content
+        return {"methods" if key == "variants" else key: value for key, value in content.items()}
 
     @property
     def digest(self) -> str:
@@ -127,12 +172,16 @@ def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> l
         elif key == "tasks":
             lines += _named_differences("task", ("task", "language"), before or [], now or [])
         elif key == "methods":
-            lines += _named_differences("method", ("method",), before or [], now or [])
+            lines += _named_differences("variant", ("name",), _with_names(before or []), _with_names(now or []))
         elif key == "externals":
             lines += _named_differences("variant", ("variant",), before or [], now or [])
         else:
             lines.append(f"{prefix}{key}: {before!r} there, {now!r} here")
     return lines
+
+
+def _with_names(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**entry, "name": entry.get("name", entry["method"])} for entry in entries]
 
 
 def _named_differences(kind: str, key: tuple[str, ...], before: list[dict[str, Any]], now: list[dict[str, Any]]) -> list[str]:

@@ -99,7 +99,7 @@ def _function_refused(loader: Any, node: yaml.Node) -> str:
     raise _refused(
         node,
         f"'!function {_short(named)[1:-1]}' would run Python code",
-        "Write it as Jinja, or pass --trust-tasks if you have read that code.",
+        "Write it as Jinja, or pass ``trust_tasks=True`` if you have read that code.",
     )
 
 
@@ -162,7 +162,7 @@ def read_yaml(path: Path) -> Document:
 
 
 def yaml_value(text: str, where: str) -> Any:
-    """The value of a short YAML text, such as that of `--set`.
+    """The value of a short YAML text, such as that of one setting.
 
     Raises:
         UsageError: as `read_yaml`.

@@ -19,11 +19,11 @@ def names(argument: str, value: Any, example: str) -> tuple[str, ...]:
         UsageError: a single text, which would be read letter by letter, or something else than texts.
     """
     if isinstance(value, str) or not isinstance(value, Iterable) or isinstance(value, Mapping):
-        raise UsageError(f"{argument} must be a list of names, found {_shown(value)}", f"Example: {argument}=['{example}']")
+        raise UsageError(f"``{argument}`` must be a list of names, found {_shown(value)}", f"Example: ``{argument}={example}``")
     found = tuple(value)
     for one in found:
         if not isinstance(one, str):
-            raise UsageError(f"{argument} must hold names, found {_shown(one)}", f"Example: {argument}=['{example}']")
+            raise UsageError(f"``{argument}`` must hold names, found {_shown(one)}", f"Example: ``{argument}={example}``")
     return found
 
 
@@ -34,12 +34,12 @@ def a_whole_number(argument: str, value: Any, least: int | None = None, most: in
         UsageError: another type, or out of range.
     """
     if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise UsageError(f"{argument} must be a whole number, found {_shown(value)}")
+        raise UsageError(f"``{argument}`` must be a whole number, found {_shown(value)}")
     found = int(value)
     if least is not None and found < least and most is None:
-        raise UsageError(f"{argument} must be at least {least}, found {found}")
+        raise UsageError(f"``{argument}`` must be at least {least}, found {found}")
     if (least is not None and found < least) or (most is not None and found > most):
-        raise UsageError(f"{argument} must be from {least} to {most}, found {found}")
+        raise UsageError(f"``{argument}`` must be from {least} to {most}, found {found}")
     return found
 
 
@@ -49,7 +49,7 @@ def a_text(argument: str, value: Any) -> str:
         UsageError: no text.
     """
     if not isinstance(value, str):
-        raise UsageError(f"{argument} must be a text, found {_shown(value)}")
+        raise UsageError(f"``{argument}`` must be a text, found {_shown(value)}")
     return value
 
 
@@ -69,7 +69,7 @@ def a_path(argument: str, value: Any) -> Path:
         UsageError: neither a text nor a path.
     """
     if not isinstance(value, str | os.PathLike):
-        raise UsageError(f"{argument} must be a path, found {_shown(value)}")
+        raise UsageError(f"``{argument}`` must be a path, found {_shown(value)}")
     return Path(value)
 
 
@@ -79,7 +79,7 @@ def paths(argument: str, value: Any) -> tuple[Path, ...]:
         UsageError: a single path, or something else than paths.
     """
     if isinstance(value, str | os.PathLike) or not isinstance(value, Iterable):
-        raise UsageError(f"{argument} must be a list of paths, found {_shown(value)}")
+        raise UsageError(f"``{argument}`` must be a list of paths, found {_shown(value)}")
     return tuple(a_path(argument, one) for one in value)
 
 

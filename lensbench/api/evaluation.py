@@ -25,7 +25,7 @@ def evaluate(
     backbone: str | os.PathLike[str],
     *,
     methods: Sequence[str | MethodObject] | Mapping[str, Mapping[str, Any]] = (),
-    variants: Sequence[str] | Mapping[str, str | os.PathLike[str]] = (),
+    variants: Sequence[str] | Mapping[str, str | os.PathLike[str] | MethodObject] = (),
     languages: Sequence[str] = ("zh",),
     english: bool = True,
     tasks: Sequence[str] | None = None,
@@ -63,9 +63,10 @@ def evaluate(
 
     Args:
         backbone: Short name, hub id or model folder. `list_backbones()` has the short names.
-        methods: Methods to fit, by name or as objects such as `Lens(rank=1)`; or name -> settings. None: only the untouched
-            backbone is asked.
-        variants: Other checkpoints to ask too: short names, `NAME=PLACE`, or a mapping of names to hub ids or folders.
+        methods: Methods to fit, by name or as objects such as `Lens(rank=1)`; or name -> settings. Several objects of one
+            method are variants with names made of their settings (`lens[seed=1]`). None: only the untouched backbone is asked.
+        variants: Further variants: name -> method object, or -> hub id or folder of another checkpoint; or as text, as the
+            command line takes them (`wide=lens:start_layer=25,rank=1`, `mine=path/to/model`).
         languages: Codes of the target languages.
         english: Whether items are also asked in English; methods learn from it in any case.
         tasks: Names; None takes the paper's four tasks and open questions.

@@ -54,11 +54,11 @@ def report(
             "several runs, or results of lm-eval, and no file to write"
             if found != given
             else "several runs, and no file to write",
-            "Name a file, such as report.html.",
+            "Example: ``html=report.html``",
         )
     target = a_path("html", html) if html is not None else found[0] / "report.html"
     if not target.name:
-        raise UsageError(f"html {target}: names no file", "Example: report.html")
+        raise UsageError(f"``html={target}``: names no file", "Example: ``html=report.html``")
     shown = [_figure(a_path("figures", figure)) for figure in figures]
     warnings: list[str] = []
     for run in write_comparison(found, target, shown):
@@ -75,7 +75,7 @@ def _figure(path: Path) -> Any:
     try:
         text = read_bounded(path, _FIGURE_BYTES).decode("utf-8")
     except (DataError, UnicodeDecodeError) as error:
-        raise UsageError(f"figure {path}: cannot be read ({error})") from None
+        raise UsageError(f"``figure={path}``: cannot be read ({error})") from None
     if "<svg" not in text:
-        raise UsageError(f"figure {path}: not an SVG file", "Only SVG can stand in the report.")
+        raise UsageError(f"``figure={path}``: not an SVG file", "Only SVG can stand in the report.")
     return Figure(path.stem.replace("_", " "), text)

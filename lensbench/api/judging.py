@@ -50,7 +50,7 @@ def judge_request(
     from lensbench.stages.judge import JudgeRequest
 
     if not 0 < poll_seconds <= _MOST_POLL_SECONDS:
-        raise UsageError(f"poll_seconds must be above 0 and at most {_MOST_POLL_SECONDS}, found {poll_seconds:g}")
+        raise UsageError(f"``poll_seconds`` must be above 0 and at most {_MOST_POLL_SECONDS}, found {poll_seconds:g}")
     found = load_judge(os.fspath(a_path("judge", judge)), model=model, base_url=base_url, tokenizer=tokenizer)
     if asks and replay is None:
         api_key(found)
@@ -58,7 +58,7 @@ def judge_request(
     Budget(found.file.prices, max_usd)
     wanted = names("tasks", tasks, "mt_bench") if tasks is not None else None
     if wanted == ():
-        raise UsageError("tasks names no task", "Example: tasks=['mt_bench']")
+        raise UsageError("``tasks`` names no task", "Example: ``tasks=mt_bench``")
     return JudgeRequest(
         judge=found,
         tasks=wanted,
@@ -88,7 +88,7 @@ def judge_of_run(
     if judge is None:
         return None
     if not any(planned.task.profile.scoring == "judged" for planned in plan.tasks):
-        raise UsageError("judge: none of the tasks is judged", "Ask one of profile mt-bench, such as mt_bench.")
+        raise UsageError("``judge``: none of the tasks is judged", "Ask one of profile mt-bench: ``tasks=mt_bench``")
     return judge_request(judge, model=model, base_url=base_url, max_usd=max_usd, asks=asks)
 
 

@@ -103,7 +103,7 @@ def table(
     if not runs:
         raise UsageError("no run given", "Name one or several run folders.")
     if paper_backbone is not None and not published:
-        raise UsageError("paper_backbone goes with published")
+        raise UsageError("``paper_backbone`` goes with ``published``")
     choice = Choice(judge, identifier, profile)
     read = table_runs(run_paths(runs))
     return PaperTable(build_table(spec, read, choice=choice, published=published, paper_backbone=paper_backbone), format)

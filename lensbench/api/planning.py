@@ -13,6 +13,7 @@ from lensbench.api.judging import judge_of_run
 from lensbench.api.rendering import TextTable, View
 from lensbench.api.requests import RunChoices, default_folder, run_request
 from lensbench.errors import UnavailableError
+from lensbench.extras import missing_package
 
 if TYPE_CHECKING:
     from lensbench.plan.fetch import Need
@@ -78,8 +79,13 @@ class RunPlan:
         plan, spec = self._plan, self.spec
         goes_on = " (exists: it goes on)" if (self.out / "run.json").is_file() else ""
         blocks: list[TextTable | str] = [
-            f"method    {', '.join(c.method for c in spec.methods) or '(none: only the backbone)'}",
+            f"method    {', '.join(dict.fromkeys(c.method for c in spec.variants)) or '(none: only the backbone)'}",
             f"backbone  {plan.backbone.title}",
+            *(
+                f"variant   {choice.name}: {choice.method}" + (f", seed {choice.seed}" if choice.seed is not None else "")
+                for choice in spec.variants
+                if choice.name != choice.method
+            ),
             *(f"variant   {name}: {other.title}" for name, other in plan.externals.items()),
             f"languages {', '.join(spec.all_languages)}",
             f"data      {plan.source.describe()}",
@@ -101,8 +107,8 @@ class RunPlan:
         blocks.append(TextTable(("task", "lang", "profile", "rows", "split", "protocol"), rows))
         blocks += [f"not available: {gap}" for gap in self.gaps]
         blocks += self._memory_lines()
-        for choice in spec.methods:
-            blocks += [f"configuration of {choice.method}:", *(f"  {key}: {value}" for key, value in choice.config.items())]
+        for choice in spec.variants:
+            blocks += [f"configuration of {choice.name}:", *(f"  {key}: {value}" for key, value in choice.config.items())]
         if self.unseen is not None:
             blocks.append(self.unseen)
         return View([*blocks, *needs_blocks(self.needs), *not_pinned(self.needs)])
@@ -158,7 +164,10 @@ def plan_run(
         needs = look_at_needs(plan)
     except ImportError as error:
         # The core alone plans; it has nothing to look with.
-        needs, unseen = [], f"what it reads from the hub was not looked at: the package '{error.name}' is missing"
+        missing = missing_package(error)
+        if missing is None:
+            raise
+        needs, unseen = [], f"what it reads from the hub was not looked at: {missing.marked}"
     return RunPlan(target, place.count, plan_memory(plan), needs, unseen, plan)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lensbench.errors import in_words
 from lensbench.printable import printable
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class View:
 
 def _escaped(text: object) -> str:
     """Text of files and models as text: neither HTML nor control characters reach the page."""
-    return html.escape(printable(text, one_line=True))
+    return html.escape(printable(in_words(str(text)), one_line=True))
 
 
 _RESULTS_HEADER = (

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from lensbench.api.arguments import a_path, a_text, a_whole_number, names, one_of, paths
 from lensbench.errors import UsageError
+from lensbench.safenames import folder_name
 
 if TYPE_CHECKING:
     from lensbench.api.method_objects import MethodObject
-    from lensbench.plan.request import RunRequest
+    from lensbench.plan.request import RunRequest, VariantRequest
     from lensbench.spec import RunSpec
 
 __all__ = ["RunChoices", "default_folder", "run_request"]
@@ -21,13 +23,15 @@ __all__ = ["RunChoices", "default_folder", "run_request"]
 _DTYPES = ("auto", "float32", "bfloat16", "float16")
 _ENGINES = ("tree", "reference", "vllm")
 _MOST_SEED = 2**32 - 1
+_LONGEST = 120
+"""Characters of the variants' names in the name of a run folder; more are counted instead."""
 
 
 class RunChoices(TypedDict, total=False):
     """What `evaluate`, `plan_run` and `fetch` take beside the backbone; `evaluate` documents each."""
 
     methods: Sequence[str | MethodObject] | Mapping[str, Mapping[str, Any]]
-    variants: Sequence[str] | Mapping[str, str | os.PathLike[str]]
+    variants: Sequence[str] | Mapping[str, str | os.PathLike[str] | MethodObject]
     languages: Sequence[str]
     english: bool
     tasks: Sequence[str] | None
@@ -63,17 +67,17 @@ def run_request(backbone: str | os.PathLike[str], choices: RunChoices) -> RunReq
     data = choices.get("data")
     include = paths("include", choices.get("include", ()))
     add_languages([*include, *([Path(data)] if data and data != EMBEDDED else [])])
-    methods, values = _methods(choices.get("methods", ()))
+    methods, values, further = _methods(choices.get("methods", ()))
     config = choices.get("config")
     tasks = choices.get("tasks")
     wanted = names("tasks", tasks, "xcopa") if tasks is not None else None
     if wanted == ():
-        raise UsageError("tasks names no task", "Example: tasks=['xcopa', 'xstory_cloze']")
+        raise UsageError("``tasks`` names no task", "Example: ``tasks=xcopa``")
     codes = [get_language(code).code for code in names("languages", choices.get("languages", ("zh",)), "zh")]
     return RunRequest(
         backbone=os.fspath(a_path("backbone", backbone)) if isinstance(backbone, os.PathLike) else a_text("backbone", backbone),
         methods=methods,
-        variants=_variants(choices.get("variants", ())),
+        variants=(*further, *_variants(choices.get("variants", ()))),
         languages=tuple(dict.fromkeys(code for code in codes if code != CENTRAL)),
         english=bool(choices.get("english", True)),
         tasks=wanted,
@@ -100,7 +104,10 @@ def run_request(backbone: str | os.PathLike[str], choices: RunChoices) -> RunReq
 def default_folder(spec: RunSpec) -> Path:
     """`runs/<variants>-<backbone>-<languages>-<hash>`: equal choices name the same folder, so the same call goes on with it."""
     backbone = spec.backbone.rstrip("/").split("/")[-1]
-    compared = "+".join([c.method for c in spec.methods] + [c.variant for c in spec.externals]) or "base"
+    compared = "+".join(map(folder_name, spec.variant_names)) or "base"
+    if len(compared) > _LONGEST:
+        methods = "+".join(dict.fromkeys(choice.method for choice in spec.variants)) or spec.externals[0].variant
+        compared = f"{methods[:_LONGEST]}-{len(spec.variant_names)}-variants"
     return Path("runs") / "-".join([compared, backbone, "_".join(spec.languages) or "en", spec.digest])
 
 
@@ -109,18 +116,28 @@ def _whole(choices: RunChoices, name: str, least: int) -> int | None:
     return None if value is None else a_whole_number(name, value, least)
 
 
-def _methods(given: Any) -> tuple[tuple[str, ...], list[str]]:
-    """Names of methods, and the settings that came with them as `METHOD.KEY=VALUE`."""
+def _methods(given: Any) -> tuple[tuple[str, ...], list[str], list[VariantRequest]]:
+    """Methods by name, their settings as `METHOD.KEY=VALUE`, and further variants of methods that are given several times."""
     from lensbench.api.method_objects import MethodObject
+    from lensbench.plan.request import VariantRequest
 
     if isinstance(given, Mapping):
         found = names("methods", list(given), "lens")
-        return found, [line for name in found for line in _lines(name, given[name])]
-    if isinstance(given, str | MethodObject):
-        raise UsageError(f"methods must be a list, found {given!r}", "Example: methods=['lens']")
-    objects = [one for one in given if isinstance(one, MethodObject)]
-    found = names("methods", [one.name if isinstance(one, MethodObject) else one for one in given], "lens")
-    return found, [line for one in objects for line in _lines(one.name, one.given)]
+        return found, [line for name in found for line in _lines(name, given[name])], []
+    if isinstance(given, MethodObject):
+        raise UsageError(f"``methods`` must be a list, found {given!r}", "Example: ``methods=lens``")
+    parts = [given] if isinstance(given, str) else list(given)
+    times = Counter(part.name for part in parts if isinstance(part, MethodObject))
+    named, lines, further = [], [], []
+    for part in parts:
+        if isinstance(part, MethodObject) and times[part.name] > 1 and part.given:
+            further.append(VariantRequest(method=part.name, settings=part.given))
+        elif isinstance(part, MethodObject):
+            named.append(part.name)
+            lines += _lines(part.name, part.given)
+        else:
+            named.append(part)
+    return names("methods", given if isinstance(given, str) else named, "lens"), lines, further
 
 
 def _settings(methods: Sequence[str], config: Any) -> list[str]:
@@ -134,7 +151,7 @@ def _settings(methods: Sequence[str], config: Any) -> list[str]:
 
 def _lines(method: str, settings: Any) -> list[str]:
     if not isinstance(settings, Mapping):
-        raise UsageError(f"methods: the settings of '{method}' must be a mapping", f"Example: methods={{'{method}': {{}}}}")
+        raise UsageError(f"``methods``: the settings of '{method}' must be a mapping of keys to values")
     return [f"{method}.{key}={_yaml(value)}" for key, value in settings.items()]
 
 
@@ -143,7 +160,15 @@ def _yaml(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _variants(given: Any) -> tuple[str, ...]:
-    if isinstance(given, Mapping):
-        return tuple(f"{a_text('variants', name)}={os.fspath(a_path('variants', place))}" for name, place in given.items())
-    return names("variants", given, "chinese-llama3-8b-v3")
+def _variants(given: Any) -> tuple[str | VariantRequest, ...]:
+    from lensbench.api.method_objects import MethodObject
+    from lensbench.plan.request import VariantRequest
+
+    if not isinstance(given, Mapping):
+        return names("variants", given, "mine=path/to/model")
+    return tuple(
+        VariantRequest(a_text("variants", name), method=one.name, settings=one.given)
+        if isinstance(one, MethodObject)
+        else f"{a_text('variants', name)}={os.fspath(a_path('variants', one))}"
+        for name, one in given.items()
+    )

@@ -159,7 +159,7 @@ def pick_device(device: str) -> str:
             raise RuntimeError("its tensors hold no numbers")
     except (RuntimeError, AssertionError, ImportError) as error:
         raise UsageError(
-            f"--device {device} cannot be used here: {str(error).splitlines()[0]}", "Known: auto, cpu, cuda, cuda:0, cuda:1 ..."
+            f"``device={device}`` cannot be used here: {str(error).splitlines()[0]}", "Known: auto, cpu, cuda, cuda:0, cuda:1 ..."
         ) from None
     return device
 
@@ -196,7 +196,7 @@ def load_backbone(backbone: Backbone, checkpoint: Checkpoint, *, device: str, dt
     try:
         model.to(device)
     except torch.OutOfMemoryError:
-        raise UnavailableError(f"the memory of {device} does not suffice for {checkpoint.name}", "--dtype bfloat16?") from None
+        raise UnavailableError(f"the memory of {device} does not suffice for {checkpoint.name}", "``dtype=bfloat16``?") from None
     model.eval()
     try_out(checkpoint, model, tokenizer.encode("a")[:1])
     return LoadedBackbone(backbone, checkpoint, model, tokenizer, before)

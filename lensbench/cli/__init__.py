@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from lensbench.cli.flags import error_text
 from lensbench.cli.terminal import echo
 from lensbench.errors import LensbenchError, UsageError, nearest
 from lensbench.extras import missing_package
@@ -130,13 +131,13 @@ def main() -> None:
         echo(f"Error: {error.format_message()}", err=True)
         sys.exit(2)
     except LensbenchError as error:
-        echo(f"lensbench: {error}", err=True)
+        echo(f"lensbench: {error_text(error)}", err=True)
         sys.exit(error.exit_code)
     except ImportError as error:
         missing = missing_package(error)
         if missing is None:
             raise
-        echo(f"lensbench: {missing}", err=True)
+        echo(f"lensbench: {error_text(missing)}", err=True)
         sys.exit(missing.exit_code)
     except (KeyboardInterrupt, click.Abort):
         echo("\nlensbench: stopped; what was finished is kept, the same command goes on from here", err=True)

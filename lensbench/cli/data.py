@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from lensbench.cli.flags import all_with_flags, with_flags
 from lensbench.cli.terminal import echo
 
 
@@ -47,7 +48,7 @@ def import_(source: Path, target: Path, strict: bool, overwrite: bool, prefer: t
     report = import_data(source, target, strict=strict, overwrite=overwrite, prefer=prefer, notify=notify)
     hints = import_hints(report)
     if as_json:
-        print_json(printable_all(report.as_dict() | {"hints": hints}))
+        print_json(printable_all(all_with_flags(report.as_dict() | {"hints": hints})))
     else:
         _show(report, hints)
     if report.problems or not report.files:
@@ -64,7 +65,7 @@ def _show(report: Any, hints: list[str]) -> None:
 
     def listed(lines: list[str], what: str, *, err: bool = False) -> None:
         for line in lines[:_SHOWN]:
-            echo(printable(line, one_line=True), err=err)
+            echo(printable(with_flags(line), one_line=True), err=err)
         if len(lines) > _SHOWN:
             echo(f"... and {len(lines) - _SHOWN} more {what} (--json lists them)", err=err)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from lensbench.cli.flags import all_with_flags
 from lensbench.cli.terminal import echo
 
 
@@ -19,7 +20,7 @@ def command(as_json: bool) -> None:
     from lensbench.api import check_machine
     from lensbench.cli.render import print_json
 
-    findings = check_machine()
+    findings = all_with_flags(check_machine())
     if as_json:
         print_json(findings)
         return

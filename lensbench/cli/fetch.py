@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from lensbench.cli.flags import all_with_flags
 from lensbench.cli.run import command as run_command
 
 _NOT_TAKEN = ("out", "resume", "dry_run", "judge", "judge_model", "base_url", "max_usd")
@@ -28,7 +29,7 @@ def call(**options: Any) -> None:
 
     found = fetch(options["backbone"], progress=progress_of(False, False, None), **choices_of(options))
     if options["as_json"]:
-        print_json(found.as_dict())
+        print_json(all_with_flags(found.as_dict()))
     else:
         print_view(found.view())
     found.check()

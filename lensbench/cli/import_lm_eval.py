@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from lensbench.cli.flags import with_flags
 from lensbench.cli.terminal import echo
 
 
@@ -42,5 +43,5 @@ def command(sources: tuple[str, ...], target: Path, languages: tuple[str, ...]) 
     for name, model in found.variants.items():
         echo(f"{name}: {model}")
     for note in found.notes:
-        echo(f"! not available: {note}", err=True)
+        echo(f"! not available: {with_flags(note)}", err=True)
     echo(f"{found.items} items in {target}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lensbench.cli.flags import with_flags
 from lensbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,4 +51,4 @@ def progress_of(quiet: bool, verbose: bool, log: Path | None) -> TerminalProgres
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise UsageError(f"--log {log}: cannot be written: {reason}", "Name a file in a folder of yours.") from None
-    return TerminalProgress(level="quiet" if quiet else "verbose" if verbose else "normal", log=log)
+    return TerminalProgress(level="quiet" if quiet else "verbose" if verbose else "normal", log=log, spell=with_flags)

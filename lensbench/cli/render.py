@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from lensbench.cli.flags import with_flags
 from lensbench.cli.terminal import echo, echo_json
 from lensbench.printable import printable
 
@@ -32,7 +33,7 @@ def console() -> Console:
 def warn(lines: Sequence[str]) -> None:
     """What is missing or damaged, on stderr."""
     for line in lines:
-        echo(line, err=True)
+        echo(with_flags(line), err=True)
 
 
 def print_json(content: Any) -> None:
@@ -57,7 +58,7 @@ def print_view(view: View) -> None:
     """Tables and sentences in their order."""
     for block in view.blocks:
         if isinstance(block, str):
-            echo(block)
+            echo(with_flags(block))
         else:
             print_table(_header(block), _marked(block), block.title)
 
@@ -72,7 +73,7 @@ def print_results(view: View) -> None:
     out.print(_grouped(first))
     for block in others:
         if isinstance(block, str):
-            out.print(Text(printable(block), style="bold yellow" if block.startswith("!") else "dim"))
+            out.print(Text(printable(with_flags(block)), style="bold yellow" if block.startswith("!") else "dim"))
         else:
             print_table(_header(block), _marked(block), block.title)
 

@@ -7,14 +7,27 @@ from typing import Any
 
 import click
 
+from lensbench.cli.flags import all_with_flags
 from lensbench.cli.log_options import log_options, progress_of
 from lensbench.cli.terminal import echo, split_names
 from lensbench.errors import LensbenchError
 
 
 @click.command(epilog="Exit codes: 0 done, 1 the run failed, 2 the command was wrong, 130 stopped; the same command goes on.")
-@click.option("-m", "--method", metavar="NAMES", help="Methods to fit, by comma; none: only the untouched backbone is scored.")
-@click.option("--variant", "variants", multiple=True, metavar="NAME=HUB|PATH", help="Score this checkpoint too; may be repeated.")
+@click.option(
+    "-m",
+    "--method",
+    multiple=True,
+    metavar="NAMES",
+    help="Methods to fit, by comma or repeated; none: only the untouched backbone is scored.",
+)
+@click.option(
+    "--variant",
+    "variants",
+    multiple=True,
+    metavar="[NAME=]METHOD:KEY=VALUE,...|[NAME=]HUB|PATH",
+    help="A method with settings of its own, or another checkpoint; may be repeated.",
+)
 @click.option("-b", "--backbone", required=True, metavar="NAME|HUB|PATH", help="Short name, hub id or model folder.")
 @click.option(
     "-l", "--languages", default="zh", show_default=True, metavar="CODES", help="Target languages; English is there too."
@@ -74,6 +87,7 @@ def command(**options: Any) -> None:
       lensbench run --method lens --backbone llama3-8b                   the paper's bilingual set-up, from the hub
       lensbench run --method lens --backbone llama3-8b --languages zh,ja,ko,ar,bn,sw
       lensbench run --method lens,xsft,incline --backbone llama3-8b --variant chinese-llama3-8b-v3 --variant mine=path/to/model
+      lensbench run --method lens --variant wide=lens:start_layer=25,rank=1 --variant lens:seed=1 --backbone llama3-8b
       lensbench run --method lens --backbone llama3-8b --tasks mt_bench --judge gpt-4o --max-usd 5
       lensbench run --backbone ./my-model --tasks xcopa,xstory_cloze --profile lm-eval --limit 50 --out RUN
     """
@@ -89,7 +103,7 @@ def command(**options: Any) -> None:
         if is_worker():
             return
         if options["as_json"]:
-            print_json(plan.as_dict())
+            print_json(all_with_flags(plan.as_dict()))
         else:
             print_view(plan.view())
         plan.check()
@@ -119,7 +133,7 @@ def command(**options: Any) -> None:
 def choices_of(options: dict[str, Any]) -> dict[str, Any]:
     """What `run` and `fetch` share, as the API takes it."""
     return {
-        "methods": split_names(options["method"] or ""),
+        "methods": [name for names in options["method"] for name in split_names(names)],
         "languages": split_names(options["languages"]),
         "english": not options["no_english"],
         "tasks": None if options["tasks"] is None else split_names(options["tasks"]),

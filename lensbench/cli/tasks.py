@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from lensbench.cli.flags import with_flags
 from lensbench.cli.terminal import echo, split_names
 from lensbench.errors import UsageError
 
@@ -36,9 +37,9 @@ def validate(path: Path | None, data: str | None, trust: bool, trust_old: bool, 
     for finding in lint_tasks(path, data=data, trust_tasks=trust or trust_old):
         findings.append(finding)
         if not as_json:
-            echo(f"{finding.level:7} {finding.path.name}: {finding.message}")
+            echo(f"{finding.level:7} {finding.path.name}: {with_flags(finding.message)}")
     if as_json:
-        print_json([{"path": str(f.path), "level": f.level, "message": f.message} for f in findings])
+        print_json([{"path": str(f.path), "level": f.level, "message": with_flags(f.message)} for f in findings])
     errors = sum(f.level == "error" for f in findings)
     if errors:
         paths = task_files(path)
@@ -134,4 +135,4 @@ def export(
     for path in written:
         echo(path)
     for message in refused:
-        echo(f"not exported: {message}", err=True)
+        echo(f"not exported: {with_flags(message)}", err=True)

@@ -24,7 +24,7 @@ from lensbench.languages import Language
 __all__ = ["EMBEDDED", "DataSource", "Folder", "Hub", "Origin", "Rows", "open_data", "read_jsonl"]
 
 EMBEDDED = "embedded"
-"""The word that `--data` takes for the embedded set."""
+"""The word that `data` takes for the embedded set."""
 
 EMBEDDED_NAME = "lensbench-mini"
 EMBEDDED_WARNING = "written by a model, unreviewed; a demonstration, not a benchmark"
@@ -222,7 +222,7 @@ class Chain:
 
 
 def open_data(data: str | None) -> DataSource:
-    """What `--data` (else LENSBENCH_DATA) names: `embedded`, a folder backed by the hub, or the hub alone.
+    """What `data` (else LENSBENCH_DATA) names: `embedded`, a folder backed by the hub, or the hub alone.
 
     Raises:
         UsageError: the folder does not exist.
@@ -234,7 +234,7 @@ def open_data(data: str | None) -> DataSource:
         return Folder(Path(__file__).with_name("mini"), EMBEDDED)
     path = Path(data)
     if not path.is_dir():
-        raise UsageError(f"no data folder at {path}", f"Give a folder, or '--data {EMBEDDED}' for the embedded set.")
+        raise UsageError(f"no data folder at {path}", f"Give a folder, or '``data={EMBEDDED}``' for the embedded set.")
     return Chain([Folder(path), Hub()])
 
 
@@ -300,7 +300,7 @@ def of_language(rows: list[dict[str, Any]], spec: RowsSpec, language: Language, 
 
 def _with_ways_around(error: UnavailableError) -> UnavailableError:
     around = (
-        "Or give the rows in a local folder (--data DIR, made by `lensbench data import`), or use --data embedded for the "
+        "Or give the rows in a local folder (``data=DIR``, made by `lensbench data import`), or use ``data=embedded`` for the "
         "demonstration set."
     )
     error.hint = f"{error.hint}\n  {around}" if error.hint else around

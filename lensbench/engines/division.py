@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from lensbench.engines.tree.pack import Pass
+if TYPE_CHECKING:
+    from lensbench.engines.tree.pack import Pass
 
 __all__ = ["Loads", "homes"]
 

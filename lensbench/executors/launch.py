@@ -62,7 +62,7 @@ def find_place(data_parallel: int | None) -> Place:
     if all(name in os.environ for name in _TORCHRUN) and os.environ["WORLD_SIZE"] != "1":
         count = int(os.environ["WORLD_SIZE"])
         if data_parallel not in (None, count):
-            raise UsageError(f"--data-parallel {data_parallel}: torchrun started {count} ranks", "Leave --data-parallel out.")
+            raise UsageError(f"``data_parallel={data_parallel}``: torchrun started {count} ranks", "Leave ``data_parallel`` out.")
         return Place(int(os.environ["RANK"]), count, int(os.environ["LOCAL_RANK"]), _STARTED_BY not in os.environ)
     return Place(count=data_parallel or 1)
 
@@ -74,14 +74,14 @@ def check_options(place: Place, device: str, engine: str) -> None:
     """
     if place.count == 1:
         return
-    asked = f"--data-parallel {place.count}"
+    asked = f"``data_parallel={place.count}``"
     if engine not in ("tree", "reference"):
-        raise UsageError(f"{asked} cannot be combined with --engine {engine}", "Known with it: tree, reference.")
+        raise UsageError(f"{asked} cannot be combined with ``engine={engine}``", "Known with it: tree, reference.")
     kind, _, index = device.partition(":")
     if kind not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"{asked} cannot be combined with --device {device}", "Known with it: auto, cpu, cuda.")
+        raise UsageError(f"{asked} cannot be combined with ``device={device}``", "Known with it: auto, cpu, cuda.")
     if index:
-        raise UsageError(f"{asked} puts each rank on a device of its own; --device {device} names one", "Give --device cuda.")
+        raise UsageError(f"{asked} puts each rank on a device of its own; ``device={device}`` names one", "Give ``device=cuda``.")
 
 
 def check_devices(place: Place, device: str) -> None:
@@ -99,8 +99,8 @@ def check_devices(place: Place, device: str) -> None:
     there, needed = torch.cuda.device_count(), place.local + 1 if place.outside else place.count
     if there < needed:
         raise UsageError(
-            f"--data-parallel {place.count}: this machine has {there} accelerator{'s' * (there != 1)}",
-            f"Give at most --data-parallel {there}; CUDA_VISIBLE_DEVICES may hide others.",
+            f"``data_parallel={place.count}``: this machine has {there} accelerator{'s' * (there != 1)}",
+            f"Give at most ``data_parallel={there}``; CUDA_VISIBLE_DEVICES may hide others.",
         )
 
 

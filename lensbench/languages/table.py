@@ -2,7 +2,7 @@
 
 The table is `languages.yaml` beside this file, and after it, with lines of the same form: the files that installed packages bring
 (entry points `lensbench.languages`), `languages.yaml` in the folder of LENSBENCH_DATA, and those that `add_languages` was given
-(of `--include-path` and `--data`).
+(of `include` and `data`).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ GROUP = "lensbench.languages"
 LANGUAGES_FILE = "languages.yaml"
 """What a language file is called in a task or data folder."""
 HOW_TO_ADD = (
-    "A language that is not in the table is a line in a file `languages.yaml` in an --include-path folder or in the data folder, "
+    "A language that is not in the table is a line in a file `languages.yaml` in an ``include`` folder or in the data folder, "
     "such as `hu: {name: Hungarian, script: Latn, iso3: hun}`; docs/tasks.md."
 )
 _CODE = re.compile(r"[a-z]{2,8}(?:[-_][A-Za-z0-9]{2,8})*\Z")
@@ -254,6 +254,6 @@ def parse_languages(text: str) -> tuple[str, ...]:
     """`zh,ja` -> codes, checked, without repeats and without the central language."""
     codes = [part.strip() for part in text.split(",") if part.strip()]
     if not codes:
-        raise UsageError("no language given", "Example: --languages zh,ja")
+        raise UsageError("no language given", "Example: ``languages=zh,ja``")
     seen = dict.fromkeys(get_language(code).code for code in codes)
     return tuple(code for code in seen if code != CENTRAL)

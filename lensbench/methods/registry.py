@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lensbench.methods.base import Method
     from lensbench.methods.config import MethodConfig
 
-__all__ = ["GROUP", "BrokenPlugin", "MethodInfo", "config_model", "get_method", "load_method", "methods"]
+__all__ = ["GROUP", "BrokenPlugin", "MethodInfo", "config_model", "get_method", "load_method", "method_names", "methods"]
 
 
 _OURS = "lensbench"
@@ -121,6 +121,11 @@ def methods() -> dict[str, MethodInfo | BrokenPlugin]:
         if name not in table:
             table[name] = _from_plugin(name, entry, try_entry)
     return table
+
+
+def method_names() -> list[str]:
+    """Names of all methods; no plugin is imported for it."""
+    return list(dict.fromkeys([*(info.name for info in _BUILT_IN), *plugin_entries(GROUP)]))
 
 
 def get_method(name: str) -> MethodInfo:

@@ -153,7 +153,7 @@ def load_saved(
 def _unreadable(folder: Path, error: Exception) -> RunError:
     return RunError(
         f"{folder} is not a readable enhancement: {error}",
-        "Remove it and run again to fit anew; where it was scored already, with another --out.",
+        "Remove it and run again to fit anew; where it was scored already, with another ``out``.",
     )
 
 

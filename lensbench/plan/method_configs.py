@@ -1,96 +1,154 @@
-"""The configuration of every method of a run: defaults, presets, the user's file and single values."""
+"""The configuration of one fit: defaults, presets, the user's file and single values, for a method or for one of its variants."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from lensbench.backbones import Backbone
 from lensbench.errors import UsageError
-from lensbench.methods import config_model, get_method
+from lensbench.methods import config_model
 from lensbench.methods.config import MethodConfig
+from lensbench.plan.request import RunRequest
 from lensbench.yamlio import Document, read_yaml, validated, yaml_value
 
-if TYPE_CHECKING:
-    from lensbench.plan.request import RunRequest
-
-__all__ = ["method_configs"]
+__all__ = ["Layers", "config_of", "read_layers"]
 
 
-def method_configs(request: RunRequest, backbone: Backbone, languages: Sequence[str]) -> dict[str, MethodConfig]:
-    """Configurations by method, in the order asked for.
+@dataclass
+class Layers:
+    """What a user's file and single values say, by whom it is about.
 
-    With one method, `--config` and `--set` are about that method. With several, each key begins with the method's name:
-    `--set lens.push_strength.zh=0.5`; a YAML file has one mapping per method.
+    Attributes:
+        methods: Method -> values for all of its variants.
+        variants: Variant -> values for it alone. A name that is its method's is not here.
+    """
+
+    methods: dict[str, dict[str, Any]]
+    variants: dict[str, dict[str, Any]]
+    document: Document | None = field(default=None)
+
+    def about(self, name: str) -> dict[str, Any] | None:
+        return self.methods.get(name, self.variants.get(name))
+
+    @property
+    def names(self) -> str:
+        return ", ".join([*self.methods, *self.variants])
+
+
+def read_layers(request: RunRequest, methods: Sequence[str], names: Sequence[str]) -> Layers:
+    """Sort the values of `config_file` and `overrides` by method and variant.
+
+    Where the run has one method, they are about that method. Where it has several, or is to set a variant apart, each key begins
+    with the name of the method or of the variant: `lens.push_strength.zh=0.5`, `wide.rank=1`; a YAML file has one mapping each.
 
     Raises:
-        UsageError: an unknown method or one given twice, an unknown key (with the nearest), a value out of range.
+        UsageError: values without a method, or of which it is not clear whom they are about.
     """
-    names = [get_method(name).name for name in request.methods]
-    for name in names:
-        if names.count(name) > 1:
-            raise UsageError(f"method '{name}' is given twice", "One run fits a method once; give the other one another --out.")
     document = read_yaml(request.config_file) if request.config_file else None
-    given: dict[str, dict[str, Any]] = {name: {} for name in names}
+    found = Layers({name: {} for name in methods}, {name: {} for name in names if name not in methods}, document)
+    if (document is not None or request.overrides) and not methods:
+        raise UsageError("``config`` and ``overrides`` are about a method, and none is given", "Example: ``methods=lens``")
     if document is not None:
-        _take(given, dict(document.data), str(request.config_file))
+        _take(found, dict(document.data), str(request.config_file))
     for override in request.overrides:
-        _set(given, override)
-    if (document is not None or request.overrides) and not names:
-        raise UsageError("--config and --set are about a method, and none is given", "Example: --method lens")
-    return {name: _one(name, given[name], document, request, backbone, languages) for name in names}
+        _set(found, override)
+    return found
 
 
-def _take(given: dict[str, dict[str, Any]], values: dict[str, Any], where: str) -> None:
-    if all(key in given for key in values):
-        for name, own in values.items():
-            if not isinstance(own, dict):
-                raise UsageError(f"{where}: '{name}' must be a mapping of that method's values")
-            given[name] |= own
-        return
-    if len(given) > 1:
-        strange = next(key for key in values if key not in given)
-        raise UsageError(
-            f"{where}: '{strange}' is none of the methods {', '.join(given)}", "With several methods, write one mapping each."
-        )
-    for own in given.values():
-        own |= values
-
-
-def _one(
-    name: str, given: dict[str, Any], document: Document | None, request: RunRequest, backbone: Backbone, languages: Sequence[str]
+def config_of(
+    method: str,
+    layers: Layers,
+    seed: int,
+    backbone: Backbone,
+    languages: Sequence[str],
+    *,
+    name: str | None = None,
+    own: Mapping[str, Any] | None = None,
 ) -> MethodConfig:
-    """Defaults, then the backbone's preset, then the method's preset, then what was given; later ones win."""
-    model, presets = config_model(name)
-    values = backbone.preset(name, len(languages))
+    """Defaults, the backbone's preset, the method's preset, what is given for the method, then for the variant; later ones win.
+
+    Args:
+        seed: The run's: of a method that has a seed, where none is given.
+        name: The variant's; None: the method as it is in this run.
+        own: Further settings of the variant; keys may have dots.
+
+    Raises:
+        UsageError: an unknown key (with the nearest), or a value out of range.
+    """
+    model, presets = config_model(method)
+    given = layers.methods[method]
+    for key, value in (own or {}).items():
+        given = _laid_over(given, _nested(key, value))
+    given = _laid_over(given, layers.variants.get(name or "", {}))
+    values = backbone.preset(method, len(languages))
     values.update(presets.get(str(given.get("preset", values.get("preset", "default"))), {}))
     if "seed" in model.model_fields:
-        values.setdefault("seed", request.seed)
-    for key, value in given.items():
-        # One strength given for one language leaves the preset's other languages as they are.
-        both = isinstance(value, dict) and isinstance(values.get(key), dict)
-        values[key] = {**values[key], **value} if both else value
-    config = validated(values, model, document, f"method '{name}': ")
+        values.setdefault("seed", seed)
+    # One strength given for one language leaves the preset's other languages as they are.
+    values = _laid_over(values, given)
+    who = f"method '{method}': " if name in (None, method) else f"variant '{name}': "
+    config = validated(values, model, layers.document, who)
     config.check(languages)
     return config
 
 
-def _set(given: dict[str, dict[str, Any]], override: str) -> None:
-    """Apply one `--set [method.]key.sub=value`; the value is read as YAML."""
+def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Both mappings, the upper one's values where they meet; mappings inside are treated alike."""
+    values = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, Mapping) and isinstance(values.get(key), Mapping)
+        values[key] = _laid_over(values[key], value) if both else value
+    return values
+
+
+def _nested(key: str, value: Any) -> dict[str, Any]:
+    first, dot, rest = key.partition(".")
+    return {first: _nested(rest, value) if dot else value}
+
+
+def _take(layers: Layers, values: dict[str, Any], where: str) -> None:
+    if all(layers.about(key) is not None for key in values):
+        for name, given in values.items():
+            own = layers.about(name)
+            assert own is not None
+            if not isinstance(given, dict):
+                raise UsageError(f"{where}: '{name}' must be a mapping of that method's values")
+            own |= given
+        return
+    if len(layers.methods) > 1:
+        strange = next(key for key in values if layers.about(key) is None)
+        kinds = "methods and variants" if layers.variants else "methods"
+        raise UsageError(
+            f"{where}: '{strange}' is none of the {kinds} {layers.names}", "With several methods, write one mapping each."
+        )
+    for own in layers.methods.values():
+        own |= values
+
+
+def _set(layers: Layers, override: str) -> None:
+    """Apply one `[method.|variant.]key.sub=value`; the value is read as YAML."""
     key, equals, text = override.partition("=")
     if not equals or not key:
-        raise UsageError(f"--set takes key=value, found '{override}'", "Example: --set push_strength.zh=0.5")
-    *parents, last = key.split(".")
-    if parents and parents[0] in given:
-        values = given[parents.pop(0)]
-    elif len(given) == 1:
-        (values,) = given.values()
-    elif given:
-        raise UsageError(f"--set {override}: which method?", f"Begin with its name: --set {next(iter(given))}.{override}")
-    else:
-        return
+        raise UsageError(f"``overrides`` takes key=value, found '{override}'", "Example: ``overrides=push_strength.zh=0.5``")
+    values, parents, last = _whose(layers, key, override)
     for parent in parents:
         values = values.setdefault(parent, {})
         if not isinstance(values, dict):
-            raise UsageError(f"--set {override}: '{parent}' is not a mapping")
-    values[last] = yaml_value(text, f"--set {override}")
+            raise UsageError(f"``overrides={override}``: '{parent}' is not a mapping")
+    values[last] = yaml_value(text, f"``overrides={override}``")
+
+
+def _whose(layers: Layers, key: str, override: str) -> tuple[dict[str, Any], list[str], str]:
+    """The values that a key is about, and the key without the name in front."""
+    *parents, last = key.split(".")
+    # Names of variants may hold dots.
+    for n in range(len(parents), 0, -1):
+        own = layers.about(".".join(parents[:n]))
+        if own is not None:
+            return own, parents[n:], last
+    if len(layers.methods) > 1:
+        first = next(iter(layers.methods))
+        raise UsageError(f"``overrides={override}``: which method?", f"Begin with its name: ``overrides={first}.{override}``")
+    return next(iter(layers.methods.values())), parents, last

@@ -12,11 +12,11 @@ from lensbench.datasets.rows import include_rows
 from lensbench.datasets.sources import EMBEDDED, DataSource, open_data
 from lensbench.errors import UsageError
 from lensbench.languages import CENTRAL, add_languages, get_language
-from lensbench.methods.config import MethodConfig
 from lensbench.plan.externals import find_externals
-from lensbench.plan.method_configs import method_configs
 from lensbench.plan.request import RunRequest
-from lensbench.spec import ExternalChoice, MethodChoice, RunSpec, TaskChoice
+from lensbench.plan.variant_text import parse_variant
+from lensbench.plan.variants import PlannedVariant, plan_variants
+from lensbench.spec import ExternalChoice, RunSpec, TaskChoice, VariantChoice
 from lensbench.tasks import TaskInLanguage, TaskRegistry, resolve
 from lensbench.version import __version__
 
@@ -51,8 +51,8 @@ class Plan:
     tasks: tuple[PlannedTask, ...]
     gaps: tuple[str, ...]
     """Tasks a language does not have, in words; nothing is asked for them."""
-    configs: Mapping[str, MethodConfig]
-    """By method, in the order in which they are fitted."""
+    variants: Mapping[str, PlannedVariant]
+    """What is fitted, by name, in the order in which it is fitted."""
     externals: Mapping[str, Backbone] = field(default_factory=dict)
     """Other checkpoints by the name of their variant."""
     trust_model: bool = False
@@ -72,9 +72,10 @@ def make_plan(request: RunRequest) -> Plan:
     backbone = with_system(get_backbone(request.backbone), request.system)
     languages = tuple(dict.fromkeys(get_language(c).code for c in request.languages if c != CENTRAL))
     if request.limit is not None and request.limit < 1:
-        raise UsageError(f"--limit must be at least 1, found {request.limit}")
-    configs = method_configs(request, backbone, languages)
-    externals = find_externals(request.variants, [*configs])
+        raise UsageError(f"``limit`` must be at least 1, found {request.limit}")
+    wanted = [parse_variant(variant) if isinstance(variant, str) else variant for variant in request.variants]
+    variants = plan_variants(request, [v for v in wanted if v.method is not None], backbone, languages)
+    externals = find_externals([v for v in wanted if v.method is None], variants)
     source = open_data(data)
     include_rows(request.include)
     registry = TaskRegistry(request.include, trust=request.trust_tasks)
@@ -84,7 +85,7 @@ def make_plan(request: RunRequest) -> Plan:
     planned: list[PlannedTask] = []
     gaps: list[str] = registry.notes()
     if not languages and not request.english:
-        raise UsageError("--no-english leaves no language", "Name one: --languages zh")
+        raise UsageError("``english=False`` leaves no language", "Name one: ``languages=zh``")
     for name in dict.fromkeys(names):
         found, missing = _plan_task(registry, name, request, languages, source)
         if not found:
@@ -103,7 +104,10 @@ def make_plan(request: RunRequest) -> Plan:
             raise UsageError(f"no task has rows in '{code}' from {source.describe()}", "\n  ".join(g for g in gaps if code in g))
     spec = RunSpec(
         lensbench=__version__,
-        methods=tuple(MethodChoice(method=name, config=config.model_dump(mode="json")) for name, config in configs.items()),
+        variants=tuple(
+            VariantChoice(name=name, method=fitted.method, config=fitted.config.model_dump(mode="json"))
+            for name, fitted in variants.items()
+        ),
         externals=tuple(ExternalChoice(variant=name, backbone=place) for name, (place, _) in externals.items()),
         backbone=request.backbone,
         languages=languages,
@@ -134,10 +138,10 @@ def make_plan(request: RunRequest) -> Plan:
     others = {name: with_system(other, request.system) for name, (_, other) in externals.items()}
     if request.system is not None and not any(model.system_text == request.system for model in (backbone, *others.values())):
         raise UsageError(
-            "--system: no model of this run takes a system text",
+            "``system``: no model of this run takes a system text",
             "It is for models given as folder or hub id; short names have the text of their own file.",
         )
-    return Plan(spec, backbone, source, tuple(planned), tuple(gaps), configs, others, request.trust_model, request.revision)
+    return Plan(spec, backbone, source, tuple(planned), tuple(gaps), variants, others, request.trust_model, request.revision)
 
 
 def _plan_task(

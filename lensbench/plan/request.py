@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-__all__ = ["RunRequest"]
+__all__ = ["RunRequest", "VariantRequest"]
+
+
+@dataclass(frozen=True)
+class VariantRequest:
+    """One variant that a user asked for: what a method makes with settings of its own, or another checkpoint.
+
+    Attributes:
+        name: None: made from the settings in which it differs; of a checkpoint, its short name.
+        method: What is fitted; None of a checkpoint.
+        settings: Key -> value, over what the method has in this run. A key may have dots (`push_strength.zh`).
+        checkpoint: Short name, hub id or folder; None of a fitted variant.
+        text: How the user wrote it, for messages.
+    """
+
+    name: str | None = None
+    method: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    checkpoint: str | None = None
+    text: str = ""
+
+    @property
+    def shown(self) -> str:
+        if self.text:
+            return self.text
+        what = self.checkpoint or f"{self.method}:" + ",".join(f"{key}={value}" for key, value in self.settings.items())
+        return f"{self.name}={what}" if self.name else what
 
 
 @dataclass(frozen=True)
@@ -14,8 +42,10 @@ class RunRequest:
 
     backbone: str
     methods: tuple[str, ...] = ()
-    variants: tuple[str, ...] = ()
-    """Other checkpoints, `NAME=SHORT|HUB|PATH` or a short name by itself."""
+    """Methods that are fitted with the settings they have in this run; each makes a variant of its own name."""
+    variants: tuple[str | VariantRequest, ...] = ()
+    """Further variants. As text (lensbench/plan/variant_text.py): `[NAME=]METHOD:key=value,key=value`, or another checkpoint,
+    `NAME=SHORT|HUB|PATH` or a short name by itself."""
     languages: tuple[str, ...] = ("zh",)
     tasks: tuple[str, ...] | None = None
     profile: str = "lens-paper"

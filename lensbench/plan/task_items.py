@@ -76,12 +76,12 @@ def load_rows(plan: Plan, pinned: Mapping[str, str]) -> list[LoadedRows]:
                     break
             if fewshot is None:
                 raise DataError(
-                    f"--num-fewshot {task.config['num_fewshot']}: {plan.source.describe()} has no examples for "
+                    f"``num_fewshot={task.config['num_fewshot']}``: {plan.source.describe()} has no examples for "
                     f"'{task.name}' in '{task.language.code}' (splits {', '.join(candidates)})"
                 )
             if len(fewshot) < task.config["num_fewshot"]:
                 raise DataError(
-                    f"--num-fewshot {task.config['num_fewshot']}: only {len(fewshot)} examples for '{task.name}' in "
+                    f"``num_fewshot={task.config['num_fewshot']}``: only {len(fewshot)} examples for '{task.name}' in "
                     f"'{task.language.code}'"
                 )
         loaded.append(LoadedRows(planned, rows, fewshot))
@@ -95,7 +95,7 @@ def _english_may_be_left_out(plan: Plan, task: TaskInLanguage) -> Iterator[None]
         yield
     except UnavailableError as error:
         if task.language.code == CENTRAL and plan.spec.languages:
-            way = "--no-english asks nothing in English, and the rest of the run needs no such rows."
+            way = "``english=False`` asks nothing in English, and the rest of the run needs no such rows."
             error.hint = f"{error.hint}\n{way}" if error.hint else way
         raise
 

@@ -75,7 +75,7 @@ def _unfinished(folder: RunFolder, about: Mapping[str, Any]) -> Iterator[dict[st
     failed = about.get("failed") or {}
     variants = dict.fromkeys(about["variants"])
     if spec is not None:
-        variants |= dict.fromkeys([*(m.method for m in spec.methods), *(e.variant for e in spec.externals)])
+        variants |= dict.fromkeys(spec.variant_names)
     places = dict.fromkeys(about["tasks"])
     if spec is not None:
         places |= dict.fromkeys(f"{task.task}/{task.language}" for task in spec.tasks)

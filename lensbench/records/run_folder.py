@@ -34,7 +34,7 @@ from lensbench.jsonio import json_text, read_json_file
 from lensbench.records.damage import Damage, read_leniently
 from lensbench.records.log import RecordLog, not_a_record, read_records, write_failed
 from lensbench.records.shapes import unfit, wrong_shape
-from lensbench.safenames import checked_name, inside, is_safe_name
+from lensbench.safenames import checked_name, folder_name, inside, is_safe_name
 from lensbench.spec import RunSpec, differences
 
 __all__ = ["STAGES", "Place", "RunFolder", "write_atomically"]
@@ -98,11 +98,11 @@ class RunFolder:
             elif lines:
                 raise UsageError(
                     f"{self.path} holds a run with another spec:\n" + "\n".join(f"    {line}" for line in lines),
-                    "Give another --out, or the same options as then.",
+                    "Give another ``out``, or the same options as then.",
                 )
             return
         if self.path.is_dir() and any(p.name != _LOCK for p in self.path.iterdir()):
-            raise UsageError(f"{self.path} is not empty and holds no run", "Give another --out.")
+            raise UsageError(f"{self.path} is not empty and holds no run", "Give another ``out``.")
         self.write_json(_SPEC, {"spec": wanted, "pinned": {}})
 
     def has_work(self) -> bool:
@@ -133,7 +133,7 @@ class RunFolder:
         content = self.read_json(_SPEC)
         pinned = content.get("pinned") if isinstance(content, dict) else None
         if not isinstance(pinned, dict) or not all(isinstance(commit, str) for commit in pinned.values()):
-            raise RunError(f"{self.path / _SPEC}: it does not say what the run began with", "Give another --out.")
+            raise RunError(f"{self.path / _SPEC}: it does not say what the run began with", "Give another ``out``.")
         return pinned
 
     def pin(self, pinned: dict[str, str]) -> None:
@@ -218,7 +218,7 @@ class RunFolder:
         Raises:
             UsageError: the variant's name cannot be that of a folder, or a link leads out of this one.
         """
-        return self.own(Path("enhancements") / checked_name(variant, "variant", str(self.path)))
+        return self.own(Path("enhancements") / checked_name(folder_name(variant), "variant", str(self.path)))
 
     def card(self, variant: str) -> dict[str, Any] | None:
         """What a fit wrote down of itself; None of a variant without one, which one whose name can be no folder's never has.
@@ -226,9 +226,9 @@ class RunFolder:
         Raises:
             RunError: it cannot be read.
         """
-        if not is_safe_name(variant):
+        if not is_safe_name(folder_name(variant)):
             return None
-        name = f"enhancements/{variant}/card.json"
+        name = f"enhancements/{folder_name(variant)}/card.json"
         return dict(self.read_json(name)) if self.has(name) else None
 
     def has(self, name: str) -> bool:

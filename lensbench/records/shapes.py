@@ -167,7 +167,16 @@ _ORIGIN = _shape(
     },
 )
 _VARIANTS = _map(
-    _shape({}, {"digest": _text, "method": _maybe(_text), "note": _maybe(_text), "external": _maybe(_shape({"title": _text}))})
+    _shape(
+        {},
+        {
+            "digest": _text,
+            "method": _maybe(_text),
+            "seed": _maybe(_whole),
+            "note": _maybe(_text),
+            "external": _maybe(_shape({"title": _text})),
+        },
+    )
 )
 _ASKED = _map(
     _shape(
@@ -285,7 +294,8 @@ _COST = _shape(
     | {"stages": _map(_map(_any))},
 )
 _OVERLAP = _shape(
-    {"task": _text, "language": _text, "method": _text, "items": _whole, "sharing": _whole}, {"examples": _list(_any)}
+    {"task": _text, "language": _text, "method": _text, "items": _whole, "sharing": _whole},
+    {"variant": _text, "examples": _list(_any)},
 )
 _MISSING = _shape({"file": _text, "why": _text, "place": _text, "has": _whole, "wanted": _whole})
 _START = _shape(

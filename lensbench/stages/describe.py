@@ -8,11 +8,11 @@ from typing import Any
 from lensbench.backbones.checkpoint import Checkpoint
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.plan.plan import Plan
+from lensbench.plan.resume_checks import check_variants
 from lensbench.plan.task_items import TaskItems
-from lensbench.plan.unchanged import check_variants
 from lensbench.records import RunFolder
 from lensbench.records.provenance import gather_provenance
-from lensbench.safenames import checked_name
+from lensbench.safenames import checked_name, folder_name
 from lensbench.stages.variants import Variant
 from lensbench.version import __version__
 
@@ -33,7 +33,7 @@ def describe(
     Args:
         variants: All of the run, other checkpoints too.
         externals: Those checkpoints by the name of their variant.
-        failed: What went wrong, by method that could not be fitted.
+        failed: What went wrong, by variant that could not be fitted.
 
     Raises:
         RunError: the folder has records of other variants under these names.
@@ -72,7 +72,7 @@ def describe(
     }
     # Their names become those of files; refused here, before anything is scored.
     for name in (*about["variants"], *failed):
-        checked_name(name, "variant")
+        checked_name(folder_name(name), "variant")
     for asked in tasks:
         checked_name(f"{asked.planned.task.name}_{asked.planned.task.language.code}", "task", str(asked.planned.task.entry.path))
     check_variants(folder, about)
@@ -94,7 +94,8 @@ def _variant(variant: Variant, plan: Plan, externals: Mapping[str, Checkpoint]) 
     note = getattr(variant.enhancement, "card", {}).get("note")
     return {
         "digest": variant.digest,
-        "method": variant.name if variant.enhancement is not None else None,
+        "method": variant.choice.method if variant.choice is not None else None,
+        **({"seed": variant.choice.seed} if variant.choice is not None and variant.choice.seed is not None else {}),
         **({"note": note} if note else {}),
         **({"external": {"title": plan.externals[variant.name].title, **checkpoint.as_dict()}} if checkpoint else {}),
     }

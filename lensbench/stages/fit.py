@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from lensbench.backbones.load import LoadedBackbone
-from lensbench.errors import LensbenchError, RunError
+from lensbench.errors import LensbenchError, RunError, in_words
 from lensbench.languages import CENTRAL
 from lensbench.memory import release
 from lensbench.methods import load_method
@@ -19,7 +19,10 @@ from lensbench.methods.check import check_weights
 from lensbench.methods.corpora.overlap import TrainingIndex, find_overlap
 from lensbench.plan.plan import Plan
 from lensbench.plan.task_items import TaskItems
+from lensbench.plan.variants import PlannedVariant
 from lensbench.records import RunFolder
+from lensbench.safenames import folder_name
+from lensbench.stages.variants import load_fitted
 
 __all__ = ["MethodsFailed", "fit_stage", "load_corpora", "report_overlap"]
 
@@ -27,18 +30,18 @@ _OVERLAP = "overlap.json"
 
 
 class MethodsFailed(RunError):
-    """The run is finished, but for the methods that could not be fitted."""
+    """The run is finished, but for the variants that could not be fitted."""
 
 
 def load_corpora(plan: Plan, folder: RunFolder, pinned: dict[str, str]) -> dict[str, TrainingData | None]:
-    """What each method learns from, and its hub commits into `pinned`; None where there is nothing left to fit."""
+    """What each variant learns from, and its hub commits into `pinned`; None where there is nothing left to fit."""
     found: dict[str, TrainingData | None] = {}
-    for name, config in plan.configs.items():
+    for name, variant in plan.variants.items():
         if (folder.enhancement(name) / "card.json").is_file():
             found[name] = None
             continue
         revisions = {key.removeprefix("rows:"): value for key, value in pinned.items() if key.startswith("rows:")}
-        corpora = load_method(name).corpora(plan.source, (CENTRAL, *plan.spec.languages), config, revisions)
+        corpora = load_method(variant.method).corpora(plan.source, (CENTRAL, *plan.spec.languages), variant.config, revisions)
         pinned.update(
             {f"rows:{key.partition('/')[0]}": o.revision for key, o in corpora.origins.items() if o.kind == "hub" and o.revision}
         )
@@ -47,21 +50,23 @@ def load_corpora(plan: Plan, folder: RunFolder, pinned: dict[str, str]) -> dict[
 
 
 def report_overlap(
-    folder: RunFolder, corpora: Mapping[str, TrainingData | None], tasks: Sequence[TaskItems], progress: Progress
+    plan: Plan, folder: RunFolder, corpora: Mapping[str, TrainingData | None], tasks: Sequence[TaskItems], progress: Progress
 ) -> None:
-    """Say which evaluated items a method learns from, before any score is there; a fit that is loaded keeps its first report."""
-    stored = {(o["method"], o["task"], o["language"]): o for o in (folder.read_json(_OVERLAP) if folder.has(_OVERLAP) else [])}
-    for method, learned in corpora.items():
+    """Say which evaluated items a variant learns from, before any score is there; a fit that is loaded keeps its first report."""
+    before = folder.read_json(_OVERLAP) if folder.has(_OVERLAP) else []
+    stored = {(o.get("variant", o["method"]), o["task"], o["language"]): o for o in before}
+    for variant, learned in corpora.items():
         if learned is None:
             continue
-        index = TrainingIndex(learned.texts())
+        method, index = plan.variants[variant].method, TrainingIndex(learned.texts())
         for asked in tasks:
             name, language = asked.planned.task.name, asked.planned.task.language.code
             found = find_overlap(method, index, name, language, ((item.doc_id, item.doc) for item in asked.items))
-            stored[method, name, language] = found.as_dict()
+            own = {"variant": variant} if variant != method else {}
+            stored[variant, name, language] = {**found.as_dict(), **own}
             if found.sharing:
                 shared = f"{found.sharing} of {found.items} items share a word sequence"
-                progress.notify(f"! {name}/{language}: {shared} with what {method} learns from")
+                progress.notify(f"! {name}/{language}: {shared} with what {variant} learns from")
     if stored:
         folder.write_json(_OVERLAP, list(stored.values()))
 
@@ -69,48 +74,48 @@ def report_overlap(
 def fit_stage(
     plan: Plan, folder: RunFolder, loaded: LoadedBackbone, corpora: Mapping[str, TrainingData | None], progress: Progress
 ) -> tuple[dict[str, Enhancement], dict[str, str]]:
-    """Every method's enhancement, as saved by this start or an earlier one.
+    """Every variant's enhancement, as saved by this start or an earlier one.
 
-    What was fitted is checked and saved, and let go of until all fits are done: no method's memory counts against the next one's,
-    and what is scored is what lies on disk. A method that fails leaves the others be.
+    What was fitted is checked and saved, and let go of until all fits are done: no fit's memory counts against the next one's,
+    and what is scored is what lies on disk. A fit that fails leaves the others be.
 
     Returns:
-        Enhancements by method, and what went wrong by method.
+        Enhancements by variant, and what went wrong by variant.
 
     Raises:
-        LensbenchError: nothing could be fitted; the first method's error.
+        LensbenchError: nothing could be fitted; the first variant's error.
     """
     made: dict[str, Enhancement] = {}
     errors: dict[str, LensbenchError] = {}
-    for name in plan.configs:
+    for name, variant in plan.variants.items():
         try:
             with _memory_as_error(name):
                 if corpora[name] is not None:
                     release()
-                    _fit(name, plan, folder, loaded, corpora[name], progress)
+                    _fit(variant, folder, loaded, corpora[name], progress)
         except LensbenchError as error:
             errors[name] = error
-            if len(plan.configs) > 1:
+            if len(plan.variants) > 1:
                 progress.notify(f"! {name} could not be fitted: {error.message}")
-    if errors and len(errors) == len(plan.configs):
+    if errors and len(errors) == len(plan.variants):
         raise next(iter(errors.values()))
-    for name in plan.configs:
-        if name not in errors:
-            made[name] = load_method(name).load(folder.enhancement(name), loaded.checkpoint.digest)
-    return made, {name: error.message for name, error in errors.items()}
+    for choice in plan.spec.variants:
+        if choice.name not in errors:
+            made[choice.name] = load_fitted(folder, choice, loaded.checkpoint.digest)
+    return made, {name: in_words(error.message) for name, error in errors.items()}
 
 
 def _fit(
-    name: str, plan: Plan, folder: RunFolder, loaded: LoadedBackbone, corpora: TrainingData | None, progress: Progress
+    variant: PlannedVariant, folder: RunFolder, loaded: LoadedBackbone, corpora: TrainingData | None, progress: Progress
 ) -> None:
-    method = load_method(name)
+    name, method = variant.name, load_method(variant.method)
     home = folder.enhancement(name)
     try:
-        enhancement = method.fit(loaded, corpora, plan.configs[name], progress)
+        enhancement = method.fit(loaded, corpora, variant.config, progress)
     except RunError as error:
         last_good = getattr(error, "delta", None)
         if last_good is not None:
-            kept = folder.enhancement(f"{name}.diverged-at-step-{getattr(error, 'step', 0)}")
+            kept = folder.enhancement(f"{folder_name(name)}.diverged-at-step-{getattr(error, 'step', 0)}")
             last_good.save(kept)
             progress.notify(f"the last good state is in {kept}")
         raise
@@ -132,12 +137,12 @@ def _memory_as_error(name: str) -> Iterator[None]:
         ) from None
 
 
-def _cost_line(method: str, cost: dict[str, Any]) -> str:
+def _cost_line(name: str, cost: dict[str, Any]) -> str:
     peak, floor = cost.get("peak_bytes"), cost.get("floor_bytes")
     memory = "peak memory unknown"
     if peak and floor:
         memory = f"peak memory {peak / 2**20:,.0f} MiB = {peak / floor:.2f} x floor ({floor / 2**20:,.0f} MiB)"
     return (
-        f"{method}: {cost.get('steps')} steps in {cost.get('wall_seconds', 0):.0f} s, "
+        f"{name}: {cost.get('steps')} steps in {cost.get('wall_seconds', 0):.0f} s, "
         f"{cost.get('trainable_share', 0):.2%} of the parameters trained, {memory}"
     )

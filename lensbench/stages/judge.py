@@ -63,7 +63,7 @@ def judge_stage(folder: RunFolder, request: JudgeRequest, progress: Progress) ->
     """Grade what has no final verdict yet.
 
     Raises:
-        UsageError: nothing to grade, or --max-usd without prices.
+        UsageError: nothing to grade, or `max_usd` without prices.
         UnavailableError: no key, or the judge cannot be asked; verdicts so far are kept.
         RunError: a batch failed.
     """
@@ -181,8 +181,8 @@ def _through_batches(
         return fetched
     if not budget.fits(worst):
         raise RunError(
-            f"a batch of {len(bodies)} requests could cost up to ${worst:.2f}, more than --max-usd {request.max_usd} leaves",
-            "A batch cannot be stopped half way. Raise --max-usd, or judge without --batch: requests then stop at the cap.",
+            f"a batch of {len(bodies)} requests could cost up to ${worst:.2f}, more than ``max_usd={request.max_usd}`` leaves",
+            "A batch cannot be stopped half way. Raise ``max_usd``, or judge without ``batch``: requests then stop at the cap.",
         )
     collect(client.submit(bodies))
     return fetched

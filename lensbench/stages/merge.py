@@ -9,11 +9,11 @@ from lensbench.backbones import get_backbone
 from lensbench.backbones.headers import weight_headers
 from lensbench.backbones.load import load_backbone
 from lensbench.backbones.resolve import find_checkpoint
-from lensbench.errors import RunError, UsageError, unknown_name
-from lensbench.methods import load_method
+from lensbench.errors import RunError, UsageError
 from lensbench.methods.base import Progress
 from lensbench.records import RunFolder, write_atomically
 from lensbench.records.log import write_failed
+from lensbench.stages.variants import load_fitted
 
 __all__ = ["merge", "save_model"]
 
@@ -44,17 +44,16 @@ def merge(
         RunError: the enhancement is damaged or of another backbone, or the disk is full.
     """
     spec, about = folder.spec(), folder.read_json("variants.json")
-    names = [choice.method for choice in spec.methods]
+    names = [choice.name for choice in spec.variants]
     if not names:
         raise UsageError(f"{folder.path} has no enhanced variant", "It scored the untouched backbone only.")
     if variant is None:
         if len(names) > 1:
-            raise UsageError("--variant: which one?", f"The run has: {', '.join(names)}.")
+            raise UsageError("``variant``: which one?", f"The run has: {', '.join(names)}.")
         variant = names[0]
-    if variant not in names:
-        raise unknown_name("variant", variant, names)
+    choice = spec.fitted(variant)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UsageError(f"{target} is not an empty folder", "Give another --to.")
+        raise UsageError(f"{target} is not an empty folder", "Give another ``to``.")
     pinned = folder.pinned()
     backbone = get_backbone(spec.backbone)
     checkpoint = find_checkpoint(backbone, revision=pinned.get("backbone_revision"), notify=progress.notify, trust=trust_model)
@@ -63,7 +62,7 @@ def merge(
             f"the run in {folder.path} was made with other weights: {pinned['backbone_digest']} there, {checkpoint.digest} here",
             "Bring the old weights back.",
         )
-    enhancement = load_method(variant).load(folder.enhancement(variant), checkpoint.digest)
+    enhancement = load_fitted(folder, choice, checkpoint.digest)
     if not enhancement.mergeable:
         raise UsageError(
             f"'{variant}' acts while the model runs and cannot be merged into its weights",

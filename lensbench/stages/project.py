@@ -15,14 +15,15 @@ from lensbench.datasets.rows import load_rows_spec
 from lensbench.datasets.sources import DataSource, open_data
 from lensbench.errors import DataError, RunError, UsageError, unknown_name
 from lensbench.languages import get_language
-from lensbench.methods import load_method
 from lensbench.methods.base import Enhancement, Progress
 from lensbench.methods.lens.config import LensConfig
 from lensbench.methods.lens.prompts import pad, probe_ids
 from lensbench.methods.lens.states import read_states
 from lensbench.methods.lens.views import Plane, views
 from lensbench.records import RunFolder
+from lensbench.safenames import folder_name
 from lensbench.spec import BASE
+from lensbench.stages.variants import load_fitted
 
 __all__ = ["parallel_texts", "project", "states_of"]
 
@@ -60,7 +61,7 @@ def project(
         RunError: other weights than the run's, or an unreadable enhancement.
     """
     spec, about = folder.spec(), folder.read_json("variants.json")
-    name = _choose(folder, [choice.method for choice in spec.methods], variant)
+    name = _choose(folder, [choice.name for choice in spec.variants], variant)
     codes = (folder.card(name) or {}).get("languages")
     if not isinstance(codes, list) or not codes or not all(isinstance(code, str) for code in codes):
         raise RunError(f"{folder.enhancement(name) / 'card.json'} does not say which languages '{name}' was fitted on")
@@ -75,16 +76,16 @@ def project(
             f"the run in {folder.path} was made with other weights: {about['backbone_digest']} there, {checkpoint.digest} here",
             "Bring the old weights back.",
         )
-    enhancement: Any = load_method(name).load(folder.enhancement(name), checkpoint.digest)
+    enhancement: Any = load_fitted(folder, spec.fitted(name), checkpoint.digest)
     loaded = load_backbone(backbone, checkpoint, device=device, dtype=about["dtype"], trust=trust_model)
     config = LensConfig.model_validate(enhancement.card["config"])
     layer = max(int(key.split(".")[1]) for key in enhancement.extras)
     both = np.concatenate([states_of(loaded, chosen, texts, layer, config, progress) for chosen in (None, enhancement)])
     agnostic, specific = (enhancement.extras[f"layer.{layer}.{part}"].double().numpy() for part in _PARTS)
     seen = views(both, specific, agnostic)
-    path = folder.path / "projections" / f"{name}.json"
+    file = f"projections/{folder_name(name)}.json"
     folder.write_json(
-        f"projections/{name}.json",
+        file,
         {
             "variant": name,
             "enhancement": enhancement.digest,
@@ -101,7 +102,7 @@ def project(
             "agnostic": [_short(value) for value in seen.agnostic],
         },
     )
-    return path
+    return folder.path / file
 
 
 def parallel_texts(
@@ -115,7 +116,7 @@ def parallel_texts(
     """
     spec = load_rows_spec(rows)
     if spec.source_item is None or "prompt" not in spec.columns:
-        raise UsageError(f"'{rows}' is no data set of parallel prompts", "MultiQ is one: --rows multiq.")
+        raise UsageError(f"'{rows}' is no data set of parallel prompts", "MultiQ is one: ``rows=multiq``.")
     split = spec.source_item.splits[0]
     sides: dict[str, dict[Any, str]] = {}
     for code in codes:
@@ -168,7 +169,7 @@ def _choose(folder: RunFolder, names: Sequence[str], variant: str | None) -> str
             "LENS leaves them behind; other methods find none.",
         )
     if variant is None and len(having) > 1:
-        raise UsageError("--variant: which one?", f"Subspaces have: {', '.join(having)}.")
+        raise UsageError("``variant``: which one?", f"Subspaces have: {', '.join(having)}.")
     return variant or having[0]
 
 

@@ -18,13 +18,11 @@ from lensbench.engines.reference.lm import LensLM
 from lensbench.engines.vllm.package import find_vllm
 from lensbench.errors import RunError, UsageError
 from lensbench.executors.ranks import ALONE, Ranks, conversations
-from lensbench.methods import load_method
-from lensbench.methods.base import Progress, SilentProgress
+from lensbench.methods.base import Enhancement, Progress, SilentProgress
 from lensbench.numbers.summarise import Cell
-from lensbench.plan.pins import pin_checkpoint, pin_rows
 from lensbench.plan.plan import Plan
+from lensbench.plan.resume_checks import check_questions, pin_checkpoint, pin_rows
 from lensbench.plan.task_items import TaskItems, load_rows, render_items, under_the_same_ids
-from lensbench.plan.unchanged import check_questions
 from lensbench.records import RunFolder
 from lensbench.spec import BASE
 from lensbench.stages.answer import answer_stage
@@ -34,7 +32,7 @@ from lensbench.stages.identify import AUTO, identify_stage, pick_identifier
 from lensbench.stages.judge import JudgeRequest, judge_stage
 from lensbench.stages.results import write_results
 from lensbench.stages.score import score_stage
-from lensbench.stages.variants import Variant
+from lensbench.stages.variants import Variant, load_fitted
 from lensbench.stages.vllm import ask_vllm
 
 __all__ = ["run", "run_worker_rank"]
@@ -59,7 +57,7 @@ def run(
 
     Raises:
         UsageError: the folder holds a run with another spec.
-        MethodsFailed: a method could not be fitted; the other variants are finished first.
+        MethodsFailed: a variant could not be fitted; the other variants are finished first.
         LensbenchError: see the stages; what was finished before stays.
     """
     device = ranks.device(pick_device(plan.spec.device))
@@ -69,7 +67,7 @@ def run(
     folder = RunFolder(out)
     known = (out / "run.json").is_file()
     if resume_only and not known:
-        raise UsageError(f"--resume: no run at {out}", "Leave --resume out to begin one.")
+        raise UsageError(f"``resume``: no run at {out}", "Leave ``resume`` out to begin one.")
     with folder.lock():
         if known:
             folder.begin(plan.spec)
@@ -109,9 +107,9 @@ def run(
         for asked in tasks:
             if plan.spec.limit is not None and len(asked.items) < plan.spec.limit:
                 progress.notify(f"{asked.name}: {plan.spec.limit} items were asked for, there are {len(asked.items)}")
-        report_overlap(folder, corpora, tasks, progress)
+        report_overlap(plan, folder, corpora, tasks, progress)
         made, failed = fit_stage(plan, folder, loaded, corpora, progress)
-        variants = [Variant(BASE), *(Variant(name, enhancement) for name, enhancement in made.items())]
+        variants = _variants(plan, made)
         others = [Variant(name, checkpoint=externals[name], system_text=b.system_text) for name, b in plan.externals.items()]
         about = describe(plan, folder, loaded, [*variants, *others], externals, tasks, failed)
         note_provenance(folder, about, ranks.count)
@@ -184,8 +182,8 @@ def run_worker_rank(plan: Plan, out: Path, ranks: Ranks) -> None:
     # Rank 0 fits first.
     made, fingerprint = ranks.agreed(list)
     folder = RunFolder(out)
-    enhancements = {name: load_method(name).load(folder.enhancement(name), checkpoint.digest) for name in made}
-    variants = [Variant(BASE), *(Variant(name, enhancement) for name, enhancement in enhancements.items())]
+    enhancements = {name: load_fitted(folder, plan.spec.fitted(name), checkpoint.digest) for name in made}
+    variants = _variants(plan, enhancements)
     _same("weights or questions", fingerprint, _fingerprint(loaded, variants, tasks))
     _ask(plan, folder, lm, variants, tasks, silent, ranks)
     del loaded, lm, variants, enhancements
@@ -199,6 +197,11 @@ def run_worker_rank(plan: Plan, out: Path, ranks: Ranks) -> None:
         _ask(plan, folder, lm, [Variant(name, checkpoint=theirs, system_text=backbone.system_text)], asked, silent, ranks)
         del lm
         gc.collect()
+
+
+def _variants(plan: Plan, made: Mapping[str, Enhancement]) -> list[Variant]:
+    """The untouched backbone, and what the methods made of it."""
+    return [Variant(BASE), *(Variant(name, enhancement, plan.spec.fitted(name)) for name, enhancement in made.items())]
 
 
 def _same(what: str, theirs: Any, ours: Any) -> None:

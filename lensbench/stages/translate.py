@@ -46,7 +46,7 @@ def translate_questions(
     spec = load_rows_spec(_ROWS)
     path = folder / _ROWS / target.code / f"{_SPLIT}.parquet"
     if path.exists():
-        raise UsageError(f"{path} is there already", "Move it away, or give another --to.")
+        raise UsageError(f"{path} is there already", "Move it away, or give another ``to``.")
     rows = source.load(spec, origin, _SPLIT)
     texts = list(dict.fromkeys(text for row in rows.rows for field in _FIELDS for text in row.get(field) or () if text.strip()))
     budget = Budget(judge.file.prices, max_usd)

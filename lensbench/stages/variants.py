@@ -1,4 +1,4 @@
-"""The variants of a run: the untouched backbone, what methods made of it, and other checkpoints."""
+"""The variants of a loaded model: the untouched backbone, what methods made of it, and other checkpoints."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lensbench.datasets.rows import row_hash
+from lensbench.methods import load_method
 from lensbench.methods.base import Enhancement
-from lensbench.spec import BASE
+from lensbench.spec import BASE, VariantChoice
 from lensbench.tasks.build import Item
 
 if TYPE_CHECKING:
     from lensbench.backbones.checkpoint import Checkpoint
     from lensbench.backbones.load import LoadedBackbone
     from lensbench.engines.layer_sharing import Branch
+    from lensbench.records import RunFolder
 
-__all__ = ["Variant", "answer_key", "names_of"]
+__all__ = ["Variant", "answer_key", "load_fitted", "names_of"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Variant:
 
     name: str
     enhancement: Enhancement | None = None
+    choice: VariantChoice | None = None
+    """Method, configuration and seed of the enhancement."""
     checkpoint: Checkpoint | None = None
     """Of another model than the run's backbone."""
     system_text: str | None = None
@@ -52,6 +56,15 @@ class Variant:
         if self.checkpoint is not None:
             return row_hash(["external", self.checkpoint.digest, self.system_text])
         return self.enhancement.digest if self.enhancement else BASE
+
+
+def load_fitted(folder: RunFolder, choice: VariantChoice, backbone_digest: str) -> Enhancement:
+    """What a fit left in the run's folder.
+
+    Raises:
+        RunError: it is damaged, or of another backbone.
+    """
+    return load_method(choice.method).load(folder.enhancement(choice.name), backbone_digest)
 
 
 def names_of(variants: Sequence[Variant]) -> str:

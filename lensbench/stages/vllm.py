@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ def ask_vllm(
         applied = functools.partial(variant.applied, lm.loaded, "en")
         try:
             with VllmLM(lm, vllm, start, applied, window=window) as merged:
-                ask(merged, _Merged(variant.name, variant.enhancement, variant.checkpoint, variant.system_text), "vllm")
+                ask(merged, _Merged(**{one.name: getattr(variant, one.name) for one in fields(variant)}), "vllm")
         except ReadsOtherwise as error:
             progress.notify(f"the reference engine scores {variant.name}, and vLLM does not answer it: {error}")
             ask(lm, variant, "reference")

@@ -14,7 +14,7 @@ from lensbench.yamlio import Document
 
 __all__ = ["check_registered", "refuse_code"]
 
-_TRUST = "Use a registered name or Jinja, or pass --trust-tasks if you have read that code."
+_TRUST = "Use a registered name or Jinja, or pass ``trust_tasks=True`` if you have read that code."
 _BUILDERS = frozenset({"json", "csv", "parquet", "arrow", "text"})
 """Builders of `datasets` that read plain data."""
 _OTHER_BUILDERS = frozenset({"pandas", "generator", "spark", "sql", "webdataset", "cache", "eval", "hdf5", "xml", "lance"})

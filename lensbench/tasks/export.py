@@ -61,7 +61,7 @@ def export_task(task: TaskInLanguage, folder: Path, data: Path | None = None) ->
             others = [s.rows for s in specs if s.on_hub(task.language)]
             why = f" in the columns it names (those of {others[0]} are renamed as lensbench reads them)" if others else ""
             raise UsageError(
-                f"the hub has no rows for '{task.name}' in '{task.language.code}'{why}", "Export over a data folder: --data DIR"
+                f"the hub has no rows for '{task.name}' in '{task.language.code}'{why}", "Export over a data folder: ``data=DIR``"
             )
         config["dataset_path"] = spec.hub
         config["dataset_name"] = spec.config_of(task.language)

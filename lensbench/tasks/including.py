@@ -45,7 +45,8 @@ def read_including(path: Path, *, trust: bool, within: Path | None = None, chain
             raise UsageError(f"{where}: include: more than {MAX_INCLUDES} files that include each other")
         if not trust and not found.is_relative_to(within):
             raise UsageError(
-                f"{where}: include: {name[:80]} lies outside {within}", "Put the file beside the task, or pass --trust-tasks."
+                f"{where}: include: {name[:80]} lies outside {within}",
+                "Put the file beside the task, or pass ``trust_tasks=True``.",
             )
         merged.update(read_including(path.parent / name, trust=trust, within=within, chain=chain).data)
     document.data = {**merged, **document.data}
@@ -62,7 +63,7 @@ def _included(path: Path, name: str, where: str) -> Path:
 
 
 def _trusted(path: Path) -> dict[str, Any]:
-    """lm-eval's own loader resolves the function; reached only with --trust-tasks."""
+    """lm-eval's own loader resolves the function; reached only where the user trusts the file."""
     from lm_eval.tasks._yaml_loader import load_yaml
 
     try:

@@ -50,7 +50,7 @@ def lint(paths: list[Path], source: DataSource | None = None, *, trust: bool = F
             yield Finding(path, "warning", f"passed over: {error}")
             continue
         except LensbenchError as error:
-            yield Finding(path, "error", str(error))
+            yield Finding(path, "error", error.marked)
             continue
         findings = list(_lint_entry(entry, profile, source))
         yield from (f for f in findings if f.level != "ok")

@@ -1,4 +1,4 @@
-"""Finding tasks and profiles: the shipped folder and any folder given by --include-path."""
+"""Finding tasks and profiles: the shipped folder and any folder that a user includes."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class Profile(BaseModel):
 
 
 class _LmEvalKeys(BaseModel):
-    """The keys lm-eval knows and that are data; those that name code are handled by `--trust`."""
+    """The keys lm-eval knows and that are data; those that name code run only where the user trusts the file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -111,8 +111,8 @@ def test_translations_are_the_models_own(talker: LoadedBackbone) -> None:
     """Question, answer and translation of an example hang together: each is what the model says when asked alone."""
     from lensbench.methods.sdrrl.config import SdrrlConfig
     from lensbench.methods.sdrrl.corpora import load_sdrrl
+    from lensbench.methods.sdrrl.fit import _answer, _translate
     from lensbench.methods.sdrrl.items import combined
-    from lensbench.methods.sdrrl.method import _answer, _translate
     from lensbench.methods.sdrrl.stages import Stages
 
     config = SdrrlConfig.model_validate(FEW)

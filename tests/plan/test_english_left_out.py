@@ -26,7 +26,7 @@ def test_the_way_out_is_named(gone: str, said: bool, tmp_path: Path) -> None:
     plan = dataclasses.replace(plan, source=Unreached(tmp_path))
     with pytest.raises(UnavailableError) as caught:
         load_rows(plan, {})
-    assert ("--no-english" in str(caught.value)) == said and "out of reach" in str(caught.value)
+    assert ("english=False" in str(caught.value)) == said and "out of reach" in str(caught.value)
 
 
 class Unreached(Folder):

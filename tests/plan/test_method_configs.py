@@ -16,7 +16,7 @@ def configs(*methods: str, **changes: Any) -> dict[str, Any]:
     request = RunRequest(
         backbone="smollm2-135m", methods=methods, languages=("zh",), tasks=("xcopa",), data="embedded", **changes
     )
-    return dict(make_plan(request).configs)
+    return {name: variant.config for name, variant in make_plan(request).variants.items()}
 
 
 def test_a_backbone_may_name_a_methods_preset() -> None:

@@ -427,7 +427,7 @@ def other_profile() -> dict[str, Any]:
 def test_unlike_profiles_never_share_a_table(shown: Shown) -> None:
     with pytest.raises(UsageError, match=r"unlike profiles never share a table") as caught:
         shown("small", small(), other_profile())
-    assert "--profile lens-paper or --profile lm-eval" in str(caught.value)
+    assert "profile=lens-paper or profile=lm-eval" in str(caught.value)
     text = shown("small", small(), other_profile(), choice=Choice(profile="lm-eval"))
     assert "Profile lm-eval: XCOPA, XWinograd." in text and "run0 has no number of this table" in text
     with pytest.raises(UsageError, match=r"unknown profile.*'lm_evl'") as caught:

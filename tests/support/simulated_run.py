@@ -16,7 +16,7 @@ from lensbench.datasets.rows import row_hash
 from lensbench.languages import get_language
 from lensbench.records import RunFolder
 from lensbench.records.provenance import gather_provenance
-from lensbench.spec import MethodChoice, RunSpec, TaskChoice
+from lensbench.spec import RunSpec, TaskChoice, VariantChoice
 
 MINI = Path(__file__).parents[2] / "lensbench" / "datasets" / "mini"
 LANGUAGES = ("en", "zh", "ja", "ko", "ar", "bn", "sw")
@@ -87,7 +87,7 @@ def simulate(
     folder.begin(
         RunSpec(
             lensbench="0",
-            methods=tuple(MethodChoice(method=v) for v in variants if v != "base"),
+            variants=tuple(VariantChoice(method=v) for v in variants if v != "base"),
             backbone="simulated",
             languages=tuple(c for c in languages if c != "en"),
             profile="lens-paper",

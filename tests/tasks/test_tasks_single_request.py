@@ -13,9 +13,9 @@ from small_rows import write_small_data
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.engines.reference.lm import LensLM
 from lensbench.errors import DataError, RunError, UsageError
-from lensbench.plan.pins import pin_rows
 from lensbench.plan.plan import Plan, make_plan
 from lensbench.plan.request import RunRequest
+from lensbench.plan.resume_checks import pin_rows
 from lensbench.plan.task_items import TaskItems, load_rows, render_items
 from lensbench.records import RunFolder
 from lensbench.spec import BASE

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import contextlib
 import graphlib
+import os
 import re
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -177,6 +179,30 @@ def test_light_commands_import_nothing_heavy(arguments: list[str]) -> None:
     ).replace("ARGUMENTS", repr(arguments))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("method", ["lens", "xsft", "xsft-full", "qalign", "sdrrl", "incline"])
+def test_a_dry_run_imports_nothing_heavy_and_takes_a_second(method: str) -> None:
+    """The plan, its memory, and what it reads from the hub, which is out of reach here. Seconds are those of the processor."""
+    words = ["run", "-m", method, "--variant", f"{method}:seed=1", "-b", "smollm2-135m", "-l", "zh", "--dry-run"]
+    code = (
+        f"import sys; sys.argv = {['lensbench', *words]!r}\n"
+        "from lensbench.cli import main\n"
+        "try: main()\nexcept SystemExit as e: assert e.code in (0, 1), e.code\n"
+        "heavy = {'torch', 'transformers', 'datasets', 'lm_eval', 'pandas', 'openai', 'safetensors'} & set(sys.modules)\n"
+        "sys.exit(f'imported {sorted(heavy)}' if heavy else 0)\n"
+    )
+    seconds = []
+    for _ in range(3 if method == "lens" else 1):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env={**os.environ, "HF_HUB_OFFLINE": "1"}
+        )
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert done.returncode == 0, done.stderr
+        assert f"{method}[seed=1]" in done.stdout
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert method != "lens" or min(seconds) <= 1.2, seconds
 
 
 def test_judging_needs_no_torch() -> None:

@@ -10,7 +10,7 @@ from lensbench.datasets.rows import load_rows_spec
 
 __all__ = ["ASK", "out_of_step", "repeated_from", "source_items", "warnings_of"]
 
-ASK = "Say which to take: --prefer with its path or a pattern such as '*/original/*', relative to the folder that is imported."
+ASK = "Say which to take: ``prefer`` with its path or a pattern such as '*/original/*', relative to the folder that is imported."
 _BY_LINE = (".tsv", ".txt", ".csv")
 """Kinds whose last row can lose its end and still look whole."""
 

@@ -67,7 +67,7 @@ def import_folder(
         files, warnings = stage.commit(manifest, overwrite=overwrite)
     unused = [pattern for pattern in prefer if pattern not in context.used]
     warnings += context.warnings
-    warnings += [f"--prefer {pattern}: matches no file that was read" for pattern in unused]
+    warnings += [f"``prefer={pattern}``: matches no file that was read" for pattern in unused]
     return ImportReport(target, tuple(files), tuple(skipped), tuple(context.notes), problems.found, tuple(warnings))
 
 

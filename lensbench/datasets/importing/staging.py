@@ -154,7 +154,7 @@ class Stage:
                 n = f"{known.get('n')} rows from {known.get('source')}" if known else "a file that no import wrote"
                 raise DataError(
                     f"{entry.path} is there already with other rows ({n}); {entry.n} from {entry.source[0]} were not written",
-                    "Pass --replace to put these in its place, or import into another folder.",
+                    "Pass ``replace`` to put these in its place, or import into another folder.",
                 )
             replaced = known or {"path": entry.path, "sha256": hashlib.sha256(earlier).hexdigest()}
         write_atomically(self._target / entry.path, content)

@@ -113,7 +113,7 @@ class BatchClient:
             if batch.get("status") in _OVER:
                 break
             if not isinstance(batch.get("status"), str):
-                raise UnavailableError(f"the server says nothing of the state of batch {batch_id}", "Judge without --batch.")
+                raise UnavailableError(f"the server says nothing of the state of batch {batch_id}", "Judge without ``batch``.")
             time.sleep(self._poll_seconds)
         result = BatchResult()
         for name in ("output_file_id", "error_file_id"):
@@ -156,11 +156,11 @@ class BatchClient:
         try:
             found = parse_json(text, "the reply of the batch API")
         except DataError as error:
-            raise UnavailableError(error.message, "Judge without --batch.") from None
+            raise UnavailableError(error.message, "Judge without ``batch``.") from None
         if not isinstance(found, dict):
             raise UnavailableError(
                 f"the batch API at {shown_url(self._judge.base_url)} answers with a {type(found).__name__}, not with a batch",
-                "Judge without --batch.",
+                "Judge without ``batch``.",
             )
         return found
 
@@ -177,7 +177,7 @@ class BatchClient:
                 if not left or shown is not None or not again:
                     raise shown or UnavailableError(
                         f"the batch API refused ({error.status_code}: {error_detail(self._judge, error)})",
-                        "Judge without --batch.",
+                        "Judge without ``batch``.",
                     ) from None
             except openai.APIConnectionError as error:
                 cause = cause_of(error)
@@ -203,7 +203,7 @@ class BatchClient:
 def _name(content: Mapping[str, Any], what: str) -> str:
     found = content.get("id")
     if not isinstance(found, str) or not _ID.fullmatch(found):
-        raise UnavailableError(f"the batch API gives {what} no name that can be asked for", "Judge without --batch.")
+        raise UnavailableError(f"the batch API gives {what} no name that can be asked for", "Judge without ``batch``.")
     return found
 
 

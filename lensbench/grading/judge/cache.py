@@ -108,7 +108,7 @@ def read_replay(path: Path) -> dict[str, Reply]:
     if path.is_dir():
         path = path / "items" / "verdicts.jsonl"
     if not path.is_file():
-        raise UsageError(f"--replay: no file at {path}", "Give a run folder, or its items/verdicts.jsonl.")
+        raise UsageError(f"``replay``: no file at {path}", "Give a run folder, or its items/verdicts.jsonl.")
     replies = {}
     with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):

@@ -225,7 +225,7 @@ class JudgeClient:
             if self._strange >= _STRANGE and not self._understood:
                 shown = UnavailableError(
                     f"{where} replies, and not with chat completions ({hidden(self._judge, reason)})",
-                    "Check --base-url (most servers want it to end in /v1). Answers are kept.",
+                    "Check ``base_url`` (most servers want it to end in /v1). Answers are kept.",
                 )
                 raise _Fatal(shown, billed=True) from None
             raise _Again(f"the reply is not a chat completion ({hidden(self._judge, reason)})", billed=True) from None
@@ -239,7 +239,7 @@ class JudgeClient:
         if isinstance(cause, Redirected):
             shown = UnavailableError(
                 f"{where} redirects to {cause.target}; question and answer are not sent there",
-                f"If that is your judge, give its address: --base-url {cause.target}/v1",
+                f"If that is your judge, give its address: ``base_url={cause.target}/v1``",
             )
             return _Fatal(shown, billed=False)
         if isinstance(cause, TooLarge):
@@ -249,7 +249,7 @@ class JudgeClient:
         if never_sent and not self._reached:
             shown = UnavailableError(
                 f"no judge can be reached at {where} ({hidden(self._judge, str(cause))})",
-                "Check --base-url, and that the server runs.",
+                "Check ``base_url``, and that the server runs.",
             )
             return _Fatal(shown, billed=False)
         if isinstance(error, APITimeoutError) and not never_sent:
@@ -269,7 +269,7 @@ def fatal_error(judge: Judge, error: APIStatusError) -> UnavailableError | None:
     if error.status_code == 404:
         return UnavailableError(
             f"{where} has no model '{judge.model}' or is no OpenAI-compatible address (404: {detail})",
-            "Check --model and --base-url (most servers want it to end in /v1).",
+            "Check ``model`` and ``base_url`` (most servers want it to end in /v1).",
         )
     if error.status_code == 429 and error.code in ("insufficient_quota", "billing_hard_limit_reached"):
         return UnavailableError(f"the account at {where} has no money left (429: {detail})", "Verdicts so far are kept.")

@@ -226,7 +226,7 @@ class Grader:
             if self._failed_in_a_row >= _HOPELESS:
                 raise UnavailableError(
                     f"the first {_HOPELESS} requests to judge '{self._judge.name}' all failed; the last one: {reason}",
-                    "Answers are kept. Check --base-url and --model, then give the same command again.",
+                    "Answers are kept. Check ``base_url`` and ``model``, then give the same command again.",
                 )
 
     def _note(self, unit: Grading, reply: Reply, rating: Rating) -> None:

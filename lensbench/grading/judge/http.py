@@ -171,7 +171,7 @@ def api_key(judge: Judge) -> str:
     if endpoint.key_needed:
         raise UnavailableError(
             f"judge '{judge.name}' needs a key in the environment variable {endpoint.key_env}",
-            f"export {endpoint.key_env}=... ; or --replay FILE judges from stored verdicts without one.",
+            f"export {endpoint.key_env}=... ; or ``replay=FILE`` judges from stored verdicts without one.",
         )
     return "none"
 

@@ -127,18 +127,18 @@ def load_judge(name: str, *, model: str | None = None, base_url: str | None = No
     path = named_file("judge", name, judges(), GROUP)
     file = read_judge(path)
     if base_url is not None:
-        checked = _given_url("--base-url", base_url)
+        checked = _given_url("``base_url``", base_url)
         file = file.model_copy(update={"endpoint": file.endpoint.model_copy(update={"base_url": checked})})
     elif file.endpoint.base_url is None and os.environ.get("OPENAI_BASE_URL"):
         _given_url("OPENAI_BASE_URL", os.environ["OPENAI_BASE_URL"])
     file = file.model_copy(update={"model": model or file.model, "tokenizer": tokenizer or file.tokenizer})
     if file.model is None:
-        raise UsageError(f"judge '{file.judge}' names no model", "Give one with --model NAME, as the server calls it.")
+        raise UsageError(f"judge '{file.judge}' names no model", "Give one with ``model=NAME``, as the server calls it.")
     judge = Judge(file, path, load_prompts(file.prompts, path.parent))
     own = not file.endpoint.key_needed or file.endpoint.api_version is not None
     if own and judge.base_url is None:
         raise UsageError(
-            f"judge '{file.judge}' names no server", "Give one: --base-url http://127.0.0.1:8000/v1, or set OPENAI_BASE_URL."
+            f"judge '{file.judge}' names no server", "Give one: ``base_url=http://127.0.0.1:8000/v1``, or set OPENAI_BASE_URL."
         )
     return judge
 

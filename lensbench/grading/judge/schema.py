@@ -153,7 +153,7 @@ class JudgeFile(_Strict):
     judge: str
     title: str
     model: str | None = None
-    """None asks for --model."""
+    """None: the user names one."""
     endpoint: Endpoint = Endpoint()
     temperature: float | None = Field(default=0.0, ge=0, allow_inf_nan=False)
     """None sends none, for models that refuse it."""
@@ -172,7 +172,7 @@ class JudgeFile(_Strict):
     limits: Limits = Limits()
     retry: Retry = Retry()
     prices: Prices | None = None
-    """None: what the judge costs is not known, and --max-usd is refused."""
+    """None: what the judge costs is not known, and `max_usd` is refused."""
     tokenizer: str | None = None
     """For estimates: `tiktoken:NAME`, or a hub id or folder with a tokenizer; None counts by characters."""
     expected_output_tokens: int = Field(default=250, gt=0, le=10_000_000)

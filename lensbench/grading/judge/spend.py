@@ -78,9 +78,9 @@ class Budget:
 
     def __post_init__(self) -> None:
         if self.max_usd is not None and self.prices is None:
-            raise UsageError("--max-usd needs prices, and this judge has none", "Give its YAML a `prices:` table.")
+            raise UsageError("``max_usd`` needs prices, and this judge has none", "Give its YAML a `prices:` table.")
         if self.max_usd is not None and not 0 < self.max_usd < float("inf"):
-            raise UsageError(f"--max-usd must be a number above 0, found {self.max_usd}")
+            raise UsageError(f"``max_usd`` must be a number above 0, found {self.max_usd}")
 
     def most(self, prompt_tokens: int, max_tokens: int) -> float:
         """The most a request can cost, in USD."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lensbench.datasets.rows import row_hash
-from lensbench.errors import UsageError, unknown_name
+from lensbench.errors import UsageError, in_words, unknown_name
 from lensbench.interop.lm_eval.item_records import (
     Asked,
     given_cells,
@@ -90,7 +90,7 @@ def import_lm_eval(
         RunError: the folder cannot be written.
     """
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UsageError(f"{target} is not an empty folder", "Give another --to.")
+        raise UsageError(f"{target} is not an empty folder", "Give another ``to``.")
     notes: list[str] = []
     models = _models(sources, notes)
     names = _places(models, languages or {}, notes)
@@ -125,7 +125,7 @@ def _models(sources: Sequence[tuple[str | None, Path]], notes: list[str]) -> dic
             variant = BASE if not found else given or _variant_name(name)
             if variant in found or (given == BASE and found):
                 raise UsageError(
-                    f"two models would be called '{variant}'", "Name them: lensbench import-lm-eval A mine=B --to RUN"
+                    f"two models would be called '{variant}'", "Name them: lensbench import-lm-eval A mine=B ``to=RUN``"
                 )
             found[variant] = files
             groups = list(dict.fromkeys(group for file in files for group in file.groups))
@@ -178,7 +178,7 @@ def _places(models: Mapping[str, list[LmEvalModel]], languages: Mapping[str, str
     unknown = [name for name, place in found.items() if place.language == UNKNOWN]
     if unknown:
         notes.append(
-            f"the language of {', '.join(unknown)}: the name does not tell it ('{UNKNOWN}'; --language TASK=CODE says it)"
+            f"the language of {', '.join(unknown)}: the name does not tell it ('{UNKNOWN}'; ``language=TASK=CODE`` says it)"
         )
     return found
 
@@ -239,7 +239,7 @@ def _write(folder: RunFolder, models: Mapping[str, list[LmEvalModel]], names: Ma
             },
             "failed": {},
             "tasks": tasks,
-            "gaps": notes,
+            "gaps": [in_words(note) for note in notes],
         },
     )
     folder.write_json("provenance.json", {"starts": [_start(file) for files in models.values() for file in files]})

@@ -12,7 +12,7 @@ from typing import Any
 from lensbench.interop.lm_eval.finding import is_ours_by_name
 from lensbench.jsonio import json_text
 from lensbench.records.run_folder import RunFolder, write_atomically
-from lensbench.safenames import checked_name
+from lensbench.safenames import checked_name, folder_name
 
 __all__ = ["write_lm_eval_files"]
 
@@ -32,7 +32,7 @@ def write_lm_eval_files(folder: RunFolder, about: dict[str, Any], cells: Sequenc
     date = time.replace(tzinfo=None).isoformat(timespec="microseconds").replace(":", "-")
     items = {record["key"]: record for record in folder.records("items")}
     for variant in about["variants"]:
-        home = folder.own(Path("lm_eval") / checked_name(variant, "variant", str(folder.path)))
+        home = folder.own(Path("lm_eval") / checked_name(folder_name(variant), "variant", str(folder.path)))
         samples = _samples(folder, variant, items)
         written = {f"results_{date}.json"}
         for name, rows in samples.items():

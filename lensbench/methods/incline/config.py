@@ -82,7 +82,7 @@ class InclineConfig(MethodConfig):
     def check(self, targets: Sequence[str]) -> None:
         """At least one target, a strength for each, and layers that go with the site."""
         if not targets:
-            raise UsageError("INCLINE needs a target language beside the central one", "Example: --languages sw")
+            raise UsageError("INCLINE needs a target language beside the central one", "Example: ``languages=sw``")
         check_pairs(self.pairs, targets)
         for code in targets:
             self.alpha_of(code)
@@ -110,7 +110,7 @@ class InclineConfig(MethodConfig):
             if language not in self.alpha:
                 raise UsageError(
                     f"alpha has no value for '{language}' (it has {', '.join(self.alpha) or 'none'})",
-                    f"Add one: --set alpha.{language}=0.2",
+                    f"Add one: ``overrides=alpha.{language}=0.2``",
                 )
             return self.alpha[language]
         return float(self.alpha)

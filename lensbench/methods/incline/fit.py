@@ -54,7 +54,7 @@ def solve(
         raise RunError(f"states of {tuple(source.shape)} cannot be aligned with states of {tuple(target.shape)}")
     x, y = source.double(), target.double()
     if not (x.isfinite().all() and y.isfinite().all()):
-        raise RunError("the backbone's states are not finite, so no map can be fitted to them", "Try --dtype float32.")
+        raise RunError("the backbone's states are not finite, so no map can be fitted to them", "Try ``dtype=float32``.")
     if cutoff is None:
         cutoff = torch.finfo(torch.float32).eps * max(x.shape)
     eigenvalues, vectors = torch.linalg.eigh(x @ x.T)

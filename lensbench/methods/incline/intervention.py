@@ -68,7 +68,7 @@ class Intervention:
         if language not in self.alphas:
             raise RunError(
                 f"this INCLINE has no map for '{language}' (it has {', '.join(self.alphas)})",
-                "Fit it with that language among --languages.",
+                "Fit it with that language among ``languages``.",
             )
         if self.alphas[language] == 0:
             return nullcontext()

@@ -82,7 +82,7 @@ class LensConfig(MethodConfig):
     def check(self, targets: Sequence[str]) -> None:
         """At least one target, a push strength for each, and a rank that so many languages have."""
         if not targets:
-            raise UsageError("LENS needs a target language beside the central one", "Example: --languages zh")
+            raise UsageError("LENS needs a target language beside the central one", "Example: ``languages=zh``")
         for code in targets:
             self.strength_of(code)
         if self.rank is not None and self.rank > len(targets):
@@ -119,7 +119,7 @@ class LensConfig(MethodConfig):
             if language not in self.push_strength:
                 raise UsageError(
                     f"push_strength has no value for '{language}' (it has {', '.join(self.push_strength)})",
-                    f"Add one: --set push_strength.{language}=0.2",
+                    f"Add one: ``overrides=push_strength.{language}=0.2``",
                 )
             return self.push_strength[language]
         return self.push_strength

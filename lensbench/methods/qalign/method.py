@@ -1,20 +1,25 @@
-"""QAlign as a method: fine-tuning on translations of questions into the central language."""
+"""QAlign as a method: fine-tuning on translations of questions into the central language.
+
+A plan asks the method for its corpora in an installation without torch: what a fit needs is imported by the fit.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lensbench.backbones.load import LoadedBackbone
 from lensbench.datasets.sources import DataSource
-from lensbench.methods.adapter import Adapter, load_weights
 from lensbench.methods.base import Progress
 from lensbench.methods.config import MethodConfig
-from lensbench.methods.delta import Delta
 from lensbench.methods.qalign.config import QalignConfig
 from lensbench.methods.qalign.corpora import QalignCorpora, load_qalign
 from lensbench.methods.qalign.prompts import qalign_layout
-from lensbench.methods.sft.fit import fine_tune
+
+if TYPE_CHECKING:
+    from lensbench.backbones.load import LoadedBackbone
+    from lensbench.methods.adapter import Adapter
+    from lensbench.methods.delta import Delta
 
 __all__ = ["METHOD", "Qalign"]
 
@@ -36,6 +41,8 @@ class Qalign:
 
     def fit(self, loaded: LoadedBackbone, corpora: QalignCorpora, config: QalignConfig, progress: Progress) -> Delta | Adapter:
         """Fine-tune on the translations; see `sft.fit.fine_tune` for what it raises."""
+        from lensbench.methods.sft.fit import fine_tune
+
         layout = qalign_layout(loaded.tokenizer, config.template, loaded.backbone.system_text)
         card = {
             "languages": list(corpora.languages),
@@ -47,6 +54,8 @@ class Qalign:
         return fine_tune(self.name, loaded, corpora.examples, layout, config, progress, card, truncate=False)
 
     def load(self, folder: Path, backbone_digest: str) -> Delta | Adapter:
+        from lensbench.methods.adapter import load_weights
+
         return load_weights(folder, backbone_digest)
 
 

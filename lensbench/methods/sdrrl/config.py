@@ -108,11 +108,11 @@ class SdrrlConfig(SftConfig):
     def _check_file(self, name: str, value: str | None, targets: Sequence[str]) -> None:
         if value is None:
             wanted = f"code_switch={self.code_switch}" if name == "lexicon" else "translator=file"
-            raise UsageError(f"{wanted} needs a file", f"Give one: --set {name}=FILE")
+            raise UsageError(f"{wanted} needs a file", f"Give one: ``overrides={name}=FILE``")
         if len(targets) > 1 and "{language}" not in value:
             raise UsageError(
                 f"{name}={value} is one file for {len(targets)} target languages",
-                f"Give a file each and put {{language}} in their name: --set '{name}=answers.{{language}}.tsv'",
+                f"Give a file each and put {{language}} in their name: ``overrides='{name}=answers.{{language}}.tsv'``",
             )
 
 

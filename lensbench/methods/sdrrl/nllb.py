@@ -88,8 +88,8 @@ class NllbTranslator:
         name = config.translator_model or DEFAULT_MODEL
         revision = config.translator_revision or (DEFAULT_REVISION if config.translator_model is None else "main")
         hint = (
-            f"Put the model folder, with safetensors, at $LENSBENCH_MODELS/{name}, or name one with --set translator_model=PATH; "
-            "or choose another translator: self, file, openai, none."
+            f"Put the model folder, with safetensors, at $LENSBENCH_MODELS/{name}, or name one with "
+            "``overrides=translator_model=PATH``; or choose another translator: self, file, openai, none."
         )
         try:
             model = get_backbone(name)

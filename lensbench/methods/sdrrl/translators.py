@@ -6,23 +6,21 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from lensbench.backbones.load import LoadedBackbone
 from lensbench.errors import RunError
-from lensbench.grading.judge.client import api_key
 from lensbench.grading.judge.registry import Judge, load_judge
 from lensbench.grading.judge.spend import Budget, Usage
-from lensbench.grading.judge.translate import translate_texts
 from lensbench.languages import CENTRAL, Language, get_language
 from lensbench.methods.base import Progress
-from lensbench.methods.sdrrl.answers import answer_all
 from lensbench.methods.sdrrl.config import SdrrlConfig
-from lensbench.methods.sdrrl.nllb import NllbTranslator
 from lensbench.methods.sdrrl.prompts import self_translation_request
-from lensbench.methods.sdrrl.stages import StageCost
 from lensbench.methods.sdrrl.text_cache import CachedText
 from lensbench.methods.sdrrl.translation_files import Translated, list_untranslated, read_translations
+
+if TYPE_CHECKING:
+    from lensbench.backbones.load import LoadedBackbone
+    from lensbench.methods.sdrrl.stages import StageCost
 
 __all__ = ["Translator", "make_translator"]
 
@@ -64,9 +62,13 @@ def make_translator(config: SdrrlConfig, targets: Sequence[str], progress_say: A
         paths = {code: Path(str(config.translations).replace("{language}", code)) for code in targets}
         return _FileTranslator({code: read_translations(path) for code, path in paths.items()})
     if config.translator == "openai":
+        from lensbench.grading.judge.http import api_key
+
         judge = load_judge(config.judge, model=config.translator_model, base_url=config.base_url)
         api_key(judge)
         return _ServerTranslator(judge, Budget(judge.file.prices, config.max_usd))
+    from lensbench.methods.sdrrl.nllb import NllbTranslator
+
     return NllbTranslator.find(config, targets, progress_say)
 
 
@@ -83,6 +85,8 @@ class _SelfTranslator:
     def translate(
         self, loaded: LoadedBackbone, texts: Sequence[str], target: Language, progress: Progress, cost: StageCost
     ) -> list[CachedText]:
+        from lensbench.methods.sdrrl.answers import answer_all
+
         requests = [self_translation_request(text, CENTRAL, target.code) for text in texts]
         return answer_all(
             loaded,
@@ -118,7 +122,7 @@ class _FileTranslator:
             if len(missing) == len(texts):
                 raise RunError(
                     f"{table.path} has a translation of none of the {len(texts)} answers of the backbone",
-                    f"{listed} lists them: fill in the translations and name it with --set translations=FILE.",
+                    f"{listed} lists them: fill in the translations and name it with ``overrides=translations=FILE``.",
                 )
         return made
 
@@ -136,6 +140,8 @@ class _ServerTranslator:
     def translate(
         self, loaded: LoadedBackbone, texts: Sequence[str], target: Language, progress: Progress, cost: StageCost
     ) -> list[CachedText]:
+        from lensbench.grading.judge.translate import translate_texts
+
         started, spent = time.perf_counter(), self.budget.spent_usd
         with progress.stage(f"translations into {target.name} · {self.judge.model}", len(texts)) as advance:
             made = translate_texts(

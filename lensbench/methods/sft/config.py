@@ -49,7 +49,7 @@ class SftConfig(MethodConfig):
             UnavailableError: `lora_rank` without the package peft.
         """
         if not targets:
-            raise UsageError("fine-tuning needs a target language beside the central one", "Example: --languages zh")
+            raise UsageError("fine-tuning needs a target language beside the central one", "Example: ``languages=zh``")
         if self.batch_size % self.micro_batch:
             divisors = [n for n in range(1, self.batch_size + 1) if self.batch_size % n == 0]
             raise UsageError(

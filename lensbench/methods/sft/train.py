@@ -29,7 +29,7 @@ def check_device(device: torch.device) -> None:
     if device.type == "cuda" and device.index:
         raise UsageError(
             f"fine-tuning runs on the first visible device, the backbone is on {device}",
-            f"CUDA_VISIBLE_DEVICES={device.index} makes it the first one; then --device cuda.",
+            f"CUDA_VISIBLE_DEVICES={device.index} makes it the first one; then ``device=cuda``.",
         )
 
 

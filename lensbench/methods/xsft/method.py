@@ -1,22 +1,26 @@
-"""xSFT and xSFT-Full as methods: both are fine-tuning on answers, they differ in the rows."""
+"""xSFT and xSFT-Full as methods: both are fine-tuning on answers, they differ in the rows.
+
+A plan asks the method for its corpora in an installation without torch: what a fit needs is imported by the fit.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lensbench.backbones.load import LoadedBackbone
 from lensbench.datasets.sources import DataSource
-from lensbench.methods.adapter import Adapter, load_weights
 from lensbench.methods.base import Progress
 from lensbench.methods.config import MethodConfig
-from lensbench.methods.delta import Delta
 from lensbench.methods.sft.encode import chat_layout
-from lensbench.methods.sft.fit import fine_tune
 from lensbench.methods.xsft.config import XsftConfig, XsftPools
 from lensbench.methods.xsft.corpora import XsftCorpora, load_xsft
 from lensbench.methods.xsft.full import XsftFullConfig
+
+if TYPE_CHECKING:
+    from lensbench.backbones.load import LoadedBackbone
+    from lensbench.methods.adapter import Adapter
+    from lensbench.methods.delta import Delta
 
 __all__ = ["FULL", "METHOD", "Xsft"]
 
@@ -45,6 +49,8 @@ class Xsft:
 
     def fit(self, loaded: LoadedBackbone, corpora: XsftCorpora, config: XsftPools, progress: Progress) -> Delta | Adapter:
         """Fine-tune on the answers; see `sft.fit.fine_tune` for what it raises."""
+        from lensbench.methods.sft.fit import fine_tune
+
         layout = chat_layout(loaded.tokenizer, loaded.backbone.system_text)
         return fine_tune(self.name, loaded, corpora.examples, layout, config, progress, self._card(corpora))
 
@@ -57,6 +63,8 @@ class Xsft:
         }
 
     def load(self, folder: Path, backbone_digest: str) -> Delta | Adapter:
+        from lensbench.methods.adapter import load_weights
+
         return load_weights(folder, backbone_digest)
 
 

@@ -64,7 +64,7 @@ def external(
     if not named:
         raise UsageError(
             "no run has a checkpoint of others among its variants",
-            "Score one beside the backbone: lensbench run --variant NAME=MODEL.",
+            "Score one beside the backbone: lensbench run ``variants=NAME=MODEL``.",
         )
     panels = by_task(runs, choice or Choice())
     labels = labels_for([panel.title for panel in panels], native=native)
@@ -233,7 +233,7 @@ def _kinds(runs: Sequence[ReportRun]) -> list[Kind]:
 
 def _variant(choice: Choice) -> str | None:
     if len(choice.variants) > 1:
-        raise UsageError(f"--variant: a sweep is of one, here are {len(choice.variants)}")
+        raise UsageError(f"``variants``: a sweep is of one, here are {len(choice.variants)}")
     return choice.variants[0] if choice.variants else None
 
 

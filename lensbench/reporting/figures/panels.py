@@ -81,7 +81,7 @@ def blocks_for(runs: Sequence[ReportRun], kinds: Sequence[Kind], choice: Choice)
     _check("variant", choice.variants, {c.variant for c in columns} | {c.label for c in columns})
     wanted = [b for b in blocks if (b.task in choice.tasks or not choice.tasks) and b.metric.name in _metrics(b, blocks, choice)]
     if not wanted:
-        raise UsageError(f"no chosen task has {' or '.join(choice.metrics)}", "Choose another --metric.")
+        raise UsageError(f"no chosen task has {' or '.join(choice.metrics)}", "Choose another ``metric``.")
     return wanted, columns
 
 

@@ -13,6 +13,7 @@ from lensbench.reporting.figures.fonts import Label, printable
 from lensbench.reporting.figures.lines import LOOKS
 from lensbench.reporting.figures.style import PAGE, new_figure
 from lensbench.reporting.html.runs import ReportRun
+from lensbench.safenames import folder_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,7 +33,8 @@ def read_projection(run: ReportRun, variant: str | None = None) -> dict[str, Any
         RunError: the file cannot be read.
     """
     folder = run.folder.path / "projections"
-    there = sorted(path.stem for path in folder.glob("*.json"))
+    called = {folder_name(name): name for name in run.results["variants"]}
+    there = sorted(called.get(path.stem, path.stem) for path in folder.glob("*.json"))
     if not there:
         raise UsageError(
             f"{run.folder.path} has no hidden states to draw", f"Read them first: lensbench project {run.folder.path}"
@@ -40,8 +42,8 @@ def read_projection(run: ReportRun, variant: str | None = None) -> dict[str, Any
     if variant is not None and variant not in there:
         raise unknown_name("projected variant", variant, there)
     if variant is None and len(there) > 1:
-        raise UsageError("--variant: which one?", f"Projected are: {', '.join(there)}.")
-    path = run.folder.own(Path("projections") / f"{variant or there[0]}.json")
+        raise UsageError("``variants``: which one?", f"Projected are: {', '.join(there)}.")
+    path = run.folder.own(Path("projections") / f"{folder_name(variant or there[0])}.json")
     try:
         found: dict[str, Any] = read_json_file(path)
         _check(found)

@@ -92,7 +92,9 @@ def slot(number: int) -> Slot:
         UsageError: more series than can be told apart.
     """
     if number >= len(SLOTS):
-        raise UsageError(f"a figure can tell {len(SLOTS)} series apart, here are more", "Choose some: --variant NAME, repeated.")
+        raise UsageError(
+            f"a figure can tell {len(SLOTS)} series apart, here are more", "Choose some: ``variants=NAME``, repeated."
+        )
     return SLOTS[number]
 
 

@@ -1,4 +1,4 @@
-"""Several runs that differ in a switch of a method: which ones belong into one panel, and where along x they stand."""
+"""Fitted variants that differ in a switch of a method, in one run or several: which make one panel, and where along x."""
 
 from __future__ import annotations
 
@@ -48,36 +48,40 @@ class Sweep:
 
 
 def read_settings(runs: Sequence[ReportRun], variant: str | None = None) -> list[Setting]:
-    """The fitted variant of every run.
+    """The fitted variants of every run.
 
     Args:
-        variant: Its name; None takes the only one that a run has.
+        variant: Its name, or a method's for all its variants; None takes all that a run has, if they are of one method.
 
     Raises:
-        UsageError: a run without it, or with several to choose from; runs of unlike backbones.
+        UsageError: a run without it, or with several methods to choose from; runs of unlike backbones.
         RunError: its card cannot be read.
     """
     backbones = {run.results["backbone"] for run in runs}
     if len(backbones) > 1:
         raise UsageError(f"runs of {len(backbones)} backbones do not make one sweep: {', '.join(sorted(backbones))}")
-    return [_setting(number, run, variant) for number, run in enumerate(runs)]
+    return [setting for number, run in enumerate(runs) for setting in _settings(number, run, variant)]
 
 
-def _setting(number: int, run: ReportRun, variant: str | None) -> Setting:
+def _settings(number: int, run: ReportRun, variant: str | None) -> list[Setting]:
     folder = run.folder
     cards = {n: card for n in run.results["variants"] if n != BASE and (card := folder.card(n)) is not None}
     fitted = list(cards)
-    if variant is None and len(fitted) != 1:
+    methods = {name: str(run.results["variants"][name].get("method") or name) for name in fitted}
+    if variant is None and len(set(methods.values())) != 1:
         raise UsageError(
             f"{folder.path} has {len(fitted) or 'no'} fitted variants{': ' + ', '.join(fitted) if fitted else ''}",
-            "Name one: --variant NAME." if fitted else "A sweep needs the settings that a fit was recorded with.",
+            "Name one: ``variants=NAME``." if fitted else "A sweep needs the settings that a fit was recorded with.",
         )
-    name = variant or fitted[0]
-    if name not in fitted:
-        raise unknown_name("fitted variant", name, fitted)
-    card = cards[name]
+    names = [name for name in fitted if variant in (None, methods[name])] or [str(variant)]
+    if names[0] not in fitted:
+        raise unknown_name("fitted variant", names[0], fitted)
+    return [_setting(number, run, name, cards[name]) for name in names]
+
+
+def _setting(number: int, run: ReportRun, name: str, card: dict[str, Any]) -> Setting:
     if "config" not in card:
-        path = folder.enhancement(name) / "card.json"
+        path = run.folder.enhancement(name) / "card.json"
         raise RunError(f"{path}: the settings of the fit cannot be read (it has no 'config')")
     first = card.get("first_changed_layer")
     return Setting(number, name, _flat(card["config"]), None if first is None else int(first) + 1)
@@ -105,7 +109,8 @@ def find_sweeps(settings: Sequence[Setting], fields: Sequence[str] = ()) -> list
             raise UsageError(f"'{name}' is {values[name][0]!r} in every run", f"What differs: {', '.join(varied) or 'nothing'}.")
     if not varied:
         raise UsageError(
-            "the runs were fitted with equal settings", "An ablation needs runs that differ in a switch: --set NAME=VALUE."
+            "the runs were fitted with equal settings",
+            "An ablation needs runs that differ in a switch: ``overrides=NAME=VALUE``.",
         )
     usual = {name: _usual(values[name]) for name in varied}
     found = []
@@ -130,10 +135,10 @@ def layer_sweep(settings: Sequence[Setting]) -> Sweep:
         UsageError: fewer than two such layers, or runs that differ in more.
     """
     if any(setting.start_layer is None for setting in settings):
-        raise UsageError("a run's method changes no block, so it has no start layer", "Choose another with --variant.")
+        raise UsageError("a run's method changes no block, so it has no start layer", "Choose another with ``variants``.")
     points = [(setting.start_layer, setting.run, setting.variant) for setting in settings]
     if len({value for value, _, _ in points}) < 2:
-        raise UsageError(f"every run starts at block {points[0][0]}", "Name runs fitted with unlike --set start_layer=N.")
+        raise UsageError(f"every run starts at block {points[0][0]}", "Name runs fitted with unlike ``overrides=start_layer=N``.")
     bare = [{k: _key(v) for k, v in s.config.items() if k not in ("start_layer", "preset")} for s in settings]
     differing = sorted({k for one in bare for k in one.keys() | bare[0].keys() if one.get(k) != bare[0].get(k)})
     if differing:

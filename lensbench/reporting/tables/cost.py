@@ -75,7 +75,7 @@ def _rows(group: Sequence[TableRun]) -> list[tuple[TableRun, str, Mapping[str, A
 
 
 def _label(spec: CostTable, group: Sequence[TableRun], run: TableRun, variant: str) -> str:
-    title = spec.rows.get(variant, variant)
+    title = run.title(variant, spec.rows)
     several = sum(variant in other.results["costs"] for other in group) > 1
     return f"{run.label} · {title}" if several and run.label else title
 
@@ -87,8 +87,7 @@ def _title(group: Sequence[TableRun]) -> str:
 def _section(spec: CostTable, group: Sequence[TableRun], notes: Notes) -> Section:
     title = _title(group)
     columns = [Column(_COLUMNS[name][0]) for name in spec.columns]
-    order = list(spec.rows)
-    listed = sorted(_rows(group), key=lambda row: order.index(row[1]) if row[1] in order else len(order))
+    listed = sorted(_rows(group), key=lambda row: row[0].place(row[1], spec.rows))
     rows = []
     for run, variant, cost in listed:
         label = _label(spec, group, run, variant)

@@ -110,7 +110,7 @@ def gather(spec: ScoreTable, runs: Sequence[TableRun], choice: Choice) -> tuple[
         block.entries.sort(key=lambda entry: (entry.group, *_rank(spec, entry)))
         if any(entry.group for entry in block.entries):
             for entry in block.entries:
-                entry.label = _labelled(entry.run, spec.rows.get(entry.variant, entry.variant))
+                entry.label = _labelled(entry.run, entry.run.title(entry.variant, spec.rows))
         if len(blocks) > 1:
             block.apart = f" ({'; '.join([', '.join(run.short for run in block.runs), *_own_protocol(block, blocks)])})"
     return blocks, warnings
@@ -148,7 +148,7 @@ def _chosen_profiles(spec: ScoreTable, runs: Sequence[TableRun], choice: Choice)
             places = " and ".join(f"under profile {profile} in {run.name}" for profile, run in used.items())
             raise UsageError(
                 f"{measure.title} is asked {places}: scores of unlike profiles never share a table",
-                f"Choose one with --profile {' or --profile '.join(used)}, or make a table of each run.",
+                f"Choose one with {' or '.join(f'``profile={name}``' for name in used)}, or make a table of each run.",
             )
         measures.append(measure.model_copy(update={"profiles": tuple(used) or tuple(p for p in allowed if p)}))
     return measures
@@ -258,7 +258,7 @@ def _add_rows(spec: ScoreTable, block: Block, run: TableRun, cells: dict[Place, 
         there = named.get(variant, [])
         row = next((e for e in there if e.group == group and _is_row_of(e, run, variant, numbers)), None)
         if row is None:
-            title = spec.rows.get(variant, variant)
+            title = run.title(variant, spec.rows)
             taken = bool(there)
             row = Entry(run, variant, _labelled(run, title) if taken else title, group, failed=run.failed.get(variant))
             block.entries.append(row)
@@ -315,5 +315,4 @@ def _labelled(run: TableRun, title: str) -> str:
 
 
 def _rank(spec: ScoreTable, entry: Entry) -> tuple[int, int]:
-    order = list(spec.rows)
-    return (0 if entry.variant == BASE else 1, order.index(entry.variant) if entry.variant in order else len(order))
+    return (0 if entry.variant == BASE else 1, entry.run.place(entry.variant, spec.rows))

@@ -22,7 +22,7 @@ class Cell:
         change: To the base; "" where there is none to speak of.
         delta: That change with its sign.
         significant: Whether the change is marked as significant.
-        details: Interval, items and failures, for `--intervals`.
+        details: Interval, items and failures, for a table with intervals.
         notes: Numbers of notes, from 1.
         fields: What CSV says of the cell.
     """

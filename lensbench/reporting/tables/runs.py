@@ -125,14 +125,31 @@ class TableRun:
         """The method's configuration, with blocks counted from the end resolved where the card says which they are."""
         card = self.cards.get(variant, {})
         listed = self.spec.get("methods")
-        methods = [m for m in listed if isinstance(m, Mapping)] if isinstance(listed, list) else []
-        chosen = next((m for m in methods if m.get("method") == self.method(variant)), {})
+        fitted = [entry for entry in listed if isinstance(entry, Mapping)] if isinstance(listed, list) else []
+        chosen = next((entry for entry in fitted if entry.get("name", entry.get("method")) == variant), {})
         told = card.get("config") or chosen.get("config")
         config = dict(told) if isinstance(told, Mapping) else {}
         first = card.get("first_changed_layer")
         if isinstance(config.get("start_layer"), str) and isinstance(first, int):
             config["start_layer"] = first + 1
         return config
+
+    def title(self, variant: str, titles: Mapping[str, str]) -> str:
+        """What a row of the variant is called.
+
+        Args:
+            titles: Titles by variant or method, as a table's file has them: `lens: LENS` calls `lens[seed=1]` LENS[seed=1].
+        """
+        method = self.method(variant)
+        if variant in titles or method not in titles or not variant.startswith(f"{method}["):
+            return titles.get(variant, variant)
+        return titles[method] + variant.removeprefix(method)
+
+    def place(self, variant: str, titles: Mapping[str, str]) -> int:
+        """Where its row stands: by the order of the titles, with the variants of one method together."""
+        order = list(titles)
+        known = next((name for name in (variant, self.method(variant)) if name in titles), None)
+        return len(order) if known is None else order.index(known)
 
     @cached_property
     def machines(self) -> tuple[str, ...]:

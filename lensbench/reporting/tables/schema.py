@@ -76,7 +76,7 @@ class _Table(_Strict):
     rows: dict[str, str] = Field(default_factory=dict)
     """Variant -> its name in print, in the order of the rows; others follow under their own names."""
     published: tuple[str, ...] = ()
-    """Published numbers that `--published` sets it against."""
+    """Published numbers that it is set against."""
 
 
 class ScoreTable(_Table):

@@ -47,9 +47,11 @@ def settings_table(
     return Table(spec.table, spec.title, caption, sections, notes)
 
 
-def _label(rows: Sequence[tuple[TableRun, str]], run: TableRun) -> str:
+def _label(rows: Sequence[tuple[TableRun, str]], run: TableRun, variant: str) -> str:
     names = ", ".join(code_in_print(code) for code in run.targets)
     title = f"{backbone_title(run.backbone)}, {names}"
+    if sum(other is run for other, _ in rows) > 1 or variant != run.method(variant):
+        title = f"{title}: {variant}"
     return f"{run.label} · {title}" if len(rows) > 1 and run.label else title
 
 
@@ -59,7 +61,7 @@ def _section(spec: SettingsTable, method: str, rows: Sequence[tuple[TableRun, st
     columns = _columns(described, rows)
     made = []
     for run, variant in rows:
-        config, label = run.config(variant), _label(rows, run)
+        config, label = run.config(variant), _label(rows, run, variant)
         cells = [_cell(title, label, variant, column, code, config, run, notes) for column, code in columns]
         made.append(Row(label, tuple(cells)))
     shown = [Column(f"{c.title} {code_in_print(code)}" if code else c.title) for c, code in columns]
@@ -126,7 +128,7 @@ def _beside(
     for run, variant in rows:
         key, backbone = matching_backbone(paper, run.facts, wanted if wanted in paper.backbones else None)
         same = [row for row in printed if row.backbone == key and set(row.targets) == set(run.targets)]
-        label = _label(rows, run)
+        label = _label(rows, run, variant)
         if not same:
             why = f"the paper prints no settings for {', '.join(run.targets)}"
             made.append(Row(label, (Cell("all"), *[missing(notes, why)] * 2, verdict_cell(UNLIKE, [why], notes))))

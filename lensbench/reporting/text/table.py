@@ -99,12 +99,7 @@ def notes(results: dict[str, Any]) -> list[str]:
     ]
     found += [f"! {name}: {about['note']}" for name, about in results["variants"].items() if about.get("note")]
     found += [f"not available: {gap}" for gap in results.get("gaps", ())]
-    found += [
-        f"! {o['task']}/{o['language']}: {o['sharing']} of {o['items']} items share a word sequence with what {o['method']} "
-        "learned from"
-        for o in results.get("overlap", ())
-        if o["sharing"]
-    ]
+    found += _overlaps(results)
     cut: dict[str, list[str]] = {}
     for key, about in results["tasks"].items():
         if about.get("max_new_tokens"):
@@ -133,6 +128,16 @@ def notes(results: dict[str, Any]) -> list[str]:
     judges = sorted({c["source"] for c in results["cells"] if metric_of(c).basis is RATINGS})
     found += [f"Ratings are of judge {judge}; unlike judges are not comparable." for judge in judges]
     return found
+
+
+def _overlaps(results: dict[str, Any]) -> list[str]:
+    """One line for each task in a language and each count; variants that learned from the same rows stand in one line."""
+    learned: dict[str, list[str]] = {}
+    for o in results.get("overlap", ()):
+        if o["sharing"]:
+            what = f"! {o['task']}/{o['language']}: {o['sharing']} of {o['items']} items share a word sequence with what"
+            learned.setdefault(what, []).append(o.get("variant", o["method"]))
+    return [f"{what} {', '.join(names)} learned from" for what, names in learned.items()]
 
 
 def missing_notes(results: dict[str, Any], most: int = 4) -> list[str]:
