@@ -80,14 +80,15 @@ def command(run: Path, as_json: bool) -> None:
     )
     if found.unidentified:
         echo(f"! {found.unidentified} rated answers have no language told by an identifier; they are in neither mean")
-    for note in missing_notes({"missing": found.missing}):
+    for note in missing_notes({"missing": [entry.as_dict() for entry in found.missing]}):
         echo(note)
 
 
 def _short(judge: str) -> str:
-    """`judge:model:digest` without the model, which may be a long path."""
-    name, _, rest = judge.partition(":")
-    return f"{name}:{rest.rpartition(':')[2]}"
+    """The judge without its model, which may be a long path."""
+    from lensbench.records import Grader
+
+    return Grader.parse(judge, "judge").short
 
 
 def _number(value: float | None) -> str:

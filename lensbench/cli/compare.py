@@ -61,7 +61,7 @@ def _run(folder: Any) -> dict[str, Any]:
         "dtype": about.get("dtype"),
         "variants": list(about["variants"]),
         "finished": folder.has("results.json") and not missing,
-        "missing": missing,
+        "missing": [entry.as_dict() for entry in missing],
     }
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
 from lensbench.errors import RunError
 from lensbench.interop.lm_eval.write_files import write_lm_eval_files
-from lensbench.jsonio import json_text
+from lensbench.jsonio import JsonObject, json_text
 from lensbench.numbers.judging_notes import beside_ratings
-from lensbench.numbers.read_metrics import final_verdicts
 from lensbench.numbers.summarise import Cell, Summary, summary
 from lensbench.records import RunFolder
 from lensbench.records.missing import missing_records, note_counts
@@ -27,7 +25,7 @@ _INPUTS = ("run.json", "variants.json", "provenance.json", "given_cells.json", "
 _HEAD = ("backbone", "backbone_origin", "dtype", "device", "variants", "failed", "tasks", "gaps")
 
 
-def collect_results(folder: RunFolder) -> dict[str, Any]:
+def collect_results(folder: RunFolder) -> JsonObject:
     """The content of `results.json`, from the records as they are now.
 
     Raises:
@@ -50,17 +48,17 @@ def write_results(folder: RunFolder) -> list[Cell]:
     note_counts(folder)
     store_results(folder, _content(folder, about, numbers))
     write_lm_eval_files(folder, about, numbers.cells)
-    write_report(folder, final_verdicts(folder))
+    write_report(folder)
     write_html_report([ReportRun(folder, folder.read_json("results.json"))], folder.path / "report.html")
     return numbers.cells
 
 
-def _content(folder: RunFolder, about: dict[str, Any], numbers: Summary) -> dict[str, Any]:
+def _content(folder: RunFolder, about: JsonObject, numbers: Summary) -> JsonObject:
     head = {key: about[key] for key in _HEAD if key in about}
     content = {
         "lensbench": __version__,
         **head,
-        # Numbers that came without items (see pipeline/import_lm_eval.py) cannot be made again.
+        # Numbers that came without items (see lensbench/interop/lm_eval/import_run.py) cannot be made again.
         "cells": [
             *(cell.as_dict() for cell in numbers.cells),
             *(folder.read_json("given_cells.json") if folder.has("given_cells.json") else ()),
@@ -72,19 +70,19 @@ def _content(folder: RunFolder, about: dict[str, Any], numbers: Summary) -> dict
         "costs": _costs(folder, about),
         "overlap": folder.read_json("overlap.json") if folder.has("overlap.json") else [],
         "made_from": record_counts(folder),
-        "missing": missing_records(folder, about),
+        "missing": [entry.as_dict() for entry in missing_records(folder, about)],
         "damaged": [damage.as_dict() for damage in folder.damage],
     }
     return content
 
 
-def store_results(folder: RunFolder, content: dict[str, Any]) -> None:
+def store_results(folder: RunFolder, content: JsonObject) -> None:
     """Write `results.json`, and beside it what it was made from; apart, since that holds times of the clock."""
     folder.write_json("results.json", content)
     folder.write_json(_CHECK, {"results": _digest_of(content), "made_from": _digests(folder)})
 
 
-def is_current(folder: RunFolder, stored: dict[str, Any]) -> bool:
+def is_current(folder: RunFolder, stored: JsonObject) -> bool:
     """Whether stored results are as they were written, and were made from the files that the folder has now.
 
     By content: times do not survive a copy, and a line that was changed leaves their number as it is.
@@ -95,7 +93,7 @@ def is_current(folder: RunFolder, stored: dict[str, Any]) -> bool:
     return isinstance(told, dict) and told == {"results": _digest_of(stored), "made_from": _digests(folder)}
 
 
-def _digest_of(content: dict[str, Any]) -> str:
+def _digest_of(content: JsonObject) -> str:
     # As it is once it has been written and read again: tuples become lists there, and keys become text.
     text = json_text(content, sort_keys=True)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
@@ -123,7 +121,7 @@ def _lines(path: Path) -> int:
         return sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b""))
 
 
-def _costs(folder: RunFolder, about: dict[str, Any]) -> dict[str, Any]:
+def _costs(folder: RunFolder, about: JsonObject) -> JsonObject:
     """What each enhanced variant's fit took, from its card."""
     cards = {name: folder.card(name) for name in about["variants"]}
     return {name: card["cost"] for name, card in cards.items() if card is not None and "cost" in card}

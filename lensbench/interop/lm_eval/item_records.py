@@ -13,7 +13,9 @@ import numpy as np
 from lensbench.datasets.rows import canonical_json, row_hash
 from lensbench.interop.lm_eval.reading import LmEvalTask
 from lensbench.interop.lm_eval.samples import LmEvalSample
+from lensbench.jsonio import JsonObject
 from lensbench.numbers.summarise import Cell
+from lensbench.records import ItemRecord, ScoreRecord, TaskKey
 from lensbench.stats import told_direction, unit_of_metric
 from lensbench.tasks.lm_eval_names import NamedTask
 
@@ -68,6 +70,10 @@ class Asked:
     place: NamedTask
     task: LmEvalTask
 
+    @property
+    def key(self) -> TaskKey:
+        return TaskKey(self.place.task, self.place.language, _PROFILE)
+
 
 def settings(task: LmEvalTask) -> dict[str, str]:
     """How a task is asked and scored: setting -> canonical JSON. Tasks that differ in one are not the same task."""
@@ -104,24 +110,24 @@ def is_share(name: str, task: LmEvalTask) -> bool:
     return metric not in _NO_SHARE and told.get(metric) not in _NO_SHARE
 
 
-def item_record(asked: Asked, sample: LmEvalSample) -> dict[str, Any]:
+def item_record(asked: Asked, sample: LmEvalSample) -> ItemRecord:
     """The question; equal keys are the same document, requests and target, scored alike, at the same place of the run."""
     told, same = settings(asked.task), identity(sample)
-    return {
-        "key": row_hash([_PROFILE, asked.task.name, asked.place.task, asked.place.language, *same, *(told[k] for k in _SCORING)]),
-        "task": asked.place.task,
-        "language": asked.place.language,
-        "profile": _PROFILE,
-        "doc_id": sample.doc_id,
-        "row": row_hash(same),
-        "doc": sample.doc,
-        "requests": sample.requests,
-        "gold": sample.target,
-        **({} if sample.answers else {"turns": [sample.requests[0][0]]}),
-    }
+    return ItemRecord(
+        key=row_hash([_PROFILE, asked.task.name, asked.place.task, asked.place.language, *same, *(told[k] for k in _SCORING)]),
+        task=asked.place.task,
+        language=asked.place.language,
+        profile=_PROFILE,
+        doc_id=sample.doc_id,
+        row=row_hash(same),
+        doc=sample.doc,
+        requests=sample.requests,
+        gold=sample.target,
+        turns=() if sample.answers else (sample.requests[0][0],),
+    )
 
 
-def score_record(asked: Asked, sample: LmEvalSample, item: str, metrics: Sequence[str]) -> dict[str, Any]:
+def score_record(asked: Asked, sample: LmEvalSample, item: str, metrics: Sequence[str]) -> ScoreRecord:
     """What the model made of it. The state says what lm-eval's number rests on:
 
     Filters have a state each (`states`) where these differ.
@@ -146,33 +152,32 @@ def score_record(asked: Asked, sample: LmEvalSample, item: str, metrics: Sequenc
             # What one filter finds nothing in, another may read.
             states[kept] = "no_match" if sample.texts.get(kept) == _INVALID else "generated"
     state = next((s for s in ("ok", "generated", "no_match") if s in states.values()), "not_finite")
-    return {
-        "key": row_hash([item, asked.variant]),
-        "item": item,
-        "variant": asked.variant,
-        "task": asked.place.task,
-        "language": asked.place.language,
-        "profile": _PROFILE,
-        "state": state,
-        "metrics": {
+    return ScoreRecord(
+        key=row_hash([item, asked.variant]),
+        item=item,
+        variant=asked.variant,
+        task=asked.place.task,
+        language=asked.place.language,
+        profile=_PROFILE,
+        state=state,
+        metrics={
             _metric(n): float(v) for n, v in found.items() if v is not None and states.get(n.partition(",")[2]) != "not_finite"
         },
-        **({"states": states} if len(set(states.values())) > 1 else {}),
-        "loglikelihoods": [ll if math.isfinite(ll) else None for ll, _ in answers],
-        "greedy": [greedy for _, greedy in answers],
-        "tokens": [],
-        **({"texts": sample.texts} if sample.texts else {}),
-    }
+        states=states if len(set(states.values())) > 1 else {},
+        loglikelihoods=[ll if math.isfinite(ll) else None for ll, _ in answers],
+        greedy=[greedy for _, greedy in answers],
+        texts=sample.texts,
+    )
 
 
-def given_cells(asked: Sequence[Asked], tasks: Mapping[str, Mapping[str, Any]], notes: list[str]) -> list[dict[str, Any]]:
+def given_cells(asked: Sequence[Asked], tasks: Mapping[str, Mapping[str, Any]], notes: list[str]) -> list[JsonObject]:
     """Cells of tasks without samples, with lm-eval's numbers and 1.96 of its standard errors to both sides.
 
     Notes them, and every mean of samples that is not lm-eval's number.
     """
     cells = []
     for one in asked:
-        where = f"{one.place.task}/{one.place.language}"
+        where = str(one.key)
         numbers = {name: value for name, value in one.task.numbers.items() if "_stderr," not in name}
         if one.task.samples is None:
             shares = {name: value for name, value in numbers.items() if 0 <= value <= 1 and is_share(name, one.task)}
@@ -195,7 +200,7 @@ def given_cells(asked: Sequence[Asked], tasks: Mapping[str, Mapping[str, Any]], 
     return cells
 
 
-def _given(one: Asked, name: str, value: float, about: Mapping[str, Any]) -> dict[str, Any]:
+def _given(one: Asked, name: str, value: float, about: Mapping[str, Any]) -> JsonObject:
     metric, _, kept = name.partition(",")
     error = one.task.numbers.get(f"{metric}_stderr,{kept}")
     known = error is not None and math.isfinite(error)

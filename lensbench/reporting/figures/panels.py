@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from lensbench.errors import UsageError, unknown_name
 from lensbench.languages import languages
+from lensbench.records import RowsKey, TaskKey
 from lensbench.reporting.html.runs import BASE, Column, ReportRun, columns_of
 from lensbench.reporting.html.tables import Block, blocks_of
 from lensbench.stats import direction_of
@@ -116,9 +117,14 @@ def mean_blocks(runs: Sequence[ReportRun], columns: Sequence[Column]) -> list[Bl
         averages = [
             a for a in run.results.get("averages", ()) if a["over"] == "tasks" and len(a["cells"]) > 1 and not a["source"]
         ]
-        cells = {(f"{c['task']}/{c['language']}", c["variant"], c["metric"]): c for c in run.results["cells"] if not c["source"]}
+        cells = {
+            (str(TaskKey(c["task"], c["language"])), c["variant"], c["metric"]): c
+            for c in run.results["cells"]
+            if not c["source"]
+        }
         asked = {
-            key: (about.get("protocol"), str(about.get("rows")).rpartition(":")[2]) for key, about in run.results["tasks"].items()
+            key: (about.get("protocol"), RowsKey.parse(str(about.get("rows"))).digest)
+            for key, about in run.results["tasks"].items()
         }
         own = {
             (a["language"], direction_of(a)): tuple((name, asked[name]) for name in a["cells"] if name in asked) for a in averages
@@ -131,7 +137,7 @@ def mean_blocks(runs: Sequence[ReportRun], columns: Sequence[Column]) -> list[Bl
             more = direction_of(average)
             asked_alike = tuple(sorted((code, of) for (code, way), of in own.items() if way == more))
             key = (average["profile"], average["metric"], more, asked_alike)
-            of = list(dict.fromkeys(name.rpartition("/")[0] for name in average["cells"]))
+            of = list(dict.fromkeys(TaskKey.parse(name).task for name in average["cells"]))
             block = found.setdefault(
                 key, Block("mean", f"Mean of {len(of)} tasks", average["profile"], average["metric"], "mean", average["unit"])
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 __all__ = ["ASKED", "BROKEN", "FIXED", "FLIPPED", "OFF_TARGET", "RIGHT", "UNSCORED", "outcome"]
@@ -33,10 +33,3 @@ def outcome(cell: Mapping[str, Any] | None, base: Mapping[str, Any] | None) -> i
     if cell["gave"] is not None and base["gave"] is not None and cell["gave"] != base["gave"]:
         bits |= FLIPPED
     return bits
-
-
-def pick(loglikelihoods: Sequence[float | None]) -> int | None:
-    """The choice with the highest log-likelihood, the first of equals; None unless all are numbers."""
-    if not loglikelihoods or any(value is None for value in loglikelihoods):
-        return None
-    return max(range(len(loglikelihoods)), key=lambda i: loglikelihoods[i])  # type: ignore[arg-type, return-value]

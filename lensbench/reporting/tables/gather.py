@@ -10,6 +10,8 @@ from typing import Any
 from lensbench.backbones.registry import backbones
 from lensbench.errors import UsageError, unknown_name
 from lensbench.languages import CENTRAL, languages
+from lensbench.records import Grader, RowsKey
+from lensbench.records.grader import GraderKind
 from lensbench.reporting.tables.runs import BASE, TableRun
 from lensbench.reporting.tables.schema import Measure, ScoreTable
 
@@ -175,11 +177,13 @@ def _of_one_source(
     if sources in ([], [""]):
         return cells
     judged = measure.metric.startswith("rating")
-    option, wanted = ("judge", choice.judge) if judged else ("identifier", choice.identifier)
+    option: GraderKind = "judge" if judged else "identifier"
+    wanted = choice.judge if judged else choice.identifier
     if wanted is not None:
-        named = [source for source in sources if source == wanted or source.partition(":")[0] == wanted]
+        names = {source: Grader.parse(source, option).name for source in sources}
+        named = [source for source, name in names.items() if wanted in (source, name)]
         if not named:
-            raise unknown_name(f"{option} in {run.name}", wanted, [source.partition(":")[0] for source in sources])
+            raise unknown_name(f"{option} in {run.name}", wanted, list(names.values()))
         sources = named
     if len(sources) > 1:
         raise UsageError(
@@ -216,7 +220,7 @@ def _asked(run: TableRun, cell: Mapping[str, Any]) -> dict[str, Any]:
     about = run.about(cell["task"], cell["language"]) or {}
     return {
         "another protocol": about.get("protocol"),
-        "other rows": str(about.get("rows")).rpartition(":")[2],
+        "other rows": RowsKey.parse(str(about.get("rows"))).digest,
         "another number of items": cell.get("planned", cell["n"]),
         "another identifier or judge": cell.get("source") or "",
     }

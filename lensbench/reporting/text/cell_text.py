@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from lensbench.records import Grader
 from lensbench.stats import ALPHA, direction_of
 
 __all__ = ["METRICS", "in_unit", "interval", "metric_name", "number", "p_text", "verdict"]
@@ -26,12 +27,12 @@ def metric_name(cell: dict[str, Any]) -> str:
     name = METRICS.get(cell["metric"], cell["metric"])
     if direction_of(cell) is False:
         name += ", lower is better"
-    if not cell["source"]:
+    grader = Grader.of_cell(cell["source"], cell["unit"])
+    if grader is None:
         return name
-    grader, _, rest = cell["source"].partition(":")
-    model = rest.rpartition(":")[0]
     # One judge's file may be asked with another model.
-    return f"{name} · {grader}" + (f" ({model})" if model and not re.fullmatch(rf"{re.escape(grader)}(-[\d-]+)?", model) else "")
+    other = grader.model and not re.fullmatch(rf"{re.escape(grader.name)}(-[\d-]+)?", grader.model)
+    return f"{name} · {grader.name}" + (f" ({grader.model})" if other else "")
 
 
 def number(cell: dict[str, Any], field: str, *, sign: bool = False) -> str:

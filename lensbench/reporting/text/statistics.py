@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from lensbench.records import TaskKey
 from lensbench.reporting.text.cell_text import interval, metric_name, number, p_text, verdict
 
 __all__ = ["AVERAGES_HEADER", "AVERAGES_NOTE", "average_rows", "statistics_notes"]
@@ -50,7 +51,7 @@ def _reach(results: dict[str, Any], tested: list[dict[str, Any]]) -> str:
     """By task and kind of number, over languages and variants: `XCOPA 6.1 to 7.4 points`."""
     spans: dict[tuple[str, str], list[float | None]] = {}
     for cell in tested:
-        title = results["tasks"][f"{cell['task']}/{cell['language']}"]["title"]
+        title = results["tasks"][str(TaskKey(cell["task"], cell["language"]))]["title"]
         what = " (rating)" if cell["unit"] == "rating" else " (language)" if cell["source"] else ""
         spans.setdefault((title + what, cell["unit"]), []).append(cell["smallest_detectable"])
     parts = []
@@ -73,7 +74,7 @@ def _unnamed(results: dict[str, Any]) -> list[str]:
     items: Counter[str] = Counter()
     for cell, n in results.get("unnamed", {}).items():
         if cell in across:
-            items[cell.partition("/")[0]] += n
+            items[TaskKey.parse(cell).task] += n
     if not items:
         return []
     listed = ", ".join(f"{task} ({n})" for task, n in items.items())

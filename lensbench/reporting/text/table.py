@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lensbench.records import Grader, TaskKey
 from lensbench.reporting.text.cell_text import METRICS, interval, metric_name, number, p_text, verdict
 from lensbench.reporting.text.statistics import statistics_notes
 from lensbench.states import SCORED, SENTENCES
@@ -47,7 +48,7 @@ def table_lines(results: dict[str, Any], *, everything: bool = False) -> list[Li
     """
     lines = []
     for cell in results["cells"] if everything else _headline(results["cells"]):
-        about = results["tasks"][f"{cell['task']}/{cell['language']}"]
+        about = results["tasks"][str(TaskKey(cell["task"], cell["language"]))]
         title = about["title"] + (f" ({about['substitute']})" if about.get("substitute") else "")
         n = str(cell["n"]) if cell["n"] == cell["planned"] else f"{cell['n']} of {cell['planned']}"
         failures = str(cell["failures"])
@@ -99,7 +100,7 @@ def notes(results: dict[str, Any]) -> list[str]:
     found += [f"! {name}: {about['note']}" for name, about in results["variants"].items() if about.get("note")]
     found += [f"not available: {gap}" for gap in results.get("gaps", ())]
     found += [
-        f"! {o['task']}/{o['language']}: {o['sharing']} of {o['items']} items share a word sequence with what {o['method']} "
+        f"! {TaskKey(o['task'], o['language'])}: {o['sharing']} of {o['items']} items share a word sequence with what {o['method']} "
         "learned from"
         for o in results.get("overlap", ())
         if o["sharing"]
@@ -117,12 +118,18 @@ def notes(results: dict[str, Any]) -> list[str]:
     found += _unscored(results)
     found += _beside_ratings(results)
     uncovered = sorted(
-        {f"{c['language']} ({c['source'].split(':')[0]})" for c in results["cells"] if c["states"].get("not_covered")}
+        {
+            f"{c['language']} ({Grader.parse(c['source'], 'identifier').name})"
+            for c in results["cells"]
+            if c["states"].get("not_covered")
+        }
     )
     if uncovered:
         found.append(f"! no fidelity for {', '.join(uncovered)}: the identifier has no label for the language")
     found += statistics_notes(results)
-    identifiers = sorted({c["source"].split(":")[0] for c in results["cells"] if c["metric"].startswith("lf_")})
+    identifiers = sorted(
+        {Grader.parse(c["source"], "identifier").name for c in results["cells"] if c["metric"].startswith("lf_")}
+    )
     if identifiers:
         glotlid = "" if identifiers == ["glotlid"] else " (not GlotLID, so not comparable with the paper)"
         found.append(
@@ -171,7 +178,7 @@ def unscored_notes(cells: Sequence[Mapping[str, Any]]) -> list[str]:
         for state, n in cell["states"].items():
             # Languages that an identifier has no label for have a note of their own.
             if n and cell["unit"] != "rating" and state not in SCORED and state != "not_covered":
-                where = f"{cell['task']}/{cell['language']} {cell['variant']}"
+                where = f"{TaskKey(cell['task'], cell['language'])} {cell['variant']}"
                 places.setdefault(state, []).append(f"{n} of {cell['n']} in {where}")
     return [
         f"! no score and in no mean, {state.replace('_', ' ')}: {SENTENCES.get(state, 'this version does not know the state')}: "
@@ -187,8 +194,8 @@ def _unscored(results: dict[str, Any]) -> list[str]:
         if cell["metric"] == "rating" and cell["failures"]:
             why = ", ".join(f"{n} {state.replace('_', ' ')}" for state, n in sorted(cell["states"].items()) if state != "ok")
             found.append(
-                f"! {cell['task']}/{cell['language']} {cell['variant']}: {cell['failures']} of {cell['n']} gradings by "
-                f"{cell['source'].split(':')[0]} have no rating and are in no mean ({why})"
+                f"! {TaskKey(cell['task'], cell['language'])} {cell['variant']}: {cell['failures']} of {cell['n']} gradings by "
+                f"{Grader.parse(cell['source'], 'judge').name} have no rating and are in no mean ({why})"
             )
     return found
 
@@ -197,7 +204,8 @@ def _beside_ratings(results: dict[str, Any]) -> list[str]:
     """Answers that speak to their judge, and replies of another model than the one asked."""
     found = []
     for entry in results.get("judging", ()):
-        judge, place = entry["judge"].split(":")[0], f"! {entry['task']}/{entry['language']} {entry['variant']}"
+        judge = Grader.parse(entry["judge"], "judge").name
+        place = f"! {TaskKey(entry['task'], entry['language'])} {entry['variant']}"
         if entry["injected"]:
             found.append(
                 f"{place}: {entry['injected']} of {entry['graded']} rated answers speak to their judge ({judge}): they hold a "
@@ -213,7 +221,7 @@ def _beside_ratings(results: dict[str, Any]) -> list[str]:
 def _tied(results: dict[str, Any]) -> list[str]:
     """Cells with items that rounding could decide."""
     places = [
-        f"{cell['tied']} of {cell['n']} in {cell['task']}/{cell['language']} {cell['variant']}"
+        f"{cell['tied']} of {cell['n']} in {TaskKey(cell['task'], cell['language'])} {cell['variant']}"
         for cell in results["cells"]
         if cell.get("tied")
     ]
@@ -228,7 +236,7 @@ def _one_sided(results: dict[str, Any]) -> list[str]:
         if asked >= _FEW and max(cell["picks"]) >= _SAME * asked:
             place = list(cell["picks"]).index(max(cell["picks"]))
             option = _LETTERS[place] if place < len(_LETTERS) else f"option {place + 1}"
-            found.setdefault(f"{cell['variant']} picks {option}", []).append(f"{cell['task']}/{cell['language']}")
+            found.setdefault(f"{cell['variant']} picks {option}", []).append(str(TaskKey(cell["task"], cell["language"])))
     if not found:
         return []
     places = "; ".join(f"{what} ({', '.join(where)})" for what, where in found.items())
