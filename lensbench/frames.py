@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from lensbench.errors import UnavailableError
 from lensbench.jsonio import JsonObject, json_text
+from lensbench.numbers.results import current_results
 from lensbench.records import AnswerRecord, IdentifiedRecord, ItemRecord, RunFolder, ScoreRecord
 from lensbench.records.counting import final_verdicts, graders, last_identified
 from lensbench.records.grader import short_names
 from lensbench.records.log import write_failed
-from lensbench.stages.report import current_results
 
 if TYPE_CHECKING:
     import pandas

@@ -70,15 +70,14 @@ def parse_json(content: str | bytes, where: str) -> Any:
     return value
 
 
-_scan = json.JSONDecoder().scan_once
+_decoder = json.JSONDecoder()
 
 
 def _value_of(text: str) -> Any:
-    """As `json.loads`, which takes half as long again for a line that begins with its value."""
-    try:
-        value, end = _scan(text, 0)
-    except StopIteration:
+    """As `json.loads`, which takes half as long again for a line of a run."""
+    if text[:1] in ("", " ", "\t", "\n", "\r"):
         return json.loads(text)
+    value, end = _decoder.raw_decode(text)
     return value if not text[end:].strip(" \t\n\r") else json.loads(text)
 
 

@@ -2,7 +2,7 @@
 
 An entry point's name is the name a user gives, its value an attribute that holds the path of a YAML file. A package is imported
 only when its name is asked for, and whatever it does on import (raise, exit, print) does no harm to anything else. Methods:
-`lensbench.methods`.
+`lensbench.methods`, metrics: `lensbench.metrics`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint, distributions, entry_points
 from pathlib import Path
 from types import FrameType
@@ -22,7 +23,16 @@ from typing import Any, TypeVar
 from lensbench.errors import UnavailableError
 from lensbench.printable import printable
 
-__all__ = ["BrokenPackage", "from_package", "load_entry", "origin_of", "plugin_entries", "plugin_file", "try_entry"]
+__all__ = [
+    "BrokenPackage",
+    "BrokenPlugin",
+    "from_package",
+    "load_entry",
+    "origin_of",
+    "plugin_entries",
+    "plugin_file",
+    "try_entry",
+]
 
 T = TypeVar("T")
 _LONGEST = 200
@@ -35,6 +45,16 @@ _TRIAL_SECONDS = 20
 
 class BrokenPackage(Exception):
     """A package could not be imported, or does not hold what its entry point says; the message is one line."""
+
+
+@dataclass(frozen=True)
+class BrokenPlugin:
+    """What an installed package brings under a name, where it cannot be used."""
+
+    name: str
+    origin: str
+    """The package."""
+    reason: str
 
 
 def plugin_entries(group: str) -> dict[str, EntryPoint]:

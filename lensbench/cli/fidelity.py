@@ -30,9 +30,10 @@ def command(run: Path, identifier: str, as_json: bool, quiet: bool, verbose: boo
       lensbench fidelity RUN --identifier ~/models/glotlid/model_v3.bin
     """
     from lensbench.cli.render import print_fidelity, print_json
+    from lensbench.numbers.results import collect_results
     from lensbench.records import RunFolder
     from lensbench.stages.identify import identify_stage, pick_identifier
-    from lensbench.stages.results import collect_results, write_results
+    from lensbench.stages.results import write_results
 
     folder = RunFolder.existing(run)
     progress = progress_of(quiet, verbose, log)

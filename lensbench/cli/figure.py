@@ -51,9 +51,8 @@ def command(kind: str, runs: tuple[Path, ...], out: Path, width: str, **options:
     from lensbench.records import RunFolder
     from lensbench.reporting import figures
     from lensbench.reporting.figures.style import format_of
-    from lensbench.reporting.html import name_runs
+    from lensbench.reporting.html import name_runs, report_run
     from lensbench.reporting.text.table import missing_notes
-    from lensbench.stages.report import report_run
 
     if kind not in _KINDS:
         raise unknown_name("figure", kind, _KINDS)

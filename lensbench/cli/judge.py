@@ -40,9 +40,10 @@ def command(run: Path, **options: Any) -> None:
       lensbench judge RUN --judge gpt-4o --replay OTHER_RUN
     """
     from lensbench.cli.render import print_json, print_results
+    from lensbench.numbers.results import collect_results
     from lensbench.records import RunFolder
     from lensbench.stages.judge import estimate_judging, judge_stage
-    from lensbench.stages.results import collect_results, write_results
+    from lensbench.stages.results import write_results
 
     folder = RunFolder.existing(run)
     request = judge_request(options)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-_KINDS = ("methods", "backbones", "tasks", "languages", "profiles", "judges")
+_KINDS = ("methods", "backbones", "tasks", "languages", "profiles", "judges", "metrics")
 
 
 @click.command()
@@ -66,6 +66,8 @@ def _rows(kind: str, include: tuple[Path, ...]) -> list[dict[str, Any]]:
         return [language.model_dump(mode="json", include=set(shown)) for language in languages().values()]
     if kind == "judges":
         return _judges()
+    if kind == "metrics":
+        return _metrics()
     from lensbench.tasks import TaskRegistry
 
     registry = TaskRegistry(include)
@@ -89,6 +91,25 @@ def _rows(kind: str, include: tuple[Path, ...]) -> list[dict[str, Any]]:
             "languages": sorted(e.file.languages),
         }
         for e in registry.entries()
+    ]
+
+
+def _metrics() -> list[dict[str, Any]]:
+    from lensbench.metrics import Metric, metrics
+
+    directions = {True: "higher", False: "lower", None: "not known"}
+    return [
+        {
+            "name": m.name,
+            "title": m.title,
+            "unit": m.unit.name,
+            "better": directions[m.higher_is_better],
+            "computed_from": m.basis.name,
+            "origin": m.origin,
+        }
+        if isinstance(m, Metric)
+        else {"name": m.name, "title": m.reason, "unit": None, "better": None, "computed_from": "broken", "origin": m.origin}
+        for m in metrics().values()
     ]
 
 

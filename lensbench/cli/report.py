@@ -36,9 +36,8 @@ def command(runs: tuple[Path, ...], target: Path | None, figures: tuple[Path, ..
     from lensbench.errors import DataError, UsageError
     from lensbench.interop.lm_eval.as_runs import as_runs
     from lensbench.jsonio import read_bounded
-    from lensbench.reporting.html import Figure
+    from lensbench.reporting.html import Figure, write_comparison
     from lensbench.reporting.text.table import missing_notes
-    from lensbench.stages.report import write_comparison
 
     given, runs = runs, tuple(as_runs(runs))
     if target is None and (len(runs) > 1 or runs != given):

@@ -22,8 +22,8 @@ def command(run: Path, everything: bool, as_json: bool) -> None:
       lensbench show RUN --json
     """
     from lensbench.cli.render import print_json, print_results
+    from lensbench.numbers.results import collect_results
     from lensbench.records import RunFolder
-    from lensbench.stages.results import collect_results
 
     folder = RunFolder.existing(run, lenient=True)
     results = collect_results(folder)

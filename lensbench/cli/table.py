@@ -54,8 +54,8 @@ def command(
     if out is not None and not out.parent.is_dir():
         raise UsageError(f"--out {out}: no folder {out.parent}")
     from lensbench.interop.lm_eval.as_runs import as_runs
+    from lensbench.reporting.tables import table_runs
     from lensbench.reporting.tables.escape import one_line
-    from lensbench.stages.tables import table_runs
 
     made = build_table(
         spec,

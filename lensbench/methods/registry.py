@@ -9,7 +9,7 @@ from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any
 
 from lensbench.errors import UnavailableError, unknown_name
-from lensbench.plugins import BrokenPackage, from_package, load_entry, origin_of, plugin_entries, try_entry
+from lensbench.plugins import BrokenPackage, BrokenPlugin, from_package, load_entry, origin_of, plugin_entries, try_entry
 from lensbench.safenames import is_safe_name
 
 if TYPE_CHECKING:
@@ -40,15 +40,6 @@ class MethodInfo:
     """`module:attribute` of its configuration model; the module may hold PRESETS. Importing it must load nothing heavy."""
     origin: str = _OURS
     """The package it comes from."""
-
-
-@dataclass(frozen=True)
-class BrokenPlugin:
-    """A method of an installed package that cannot be imported."""
-
-    name: str
-    origin: str
-    reason: str
 
 
 GROUP = "lensbench.methods"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -11,10 +11,12 @@ import numpy as np
 
 from lensbench.datasets.rows import row_hash
 from lensbench.errors import UsageError, unknown_name
-from lensbench.numbers.pair import DRAWS, SEED, Sources, Tested, test_pairs
-from lensbench.numbers.read_metrics import Column, observe
-from lensbench.numbers.summarise import headline_columns
-from lensbench.records import RunFolder
+from lensbench.metrics import Basis
+from lensbench.numbers.headline import headline_series
+from lensbench.numbers.pair import DRAWS, SEED, SourceItems, Tested, test_pairs
+from lensbench.numbers.read_metrics import MetricSeries, read_metrics
+from lensbench.numbers.verdict import Verdict, make_verdict
+from lensbench.records import ItemRecord, RowsKey, RunFolder, TaskKey
 from lensbench.stats import bootstrap_means, clustered_errors, holm
 
 __all__ = ["Compared", "Comparison", "NotCompared", "compare"]
@@ -59,6 +61,8 @@ class Compared:
     smallest_detectable: float | None
     higher_is_better: bool | None = True
     """As the runs say; None where neither does: then `fixed` counts higher scores, and nothing is better or worse."""
+    verdict: Verdict | None = None
+    """Of B beside A."""
 
 
 @dataclass(frozen=True)
@@ -91,39 +95,36 @@ class Comparison:
 
 
 class _Side:
-    """One run: its headline columns by task, language, variant, metric and source, and the row behind every item."""
+    """One run: its headline series by task, language, variant, metric and grader, and the row behind every item."""
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
         self.about: dict[str, Any] = folder.read_json("variants.json")
-        self.sources = Sources.of(folder)
-        self.rows = {
-            r["key"]: (r["doc_id"], r["row"]) if "row" in r and "doc_id" in r else r["key"] for r in folder.records("items")
-        }
-        self.columns: dict[tuple[str, str, str], dict[tuple[str, str], Column]] = {}
-        for column in headline_columns(list(observe(folder))):
-            key = (f"{column.kind[0]}/{column.kind[1]}", column.variant, column.unit if column.source else "")
-            self.columns.setdefault(key, {})[column.metric, column.source] = column
+        self.sources = SourceItems.of(folder)
+        self.rows = {r.key: r.key if r.row is None or r.doc_id is None else (r.doc_id, r.row) for r in folder.records(ItemRecord)}
+        self.series: dict[tuple[str, str, Basis], dict[tuple[str, str], MetricSeries]] = {}
+        for one in headline_series(list(read_metrics(folder))):
+            key = (str(one.key), one.variant, one.metric.basis)
+            self.series.setdefault(key, {})[one.metric.name, one.grader] = one
 
-    def values(self, column: Column, *, by_content: bool = False) -> dict[Any, tuple[float, str]]:
+    def values(self, series: MetricSeries, *, by_content: bool = False) -> dict[Any, tuple[float, str]]:
         """(row, turn) -> score and item. A row is its number and content: the item's id also holds the chat template's words."""
         rows = self.contents if by_content else self.rows
-        return {(rows.get(item, item), turn): (value, item) for (item, turn), value in column.values.items()}
+        return {(rows.get(item, item), turn): (value, item) for (item, turn), value in series.values.items()}
 
     @functools.cached_property
     def contents(self) -> dict[str, str]:
         """Item -> hash of its document, requests and target: what lm-eval's files and our records both hold."""
-        return {r["key"]: content_key(r) for r in self.folder.records("items")}
+        return {r.key: content_key(r) for r in self.folder.records(ItemRecord)}
 
     def asked(self, key: str) -> set[str]:
         """The contents of a task's items."""
-        task, _, language = key.rpartition("/")
-        wanted = (r["key"] for r in self.folder.records("items") if (r["task"], r["language"]) == (task, language))
+        wanted = (r.key for r in self.folder.records(ItemRecord) if str(r.task_key) == key)
         return {self.contents[item] for item in wanted}
 
     def is_foreign(self, key: str) -> bool:
         """Whether a task was read from lm-eval's own files."""
-        return str(self.about["tasks"].get(key, {}).get("rows", "")).startswith("lm-eval:")
+        return RowsKey.parse(str(self.about["tasks"].get(key, {}).get("rows", ""))).kind == "lm-eval"
 
 
 def compare(first: RunFolder, second: RunFolder, variant: str | None = None, other: str | None = None) -> Comparison:
@@ -147,7 +148,7 @@ def compare(first: RunFolder, second: RunFolder, variant: str | None = None, oth
         found: list[tuple[Compared, Tested]] = []
         for key in dict.fromkeys((*a.about["tasks"], *b.about["tasks"])):
             reason = _unlike(key, a, b)
-            task, _, language = key.partition("/")
+            task, language = TaskKey.parse(key)[:2]
             by_content = False
             # Two results of lm-eval say themselves in what they differ: version, generation, filter.
             if reason is not None and a.is_foreign(key) != b.is_foreign(key):
@@ -170,22 +171,27 @@ def compare(first: RunFolder, second: RunFolder, variant: str | None = None, oth
                     found.append(outcome)
         adjusted = holm(np.array([tested.p_value for _, tested in found]))
         cells += [
-            replace(cell, p_holm=float(p_holm), smallest_detectable=tested.detectable(len(found)))
+            replace(
+                cell,
+                p_holm=float(p_holm),
+                smallest_detectable=tested.detectable(len(found)),
+                verdict=make_verdict(float(p_holm), cell.delta_low, cell.delta_high, cell.higher_is_better),
+            )
             for (cell, tested), p_holm in zip(found, adjusted, strict=True)
         ]
     return Comparison(cells, list(gaps), pairs, list(notes))
 
 
-def content_key(record: Mapping[str, Any]) -> str:
+def content_key(record: ItemRecord) -> str:
     """Hash of an item's document, requests and target. The target is its number among the choices where it is one of them: our
     records have the text, lm-eval's the number. Columns without a value say nothing."""
-    requests = [[str(part) for part in request] for request in record.get("requests", ())]
-    gold = str(record.get("gold"))
+    requests = [list(request) for request in record.requests]
+    gold = str(record.gold)
     # The requests without a question, which a metric of lm-eval adds, are no choices.
     options = [continuation.strip() for _, continuation in requests]
     place = options.index(gold.strip()) if gold.strip() in options else int(gold) if gold.isdecimal() else None
     target: Any = place if place is not None and place < len(options) else gold
-    doc = {name: value for name, value in record.get("doc", {}).items() if value is not None}
+    doc = {name: value for name, value in record.doc.items() if value is not None}
     return row_hash([doc, requests, target])
 
 
@@ -227,7 +233,7 @@ def _unlike(key: str, a: _Side, b: _Side) -> str | None:
     if ours["protocol"] != theirs["protocol"]:
         return f"asked in unlike ways under profile {ours['profile']}: protocol {ours['protocol']} and {theirs['protocol']}"
     # Where rows came from does not matter once they are the same.
-    if ours["rows"].rpartition(":")[2] != theirs["rows"].rpartition(":")[2]:
+    if RowsKey.parse(ours["rows"]).digest != RowsKey.parse(theirs["rows"]).digest:
         return f"other rows: {ours['rows']} and {theirs['rows']}"
     return None
 
@@ -236,15 +242,15 @@ def _task(
     key: str, a: _Side, b: _Side, pair: tuple[str, str], by_content: bool
 ) -> Iterable[tuple[str, tuple[Compared, Tested] | str]]:
     """What a pair of variants has in common on one task: (metric, the comparison or why there is none)."""
-    kinds = dict.fromkeys(k[2] for side, name in ((a, pair[0]), (b, pair[1])) for k in side.columns if k[:2] == (key, name))
-    if not kinds:
+    bases = dict.fromkeys(k[2] for side, name in ((a, pair[0]), (b, pair[1])) for k in side.series if k[:2] == (key, name))
+    if not bases:
         yield "", f"nothing scored of {pair[0]} in RUN_A, nor of {pair[1]} in RUN_B"
-    for kind in kinds:
-        ours, theirs = a.columns.get((key, pair[0], kind), {}), b.columns.get((key, pair[1], kind), {})
-        for metric, source in dict.fromkeys((*ours, *theirs)):
-            mine, yours = ours.get((metric, source)), theirs.get((metric, source))
-            what = metric if not source else f"{metric} by {source}"
-            if mine is not None and yours is not None and mine.higher_is_better != yours.higher_is_better:
+    for basis in bases:
+        ours, theirs = a.series.get((key, pair[0], basis), {}), b.series.get((key, pair[1], basis), {})
+        for metric, grader in dict.fromkeys((*ours, *theirs)):
+            mine, yours = ours.get((metric, grader)), theirs.get((metric, grader))
+            what = metric if not grader else f"{metric} by {grader}"
+            if mine is not None and yours is not None and mine.metric.higher_is_better != yours.metric.higher_is_better:
                 yield what, "the runs do not agree on whether more is better"
                 continue
             if mine is not None and yours is not None:
@@ -253,11 +259,11 @@ def _task(
                 continue
             run, name, rest = ("RUN_B", pair[1], theirs) if yours is None else ("RUN_A", pair[0], ours)
             instead = ", ".join(m if not s else f"{m} by {s}" for m, s in rest)
-            word = {"rating": "other judge: ", "share": "other identifier: "}.get(kind, "") if instead and source else ""
+            word = f"other {basis.grader}: " if instead and basis.grader else ""
             yield what, f"{word}{run} has {instead or 'not got it'} for {name}"
 
 
-def _compared(a: _Side, b: _Side, mine: Column, yours: Column, by_content: bool) -> tuple[Compared, Tested] | None:
+def _compared(a: _Side, b: _Side, mine: MetricSeries, yours: MetricSeries, by_content: bool) -> tuple[Compared, Tested] | None:
     ours, theirs = a.values(mine, by_content=by_content), b.values(yours, by_content=by_content)
     common = [place for place in ours if place in theirs]
     if not common:
@@ -269,14 +275,16 @@ def _compared(a: _Side, b: _Side, mine: Column, yours: Column, by_content: bool)
     found = bootstrap_means(difference[None], clusters, draws=DRAWS, seed=SEED)
     tested = test_pairs(second, first, clusters, float(clustered_errors(difference[None], clusters)[0]))
     assert tested is not None, "there is a pair"
-    binary = bool(np.isin(np.concatenate([first, second]), (0.0, 1.0)).all()) and mine.unit == "share"
+    binary = bool(np.isin(np.concatenate([first, second]), (0.0, 1.0)).all()) and mine.metric.unit.proportion
     known = not np.isnan(found.low[0])
-    sign, right = (-1, 0) if mine.higher_is_better is False else (1, 1)
+    sign, right = (-1, 0) if mine.metric.higher_is_better is False else (1, 1)
     cell = Compared(
-        *mine.kind,
-        mine.metric,
-        mine.unit,
-        mine.source,
+        mine.key.task,
+        mine.key.language,
+        mine.key.profile,
+        mine.metric.name,
+        mine.metric.unit.name,
+        mine.grader,
         mine.variant,
         yours.variant,
         n=len(common),
@@ -297,6 +305,6 @@ def _compared(a: _Side, b: _Side, mine: Column, yours: Column, by_content: bool)
         p_value=tested.p_value,
         p_holm=tested.p_value,
         smallest_detectable=None,
-        higher_is_better=mine.higher_is_better,
+        higher_is_better=mine.metric.higher_is_better,
     )
     return cell, tested

@@ -1,70 +1,71 @@
-"""Columns side by side: the arrays that statistics take, with items lined up and the source item of each."""
+"""Series side by side: the arrays that statistics take, with items lined up and the source item of each."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lensbench.numbers.read_metrics import Column, Kind
-from lensbench.records import RunFolder
+from lensbench.numbers.read_metrics import MetricSeries
+from lensbench.records import ItemRecord, RunFolder, TaskKey
 from lensbench.stats import detectable_mean, detectable_share, mcnemar_exact, sign_flip
 
-__all__ = ["DRAWS", "SEED", "Sources", "Tested", "is_headline", "line_up", "test_pairs"]
+__all__ = ["DRAWS", "SEED", "SourceItems", "Tested", "line_up", "test_pairs"]
 
 DRAWS = 10_000
 SEED = 12345
 
 
 @dataclass
-class Sources:
+class SourceItems:
     """Which cluster every item belongs to.
 
     Attributes:
         clusters: Item -> label. The source item where the record names one, else the item itself by task, language and row
-            number. unnamed: `TASK/LANGUAGE` -> items that name no source item. kinds: Task, language and profile in the order
-            in which they were asked.
+            number.
+        unnamed: `TASK/LANGUAGE` -> items that name no source item.
+        keys: The tasks in the order in which they were asked.
     """
 
     clusters: dict[str, str] = field(default_factory=dict)
     unnamed: Counter[str] = field(default_factory=Counter)
-    kinds: dict[Kind, None] = field(default_factory=dict)
+    keys: dict[TaskKey, None] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, folder: RunFolder) -> Sources:
+    def of(cls, folder: RunFolder) -> SourceItems:
         found = cls()
-        for record in folder.records("items"):
-            where = f"{record['task']}/{record['language']}"
-            found.kinds[record["task"], record["language"], record["profile"]] = None
-            if record.get("source") is not None:
-                found.clusters[record["key"]] = f"source {record['source']}"
+        for record in folder.records(ItemRecord):
+            where = str(record.task_key)
+            found.keys[record.task_key] = None
+            if record.source is not None:
+                found.clusters[record.key] = f"source {record.source}"
             else:
                 found.unnamed[where] += 1
-                found.clusters[record["key"]] = f"item {where} {record.get('doc_id', record['key'])}"
+                found.clusters[record.key] = f"item {where} {record.key if record.doc_id is None else record.doc_id}"
         return found
 
     def cluster(self, item: str) -> str:
         return self.clusters.get(item, f"item {item}")
 
 
-def line_up(columns: Sequence[Column], cluster: Callable[[str], str]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Columns of one cell over the union of their items.
+def line_up(series: Sequence[MetricSeries], cluster: Callable[[str], str]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Series of one cell over the union of their items.
 
     Args:
         cluster: Item -> label of its cluster.
 
     Returns:
-        `values [columns, items]`, NaN where a column has none, and `clusters [items]`.
+        `values [series, items]`, NaN where a series has none, and `clusters [items]`.
     """
-    places = {place: None for column in columns for place in column.values}
+    places = {place: None for one in series for place in one.values}
     index = {place: number for number, place in enumerate(places)}
-    values = np.full((len(columns), len(places)), np.nan)
-    for row, column in enumerate(columns):
-        for place, value in column.values.items():
+    values = np.full((len(series), len(places)), np.nan)
+    for row, one in enumerate(series):
+        for place, value in one.values.items():
             values[row, index[place]] = value
     return values, np.array([cluster(item) for item, _ in places], dtype=str)
 
@@ -113,20 +114,3 @@ def test_pairs(variant: NDArray[Any], base: NDArray[Any], clusters: NDArray[Any]
         return Tested(mcnemar_exact(wins, losses), "mcnemar", pairs, (wins + losses) / pairs, error)
     p_value = float(sign_flip(difference[None], clusters[both], draws=DRAWS, seed=SEED)[0])
     return Tested(p_value, "sign-flip", pairs, float(np.mean(difference != 0)), error)
-
-
-def is_headline(metric: str, source: str, unit: str, all_metrics: Iterable[str]) -> bool:
-    """Whether a metric is its task's own number rather than a part or another reading of it.
-
-    One of accuracy (else the first metric the task has), the share of answers in the asked language (over all turns where there
-    are several), and the judge's rating over all turns.
-
-    Args:
-        all_metrics: What the same task has from the same source, in order.
-    """
-    have = list(all_metrics)
-    if unit == "rating":
-        return metric == "rating"
-    if source:
-        return metric == ("lf_response" if "lf_response" in have else "lf_turn1")
-    return metric == ("acc" if "acc" in have else have[0])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from lensbench.metrics import Metric
 from lensbench.numbers.pair import DRAWS, SEED
-from lensbench.numbers.read_metrics import Column
+from lensbench.numbers.read_metrics import MetricSeries
 from lensbench.records import RunFolder
 
 __all__ = ["RunIdentity", "average_signature", "cell_signature"]
@@ -47,33 +48,33 @@ class RunIdentity:
         ]
 
 
-def cell_signature(made: RunIdentity, column: Column, n: int, clusters: int) -> str:
+def cell_signature(made: RunIdentity, series: MetricSeries, n: int, clusters: int) -> str:
     """Task, language, protocol, rows, items, metric, weights, enhancement, dtype, identifier or judge, seeds, versions."""
-    task, language, profile = column.kind
-    asked = made.about["tasks"][f"{task}/{language}"]
+    key = series.key
+    asked = made.about["tasks"][str(key)]
     parts = [
-        f"{task}:{language}",
+        f"{key.task}:{key.language}",
         f"v{asked['version']}",
-        f"p:{profile}:{asked['protocol']}",
+        f"p:{key.profile}:{asked['protocol']}",
         f"rows:{asked['rows']}",
         f"n:{n}",
         f"clusters:{clusters}",
-        f"m:{column.metric}",
-        *made.of(column.variant),
-        *_source(column.unit, column.source),
+        f"m:{series.metric.name}",
+        *made.of(series.variant),
+        *_grader(series.metric, series.grader),
         *made.tail(),
     ]
     return "|".join(parts)
 
 
 def average_signature(
-    made: RunIdentity, variant: str, *, name: str, cells: list[str], n: int, metric: str, unit: str, source: str
+    made: RunIdentity, variant: str, *, name: str, cells: list[str], n: int, metric: Metric, grader: str
 ) -> str:
     """The cells with their protocols and rows, and the rest as in the signature of a cell."""
     asked = [f"{cell}:v{t['version']}:{t['protocol']}:{t['rows']}" for cell in cells for t in (made.about["tasks"][cell],)]
-    parts = [f"mean:{name}", *asked, f"n:{n}", f"m:{metric}", *made.of(variant), *_source(unit, source), *made.tail()]
+    parts = [f"mean:{name}", *asked, f"n:{n}", f"m:{metric.name}", *made.of(variant), *_grader(metric, grader), *made.tail()]
     return "|".join(parts)
 
 
-def _source(unit: str, source: str) -> list[str]:
-    return [f"{'judge' if unit == 'rating' else 'lid'}:{source}"] if source else []
+def _grader(metric: Metric, grader: str) -> list[str]:
+    return [f"{metric.basis.signature}:{grader}"] if grader else []

@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 
 from lensbench.numbers.average import Average, average
-from lensbench.numbers.pair import DRAWS, SEED, Sources, Tested, is_headline, line_up, test_pairs
-from lensbench.numbers.read_metrics import Column, Kind, observe
+from lensbench.numbers.headline import headline_series
+from lensbench.numbers.pair import DRAWS, SEED, SourceItems, Tested, line_up, test_pairs
+from lensbench.numbers.read_metrics import MetricSeries, read_metrics
 from lensbench.numbers.signature import RunIdentity, cell_signature
-from lensbench.records import RunFolder
+from lensbench.numbers.verdict import Verdict, make_verdict
+from lensbench.records import RunFolder, TaskKey
 from lensbench.spec import BASE
 from lensbench.stats import Interval, bootstrap_means, clustered_errors, holm, wilson
 
-__all__ = ["Cell", "Summary", "headline_columns", "summarise", "summary"]
+__all__ = ["Cell", "Summary", "summarise", "summary"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Cell:
     unit: str
     """"share" (0 to 1), "rating" (on the judge's scale), or "number" (of a metric that is not known to be a share)."""
     source: str
-    """Signature of the identifier or judge; "" for log-likelihoods. Unlike sources never share a column."""
+    """Signature of the identifier or judge; "" for log-likelihoods. Unlike sources never share a series."""
     value: float | None
     """Mean over what has a score; None when nothing has."""
     n: int
@@ -69,6 +71,8 @@ class Cell:
     """Items that rounding could decide (docs/engines.md); they count as they fell."""
     higher_is_better: bool | None = True
     """As the task's definition says; None where nothing does, and then no difference is better or worse."""
+    verdict: Verdict | None = None
+    """What the difference to `base` says; None where nothing was tested."""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -89,20 +93,20 @@ class Summary:
 
 def summarise(folder: RunFolder) -> list[Cell]:
     """All cells of a run, from its records only."""
-    return _cells(list(observe(folder)), Sources.of(folder), RunIdentity(folder))
+    return _cells(list(read_metrics(folder)), SourceItems.of(folder), RunIdentity(folder))
 
 
 def summary(folder: RunFolder) -> Summary:
     """All cells and averages of a run, from its records only."""
-    columns, sources, made = list(observe(folder)), Sources.of(folder), RunIdentity(folder)
-    return Summary(_cells(columns, sources, made), average(headline_columns(columns), sources, made), dict(sources.unnamed))
+    series, sources, made = list(read_metrics(folder)), SourceItems.of(folder), RunIdentity(folder)
+    return Summary(_cells(series, sources, made), average(headline_series(series), sources, made), dict(sources.unnamed))
 
 
-def _cells(columns: list[Column], sources: Sources, made: RunIdentity) -> list[Cell]:
-    headline = {id(column) for column in headline_columns(columns)}
-    together: dict[tuple[Kind, str, str], list[Column]] = defaultdict(list)
-    for column in columns:
-        together[column.kind, column.source, column.metric].append(column)
+def _cells(series: list[MetricSeries], sources: SourceItems, made: RunIdentity) -> list[Cell]:
+    headline = {id(one) for one in headline_series(series)}
+    together: dict[tuple[TaskKey, str, str], list[MetricSeries]] = defaultdict(list)
+    for one in series:
+        together[one.key, one.grader, one.metric.name].append(one)
     cells: list[Cell] = []
     tests: list[Tested | None] = []
     for variants in together.values():
@@ -110,12 +114,12 @@ def _cells(columns: list[Column], sources: Sources, made: RunIdentity) -> list[C
             cells.append(cell)
             tests.append(tested if id(variants[0]) in headline else None)
     cells = _adjusted(cells, tests)
-    kinds = {kind: index for index, kind in enumerate(sources.kinds)}
-    metrics = {metric: index for index, metric in enumerate(dict.fromkeys(c.metric for c in columns))}
+    keys = {key: index for index, key in enumerate(sources.keys)}
+    metrics = {metric: index for index, metric in enumerate(dict.fromkeys(one.metric.name for one in series))}
     names = list(made.about["variants"])
     cells.sort(
         key=lambda c: (
-            kinds.get((c.task, c.language, c.profile), len(kinds)),
+            keys.get(TaskKey(c.task, c.language, c.profile), len(keys)),
             metrics[c.metric],
             c.source,
             names.index(c.variant),
@@ -124,26 +128,18 @@ def _cells(columns: list[Column], sources: Sources, made: RunIdentity) -> list[C
     return cells
 
 
-def headline_columns(columns: list[Column]) -> list[Column]:
-    """The columns that are their task's own number; these are tested and averaged."""
-    metrics: dict[tuple[Kind, str, str], dict[str, None]] = defaultdict(dict)
-    for column in columns:
-        metrics[column.kind, column.source, column.unit][column.metric] = None
-    return [c for c in columns if is_headline(c.metric, c.source, c.unit, metrics[c.kind, c.source, c.unit])]
-
-
-def _one_metric(columns: list[Column], sources: Sources, made: RunIdentity) -> list[tuple[Cell, Tested | None]]:
+def _one_metric(series: list[MetricSeries], sources: SourceItems, made: RunIdentity) -> list[tuple[Cell, Tested | None]]:
     """The cells of one metric of one task in one language: all variants share the bootstrap's draws."""
-    values, clusters = line_up(columns, sources.cluster)
-    base = next((row for row, column in enumerate(columns) if column.variant == BASE), None)
+    values, clusters = line_up(series, sources.cluster)
+    base = next((row for row, one in enumerate(series) if one.variant == BASE), None)
     if not values.size:
-        return [(_cell(column, made, 0, None, None), None) for column in columns]
+        return [(_cell(one, made, 0, None, None), None) for one in series]
     differences = values - (values[base] if base is not None else np.nan)
     found = bootstrap_means(np.concatenate([values, differences]), clusters, draws=DRAWS, seed=SEED)
     errors = clustered_errors(differences, clusters)
     cells = []
-    for row, column in enumerate(columns):
-        paired = len(columns) + row
+    for row, one in enumerate(series):
+        paired = len(series) + row
         tested = None
         delta = None
         if base is not None and row != base and not np.isnan(found.value[paired]):
@@ -154,14 +150,14 @@ def _one_metric(columns: list[Column], sources: Sources, made: RunIdentity) -> l
         if there.any():
             level = Interval(found.value[row], found.low[row], found.high[row])
             single = len(np.unique(clusters[there])) == there.sum()
-            if column.unit == "share" and single and np.isin(values[row][there], (0.0, 1.0)).all():
+            if one.metric.unit.proportion and single and np.isin(values[row][there], (0.0, 1.0)).all():
                 level = wilson(values[row][there])
-        cells.append((_cell(column, made, int(found.clusters[row]), level, delta), tested))
+        cells.append((_cell(one, made, int(found.clusters[row]), level, delta), tested))
     return cells
 
 
 def _adjusted(cells: list[Cell], tests: list[Tested | None]) -> list[Cell]:
-    """With p-values: adjusted within each variant, and with what a family of that size can detect."""
+    """With p-values: adjusted within each variant, with what a family of that size can detect, and with the verdict."""
     done = list(cells)
     for variant in {cell.variant for cell in cells}:
         family = [(i, t) for i, t in enumerate(tests) if t is not None and cells[i].variant == variant]
@@ -173,38 +169,41 @@ def _adjusted(cells: list[Cell], tests: list[Tested | None]) -> list[Cell]:
                 p_value=tested.p_value,
                 p_holm=float(p_holm),
                 smallest_detectable=tested.detectable(len(family)),
+                verdict=make_verdict(float(p_holm), cells[i].delta_low, cells[i].delta_high, cells[i].higher_is_better),
             )
     return done
 
 
-def _cell(column: Column, made: RunIdentity, clusters: int, level: Interval | None, delta: Interval | None) -> Cell:
-    picked = column.picks
-    n = column.states.total()
+def _cell(series: MetricSeries, made: RunIdentity, clusters: int, level: Interval | None, delta: Interval | None) -> Cell:
+    picked = series.picks
+    n = series.states.total()
     return Cell(
-        *column.kind,
-        column.variant,
-        column.metric,
-        column.unit,
-        column.source,
+        series.key.task,
+        series.key.language,
+        series.key.profile,
+        series.variant,
+        series.metric.name,
+        series.metric.unit.name,
+        series.grader,
         value=_known(level.value) if level else None,
         n=n,
-        failures=column.failures,
+        failures=series.failures,
         low=_known(level.low) if level else None,
         high=_known(level.high) if level else None,
         delta=_known(delta.value) if delta else None,
         delta_low=_known(delta.low) if delta else None,
         delta_high=_known(delta.high) if delta else None,
-        signature=cell_signature(made, column, n, clusters),
-        states=dict(column.states),
-        planned=column.planned,
+        signature=cell_signature(made, series, n, clusters),
+        states=dict(series.states),
+        planned=series.planned,
         picks=tuple(picked[choice] for choice in range(max(picked) + 1)) if picked else (),
         clusters=clusters,
         test=None,
         p_value=None,
         p_holm=None,
         smallest_detectable=None,
-        tied=column.tied,
-        higher_is_better=column.higher_is_better,
+        tied=series.tied,
+        higher_is_better=series.metric.higher_is_better,
     )
 
 

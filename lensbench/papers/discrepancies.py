@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from lensbench.metrics import LANGUAGES, RATINGS
 from lensbench.papers.facts import NOT_RECORDED, CellFacts, RunFacts
 from lensbench.papers.schema import Published, PublishedColumn
 from lensbench.records import Grader
@@ -83,7 +84,7 @@ def _wording(facts: CellFacts) -> Iterator[str]:
 
 
 def _sample(facts: CellFacts, column: PublishedColumn) -> Iterator[str]:
-    what = "gradings" if facts.unit == "rating" else "items"
+    what = facts.metric.basis.counted
     if facts.n < facts.planned:
         yield f"other sample: unfinished, {facts.n} of {facts.planned} {what}"
     elif column.n is not None and facts.n != column.n:
@@ -95,11 +96,11 @@ def _sample(facts: CellFacts, column: PublishedColumn) -> Iterator[str]:
 
 
 def _graders(facts: CellFacts, published: Published) -> Iterator[str]:
-    if facts.unit == "rating" and published.judge is not None:
+    if facts.metric.basis is RATINGS and published.judge is not None:
         model = Grader.parse(facts.source, "judge").model or ""
         if not any(re.fullmatch(rf"{re.escape(name)}(-\d{{4}}-\d\d-\d\d)?", model) for name in published.judge.models):
             yield f"other judge: {model or 'unknown'}, the paper's is {published.judge.title}"
-    elif facts.source and facts.unit == "share" and published.identifier is not None:
+    elif facts.metric.basis is LANGUAGES and published.identifier is not None:
         name = Grader.parse(facts.source, "identifier").name
         if name != published.identifier:
             yield f"other identifier: {name}, the paper's is {published.identifier}"

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lensbench.metrics import Metric
+
 __all__ = ["NOT_RECORDED", "CellFacts", "RunFacts"]
 
 NOT_RECORDED = "not recorded"
@@ -52,9 +54,8 @@ class CellFacts:
     fitted: bool
     task: str
     language: str
-    metric: str
+    metric: Metric
     profile: str
-    unit: str
     source: str
     value: float | None
     low: float | None

@@ -57,7 +57,7 @@ def beside(facts: CellFacts, published: Published, wanted: str | None = None) ->
         None where the paper prints no such number.
     """
     key, backbone = matching_backbone(published, facts.run, wanted)
-    found = _find(published, key, facts.method, facts.language, facts.metric, task=facts.task)
+    found = _find(published, key, facts.method, facts.language, facts.metric.name, task=facts.task)
     if found is None:
         return None
     unlike = incomparable(facts, found.column, found.table.targets)
@@ -66,7 +66,7 @@ def beside(facts: CellFacts, published: Published, wanted: str | None = None) ->
     if facts.value is None:
         return _beside(found, None, NO_VALUE, ())
     why = reasons(facts, found.column, published, settings_of(published, facts.method, key, facts.run.targets), backbone)
-    scale = 100.0 if facts.unit == "share" else 1.0
+    scale = facts.metric.unit.scale
     return _judged(found, scale * facts.value, _scaled(facts.low, scale), _scaled(facts.high, scale), why)
 
 

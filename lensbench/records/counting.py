@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 
 from lensbench.records.grader import Grader, preferred
 from lensbench.records.run_folder import RunFolder
@@ -49,7 +50,8 @@ def labels_of(records: Iterable[IdentifiedRecord]) -> dict[str, str | None]:
 def final_verdicts(folder: RunFolder) -> list[VerdictRecord | UngradedRecord]:
     """One record per answer, judge and repetition: the first verdict that could be read, else the last try, else the failure."""
     final: dict[tuple[str, str, int], VerdictRecord | UngradedRecord] = {}
-    for record in (*folder.records(UngradedRecord), *folder.records(VerdictRecord)):
+    records: Iterable[VerdictRecord | UngradedRecord] = chain(folder.records(UngradedRecord), folder.records(VerdictRecord))
+    for record in records:
         before = final.get(record.grading)
         if before is None or before.state != "ok":
             final[record.grading] = record

@@ -191,7 +191,7 @@ def _all_are(hint: Any) -> Callable[[Collection[Any]], bool]:
         exact = {hint}
         return lambda values: exact.issuperset(map(type, values)) or all(map(check, values))
     if hint in (float, float | None):
-        usual: set[type] = {float, type(None)} if hint != float else {float}
+        usual: set[type] = {float} if hint is float else {float, type(None)}
         return lambda values: _are_finite(values, usual) or all(map(check, values))
     return lambda values: all(map(check, values))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING
 from typing import Any, TypeVar
@@ -31,6 +30,10 @@ RECORDS: Mapping[str, type[Record]] = {
 """Name of the file -> what its lines are, in the order in which they are made."""
 
 
+_READERS: dict[type[Any], Callable[[Any], Any]] = {}
+_WRITTEN: dict[type[Any], tuple[tuple[str, Field, Any], ...]] = {}
+
+
 class NotARecord(LensbenchError):
     """A JSON value is not what its file should hold; the message says why."""
 
@@ -41,14 +44,16 @@ def read_record(kind: type[R], value: Any) -> R:
     Raises:
         NotARecord: a field is missing, or is not of its type, or two do not fit together.
     """
-    read: Callable[[Any], R] = _reader(kind)
-    return read(value)
+    read = _READERS.get(kind) or _READERS.setdefault(kind, _reader(kind))
+    found: R = read(value)
+    return found
 
 
 def as_json(record: Record | IdentifiedTurn) -> JsonObject:
     """A record as it is written. Fields that say nothing are left out where their definition says so."""
     found: JsonObject = {}
-    for attribute, field, default in _written(type(record)):
+    kind = type(record)
+    for attribute, field, default in _WRITTEN.get(kind) or _WRITTEN.setdefault(kind, _written(kind)):
         value = getattr(record, attribute)
         # A list that is empty says as little as a tuple.
         if field.written or (tuple(value) if default == () else value) != default:
@@ -56,12 +61,10 @@ def as_json(record: Record | IdentifiedTurn) -> JsonObject:
     return found
 
 
-@functools.cache
-def _written(kind: type) -> tuple[tuple[str, Field, Any], ...]:
+def _written(kind: type[Any]) -> tuple[tuple[str, Field, Any], ...]:
     return tuple((f.attribute, f, f.default) for f in fields_of(kind))
 
 
-@functools.cache
 def _reader(kind: type[Any]) -> Callable[[Any], Any]:
     """A function that checks a JSON value and makes the record of it. It is called for every line of a run.
 
@@ -141,8 +144,7 @@ class _Layout:
 def _made(field: Field, value: Any) -> object:
     if not field.several or field.nested is None:
         return value
-    read = _reader(field.nested)
     try:
-        return [read(part) for part in value]
+        return [read_record(field.nested, part) for part in value]
     except NotARecord as error:
         raise NotARecord(f"its '{field.name}' has an entry that does not belong there: {error.message}") from None

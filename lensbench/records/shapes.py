@@ -121,7 +121,14 @@ _NUMBERS = {
     name: _maybe(_number)
     for name in ("low", "high", "delta", "delta_low", "delta_high", "p_value", "p_holm", "smallest_detectable")
 }
-_MADE = {**_NUMBERS, "unit": _text, "source": _maybe(_text), "signature": _text, "higher_is_better": _maybe(_flag)}
+_MADE = {
+    **_NUMBERS,
+    "unit": _text,
+    "source": _maybe(_text),
+    "signature": _text,
+    "higher_is_better": _maybe(_flag),
+    "verdict": _maybe(_text),
+}
 _CELL = _shape(
     {
         "task": _text,

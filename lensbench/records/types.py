@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from lensbench.jsonio import JsonObject
+from lensbench.metrics import likeliest
 from lensbench.reasoning import ANSWERED, ONLY_REASONING, Parts, split_reasoning
 from lensbench.records.fields import always, needed, sometimes
 from lensbench.records.grader import Grader
@@ -119,10 +119,7 @@ class ScoreRecord(_OfVariant):
     @property
     def pick(self) -> int | None:
         """The choice with the highest log-likelihood, the first of equals; None unless all are numbers and the state is `ok`."""
-        known = [value for value in self.loglikelihoods if value is not None]
-        if self.state != "ok" or not known or len(known) < len(self.loglikelihoods):
-            return None
-        return known.index(max(known))
+        return likeliest(self.loglikelihoods) if self.state == "ok" else None
 
     def problem(self) -> str | None:
         for name in _SHARES:
@@ -161,8 +158,8 @@ class AnswerRecord(_OfVariant):
         """The state as far as the answer goes.
 
         Returns:
-            `ok`; `empty` (the model said nothing, or nothing after its reasoning); `only_reasoning` (it ended before its reasoning
-            did); or the record's own state where that says that there is no answer of the model (`no_room`, `not_finite`, ...).
+            `ok`; `empty` (the model said nothing, or nothing after its reasoning); `only_reasoning` (it ended before its
+            reasoning did); or the record's own state where that says that there is no answer of the model (`no_room`, ...).
         """
         if self.state not in ANSWERED:
             return self.state
@@ -250,7 +247,7 @@ class VerdictRecord(_Graded):
 
     why: str | None = sometimes("what kept a rating from being read")
     injection: Sequence[str] = sometimes("what in the answer speaks to its judge", otherwise=())
-    reply: JsonObject | None = always("the reply as it came", older=None)
+    reply: Mapping[str, Any] | None = always("the reply as it came", older=None)
     from_cache: bool | None = always("whether it was paid for before", older=None)
 
 

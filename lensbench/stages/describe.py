@@ -81,8 +81,12 @@ def describe(
 
 
 def _directions(asked: TaskItems) -> dict[str, bool]:
-    """Metric -> whether more is better: as the task's `metric_list` says, else as lm-eval registers the metric."""
-    return {str(name): told for name, told in asked.built.higher_is_better().items() if isinstance(told, bool)}
+    """Metric -> whether more is better: as the task's `metric_list` says, else as lm-eval or the metric's package says."""
+    task = asked.planned.task
+    listed = {str(e.get("metric")): e.get("higher_is_better") for e in task.config.get("metric_list") or () if task.metrics}
+    packages = {m.name: m.higher_is_better if listed[m.name] is None else listed[m.name] for m in task.metrics}
+    told = {**asked.built.higher_is_better(), **packages}
+    return {str(name): more for name, more in told.items() if isinstance(more, bool)}
 
 
 def _variant(variant: Variant, plan: Plan, externals: Mapping[str, Checkpoint]) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from lensbench.errors import LensbenchError
 from lensbench.grading.fidelity import (
     Identifier,
     answered_cell,
-    build_matrices,
     identify_without_code,
     join_turns,
     line_cells,
@@ -19,16 +18,15 @@ from lensbench.grading.fidelity import (
     strip_code_units,
 )
 from lensbench.grading.fidelity.cells import NO_ANSWER
-from lensbench.grading.fidelity.matrix import AnsweredIn, Level
-from lensbench.jsonio import JsonObject
 from lensbench.languages import Language, get_language
 from lensbench.methods.base import Progress, SilentProgress
+from lensbench.metrics import LENIENT, split_fidelity_name, turn_part
 from lensbench.reasoning import ANSWERED, READS
 from lensbench.records import AnswerRecord, IdentifiedRecord, IdentifiedTurn, RecordLog, RunFolder
-from lensbench.records.counting import conversations, last_identified
+from lensbench.records.counting import conversations
 from lensbench.records.run_languages import add_run_languages
 
-__all__ = ["AUTO", "answered_by_task", "identify_stage", "pick_identifier"]
+__all__ = ["AUTO", "identify_stage", "pick_identifier"]
 
 T = TypeVar("T")
 AUTO = "auto"
@@ -99,13 +97,13 @@ def _conversation(key: str, answers: list[AnswerRecord], identifier: Identifier)
     state = "empty" if any(one.label is None for one in found) else "ok"
     missing = next((state for state in states if state not in ANSWERED), None)
     if missing is not None:
-        # There is no answer of the model to one of the turns: only the units of the other turns notify anything of it.
-        answered = {f"lf_turn{answer.turn}" for answer, own in zip(answers, states, strict=True) if own in ANSWERED}
-        state, metrics = missing, {k: v if "_".join(k.split("_")[:2]) in answered else None for k, v in metrics.items()}
+        # There is no answer of the model to one of the turns: only the units of the other turns say anything of it.
+        answered = {turn_part(answer.turn) for answer, own in zip(answers, states, strict=True) if own in ANSWERED}
+        state, metrics = missing, {k: v if _part(k) in answered else None for k, v in metrics.items()}
     if not identifier.covers(language):
-        # It has no label that could count, so its 0 would notify nothing of the answer. Lenient numbers have a list of their own.
+        # It has no label that could count, so its 0 would say nothing of the answer. Lenient numbers have a list of their own.
         lenient = identifier.covers_leniently(language)
-        metrics = {name: value if lenient and name.endswith("_lenient") else None for name, value in metrics.items()}
+        metrics = {name: value if lenient and _reading(name) == LENIENT else None for name, value in metrics.items()}
         state = state if missing is not None else "not_covered"
     return IdentifiedRecord(
         key=key,
@@ -132,25 +130,19 @@ def _conversation(key: str, answers: list[AnswerRecord], identifier: Identifier)
     )
 
 
+def _part(metric: str) -> str:
+    found = split_fidelity_name(metric)
+    return found[0] if found else ""
+
+
+def _reading(metric: str) -> str:
+    found = split_fidelity_name(metric)
+    return found[1] if found else ""
+
+
 def _units(texts: list[str], labels: list[str | None], identifier: Identifier, language: Language) -> dict[str, float | None]:
     several = len(texts) > 1
     joined = identifier.identify(join_turns(texts)).label if several else None
     bare = [identify_without_code([text], identifier).label for text in texts]
     bare_joined = identify_without_code(texts, identifier).label if several else None
     return {**question_units(labels, joined, language), **strip_code_units(bare, bare_joined, language)}
-
-
-def answered_by_task(folder: RunFolder) -> list[JsonObject]:
-    """Asked x answered matrices of a run, JSON-ready: per task, identifier, variant, turn and level."""
-    answers: dict[tuple[str, str], list[AnsweredIn]] = {}
-    for record in last_identified(folder.records(IdentifiedRecord)).values():
-        answers.setdefault((record.task, record.identifier), []).extend(
-            AnsweredIn(record.language, record.variant, turn.turn, turn.cell, turn.lines) for turn in record.turns
-        )
-    levels: tuple[Level, ...] = ("answer", "line")
-    return [
-        {"task": task, "identifier": identifier, **matrix.as_dict()}
-        for (task, identifier), own in answers.items()
-        for level in levels
-        for matrix in build_matrices(own, level)
-    ]

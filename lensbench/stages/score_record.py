@@ -9,10 +9,12 @@ from dataclasses import replace
 
 from lensbench.engines.noise import Answer, could_change, is_tied
 from lensbench.engines.reference.lm import TokenRequest
+from lensbench.metrics import ScoredItem, get_metric, gold_choice
 from lensbench.plan.task_items import TaskItems
 from lensbench.records import ScoreRecord
 from lensbench.stages.variants import Variant
 from lensbench.tasks.build import Item
+from lensbench.tasks.package_metrics import compute_metric
 
 __all__ = ["as_truncated", "score_record"]
 
@@ -49,10 +51,11 @@ def score_record(
     metrics: dict[str, float] = {}
     tied = False
     if state == "ok":
-        metrics = _metrics(asked, item, results)
+        tokens = [len(target) for _, _, target in encoded[:choices]]
+        metrics = _metrics(asked, item, tokens, results)
         tied = is_tied([ll for ll, _ in results[:choices]], noise)
-        if not tied and metrics.keys() != {"acc"}:
-            tied = could_change(metrics, results[:choices], noise, functools.partial(_moved, asked, item, results))
+        if not tied and not all(get_metric(name).by_likeliest for name in metrics):
+            tied = could_change(metrics, results[:choices], noise, functools.partial(_moved, asked, item, tokens, results))
     plain = [(ll if math.isfinite(ll) else None, greedy) for ll, greedy in results]
     return ScoreRecord(
         key=key,
@@ -87,16 +90,32 @@ def _asks_twice(asked: TaskItems) -> bool:
     )
 
 
-def _moved(asked: TaskItems, item: Item, results: Sequence[Answer], choices: Sequence[Answer]) -> dict[str, float]:
+def _moved(
+    asked: TaskItems, item: Item, tokens: Sequence[int], results: Sequence[Answer], choices: Sequence[Answer]
+) -> dict[str, float]:
     """The metrics with other log-likelihoods of the choices; those without the question are off the other way, the worst case
     for a difference of the two."""
     unconditional = [
         (ll - (moved - before), greedy)
         for (moved, _), (before, _), (ll, greedy) in zip(choices, results, results[len(choices) :], strict=False)
     ]
-    return _metrics(asked, item, [*choices, *unconditional])
+    return _metrics(asked, item, tokens, [*choices, *unconditional])
 
 
-def _metrics(asked: TaskItems, item: Item, results: Sequence[Answer]) -> dict[str, float]:
+def _metrics(asked: TaskItems, item: Item, tokens: Sequence[int], results: Sequence[Answer]) -> dict[str, float]:
+    """lm-eval's metrics, then those of packages."""
     found = asked.built.process_results(item.doc, list(results))
-    return {name: float(value) for name, value in found.items() if isinstance(value, int | float) or hasattr(value, "item")}
+    metrics = {name: float(value) for name, value in found.items() if isinstance(value, int | float) or hasattr(value, "item")}
+    if asked.planned.task.metrics:
+        choices = tuple(continuation for _, continuation in item.requests)
+        scored = ScoredItem(
+            item.doc,
+            choices,
+            gold_choice(item.gold, choices),
+            tuple(ll for ll, _ in results[: len(tokens)]),
+            tuple(greedy for _, greedy in results[: len(tokens)]),
+            tuple(tokens),
+        )
+        where = f"{item.task}/{item.language}, row {item.doc_id + 1}"
+        metrics |= {metric.name: compute_metric(metric, scored, where) for metric in asked.planned.task.metrics}
+    return metrics

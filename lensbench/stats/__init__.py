@@ -2,7 +2,6 @@
 
 from lensbench.stats.agreement import krippendorff_alpha, within_unit_deviation
 from lensbench.stats.bootstrap import Intervals, bootstrap_means, clustered_errors, paired_bootstrap
-from lensbench.stats.direction import direction_of, known_direction, told_direction, unit_of_metric
 from lensbench.stats.intervals import Interval, wilson
 from lensbench.stats.power import ALPHA, POWER, detectable_mean, detectable_share
 from lensbench.stats.significance import holm, mcnemar_exact, sign_flip
@@ -18,15 +17,11 @@ __all__ = [
     "clustered_slope",
     "detectable_mean",
     "detectable_share",
-    "direction_of",
     "holm",
-    "known_direction",
     "krippendorff_alpha",
     "mcnemar_exact",
     "paired_bootstrap",
     "sign_flip",
-    "told_direction",
-    "unit_of_metric",
     "wilson",
     "within_unit_deviation",
 ]

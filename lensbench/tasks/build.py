@@ -14,6 +14,7 @@ from lensbench.errors import DataError, UnavailableError, UsageError
 from lensbench.records import ItemRecord
 from lensbench.tasks.checks import check_items, check_templates, flaw_of
 from lensbench.tasks.code import check_registered
+from lensbench.tasks.package_metrics import for_lm_eval
 from lensbench.tasks.resolve import TaskInLanguage
 from lensbench.tasks.schema import Sample
 from lensbench.tasks.tables import table_of
@@ -92,6 +93,8 @@ def build_task(task: TaskInLanguage, rows: Rows | None, fewshot: Rows | None = N
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     sandbox_lm_eval()
     config = dict(task.config)
+    if task.metrics:
+        config["metric_list"] = for_lm_eval(config["metric_list"], task.metrics)
     where = f"{task.entry.path}: '{task.name}' in '{task.language.code}'"
     if task.upstream is None:
         if not task.entry.trusted:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lensbench.errors import UsageError, unknown_name
+from lensbench.metrics import metrics_of_packages
 from lensbench.tasks.schema import TaskFile
 from lensbench.yamlio import Document
 
@@ -112,7 +113,8 @@ def check_registered(config: Mapping[str, Any], path: Path) -> None:
         for kind, registry in (("metric", metric_registry), ("aggregation", aggregation_registry)):
             name = metric.get(kind)
             if isinstance(name, str) and name not in registry:
-                error = unknown_name(kind, name, list(registry))
+                known = [*registry, *(metrics_of_packages() if kind == "metric" else ())]
+                error = unknown_name(kind, name, known)
                 raise UsageError(f"{path}: {error.message}", error.hint)
     for function in _functions(config.get("filter_list")):
         if isinstance(function, str) and function not in filter_registry:

@@ -9,6 +9,7 @@ import yaml
 
 from lensbench.errors import UsageError
 from lensbench.records.run_folder import write_atomically
+from lensbench.tasks.package_metrics import for_lm_eval
 from lensbench.tasks.resolve import TaskInLanguage
 
 __all__ = ["export_task"]
@@ -76,6 +77,9 @@ def export_task(task: TaskInLanguage, folder: Path, data: Path | None = None) ->
         }
     path = folder / f"{name}.yaml"
     head = f"# Exported by lensbench: {task.title}, profile {task.profile.profile}.\n"
+    if task.metrics:
+        config["metric_list"] = for_lm_eval(config["metric_list"], task.metrics)
+        head += f"# Without what installed packages compute in lensbench: {', '.join(metric.name for metric in task.metrics)}.\n"
     if task.profile.chat:
         letters = "" if task.profile.generates else "; lensbench scores the first token of each letter only"
         head += f"# Run it with --apply_chat_template{letters}.\n"

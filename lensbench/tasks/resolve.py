@@ -15,7 +15,9 @@ from lensbench.datasets.rows import RowsSpec, canonical_json, load_rows_spec
 from lensbench.datasets.sources import DataSource
 from lensbench.errors import UnavailableError, UsageError
 from lensbench.languages import Language, get_language
+from lensbench.metrics import Metric
 from lensbench.safenames import inside
+from lensbench.tasks.package_metrics import package_metrics, versions_of
 from lensbench.tasks.registry import TaskEntry
 from lensbench.tasks.schema import LM_EVAL_FIELDS, Generation, Profile
 
@@ -40,6 +42,8 @@ class TaskInLanguage:
     """The configuration before the words were put in front of its templates."""
     words: dict[str, Any] = dataclasses.field(default_factory=dict)
     """`vars` of the file and the language."""
+    metrics: tuple[Metric, ...] = ()
+    """Of its `metric_list`, those that installed packages compute."""
 
     @property
     def name(self) -> str:
@@ -102,6 +106,8 @@ class TaskInLanguage:
         )
         asked = {k: v for k, v in self.config.items() if not callable(v)}
         digest.update(canonical_json({**asked, "turns": self.entry.file.turns} if self.entry.file.turns else asked).encode())
+        if self.metrics:
+            digest.update(canonical_json(versions_of(self.metrics)).encode())
         if self.upstream is not None:
             digest.update(importlib.metadata.version("lm_eval").encode())
             for path in sorted(self.upstream.parent.iterdir()):
@@ -120,7 +126,8 @@ def resolve(
         max_new_tokens: Cuts generated answers there and not where profile or task do; another protocol, so another hash.
 
     Raises:
-        UsageError: the task does not have this language; lists those it has.
+        UsageError: the task does not have this language; lists those it has. Or its `metric_list` asks for what is not done.
+        UnavailableError: a package that has one of its metrics cannot be imported.
     """
     if code not in entry.file.languages:
         raise UsageError(
@@ -150,7 +157,8 @@ def resolve(
     if entry.file.rows:
         config["dataset_path"] = entry.file.rows[0]
         config["dataset_name"] = code
-    task = TaskInLanguage(entry, language, profile, config, upstream, templates, {**entry.file.vars, **own.vars})
+    metrics = package_metrics(config.get("metric_list"), profile, entry.path) if upstream is None else ()
+    task = TaskInLanguage(entry, language, profile, config, upstream, templates, {**entry.file.vars, **own.vars}, metrics)
     if max_new_tokens is None or not profile.generates:
         return task
     generation = task.generation.model_copy(update={"max_new_tokens": max_new_tokens})

@@ -17,7 +17,7 @@ from lensbench.grading.fidelity import Identifier, answered_cell, load_identifie
 from lensbench.grading.fidelity.find import GLOTLID_REVISION
 from lensbench.grading.fidelity.modelfile import read_labels
 from lensbench.languages import get_language
-from lensbench.numbers.read_metrics import observe
+from lensbench.numbers.read_metrics import read_metrics
 from lensbench.stages.identify import identify_stage
 
 pytestmark = pytest.mark.real
@@ -144,7 +144,7 @@ def test_a_number_is_given_only_by_the_labels_that_can_count_for_it(odd: Identif
     path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
     with folder.log("identified") as log:
         identify_stage(folder, odd, log)
-    columns = {column.metric: column for column in observe(folder) if column.variant == "base"}
+    columns = {column.metric.name: column for column in read_metrics(folder) if column.variant == "base"}
     assert columns["lf_turn1"].values == {} and dict(columns["lf_turn1"].states) == {"not_covered": 2}
     assert set(columns["lf_turn1_lenient"].values.values()) == {1.0} and columns["lf_turn1_lenient"].failures == 0
 

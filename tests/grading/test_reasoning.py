@@ -11,7 +11,7 @@ import pytest
 from judged_run import build_run
 
 from lensbench.grading.fidelity import answered_cell, line_cells, load_identifier
-from lensbench.numbers.read_metrics import observe
+from lensbench.numbers.read_metrics import read_metrics
 from lensbench.reasoning import answer_state, marked_reasoning, opens_reasoning, split_reasoning
 from lensbench.records import RunFolder
 from lensbench.reporting.text.answers import answer_lines
@@ -127,7 +127,7 @@ def test_only_the_answer_is_identified_and_other_states_are_in_no_mean(tmp_path:
     with folder.log("identified") as log:
         assert identify_stage(folder, identifier, log) == 8
         assert identify_stage(folder, identifier, log) == 0
-    columns = {c.metric: c for c in observe(folder) if c.variant == "base" and c.source == identifier.signature}
+    columns = {c.metric.name: c for c in read_metrics(folder) if c.variant == "base" and c.grader == identifier.signature}
     item = {n: f"mt_bench-sw-{n}" for n in range(4)}
     assert columns["lf_turn1"].values == {(item[0], 0): 1.0, (item[1], 0): 1.0, (item[3], 0): 1.0}
     assert dict(columns["lf_turn1"].states) == {"ok": 3, "only_reasoning": 1}
@@ -146,7 +146,7 @@ def test_a_label_of_the_whole_text_is_not_taken_for_one_of_the_answer(tmp_path: 
     write_answers(folder, lambda record: {**record, "text": f"<think>{THOUGHT}</think>{SWAHILI}"})
     with folder.log("identified") as log:
         assert identify_stage(folder, identifier, log) == 4
-    (column,) = [c for c in observe(folder) if c.variant == "base" and c.metric == "lf_turn1"]
+    (column,) = [c for c in read_metrics(folder) if c.variant == "base" and c.metric.name == "lf_turn1"]
     assert set(column.values.values()) == {1.0}
 
 

@@ -14,12 +14,12 @@ from scored_run import VARIANTS, write_run
 from statsmodels.stats.multitest import multipletests
 
 from lensbench.datasets.rows import load_rows_spec
+from lensbench.numbers.results import collect_results
 from lensbench.numbers.summarise import Summary, summary
+from lensbench.numbers.verdict import make_verdict
 from lensbench.records import RunFolder
-from lensbench.reporting.text.cell_text import verdict
 from lensbench.reporting.text.statistics import average_rows
 from lensbench.reporting.text.table import notes, table_lines
-from lensbench.stages.results import collect_results
 
 ITEMS = {"xcopa/en": 40, "xcopa/zh": 40, "xcopa/sw": 30, "xwinograd/zh": 60, "xwinograd/sw": 20}
 
@@ -112,7 +112,7 @@ def test_an_item_in_two_rows_is_one_cluster(tmp_path: Path) -> None:
     ],
 )
 def test_a_verdict_needs_test_and_interval(p_holm: float | None, low: float | None, high: float | None, expected: str) -> None:
-    assert verdict({"metric": "acc", "p_holm": p_holm, "delta_low": low, "delta_high": high}) == expected
+    assert (make_verdict(p_holm, low, high, True) or "") == expected
 
 
 # --- averages
@@ -235,8 +235,7 @@ def test_the_english_average_is_also_taken_as_papers_print_it(english: RunFolder
 
 
 def test_the_english_average_of_the_table_has_an_interval_and_a_test(english: RunFolder) -> None:
-    from lensbench.reporting.tables import build_table, load_table_spec
-    from lensbench.stages.tables import table_runs
+    from lensbench.reporting.tables import build_table, load_table_spec, table_runs
 
     results = collect_results(english)
     for cell in results["cells"] + results["averages"]:
@@ -286,7 +285,7 @@ def test_scores_that_never_vary_give_no_interval_of_an_average(scores: dict, tmp
     one = average(summary(write_run(tmp_path, right)), "languages", "lens", task="xcopa")
     assert (one.value, one.low, one.high, one.delta, one.p_value) == (1, None, None, 0, 1)
     assert one.smallest_detectable is None
-    assert verdict(one.as_dict()) == "not distinguishable"
+    assert one.verdict == "not distinguishable"
 
 
 def test_failures_leave_pairs_not_items(scores: dict, tmp_path: Path) -> None:

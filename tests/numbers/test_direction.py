@@ -11,17 +11,16 @@ from scored_run import write_run as write_scored
 from simulated_run import simulate
 from table_runs import SMALL, cell, results, write_run
 
+from lensbench.metrics import get_metric, metric_of, told_direction
 from lensbench.numbers.compare import compare
+from lensbench.numbers.results import collect_results
 from lensbench.numbers.summarise import summary
+from lensbench.numbers.verdict import with_verdict
 from lensbench.records import RunFolder
 from lensbench.reporting.html.gather import gather
 from lensbench.reporting.html.runs import ReportRun
-from lensbench.reporting.tables import build_table, load_table_spec, render_table
-from lensbench.reporting.text.cell_text import verdict
+from lensbench.reporting.tables import build_table, load_table_spec, render_table, table_runs
 from lensbench.reporting.text.table import table_lines
-from lensbench.stages.results import collect_results
-from lensbench.stages.tables import table_runs
-from lensbench.stats import direction_of, told_direction
 
 
 def tell(run: RunFolder, **directions: dict[str, Any]) -> None:
@@ -61,7 +60,7 @@ def test_metrics_of_unlike_direction_are_never_averaged(scored: RunFolder) -> No
     assert not summary(scored).averages
     tell(scored, xcopa__zh={"acc": False}, xwinograd__zh={"acc": False})
     averages = [a for a in summary(scored).averages if a.variant == "lens"]
-    assert averages and all(verdict(a.as_dict()) == "worse" for a in averages)
+    assert averages and all(a.verdict == "worse" for a in averages)
 
 
 def test_fixed_and_broken_follow_it(scored: RunFolder) -> None:
@@ -119,16 +118,19 @@ def test_a_mean_over_unlike_directions_is_none(tmp_path: Path) -> None:
 
 def test_a_metric_of_which_nothing_tells_it_is_never_better_or_worse() -> None:
     tested = {"metric": "share_of_hats", "p_holm": 0.001, "delta_low": 0.1, "delta_high": 0.3}
-    assert direction_of(tested) is None
-    assert verdict(tested) == "differs"
-    assert verdict({**tested, "higher_is_better": False}) == "worse"
+    assert metric_of(tested).higher_is_better is None
+    assert with_verdict(tested)["verdict"] == "differs"
+    assert with_verdict({**tested, "higher_is_better": False})["verdict"] == "worse"
 
 
 def test_a_filter_is_no_other_metric() -> None:
-    assert told_direction("toxicity:strict", {"toxicity": False}) is False
-    assert told_direction("exact_match:strict", None) is True
-    assert told_direction("perplexity", {}) is False
-    assert told_direction("acc", {"acc": "yes"}) is True
+    def direction(name: str, told: dict[str, Any] | None) -> bool | None:
+        return told_direction(get_metric(name), told).higher_is_better
+
+    assert direction("toxicity:strict", {"toxicity": False}) is False
+    assert direction("exact_match:strict", None) is True
+    assert direction("perplexity", {}) is False
+    assert direction("acc", {"acc": "yes"}) is True
 
 
 def test_a_tasks_metric_list_says_it(tmp_path: Path) -> None:

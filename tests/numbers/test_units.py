@@ -9,7 +9,7 @@ import pytest
 from conftest import Here
 
 from lensbench.interop.lm_eval.import_run import import_lm_eval
-from lensbench.stats import unit_of_metric
+from lensbench.metrics import get_metric
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ from lensbench.stats import unit_of_metric
     ],
 )
 def test_the_unit_of_a_metric(metric: str, unit: str) -> None:
-    assert unit_of_metric(metric) == unit
+    assert get_metric(metric).unit.name == unit
 
 
 @pytest.fixture

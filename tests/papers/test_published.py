@@ -12,10 +12,10 @@ from table_runs import HUB, cell, cost, origin, results, small, write_run
 from lensbench.backbones import get_backbone
 from lensbench.content import content_dir
 from lensbench.errors import UsageError
+from lensbench.metrics import get_metric
 from lensbench.papers import CellFacts, RunFacts, beside, beside_average, load_published, published_names
 from lensbench.papers.schema import half_digit, seconds_of
-from lensbench.reporting.tables import build_table, load_table_spec, render_table
-from lensbench.stages.tables import table_runs
+from lensbench.reporting.tables import build_table, load_table_spec, render_table, table_runs
 
 LENS = load_published("lens")
 
@@ -137,9 +137,8 @@ LIKE = CellFacts(
     True,
     "xcopa",
     "zh",
-    "acc",
+    get_metric("acc"),
     "lens-paper",
-    "share",
     "",
     value=0.86,
     low=0.84,
@@ -226,9 +225,8 @@ def test_the_base_has_no_settings() -> None:
 
 RATED = changed(
     task="mt_bench",
-    metric="rating",
+    metric=get_metric("rating"),
     profile="mt-bench",
-    unit="rating",
     source="gpt-4o:gpt-4o-2024-08-06:5d7b",
     value=5.0,
     low=4.6,
@@ -256,7 +254,7 @@ def test_the_judge_is_its_model(source: str, reasons: tuple[str, ...]) -> None:
 
 
 def test_the_identifier_is_its_name() -> None:
-    facts = dataclasses.replace(RATED, metric="lf_question_concat", unit="share", value=0.9, low=0.8, high=0.95, n=80, planned=80)
+    facts = dataclasses.replace(RATED, metric=get_metric("lf_question_concat"), value=0.9, low=0.8, high=0.95, n=80, planned=80)
     assert beside(dataclasses.replace(facts, source="glotlid:1a"), LENS).reasons == ()  # type: ignore[union-attr]
     found = beside(dataclasses.replace(facts, source="lid176:8f34"), LENS)
     assert found is not None and found.reasons == ("other identifier: lid176, the paper's is glotlid",)

@@ -11,10 +11,10 @@ import pytest
 from conftest import Cli
 from simulated_run import simulate
 
+from lensbench.numbers.results import collect_results, current_results
 from lensbench.records import RunFolder
 from lensbench.reporting.text.table import missing_notes
-from lensbench.stages.report import current_results
-from lensbench.stages.results import collect_results, write_results
+from lensbench.stages.results import write_results
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def test_an_edited_results_file_is_made_again(run: RunFolder, cli: Cli) -> None:
 
 
 def test_stored_results_serve_where_nothing_changed(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    import lensbench.stages.report as report
+    import lensbench.numbers.results as report
 
     monkeypatch.setattr(report, "collect_results", lambda folder: pytest.fail("made again"))
     assert current_results(run)["cells"]

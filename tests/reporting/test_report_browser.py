@@ -14,8 +14,8 @@ from report_browser import Watched, launched, require_browser
 from simulated_run import simulate
 
 from lensbench.records import RunFolder
+from lensbench.reporting.html import write_comparison
 from lensbench.reporting.html.pack import link_id
-from lensbench.stages.report import write_comparison
 from lensbench.stages.results import write_results
 
 VARIANTS, LANGUAGES, TASKS = ("base", "lens", "xsft"), ("en", "ar", "zh"), ("xcopa", "mt_bench")

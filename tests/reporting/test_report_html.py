@@ -17,8 +17,9 @@ from judged_run import build_run
 from simulated_run import simulate
 
 from lensbench.errors import RunError, UsageError
+from lensbench.numbers.results import collect_results, current_results
 from lensbench.records import RunFolder
-from lensbench.reporting.html import Figure, ReportRun
+from lensbench.reporting.html import Figure, ReportRun, report_run, write_comparison
 from lensbench.reporting.html.gather import Entry, gather
 from lensbench.reporting.html.health import health_of, native_share
 from lensbench.reporting.html.outcome import ASKED, BROKEN, FIXED, FLIPPED, OFF_TARGET, RIGHT, UNSCORED, outcome
@@ -28,8 +29,7 @@ from lensbench.reporting.html.runs import columns_of
 from lensbench.reporting.html.tables import blocks_of, headline
 from lensbench.reporting.html.text import json_for_page, plain, visible
 from lensbench.reporting.text.table import notes
-from lensbench.stages.report import current_results, report_run, write_comparison
-from lensbench.stages.results import collect_results, store_results, write_results
+from lensbench.stages.results import store_results, write_results
 
 
 @pytest.fixture(scope="module")

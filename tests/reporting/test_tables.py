@@ -18,8 +18,7 @@ import pytest
 from table_runs import SMALL, about, cell, cost, origin, results, small, write_run
 
 from lensbench.errors import UsageError
-from lensbench.reporting.tables import Choice, build_table, load_table_spec, render_table, table_specs
-from lensbench.stages.tables import table_runs
+from lensbench.reporting.tables import Choice, build_table, load_table_spec, render_table, table_runs, table_specs
 
 Shown = Callable[..., str]
 

@@ -18,10 +18,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from table_runs import small, write_run
 
-from lensbench.reporting.tables import build_table, load_table_spec, render_table
+from lensbench.reporting.tables import build_table, load_table_spec, render_table, table_runs
 from lensbench.reporting.tables.escape import csv_text, html_text, latex, markdown, one_line, paragraph
 from lensbench.reporting.tables.model import Cell, Column, Notes, Row, Section, Table
-from lensbench.stages.tables import table_runs
 
 TEXT = st.text(alphabet=st.characters(codec=None), max_size=40)
 NASTY = [

@@ -9,8 +9,7 @@ from typing import Any
 
 from table_runs import cell, results, write_run
 
-from lensbench.reporting.tables import Choice, build_table, load_table_spec, render_table
-from lensbench.stages.tables import table_runs
+from lensbench.reporting.tables import Choice, build_table, load_table_spec, render_table, table_runs
 
 
 def _calls(path: Path, variants: int) -> int:

@@ -9,8 +9,7 @@ import pytest
 from report_browser import launched, require_browser
 from table_runs import small, write_run
 
-from lensbench.reporting.tables import build_table, load_table_spec, render_table
-from lensbench.stages.tables import table_runs
+from lensbench.reporting.tables import build_table, load_table_spec, render_table, table_runs
 
 HOSTILE = '<img src="http://x.invalid/a" onerror="alert(1)"><script>alert(2)</script>'
 

@@ -112,7 +112,7 @@ def test_spoiled_results_of_lm_eval(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_the_results_they_are_made_from_are_read(tmp_path: Path) -> None:
     from lensbench.interop.lm_eval.import_run import import_lm_eval
-    from lensbench.stages.results import collect_results
+    from lensbench.numbers.results import collect_results
 
     for name, correct in (("a", 1), ("b", 3)):
         fuzz_lm_eval.write_results(tmp_path / name, name, correct)

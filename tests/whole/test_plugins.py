@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import math
 import os
 import shutil
 import signal
@@ -13,7 +15,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+from lensbench.errors import RunError
+from lensbench.metrics import Metric, ScoredItem
+from lensbench.tasks.package_metrics import compute_metric
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,15 +30,16 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The example package in a folder of its own, and the environment that finds it."""
     target = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
-    done = subprocess.run(
-        [*command, "--target", str(target), str(ROOT / "examples" / "plugin-method")], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
+    for name in ("plugin-method", "plugin-metric"):
+        done = subprocess.run([*command, "--target", str(target), str(ROOT / "examples" / name)], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
     _bring_files(target)
     broken = target / "broken_method-1.0.dist-info"
     broken.mkdir()
     (broken / "METADATA").write_text("Metadata-Version: 2.1\nName: broken-method\nVersion: 1.0\n")
-    (broken / "entry_points.txt").write_text("[lensbench.methods]\nshatter = broken_method:INFO\n")
+    (broken / "entry_points.txt").write_text(
+        "[lensbench.methods]\nshatter = broken_method:INFO\n[lensbench.metrics]\nshards = broken_method:METRIC\n"
+    )
     (target / "broken_method.py").write_text("raise RuntimeError('no such luck')\n")
     return {"PYTHONPATH": str(target)}
 
@@ -111,7 +119,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         about = site / f"{module}-1.0.dist-info"
         about.mkdir()
         (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
-        groups = ("methods", "backbones", "judges", "tasks")
+        groups = ("methods", "metrics", "backbones", "judges", "tasks")
         (about / "entry_points.txt").write_text("".join(f"[lensbench.{g}]\n{name} = {module}:INFO\n" for g in groups))
     broken = site / "unreadable-1.0.dist-info"
     broken.mkdir()
@@ -137,7 +145,7 @@ def test_hostile_packages_do_no_harm_to_lists(cli: Callable[..., Any], hostile: 
     }
     for name, text in says.items():
         assert text in found[name]["changes"], name
-    for kind in ("methods", "tasks", "backbones", "judges"):
+    for kind in ("methods", "metrics", "tasks", "backbones", "judges"):
         listed = cli("ls", kind, env=hostile)
         assert listed.returncode == 0 and listed.stdout and "\x1b" not in listed.stdout, listed.stderr
 
@@ -227,3 +235,96 @@ def test_the_example_runs_beside_lens(
 def test_mistakes(cli: Callable[..., Any], installed: dict[str, str], extra: tuple[str, ...], says: str) -> None:
     done = cli("run", "-b", "smollm2-135m", "-l", "zh", "--data", "embedded", "--dry-run", *extra, env=installed)
     assert done.returncode == 2 and says in done.stderr
+
+
+def _task_with(folder: Path, metrics: str) -> Path:
+    """XCOPA under another name, with another `metric_list`."""
+    text = (ROOT / "tasks" / "xcopa.lens-paper.yaml").read_text(encoding="utf-8")
+    old = "metric_list: [{metric: acc, aggregation: mean, higher_is_better: true}]"
+    assert old in text
+    folder.mkdir()
+    changed = text.replace(old, f"metric_list: [{metrics}]").replace("task: xcopa", "task: mine", 1)
+    (folder / "mine.yaml").write_text(changed, encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("metrics", ["{metric: acc}, {metric: gold_probability}", "{metric: gold_probability}"])
+def test_the_example_metric_is_computed_and_shown(
+    cli: Callable[..., Any], installed: dict[str, str], tiny_model_dir: Path, tmp_path: Path, metrics: str
+) -> None:
+    folder = _task_with(tmp_path / "mine", metrics)
+    command = ("run", "-b", tiny_model_dir, "-m", "shift", "-l", "zh", "-t", "mine", "--include-path", folder, "--limit", "6")
+    more = ("--data", "embedded", "--set", "shift.n_pairs=8", "--set", "shift.strength=3", "--out", tmp_path / "run")
+    done = cli(*command, *more, env=installed)
+    assert done.returncode == 0, done.stderr
+    items = {r["key"]: r for r in map(json.loads, (tmp_path / "run" / "items" / "items.jsonl").read_text().splitlines())}
+    records = [json.loads(line) for line in (tmp_path / "run" / "items" / "score.jsonl").read_text().splitlines()]
+    values: dict[tuple[str, str], list[float]] = {}
+    for record in records:
+        item = items[record["item"]]
+        right = [continuation.strip() for _, continuation in item["requests"]].index(item["gold"].strip())
+        expected = np.exp(record["loglikelihoods"]) / np.exp(record["loglikelihoods"]).sum()
+        assert record["metrics"]["gold_probability"] == pytest.approx(expected[right])
+        values.setdefault((record["language"], record["variant"]), []).append(expected[right])
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    cells = {(c["language"], c["variant"]): c for c in results["cells"] if c["metric"] == "gold_probability"}
+    assert {key: cell["value"] for key, cell in cells.items()} == {k: pytest.approx(np.mean(v)) for k, v in values.items()}
+    assert all((cell["unit"], cell["higher_is_better"]) == ("share", True) for cell in cells.values())
+    # It is the task's own number, which is tested, where there is no accuracy.
+    assert (cells["zh", "shift"]["p_value"] is not None) == (metrics == "{metric: gold_probability}")
+    shown = cli("show", tmp_path / "run", env=installed)
+    assert "probability of the right choice" in " ".join(shown.stdout.split())
+    # Without the package the run can still be shown: the file has the numbers, the unit and the direction.
+    bare = cli("show", tmp_path / "run")
+    assert bare.returncode == 0 and "gold_probability" in bare.stdout and "lower is better" not in bare.stdout
+
+
+@pytest.mark.parametrize(
+    ("metrics", "code", "says"),
+    [
+        ("{metric: shards}", 1, "metric 'shards' of the package 'broken-method' cannot be used: RuntimeError: no such luck"),
+        ("{metric: gold_probability, aggregation: median}", 2, "lensbench takes the mean over items"),
+        ("{metric: gold_probability, weight: 2}", 2, "takes no 'weight'"),
+    ],
+)
+def test_a_metric_that_cannot_be_computed_is_refused_at_the_plan(
+    cli: Callable[..., Any], installed: dict[str, str], tmp_path: Path, metrics: str, code: int, says: str
+) -> None:
+    folder = _task_with(tmp_path / "mine", metrics)
+    done = cli(
+        "run",
+        "-b",
+        "smollm2-135m",
+        "-l",
+        "zh",
+        "-t",
+        "mine",
+        "--include-path",
+        folder,
+        "--data",
+        "embedded",
+        "--dry-run",
+        env=installed,
+    )
+    assert done.returncode == code and says in " ".join(done.stderr.split()), done.stderr
+
+
+def test_metrics_are_listed_and_a_broken_one_does_no_harm(cli: Callable[..., Any], installed: dict[str, str]) -> None:
+    done = cli("ls", "metrics", "--json", env=installed)
+    found = {row["name"]: row for row in json.loads(done.stdout)}
+    assert found["acc"]["title"] == "accuracy" and found["rating"]["unit"] == "rating"
+    assert found["gold_probability"]["origin"] == "lensbench-gold-probability"
+    assert found["shards"]["computed_from"] == "broken" and "no such luck" in found["shards"]["title"]
+
+
+def test_a_metric_that_fails_names_the_item() -> None:
+    def fails(item: ScoredItem) -> float:
+        return 1 / len(item.doc)
+
+    metric = Metric("odd", "odd", per_item=fails, origin="odd-package")
+    item = ScoredItem({}, ("A", "B"), 0, (-1.0, -2.0), (True, False), (1, 1))
+    with pytest.raises(RunError, match=r"'odd' of the package 'odd-package', xcopa/zh, row 3: ZeroDivisionError"):
+        compute_metric(metric, item, "xcopa/zh, row 3")
+    for value in (math.nan, None, True, "1"):
+        with pytest.raises(RunError, match="no finite number"):
+            compute_metric(dataclasses.replace(metric, per_item=lambda item, value=value: value), item, "")

@@ -12,6 +12,7 @@ from lensbench.grading.fidelity.code import strip_code
 from lensbench.grading.fidelity.identifier import Identified, Identifier
 from lensbench.grading.fidelity.labels import is_lenient, is_strict
 from lensbench.languages import Language
+from lensbench.metrics import LENIENT, STRICT, WITHOUT_CODE, fidelity_name, turn_part
 
 __all__ = ["ONLY_CODE", "identify_without_code", "join_turns", "question_units", "strip_code_units"]
 
@@ -46,8 +47,8 @@ def question_units(turns: Sequence[str | None], joined: str | None, language: La
         `lf_turn1`, and for several turns also `lf_turn2` and so on, `lf_response` (the mean over the turns),
         `lf_question_concat` (of the joined answers) and `lf_question_all` (1 when every turn is faithful).
     """
-    units = _units(turns, joined, lambda label: float(is_strict(label, language)), "")
-    units |= _units(turns, joined, lambda label: float(is_lenient(label, language)), "_lenient")
+    units = _units(turns, joined, lambda label: float(is_strict(label, language)), STRICT)
+    units |= _units(turns, joined, lambda label: float(is_lenient(label, language)), LENIENT)
     return {name: value for name, value in units.items() if value is not None}
 
 
@@ -58,19 +59,19 @@ def strip_code_units(turns: Sequence[str | None], joined: str | None, language: 
         turns: Labels as from `identify_without_code`; a turn that is `ONLY_CODE` has no score, neither 0 nor 1, and
             `lf_response` and `lf_question_all` are of the other turns; None when there are none.
     """
-    return _units(turns, joined, lambda label: None if label == ONLY_CODE else float(is_strict(label, language)), "_strip_code")
+    return _units(turns, joined, lambda label: None if label == ONLY_CODE else float(is_strict(label, language)), WITHOUT_CODE)
 
 
 def _units(
-    turns: Sequence[str | None], joined: str | None, score: Callable[[str | None], float | None], suffix: str
+    turns: Sequence[str | None], joined: str | None, score: Callable[[str | None], float | None], reading: str
 ) -> dict[str, float | None]:
     if not turns:
         raise ValueError("a question has at least one turn")
     scores = [score(label) for label in turns]
-    units = {f"lf_turn{number}{suffix}": value for number, value in enumerate(scores, 1)}
+    units = {fidelity_name(turn_part(number), reading): value for number, value in enumerate(scores, 1)}
     if len(turns) > 1:
         scored = [value for value in scores if value is not None]
-        units[f"lf_response{suffix}"] = sum(scored) / len(scored) if scored else None
-        units[f"lf_question_concat{suffix}"] = score(joined)
-        units[f"lf_question_all{suffix}"] = min(scored) if scored else None
+        units[fidelity_name("response", reading)] = sum(scored) / len(scored) if scored else None
+        units[fidelity_name("question_concat", reading)] = score(joined)
+        units[fidelity_name("question_all", reading)] = min(scored) if scored else None
     return units

@@ -24,11 +24,12 @@ from lensbench.interop.lm_eval.item_records import (
 from lensbench.interop.lm_eval.reading import NOT_TOLD, LmEvalModel, LmEvalTask, read_lm_eval
 from lensbench.jsonio import JsonObject
 from lensbench.languages import CENTRAL, get_language
+from lensbench.numbers.results import collect_results
 from lensbench.records import RowsKey, RunFolder, TaskKey
 from lensbench.records.log import write_failed
 from lensbench.records.missing import note_counts
 from lensbench.spec import BASE, ExternalChoice, RunSpec, TaskChoice
-from lensbench.stages.results import collect_results, store_results
+from lensbench.stages.results import store_results
 from lensbench.tasks import TaskRegistry
 from lensbench.tasks.lm_eval_names import UNKNOWN, NamedTask, named_task
 from lensbench.version import __version__

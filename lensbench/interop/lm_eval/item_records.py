@@ -14,9 +14,9 @@ from lensbench.datasets.rows import canonical_json, row_hash
 from lensbench.interop.lm_eval.reading import LmEvalTask
 from lensbench.interop.lm_eval.samples import LmEvalSample
 from lensbench.jsonio import JsonObject
+from lensbench.metrics import SCORES, MetricName, metric_as, told_direction
 from lensbench.numbers.summarise import Cell
 from lensbench.records import ItemRecord, ScoreRecord, TaskKey
-from lensbench.stats import told_direction, unit_of_metric
 from lensbench.tasks.lm_eval_names import NamedTask
 
 __all__ = ["Asked", "given_cells", "identity", "item_record", "score_record", "settings", "share_metrics"]
@@ -103,7 +103,7 @@ def share_metrics(task: LmEvalTask) -> tuple[list[str], list[str]]:
 
 def is_share(name: str, task: LmEvalTask) -> bool:
     """Whether a metric (`METRIC,FILTER`) may be a share, by what the file says: a bit per byte of 0.9 is none."""
-    metric = name.partition(",")[0]
+    metric = MetricName.of_lm_eval(name).metric
     listed = task.config.get("metric_list")
     entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
     told = {str(entry.get("metric")): str(entry.get("aggregation")) for entry in entries}
@@ -136,14 +136,14 @@ def score_record(asked: Asked, sample: LmEvalSample, item: str, metrics: Sequenc
     counts it as wrong, and so does the mean. `not_finite`: a log-likelihood or metric that is no number; it has no score.
     """
     found = {name: sample.metrics.get(name) for name in metrics}
-    filters = dict.fromkeys(name.partition(",")[2] for name in sample.metrics) or {"none": None}
+    filters = dict.fromkeys(MetricName.of_lm_eval(name).filter for name in sample.metrics) or {"none": None}
     # lm-eval asks each choice a second time, without the question, for this metric.
     half = any(name.startswith("acc_mutual_info,") for name in sample.metrics)
     answers = sample.answers[: len(sample.answers) // 2] if half else sample.answers
     finite = all(math.isfinite(ll) for ll, _ in answers)
     states = {}
     for kept in filters:
-        own = [value for name, value in found.items() if name.partition(",")[2] == kept]
+        own = [value for name, value in found.items() if MetricName.of_lm_eval(name).filter == kept]
         if not finite or any(_is_missing(value) for value in own):
             states[kept] = "not_finite"
         elif answers:
@@ -161,7 +161,9 @@ def score_record(asked: Asked, sample: LmEvalSample, item: str, metrics: Sequenc
         profile=_PROFILE,
         state=state,
         metrics={
-            _metric(n): float(v) for n, v in found.items() if v is not None and states.get(n.partition(",")[2]) != "not_finite"
+            str(name): float(value)
+            for name, value in ((MetricName.of_lm_eval(n), v) for n, v in found.items())
+            if value is not None and states.get(name.filter) != "not_finite"
         },
         states=states if len(set(states.values())) > 1 else {},
         loglikelihoods=[ll if math.isfinite(ll) else None for ll, _ in answers],
@@ -201,18 +203,18 @@ def given_cells(asked: Sequence[Asked], tasks: Mapping[str, Mapping[str, Any]], 
 
 
 def _given(one: Asked, name: str, value: float, about: Mapping[str, Any]) -> JsonObject:
-    metric, _, kept = name.partition(",")
-    error = one.task.numbers.get(f"{metric}_stderr,{kept}")
+    named = MetricName.of_lm_eval(name)
+    error = one.task.numbers.get(f"{named.metric}_stderr,{named.filter}")
     known = error is not None and math.isfinite(error)
     spread = _Z * error if known and error is not None else 0.0
-    unit = unit_of_metric(_metric(name))
-    lowest, highest = (0.0, 1.0) if unit == "share" else (-math.inf, math.inf)
+    measured = told_direction(metric_as(str(named), SCORES), one.task.higher_is_better)
+    unit = measured.unit
     parts = (
         f"{one.place.task}:{one.place.language}",
         f"v{one.task.version}",
         f"p:{_PROFILE}:{about['protocol']}",
         f"n:{one.task.planned}",
-        f"m:{_metric(name)}",
+        f"m:{named}",
         f"variant:{one.variant}",
         "given by lm-eval, without items",
     )
@@ -221,14 +223,14 @@ def _given(one: Asked, name: str, value: float, about: Mapping[str, Any]) -> Jso
         one.place.language,
         _PROFILE,
         one.variant,
-        _metric(name),
-        unit,
+        measured.name,
+        unit.name,
         "",
         value=value,
         n=one.task.planned,
         failures=0,
-        low=max(lowest, value - spread) if known else None,
-        high=min(highest, value + spread) if known else None,
+        low=max(unit.lowest, value - spread) if known else None,
+        high=min(unit.highest, value + spread) if known else None,
         delta=None,
         delta_low=None,
         delta_high=None,
@@ -241,15 +243,9 @@ def _given(one: Asked, name: str, value: float, about: Mapping[str, Any]) -> Jso
         p_value=None,
         p_holm=None,
         smallest_detectable=None,
-        higher_is_better=told_direction(_metric(name), one.task.higher_is_better),
+        higher_is_better=measured.higher_is_better,
     )
     return {**cell.as_dict(), "given": "lm-eval"}
-
-
-def _metric(name: str) -> str:
-    """`acc,none` is `acc`; a filter that does something is part of the name."""
-    metric, _, kept = name.partition(",")
-    return metric if kept == "none" else f"{metric}:{kept}"
 
 
 def _is_share(value: Any) -> bool:

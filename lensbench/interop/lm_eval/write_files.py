@@ -43,6 +43,7 @@ def write_lm_eval_files(folder: RunFolder, about: Mapping[str, Any], cells: Sequ
             write_atomically(home / file, lines)
             written.add(file)
         results: dict[str, JsonObject] = {}
+        directions: dict[str, dict[str, bool | None]] = {}
         for cell in cells:
             name = f"{cell.task}_{cell.language}"
             if cell.variant != variant or name not in samples or cell.value is None:
@@ -52,6 +53,7 @@ def write_lm_eval_files(folder: RunFolder, about: Mapping[str, Any], cells: Sequ
             share = n > 1 and 0 <= cell.value <= 1
             stderr = (cell.value * (1 - cell.value) / (n - 1)) ** 0.5 if share else "N/A"
             entry = results.setdefault(name, {"name": name, "alias": name, "sample_len": cell.n})
+            directions.setdefault(name, {})[cell.metric] = cell.higher_is_better
             entry[f"{cell.metric},none"] = cell.value
             entry[f"{cell.metric}_stderr,none"] = stderr
         content = {
@@ -60,7 +62,7 @@ def write_lm_eval_files(folder: RunFolder, about: Mapping[str, Any], cells: Sequ
             "configs": {name: {"task": name, "metadata": _told(name, about)} for name in results},
             "versions": {name: _told(name, about)["version"] for name in results},
             "n-shot": {name: folder.spec().num_fewshot or 0 for name in results},
-            "higher_is_better": {name: _told(name, about).get("higher_is_better") or {"acc": True} for name in results},
+            "higher_is_better": {name: _told(name, about).get("higher_is_better") or directions[name] for name in results},
             "n-samples": {
                 name: {
                     "original": (_told(name, about)["origin"] or {}).get("rows", entry["sample_len"]),

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lensbench.metrics import Unit
 from lensbench.reporting.figures.fonts import Label, printable
 from lensbench.reporting.figures.panels import Panel
 from lensbench.reporting.figures.style import COLUMN, PAGE, new_figure, slot
-from lensbench.reporting.text.cell_text import verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,21 +22,17 @@ _GROUP = 0.86
 """Share of the room of a place along x that its bars fill."""
 _NARROWEST, _MARGIN, _HEIGHT = 0.055, 0.45, 1.45
 """Inches: the narrowest bar whose hatch can be seen, room for the y axis, height of a panel."""
-_RATINGS = 10.0
 _STEP = 0.2
 """Between two lines of the grid, as a share of the highest there can be."""
 _MARKS = {"better": "▲", "worse": "▼"}
 
 
-def scale_of(unit: str) -> tuple[float, float]:
-    """What a value is multiplied by, and the highest there can be. Shares are shown in percent; ratings go to 10.
-
-    Of other numbers nobody knows the highest: infinity.
-    """
-    return {"share": (100.0, 100.0), "rating": (1.0, _RATINGS)}.get(unit, (1.0, math.inf))
+def scale_of(unit: Unit) -> tuple[float, float]:
+    """What a value is multiplied by, and the highest that is shown; infinity where the unit has no highest."""
+    return unit.scale, unit.scale * unit.highest
 
 
-def _tops(panels: Sequence[Panel]) -> dict[str, float]:
+def _tops(panels: Sequence[Panel]) -> dict[Unit, float]:
     """Unit -> top of the axes, one for all panels: the next step above everything drawn."""
     tops = {}
     for unit in {panel.unit for panel in panels}:
@@ -160,7 +156,7 @@ def _mark(axes: Axes, x: float, cell: dict[str, Any], factor: float) -> None:
     if cell["value"] is None:
         axes.annotate("×", (x, 0), ha="center", va="bottom", fontsize=6)
         return
-    mark = _MARKS.get(verdict(cell))
+    mark = _MARKS.get(cell["verdict"])
     if mark:
         high = cell["value"] if cell["high"] is None else cell["high"]
         axes.annotate(

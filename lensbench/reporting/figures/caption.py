@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from lensbench.metrics import metric_of
 from lensbench.reporting.figures.panels import Panel
-from lensbench.reporting.text.cell_text import verdict
 
 __all__ = ["cells_sentences", "panels_caption"]
 
@@ -29,7 +29,7 @@ def cells_sentences(groups: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[s
     sentences = [_counts(groups)]
     if any(cell["low"] is not None for cell in cells):
         sentences.append(f"Whiskers are 95% intervals ({_interval_kinds(cells)}).")
-    if any(verdict(dict(cell)) for cell in cells):
+    if any(cell["verdict"] for cell in cells):
         sentences.append("▲ and ▼: better and worse than base, after Holm's correction.")
     # A mean's items are those of its tasks: where these are shown too, they are not counted twice.
     single = [cell for cell in cells if "over" not in cell]
@@ -71,9 +71,7 @@ def _interval_kinds(cells: Sequence[Mapping[str, Any]]) -> str:
 def _kind(cell: Mapping[str, Any]) -> str:
     if "over" in cell:
         return "bootstrap over source items for means of tasks"
-    if cell["unit"] == "rating":
-        return "bootstrap over questions for ratings"
-    return "Wilson for shares of items, bootstrap where one source item has several"
+    return metric_of(cell).unit.interval
 
 
 def _states(cells: Sequence[Mapping[str, Any]]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lensbench.metrics import Unit
 from lensbench.reporting.figures.bars import scale_of
 from lensbench.reporting.figures.fonts import Label, printable
 from lensbench.reporting.figures.style import COLUMN, PAGE, SLOTS, new_figure
@@ -38,7 +39,7 @@ class LinePanel:
     """
 
     title: str
-    unit: str
+    unit: Unit
     quantity: str
     sweep: Sweep
     languages: list[str]

@@ -223,7 +223,7 @@ def _line_panel(block: Block, sweep: Sweep, place: dict[tuple[int, str], int], c
         elif found:
             unlike.append(code)
     title, quantity = names_of(block)
-    return LinePanel(title, block.unit, quantity, sweep, codes, cells, base, unlike)
+    return LinePanel(title, block.metric.unit, quantity, sweep, codes, cells, base, unlike)
 
 
 def _kinds(runs: Sequence[ReportRun]) -> list[Kind]:

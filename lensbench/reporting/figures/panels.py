@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from lensbench.errors import UsageError, unknown_name
 from lensbench.languages import languages
+from lensbench.metrics import UNITS, Metric, Unit, metric_of
+from lensbench.numbers.headline import headline_of
 from lensbench.records import RowsKey, TaskKey
 from lensbench.reporting.html.runs import BASE, Column, ReportRun, columns_of
 from lensbench.reporting.html.tables import Block, blocks_of
-from lensbench.stats import direction_of
 
 __all__ = ["Choice", "Kind", "Panel", "Series", "blocks_for", "by_language", "by_task", "mean_blocks", "names_of", "series_of"]
 
 Kind = Literal["generation", "understanding"]
-
-_GENERATION = ("rating", "lf_response", "lf_turn1")
-"""What is shown of open questions unless a metric is asked for by name."""
-_UNDERSTANDING = ("acc", "exact_match")
-"""Of several metrics of a closed task, the first of these it has, else its first."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +54,7 @@ class Panel:
     """
 
     title: str
-    unit: str
+    unit: Unit
     quantity: str
     places: list[str]
     series: list[Series]
@@ -81,10 +77,10 @@ def blocks_for(runs: Sequence[ReportRun], kinds: Sequence[Kind], choice: Choice)
             "Closed tasks are understanding; rated answers, or answers whose language was identified, are generation.",
         )
     _check("task", choice.tasks, {b.task for b in blocks})
-    _check("metric", choice.metrics, {b.metric for b in blocks})
+    _check("metric", choice.metrics, {b.metric.name for b in blocks})
     _check("language", choice.languages, {code for b in blocks for code in b.languages})
     _check("variant", choice.variants, {c.variant for c in columns} | {c.label for c in columns})
-    wanted = [b for b in blocks if (b.task in choice.tasks or not choice.tasks) and b.metric in _metrics(b, blocks, choice)]
+    wanted = [b for b in blocks if (b.task in choice.tasks or not choice.tasks) and b.metric.name in _metrics(b, blocks, choice)]
     if not wanted:
         raise UsageError(f"no chosen task has {' or '.join(choice.metrics)}", "Choose another --metric.")
     return wanted, columns
@@ -102,7 +98,7 @@ def by_language(runs: Sequence[ReportRun], kind: Kind, choice: Choice) -> list[P
         own = [s for s in series if any((s.column, code) in block.cells for code in places)]
         if own:
             title, quantity = names_of(block)
-            panels.append(Panel(title, block.unit, quantity, places, own, block.cells, note=block.note))
+            panels.append(Panel(title, block.metric.unit, quantity, places, own, block.cells, note=block.note))
     return panels
 
 
@@ -127,20 +123,20 @@ def mean_blocks(runs: Sequence[ReportRun], columns: Sequence[Column]) -> list[Bl
             for key, about in run.results["tasks"].items()
         }
         own = {
-            (a["language"], direction_of(a)): tuple((name, asked[name]) for name in a["cells"] if name in asked) for a in averages
+            (a["language"], metric_of(a).higher_is_better): tuple((name, asked[name]) for name in a["cells"] if name in asked)
+            for a in averages
         }
         for average in averages:
             parts = [cells.get((name, average["variant"], average["metric"])) for name in average["cells"]]
             if average["value"] is None or None in parts:
                 # A variant that lacks one of the tasks has no mean to draw.
                 continue
-            more = direction_of(average)
+            metric = metric_of(average)
+            more = metric.higher_is_better
             asked_alike = tuple(sorted((code, of) for (code, way), of in own.items() if way == more))
-            key = (average["profile"], average["metric"], more, asked_alike)
+            key = (average["profile"], metric.name, more, asked_alike)
             of = list(dict.fromkeys(TaskKey.parse(name).task for name in average["cells"]))
-            block = found.setdefault(
-                key, Block("mean", f"Mean of {len(of)} tasks", average["profile"], average["metric"], "mean", average["unit"])
-            )
+            block = found.setdefault(key, Block("mean", f"Mean of {len(of)} tasks", average["profile"], metric, "mean"))
             column = place[number, average["variant"]]
             block.cells[column, average["language"]] = {**average, **_sums([part for part in parts if part])}
             block.languages = list(dict.fromkeys([*block.languages, average["language"]]))
@@ -163,19 +159,19 @@ def by_task(runs: Sequence[ReportRun], choice: Choice) -> list[Panel]:
     series = series_of(runs, blocks, columns, choice)
     panels = []
     for code in _languages(list(dict.fromkeys(code for b in blocks for code in b.languages)), choice):
-        for unit, quantity in (("share", "score (%)"), ("rating", "judge's rating"), ("number", "score")):
+        for unit in UNITS.values():
             cells: dict[tuple[int, str], dict[str, Any]] = {}
             names: dict[str, str] = {}
             for number, block in enumerate(blocks):
                 for (column, language), cell in block.cells.items():
-                    if language == code and block.unit == unit:
-                        place = f"{block.task}/{block.metric}/{number}"
+                    if language == code and block.metric.unit == unit:
+                        place = f"{block.task}/{block.metric.name}/{number}"
                         cells[column, place] = cell
-                        plain = block.metric in ("acc", "rating") and direction_of(cell) is True
+                        plain = block.metric.implied and metric_of(cell).higher_is_better is True
                         names[place] = block.title if plain else f"{block.title}: {block.name}"
             own = [s for s in series if any((s.column, place) in cells for place in names)]
             if own:
-                panels.append(Panel(code, unit, quantity, list(names), own, cells, names))
+                panels.append(Panel(code, unit, unit.axis, list(names), own, cells, names))
     return panels
 
 
@@ -228,9 +224,14 @@ def _metrics(block: Block, blocks: Sequence[Block], choice: Choice) -> tuple[str
     if choice.metrics:
         return choice.metrics
     if _kind(block) == "generation":
-        return _GENERATION
-    own = list(dict.fromkeys(b.metric for b in blocks if b.task == block.task and b.profile == block.profile))
-    return (next((m for m in _UNDERSTANDING if m in own), own[0]),)
+        return (block.metric.name,) if block.metric.headline is not None else ()
+    own = {b.metric.name: b.metric for b in blocks if b.task == block.task and b.profile == block.profile}
+    return (_headline_name(own.values()),)
+
+
+def _headline_name(metrics: Iterable[Metric]) -> str:
+    found = headline_of(metrics)
+    return "" if found is None else found.name
 
 
 def _languages(codes: Sequence[str], choice: Choice) -> list[str]:
@@ -243,12 +244,8 @@ def _languages(codes: Sequence[str], choice: Choice) -> list[str]:
 
 def names_of(block: Block) -> tuple[str, str]:
     """Title of the panel and what stands along y."""
-    quantity = {"acc": "accuracy (%)", "rating": "judge's rating"}.get(block.metric)
-    if quantity is None:
-        quantity = (
-            "asked language (%)" if block.metric.startswith("lf_") else block.metric + (" (%)" if block.unit == "share" else "")
-        )
-    if any(direction_of(cell) is False for cell in block.cells.values()):
+    quantity = block.metric.quantity
+    if any(metric_of(cell).higher_is_better is False for cell in block.cells.values()):
         quantity += ", lower is better"
     judge = block.name.partition(" · ")[2]
     return f"{block.title} · {judge}" if judge else block.title, quantity

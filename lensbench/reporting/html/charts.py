@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from markupsafe import Markup, escape
@@ -15,7 +16,6 @@ __all__ = ["bar_chart"]
 _HEIGHT, _TOP, _BOTTOM, _LEFT, _RIGHT = 220, 12, 28, 44, 8
 _WIDTH, _WIDEST, _NARROWEST, _GAP, _APART = 560, 26, 7, 2, 14
 """Width of a chart where its bars have room, bounds of a bar's width, space between bars and between languages."""
-_RATINGS = 10.0
 
 
 def bar_chart(block: Block, columns: Sequence[Column]) -> Markup:
@@ -41,7 +41,7 @@ def bar_chart(block: Block, columns: Sequence[Column]) -> Markup:
     ]
     for step in range(0, 5):
         value = top * step / 4
-        label = f"{100 * value:.0f}%" if block.unit == "share" else f"{value:.3g}"
+        label = block.metric.unit.tick_text(value)
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{width - _RIGHT}" y1="{y(value)}" y2="{y(value)}"/>')
         parts.append(f'<text class="tick" x="{_LEFT - 6}" y="{y(value) + 4}" text-anchor="end">{label}</text>')
     for place, language in enumerate(block.languages):
@@ -71,8 +71,8 @@ def bar_chart(block: Block, columns: Sequence[Column]) -> Markup:
 
 
 def _top(block: Block) -> float:
-    """The end of the axis; of numbers that are neither shares nor ratings, the highest there is."""
-    if block.unit in ("share", "rating"):
-        return _RATINGS if block.unit == "rating" else 1.0
+    """The end of the axis: the highest value that the unit allows, or else the highest there is."""
+    if math.isfinite(block.metric.unit.highest):
+        return block.metric.unit.highest
     ends = [cell[name] for cell in block.cells.values() for name in ("value", "high") if cell[name] is not None]
     return max([end for end in ends if end > 0], default=1.0)

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lensbench.jsonio import JsonObject
+from lensbench.metrics import SCORES, Metric, get_metric, gold_choice, metric_as, told_direction
+from lensbench.numbers.headline import headline_of
+from lensbench.numbers.item_outcome import is_on_target, is_right
 from lensbench.reasoning import ANSWERED
 from lensbench.records import AnswerRecord, IdentifiedRecord, ItemRecord, ScoreRecord, TaskKey, VerdictRecord
 from lensbench.records.counting import final_verdicts, last_identified
 from lensbench.records.grader import preferred
 from lensbench.reporting.html.outcome import outcome
 from lensbench.reporting.html.runs import Column, ReportRun, columns_of
-from lensbench.stats import told_direction
 
 __all__ = ["Entry", "gather"]
 
@@ -79,7 +81,7 @@ def _entry(record: ItemRecord, run: int) -> Entry:
         choices: list[tuple[str, str]] = []
     else:
         choices = [("", continuation) for _, continuation in requests] if shared else requests
-    gold = _gold("" if record.gold is None else str(record.gold), choices)
+    gold = gold_choice("" if record.gold is None else str(record.gold), [continuation for _, continuation in choices])
     prompt = requests[0][0] if shared else ""
     return Entry(
         record.key,
@@ -96,39 +98,29 @@ def _entry(record: ItemRecord, run: int) -> Entry:
     )
 
 
-def _gold(gold: str, choices: Sequence[tuple[str, str]]) -> int | None:
-    """The choice that is meant: by its text, else by its number (tasks whose choices are contexts give a number)."""
-    matching = [i for i, (_, continuation) in enumerate(choices) if continuation.strip() == gold.strip()]
-    if len(matching) == 1:
-        return matching[0]
-    return int(gold) if gold.isdecimal() and int(gold) < len(choices) else None
-
-
 def _scores(run: ReportRun, number: int, columns: dict[tuple[int, str], int], entries: dict[str, Entry]) -> None:
     told = {key: about.get("higher_is_better") for key, about in run.results["tasks"].items()}
+    headlines: dict[tuple[str, tuple[str, ...]], Metric | None] = {}
     for record in run.records(ScoreRecord):
         entry, column = entries.get(record.item), columns.get((number, record.variant))
         if entry is None or column is None:
             continue
         metrics = record.metrics
-        name = "acc" if "acc" in metrics else next(iter(metrics), "acc")
-        value = metrics.get(name)
+        place = str(TaskKey(record.task, record.language))
+        key = (place, tuple(metrics))
+        if key not in headlines:
+            headlines[key] = headline_of(told_direction(metric_as(name, SCORES), told.get(place)) for name in metrics)
+        headline = headlines[key]
+        value = None if headline is None else metrics[headline.name]
         entry.cells[column] = {
             "state": record.state,
-            "right": _is_right(value, told_direction(name, told.get(str(TaskKey(record.task, record.language))))),
+            "right": None if headline is None else is_right(value, headline),
             "gave": record.pick,
             "unscored": value is None,
             "off_target": False,
             "lls": [None if ll is None else round(ll, _DIGITS) for ll in record.loglikelihoods],
-            "metrics": {name: v for name, v in metrics.items() if name != "acc"},
+            "metrics": {name: v for name, v in metrics.items() if not get_metric(name).implied},
         }
-
-
-def _is_right(value: float | None, more: bool | None) -> bool | None:
-    """Whether an item has the best score there is; None where it has none, or nothing tells which end is the best."""
-    if value is None or more is None:
-        return None
-    return value >= 1 if more else value <= 0
 
 
 def _answers(run: ReportRun, number: int, columns: dict[tuple[int, str], int], entries: dict[str, Entry]) -> None:
@@ -178,10 +170,7 @@ def _languages(
         if (record.item, record.variant) in decided:
             continue
         decided.add((record.item, record.variant))
-        metrics, cell = record.metrics, entry.cells[column]
-        strict = metrics.get("lf_question_concat", metrics.get("lf_response", metrics.get("lf_turn1")))
-        turns = [value for name in ("lf_turn1", "lf_turn2") if (value := metrics.get(name)) is not None]
-        on_target = all(value >= 1 for value in turns) if turns else None if strict is None else strict >= 1
+        cell, on_target = entry.cells[column], is_on_target(record.metrics)
         cell["right"] = on_target
         cell["off_target"] = on_target is False
         cell["unscored"] = cell["unscored"] or on_target is None

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from lensbench.metrics import Metric, metric_of
 from lensbench.records import RowsKey, TaskKey
 from lensbench.reporting.html.runs import Column, ReportRun
 from lensbench.reporting.text.cell_text import metric_name
@@ -29,9 +30,8 @@ class Block:
     task: str
     title: str
     profile: str
-    metric: str
+    metric: Metric
     name: str
-    unit: str
     note: str = ""
     languages: list[str] = field(default_factory=list)
     columns: list[int] = field(default_factory=list)
@@ -43,6 +43,12 @@ class Block:
         """The largest of the smallest differences that the cells can show; None where they do not say."""
         found = [c["smallest_detectable"] for c in self.cells.values() if c.get("smallest_detectable") is not None]
         return max(found) if found else None
+
+    @property
+    def detectable_text(self) -> str:
+        """That difference in the unit of the metric."""
+        unit = self.metric.unit
+        return "" if self.detectable is None else unit.text(self.detectable) + unit.difference
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,7 @@ def blocks_of(runs: Sequence[ReportRun], columns: Sequence[Column]) -> list[Bloc
                     if families[key]
                     else ""
                 )
-                block = Block(key[1], line.task, key[0], key[2], metric_name(cell), cell["unit"], note)
+                block = Block(key[1], line.task, key[0], metric_of(cell), metric_name(cell), note)
                 families[key].append(block)
             block.protocols.update(asked)
             for line, cell in pairs:
@@ -124,9 +130,8 @@ def language_name(code: str) -> str:
 
 def _what(cell: dict[str, Any]) -> str:
     """Says what is meant where a task has several metrics."""
-    if cell["unit"] == "rating":
-        return " (rating)" if cell["metric"] == "rating" else f" (rating, {cell['metric'].removeprefix('rating_')})"
-    return " (language)" if cell["source"] else ""
+    mark = metric_of(cell).mark
+    return f" ({mark})" if mark else ""
 
 
 def _rank(verdict: str) -> int:

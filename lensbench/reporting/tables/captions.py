@@ -6,14 +6,14 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lensbench.metrics import SHARE, UNITS, metric_of
 from lensbench.records import TaskKey
 from lensbench.reporting.tables.gather import Block
 from lensbench.reporting.tables.numbers import Units
-from lensbench.reporting.tables.runs import TableRun, unit_of
+from lensbench.reporting.tables.runs import TableRun
 from lensbench.reporting.tables.schema import ScoreTable
 from lensbench.reporting.tables.table_columns import Number, Slot, code_in_print, slots_of
 from lensbench.reporting.text.table import notes
-from lensbench.stats import direction_of
 
 __all__ = ["caption_of", "detectable_remark", "provenance_remarks"]
 
@@ -23,8 +23,9 @@ def caption_of(spec: ScoreTable, blocks: Sequence[Block]) -> list[str]:
     said = [spec.about]
     if spec.like:
         said.append(f"After {spec.like}.")
-    units = {unit_of(cell) for block in blocks for entry in block.entries for _, cell in entry.cells.values()}
-    said.append("Shares are in percent" + (", ratings in points of the judge's scale." if "rating" in units else "."))
+    units = {metric_of(cell).unit for block in blocks for entry in block.entries for _, cell in entry.cells.values()}
+    legends = [unit.legend for unit in UNITS.values() if unit.legend and unit in {SHARE, *units}]
+    said.append(f"{', '.join(legends).capitalize()}.")
     said += _marks(spec, blocks)
     said += _averages(spec, blocks)
     return said
@@ -47,7 +48,7 @@ def _marks(spec: ScoreTable, blocks: Sequence[Block]) -> list[str]:
         for block in blocks
         for entry in block.entries
         for (key, _), (_, cell) in entry.cells.items()
-        if direction_of(cell) is False
+        if metric_of(cell).higher_is_better is False
     )
     if down:
         said.append(f"Lower is better: {', '.join(down)}.")
@@ -101,8 +102,9 @@ def provenance_remarks(blocks: Sequence[Block]) -> list[str]:
                 title = str(about.get("title", cell["task"]))
                 grouped[f"Profile {cell['profile']}"][title] = None
                 if cell.get("source"):
-                    grader = "Rated" if unit_of(cell) == "rating" else "Language identified"
-                    grouped[f"{grader} by {cell['source']}"][f"{title} {code_in_print(cell['language'])}"] = None
+                    grouped[f"{metric_of(cell).basis.graded} by {cell['source']}"][
+                        f"{title} {code_in_print(cell['language'])}"
+                    ] = None
                 if about.get("substitute"):
                     grouped[f"Rows of {about['substitute']} stand in"][f"{title} {code_in_print(cell['language'])}"] = None
     remarks = [f"{text}: {', '.join(names)}." for text, names in grouped.items()]

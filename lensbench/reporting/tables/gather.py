@@ -10,6 +10,7 @@ from typing import Any
 from lensbench.backbones.registry import backbones
 from lensbench.errors import UsageError, unknown_name
 from lensbench.languages import CENTRAL, languages
+from lensbench.metrics import RATINGS, get_metric
 from lensbench.records import Grader, RowsKey
 from lensbench.records.grader import GraderKind
 from lensbench.reporting.tables.runs import BASE, TableRun
@@ -176,9 +177,8 @@ def _of_one_source(
     sources = list(dict.fromkeys(str(cell.get("source") or "") for cell in cells))
     if sources in ([], [""]):
         return cells
-    judged = measure.metric.startswith("rating")
-    option: GraderKind = "judge" if judged else "identifier"
-    wanted = choice.judge if judged else choice.identifier
+    option: GraderKind = "judge" if get_metric(measure.metric).basis is RATINGS else "identifier"
+    wanted = choice.judge if option == "judge" else choice.identifier
     if wanted is not None:
         names = {source: Grader.parse(source, option).name for source in sources}
         named = [source for source, name in names.items() if wanted in (source, name)]

@@ -5,26 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lensbench.metrics import Unit
 from lensbench.reporting.tables.schema import Digits
 
 __all__ = ["Units", "count", "duration", "mebibytes", "states_text"]
-
-
-_PLAIN_DIGITS = 3
-"""Of a number that is neither a share nor a rating."""
 
 
 class Units:
     """How the numbers of one measure are printed.
 
     Args:
-        unit: "share", "rating" or "number".
+        digits: Of the table; a unit that it does not name has its own.
     """
 
-    def __init__(self, unit: str, digits: Digits) -> None:
-        self.digits = {"share": digits.share, "rating": digits.rating}.get(unit, _PLAIN_DIGITS)
-        self.scale = 100.0 if unit == "share" else 1.0
-        self.name = {"share": "percent", "rating": "points of the judge's scale"}.get(unit, "as the metric has it")
+    def __init__(self, unit: Unit, digits: Digits) -> None:
+        self.digits: int = getattr(digits, unit.name, unit.digits)
+        self.scale = unit.scale
+        self.name = unit.printed
 
     def scaled(self, value: float | None) -> float | None:
         """In printed units, free of the dust that scaling leaves."""

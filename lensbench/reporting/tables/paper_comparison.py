@@ -132,7 +132,6 @@ def _of_slot(
 def _row(spec: ScoreTable, entry: Entry, slot: Slot, number: Number, found: Beside, notes: Notes) -> Row:
     units = Units(number.unit, spec.digits)
     ours = Cell(MISSING, notes=(notes.number(number.why),)) if number.value is None else Cell(units.text(number.value))
-    digits = spec.digits.rating if number.unit == "rating" else spec.digits.share
     return Row(
         entry.label,
         (
@@ -140,7 +139,7 @@ def _row(spec: ScoreTable, entry: Entry, slot: Slot, number: Number, found: Besi
             ours,
             Cell(units.range(number.low, number.high) or MISSING),
             Cell(found.paper, notes=(notes.number(f"the paper's number: {found.note}"),) if found.note else ()),
-            Cell(MISSING if found.difference is None else difference_text(found.difference, digits)),
+            Cell(MISSING if found.difference is None else difference_text(found.difference, units.digits)),
             verdict_cell(found.verdict, found.reasons, notes),
         ),
     )

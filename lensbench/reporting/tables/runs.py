@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from lensbench.languages import CENTRAL, UNKNOWN
+from lensbench.metrics import metric_of
 from lensbench.papers import CellFacts, RunFacts
 from lensbench.papers.facts import NOT_RECORDED
 from lensbench.records import TaskKey
 
-__all__ = ["BASE", "TableRun", "unit_of"]
+__all__ = ["BASE", "TableRun"]
 
 BASE = "base"
 
@@ -87,7 +88,7 @@ class TableRun:
         """The metric that was tested of the same answers, for a difference that was not; "" where none was or this one was."""
         if cell.get("delta") is None or cell.get("p_holm") is not None:
             return ""
-        others = (c for c in self._by_place.get(_place(cell), ()) if unit_of(c) == unit_of(cell))
+        others = (c for c in self._by_place.get(_place(cell), ()) if metric_of(c).unit == metric_of(cell).unit)
         return next((str(c["metric"]) for c in others if c.get("p_holm") is not None), "")
 
     @cached_property
@@ -153,9 +154,8 @@ class TableRun:
             bool(self.variants.get(variant, {}).get("method")),
             cell["task"],
             cell["language"],
-            cell["metric"],
+            metric_of(cell),
             self.profile_of(cell),
-            unit_of(cell),
             str(cell.get("source") or ""),
             cell["value"],
             cell.get("low"),
@@ -175,11 +175,6 @@ class TableRun:
 
 def _place(cell: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(cell.get(key) for key in ("task", "language", "profile", "variant", "source"))
-
-
-def unit_of(cell: Mapping[str, Any]) -> str:
-    """Unit of a cell; runs from before it was recorded have ratings under a name of their own."""
-    return str(cell.get("unit") or ("rating" if str(cell["metric"]).startswith("rating") else "share"))
 
 
 def _machine(start: Mapping[str, Any]) -> str:

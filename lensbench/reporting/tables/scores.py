@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from lensbench.metrics import get_metric
 from lensbench.papers import Published
 from lensbench.reporting.tables.captions import caption_of, detectable_remark, provenance_remarks
 from lensbench.reporting.tables.gather import Block, Choice, Entry, backbone_title, gather
@@ -14,7 +15,6 @@ from lensbench.reporting.tables.paper_comparison import Comparison, compare_bloc
 from lensbench.reporting.tables.runs import BASE, TableRun
 from lensbench.reporting.tables.schema import Emphasis, Measure, ScoreTable
 from lensbench.reporting.tables.table_columns import Number, Slot, number_of, slots_of
-from lensbench.reporting.text.cell_text import METRICS
 
 __all__ = ["score_table"]
 
@@ -108,6 +108,7 @@ def _cell(
         "delta_low": None,
         "delta_high": None,
         "p_holm": None,
+        "verdict": None,
         "n": number.n,
         "failures": number.failures,
         "style": "none",
@@ -126,9 +127,9 @@ def _cell(
     if number.planned is not None and number.n is not None and number.n < number.planned:
         numbered.append(notes.number(f"unfinished: {number.n} of {number.planned}"))
     if not slot.mean and (tested := number.cells[0][0].tested_instead(number.cells[0][1])):
-        numbered.append(
-            notes.number(f"not tested; the test is of {tested} ({METRICS.get(tested, 'another reading of the answers')})")
-        )
+        title = get_metric(tested).title
+        words = title if title != tested else "another reading of the answers"
+        numbered.append(notes.number(f"not tested; the test is of {tested} ({words})"))
     if slot.mean and number.low is None:
         numbered.append(notes.number("a plain mean of the numbers shown; the run has no interval of it"))
     fields |= {
@@ -136,6 +137,7 @@ def _cell(
         "unit": units.name,
         "style": style,
         "p_holm": number.p_holm,
+        "verdict": number.verdict,
         **{key: units.scaled(getattr(number, key)) for key in ("value", "low", "high", "delta", "delta_low", "delta_high")},
         "note": "; ".join(notes.texts()[n - 1] for n in numbered),
     }

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lensbench.languages import CENTRAL, languages
+from lensbench.metrics import SHARE, Unit, get_metric, metric_of
 from lensbench.records import TaskKey
 from lensbench.reporting.tables.gather import Block, Entry, Place, measure_languages
 from lensbench.reporting.tables.numbers import states_text
-from lensbench.reporting.tables.runs import TableRun, unit_of
+from lensbench.reporting.tables.runs import TableRun
 from lensbench.reporting.tables.schema import Measure, ScoreTable
-from lensbench.stats import direction_of
 
 __all__ = ["Number", "Slot", "code_in_print", "number_of", "slots_of"]
 
@@ -49,7 +49,7 @@ class Number:
     """
 
     why: str = ""
-    unit: str = "share"
+    unit: Unit = SHARE
     value: float | None = None
     low: float | None = None
     high: float | None = None
@@ -57,6 +57,7 @@ class Number:
     delta_low: float | None = None
     delta_high: float | None = None
     p_holm: float | None = None
+    verdict: str | None = None
     smallest_detectable: float | None = None
     n: int | None = None
     planned: int | None = None
@@ -107,25 +108,25 @@ def number_of(spec: ScoreTable, entry: Entry, slot: Slot) -> Number:
     if slot.places[0] not in entry.cells:
         return Number(why=_why_missing(entry.run, by_id[key], code))
     run, cell = entry.cells[slot.places[0]]
-    value = cell["value"]
+    value, metric = cell["value"], metric_of(cell)
     unscored = states_text(cell.get("states") or {})
     why = "" if value is not None else f"{by_id[key].title} {code_in_print(code)}: nothing has a score ({unscored or 'no items'})"
     return Number(
         why,
-        unit_of(cell),
+        metric.unit,
         **_statistics(cell),
         n=cell["n"],
         planned=cell.get("planned"),
         failures=cell.get("failures"),
         states=unscored,
         signature=str(cell.get("signature") or ""),
-        higher_is_better=direction_of(cell),
+        higher_is_better=metric.higher_is_better,
         cells=((run, cell),),
     )
 
 
 def _statistics(found: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("value", "low", "high", "delta", "delta_low", "delta_high", "p_holm", "smallest_detectable")
+    names = ("value", "low", "high", "delta", "delta_low", "delta_high", "p_holm", "verdict", "smallest_detectable")
     return {name: found.get(name) for name in names}
 
 
@@ -136,11 +137,7 @@ def _why_missing(run: TableRun, measure: Measure, code: str) -> str:
         return f"{where}: {gap}" if gap else "not asked in this run"
     if (about.get("stands_for") or about.get("profile")) not in measure.profiles:
         return f"{where}: asked under profile {about.get('profile')}, which does not belong here"
-    if measure.metric.startswith("rating"):
-        return "not judged (lensbench judge)"
-    if measure.metric.startswith("lf_"):
-        return "not identified in this unit (lensbench fidelity)"
-    return "not scored yet"
+    return get_metric(measure.metric).basis.missing
 
 
 def _mean(entry: Entry, slot: Slot, measures: Mapping[str, Measure]) -> Number:
@@ -159,8 +156,9 @@ def _mean(entry: Entry, slot: Slot, measures: Mapping[str, Measure]) -> Number:
     profiles = {cell["profile"] for _, cell in cells}
     if len(profiles) > 1:
         return Number(why=f"{slot.name}: of unlike profiles ({', '.join(sorted(profiles))})")
-    unit, more = unit_of(cells[0][1]), direction_of(cells[0][1])
-    if any(direction_of(cell) != more for _, cell in cells):
+    metric = metric_of(cells[0][1])
+    unit, more = metric.unit, metric.higher_is_better
+    if any(metric_of(cell).higher_is_better != more for _, cell in cells):
         return Number(why=f"{slot.name}: of metrics of which some are better high and some low")
     recorded = _recorded(entry, cells)
     if recorded is not None:

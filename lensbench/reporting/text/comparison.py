@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lensbench.records import TaskKey
-from lensbench.reporting.text.cell_text import interval, metric_name, number, p_text, verdict
+from lensbench.reporting.text.cell_text import interval, metric_name, number, p_text, verdict_text
 
 __all__ = ["COMPARISON_HEADER", "comparison_notes", "comparison_rows"]
 
@@ -48,7 +48,7 @@ def comparison_rows(cells: list[dict[str, Any]]) -> list[list[str]]:
             "" if cell["both_right"] is None else str(cell["both_right"]),
             "" if cell["both_wrong"] is None else str(cell["both_wrong"]),
             str(cell["n"]),
-            verdict(cell),
+            verdict_text(cell),
         ]
         for cell in cells
     ]

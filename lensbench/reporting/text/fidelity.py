@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from lensbench.metrics import READINGS, split_fidelity_name
+
 __all__ = ["fidelity_table"]
-
-
-_READINGS = {"": "strict", "_lenient": "lenient", "_strip_code": "strict, without code"}
-"""Suffix of a unit's name -> how the label was read."""
 
 
 def fidelity_table(cells: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
@@ -21,10 +19,12 @@ def fidelity_table(cells: Sequence[dict[str, Any]]) -> tuple[list[str], list[lis
     units: dict[str, None] = {}
     rows: dict[tuple[str, str, str, str], dict[str, dict[str, Any]]] = {}
     for cell in cells:
-        suffix = next((s for s in _READINGS if s and cell["metric"].endswith(s)), "")
-        unit = cell["metric"].removesuffix(suffix).removeprefix("lf_")
+        found = split_fidelity_name(cell["metric"])
+        if found is None:
+            continue
+        unit, reading = found
         units[unit] = None
-        rows.setdefault((cell["task"], cell["language"], cell["variant"], _READINGS[suffix]), {})[unit] = cell
+        rows.setdefault((cell["task"], cell["language"], cell["variant"], READINGS[reading]), {})[unit] = cell
     shown = []
     for key, row in rows.items():
         values = [f"{100 * row[u]['value']:.1f}" if u in row and row[u]["value"] is not None else "" for u in units]

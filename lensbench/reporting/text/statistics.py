@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from lensbench.metrics import Unit, metric_of
 from lensbench.records import TaskKey
-from lensbench.reporting.text.cell_text import interval, metric_name, number, p_text, verdict
+from lensbench.reporting.text.cell_text import interval, metric_name, number, p_text, verdict_text
 
 __all__ = ["AVERAGES_HEADER", "AVERAGES_NOTE", "average_rows", "statistics_notes"]
 
@@ -49,21 +50,21 @@ def statistics_notes(results: dict[str, Any]) -> list[str]:
 
 def _reach(results: dict[str, Any], tested: list[dict[str, Any]]) -> str:
     """By task and kind of number, over languages and variants: `XCOPA 6.1 to 7.4 points`."""
-    spans: dict[tuple[str, str], list[float | None]] = {}
+    spans: dict[tuple[str, Unit], list[float | None]] = {}
     for cell in tested:
         title = results["tasks"][str(TaskKey(cell["task"], cell["language"]))]["title"]
-        what = " (rating)" if cell["unit"] == "rating" else " (language)" if cell["source"] else ""
-        spans.setdefault((title + what, cell["unit"]), []).append(cell["smallest_detectable"])
+        metric = metric_of(cell)
+        what = f" ({metric.mark})" if metric.mark else ""
+        spans.setdefault((title + what, metric.unit), []).append(cell["smallest_detectable"])
     parts = []
     for (name, unit), values in spans.items():
         known = [value for value in values if value is not None]
         if not known:
             parts.append(f"{name} not known")
             continue
-        shown = {"share": lambda v: f"{100 * v:.1f}", "rating": lambda v: f"{v:.2f}"}.get(unit, lambda v: f"{v:.3f}")
-        ends = dict.fromkeys(shown(v) for v in (min(known), max(known)))
+        ends = dict.fromkeys(unit.text(v) for v in (min(known), max(known)))
         gaps = f" ({len(values) - len(known)} not known)" if len(known) < len(values) else ""
-        parts.append(f"{name} {' to '.join(ends)}{' points' if unit == 'share' else ''}{gaps}")
+        parts.append(f"{name} {' to '.join(ends)}{unit.difference}{gaps}")
     return ", ".join(parts)
 
 
@@ -107,7 +108,7 @@ def average_rows(results: dict[str, Any]) -> list[list[str]]:
                 interval(average, "delta_low", "delta_high", sign=True),
                 p_text(average["p_holm"]),
                 str(average["n"]),
-                verdict(average),
+                verdict_text(average),
             ]
         )
     return rows

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lensbench.metrics import LANGUAGES, RATINGS, metric_of
+from lensbench.numbers.headline import table_cells
 from lensbench.records import Grader, TaskKey
-from lensbench.reporting.text.cell_text import METRICS, interval, metric_name, number, p_text, verdict
+from lensbench.reporting.text.cell_text import interval, metric_name, number, p_text, verdict_text
 from lensbench.reporting.text.statistics import statistics_notes
 from lensbench.states import SCORED, SENTENCES
-from lensbench.stats import direction_of
 
 __all__ = ["Line", "missing_notes", "notes", "table_lines", "unscored_notes"]
 
@@ -44,10 +45,10 @@ def table_lines(results: dict[str, Any], *, everything: bool = False) -> list[Li
     """The table of a `results.json`.
 
     Args:
-        everything: Every cell, not only those of the metrics named above.
+        everything: Every cell, not only those that `numbers.headline.table_cells` takes.
     """
     lines = []
-    for cell in results["cells"] if everything else _headline(results["cells"]):
+    for cell in results["cells"] if everything else table_cells(results["cells"]):
         about = results["tasks"][str(TaskKey(cell["task"], cell["language"]))]
         title = about["title"] + (f" ({about['substitute']})" if about.get("substitute") else "")
         n = str(cell["n"]) if cell["n"] == cell["planned"] else f"{cell['n']} of {cell['planned']}"
@@ -68,7 +69,7 @@ def table_lines(results: dict[str, Any], *, everything: bool = False) -> list[Li
                 p_text(cell.get("p_holm")),
                 n,
                 failures,
-                verdict(cell),
+                verdict_text(cell),
             )
         )
     return lines
@@ -100,8 +101,8 @@ def notes(results: dict[str, Any]) -> list[str]:
     found += [f"! {name}: {about['note']}" for name, about in results["variants"].items() if about.get("note")]
     found += [f"not available: {gap}" for gap in results.get("gaps", ())]
     found += [
-        f"! {TaskKey(o['task'], o['language'])}: {o['sharing']} of {o['items']} items share a word sequence with what {o['method']} "
-        "learned from"
+        f"! {TaskKey(o['task'], o['language'])}: {o['sharing']} of {o['items']} items share a word sequence with what "
+        f"{o['method']} learned from"
         for o in results.get("overlap", ())
         if o["sharing"]
     ]
@@ -117,28 +118,26 @@ def notes(results: dict[str, Any]) -> list[str]:
     found += _tied(results)
     found += _unscored(results)
     found += _beside_ratings(results)
-    uncovered = sorted(
-        {
-            f"{c['language']} ({Grader.parse(c['source'], 'identifier').name})"
-            for c in results["cells"]
-            if c["states"].get("not_covered")
-        }
-    )
+    uncovered = sorted({f"{c['language']} ({_name(c)})" for c in results["cells"] if c["states"].get("not_covered")})
     if uncovered:
         found.append(f"! no fidelity for {', '.join(uncovered)}: the identifier has no label for the language")
     found += statistics_notes(results)
-    identifiers = sorted(
-        {Grader.parse(c["source"], "identifier").name for c in results["cells"] if c["metric"].startswith("lf_")}
-    )
+    identifiers = sorted({_name(c) for c in results["cells"] if metric_of(c).basis is LANGUAGES})
     if identifiers:
         glotlid = "" if identifiers == ["glotlid"] else " (not GlotLID, so not comparable with the paper)"
         found.append(
             f"Answers in the asked language: top label by {', '.join(identifiers)}{glotlid}, strict, empty answers counted as "
             "unfaithful; it says nothing about whether an answer is good."
         )
-    judges = sorted({c["source"] for c in results["cells"] if c["unit"] == "rating"})
+    judges = sorted({c["source"] for c in results["cells"] if metric_of(c).basis is RATINGS})
     found += [f"Ratings are of judge {judge}; unlike judges are not comparable." for judge in judges]
     return found
+
+
+def _name(cell: Mapping[str, Any]) -> str:
+    """Name of the identifier or judge of a cell."""
+    grader = Grader.of_cell(cell["source"], cell["unit"])
+    return grader.name if grader else ""
 
 
 def missing_notes(results: dict[str, Any], most: int = 4) -> list[str]:
@@ -160,7 +159,7 @@ def missing_notes(results: dict[str, Any], most: int = 4) -> list[str]:
 
 
 def _undirected(results: dict[str, Any]) -> list[str]:
-    names = sorted({c["metric"] for c in results["cells"] if c.get("p_holm") is not None and direction_of(c) is None})
+    names = sorted({c["metric"] for c in results["cells"] if c["verdict"] is not None and metric_of(c).higher_is_better is None})
     return [f"! nothing tells whether more is better of {', '.join(names)}: no difference of it is called so"] if names else []
 
 
@@ -174,10 +173,10 @@ def _damaged(numbers: list[int], most: int = 5) -> str:
 def unscored_notes(cells: Sequence[Mapping[str, Any]]) -> list[str]:
     """How many items have no score, by state, and what the state means."""
     places: dict[str, list[str]] = {}
-    for cell in _headline(cells):
+    for cell in table_cells(cells):
         for state, n in cell["states"].items():
             # Languages that an identifier has no label for have a note of their own.
-            if n and cell["unit"] != "rating" and state not in SCORED and state != "not_covered":
+            if n and metric_of(cell).basis is not RATINGS and state not in SCORED and state != "not_covered":
                 where = f"{TaskKey(cell['task'], cell['language'])} {cell['variant']}"
                 places.setdefault(state, []).append(f"{n} of {cell['n']} in {where}")
     return [
@@ -191,11 +190,12 @@ def _unscored(results: dict[str, Any]) -> list[str]:
     """How many items have no score, how many gradings no rating, and why."""
     found = unscored_notes(results["cells"])
     for cell in results["cells"]:
-        if cell["metric"] == "rating" and cell["failures"]:
+        metric = metric_of(cell)
+        if metric.basis is RATINGS and metric.headline is not None and cell["failures"]:
             why = ", ".join(f"{n} {state.replace('_', ' ')}" for state, n in sorted(cell["states"].items()) if state != "ok")
             found.append(
                 f"! {TaskKey(cell['task'], cell['language'])} {cell['variant']}: {cell['failures']} of {cell['n']} gradings by "
-                f"{Grader.parse(cell['source'], 'judge').name} have no rating and are in no mean ({why})"
+                f"{_name(cell)} have no rating and are in no mean ({why})"
             )
     return found
 
@@ -241,13 +241,3 @@ def _one_sided(results: dict[str, Any]) -> list[str]:
         return []
     places = "; ".join(f"{what} ({', '.join(where)})" for what, where in found.items())
     return [f"! one option in at least {_SAME:.0%} of the items, so accuracy is little more than how often it is right: {places}"]
-
-
-def _headline(cells: Sequence[Any]) -> list[Any]:
-    two_turns = {(c["task"], c["language"]) for c in cells if c["metric"] == "lf_response"}
-    return [
-        c
-        for c in cells
-        if c["metric"] in METRICS or not c["source"]
-        if not (c["metric"] == "lf_turn1" and (c["task"], c["language"]) in two_turns)
-    ]

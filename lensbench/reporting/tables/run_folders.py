@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lensbench.errors import RunError, UsageError
+from lensbench.numbers.results import current_results, stored_results
 from lensbench.records import RunFolder
 from lensbench.reporting.html import name_runs
-from lensbench.reporting.tables import TableRun
-from lensbench.stages.report import current_results
+from lensbench.reporting.tables.runs import TableRun
 
 __all__ = ["table_runs"]
 
@@ -33,7 +33,7 @@ def _table_run(path: Path, label: str) -> TableRun:
     if not folder.has("results.json") and not folder.has("variants.json"):
         raise UsageError(f"{path} has no numbers yet: it has not begun to score", "Give its command again to go on.")
     # A folder that was sent without its records has what it has, be it of an older version.
-    results = current_results(folder) if folder.has("variants.json") else folder.read_json("results.json")
+    results = current_results(folder) if folder.has("variants.json") else stored_results(folder)
     lacking = [key for key in ("backbone", "cells", "tasks", "variants") if key not in results]
     if lacking:
         raise RunError(

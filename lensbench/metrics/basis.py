@@ -1,0 +1,36 @@
+"""What a metric is computed from: log-likelihoods of choices, the languages of answers, or a judge's ratings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["LANGUAGES", "RATINGS", "SCORES", "Basis"]
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What metrics of one kind have in common.
+
+    Attributes:
+        grader: What turned an answer into a number, and the command-line option that names it; "" where nothing did.
+        signature: What stands before the grader in the signature of a number.
+        counted: What `n` counts.
+        graded: Begins the sentence "... by GRADER".
+        missing: Why a table has no number of it.
+        over_tasks: Whether it is averaged over tasks. Tasks of open questions measure unlike things, so theirs is not.
+    """
+
+    name: str
+    grader: str
+    signature: str
+    counted: str
+    graded: str
+    missing: str
+    over_tasks: bool
+
+
+SCORES = Basis("scores", "", "", "items", "", "not scored yet", True)
+LANGUAGES = Basis(
+    "languages", "identifier", "lid", "items", "Language identified", "not identified in this unit (lensbench fidelity)", False
+)
+RATINGS = Basis("ratings", "judge", "judge", "gradings", "Rated", "not judged (lensbench judge)", False)

@@ -1,0 +1,24 @@
+"""The metrics that lm-eval registers and that are known here. A task's definition or a results file may say another direction."""
+
+from __future__ import annotations
+
+from lensbench.metrics.metric import Metric
+from lensbench.metrics.unit import NUMBER
+
+__all__ = ["LM_EVAL"]
+
+_SHARES = ("acc_norm", "acc_bytes", "acc_mutual_info", "exact_match", "em", "f1", "likelihood_diff_acc")
+"""Shares of right answers, or of what is right of them, on every item."""
+_UP = ("mcc", "bleu", "chrf", "rouge1", "rouge2", "rougeL", "rougeLsum")
+_DOWN = ("perplexity", "word_perplexity", "byte_perplexity", "bits_per_byte", "ter", "brier_score", "wer", "cer")
+
+LM_EVAL = {
+    metric.name: metric
+    for metric in (
+        Metric("acc", "accuracy", short="accuracy", headline=0, implied=True, by_likeliest=True),
+        *(Metric(name, name) for name in _SHARES),
+        *(Metric(name, name, NUMBER) for name in _UP),
+        *(Metric(name, name, NUMBER, higher_is_better=False) for name in _DOWN),
+    )
+}
+"""By name."""
