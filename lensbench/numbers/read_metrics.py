@@ -11,6 +11,7 @@ import numpy as np
 
 from lensbench.grading.judge.gradings import TURNS_GRADED, gradable
 from lensbench.metrics import (
+    ACCURACY,
     LANGUAGES,
     RATING,
     RATINGS,
@@ -29,9 +30,6 @@ from lensbench.states import SCORED
 
 __all__ = ["MetricSeries", "read_metrics"]
 
-_UNSCORED = "acc"
-"""Metric of a task of which no item has a score, so that no record names one."""
-
 
 @dataclass
 class MetricSeries:
@@ -41,6 +39,7 @@ class MetricSeries:
         grader: Signature of the identifier or judge; "" for log-likelihoods. Unlike graders never share a series.
         metric: With the direction that the task gives it.
         values: (item, turn) -> value; turn 0 where an item has one value.
+        statistics: (item, turn) -> what it adds to the sums of a metric of the corpus; empty for means over items.
         states: Items, or graded answers, by state.
         planned: How many the run is to have.
         picks: Choice with the highest log-likelihood -> items.
@@ -53,6 +52,7 @@ class MetricSeries:
     metric: Metric
     planned: int
     values: dict[tuple[str, int], float] = field(default_factory=dict)
+    statistics: dict[tuple[str, int], tuple[float, ...]] = field(default_factory=dict)
     states: Counter[str] = field(default_factory=Counter)
     picks: Counter[int] = field(default_factory=Counter)
     tied: int = 0
@@ -87,7 +87,8 @@ def _scored(folder: RunFolder, planned: Counter[TaskKey]) -> Iterator[MetricSeri
         groups[key, record.variant].append(record)
         names[key].update(dict.fromkeys(record.metrics))
     for (key, variant), records in groups.items():
-        for metric in names[key] or [_UNSCORED]:
+        # No record names a metric where no item has a score.
+        for metric in names[key] or [ACCURACY]:
             series = MetricSeries(key, variant, "", metric_as(metric, SCORES), planned[key])
             kept = MetricName.parse(metric).filter
             for record in records:
@@ -96,6 +97,8 @@ def _scored(folder: RunFolder, planned: Counter[TaskKey]) -> Iterator[MetricSeri
                 value = record.metrics.get(metric)
                 if value is not None:
                     series.values[record.item, 0] = value
+                    if metric in record.statistics:
+                        series.statistics[record.item, 0] = tuple(record.statistics[metric])
                 if record.pick is not None:
                     series.picks[record.pick] += 1
                 # Records of before ties were noted have none.

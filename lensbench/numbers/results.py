@@ -46,6 +46,7 @@ def results_of(folder: RunFolder, about: JsonObject, numbers: Summary) -> JsonOb
     return {
         "lensbench": __version__,
         **head,
+        **({"gaps": [*head.get("gaps", ()), *numbers.gaps]} if numbers.gaps else {}),
         "cells": [*(cell.as_dict() for cell in numbers.cells), *(with_verdict(cell) for cell in given)],
         "averages": [entry.as_dict() for entry in numbers.averages],
         "unnamed": numbers.unnamed,

@@ -108,6 +108,7 @@ class ScoreRecord(_OfVariant):
     IS: ClassVar[str] = "one item under one variant, scored by log-likelihood"
 
     metrics: Mapping[str, float | None] = needed("metric -> value")
+    statistics: Mapping[str, Sequence[float]] = sometimes("metric of the corpus -> what is summed over items", otherwise={})
     loglikelihoods: Sequence[float | None] = needed("nats, one per choice; null if not finite")
     greedy: Sequence[bool] = always("per choice: whether greedy decoding gives it", older=())
     tokens: Sequence[int] = always("per choice: tokens of the continuation", older=())

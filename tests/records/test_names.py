@@ -66,9 +66,9 @@ def test_rows_and_metrics_by_hand() -> None:
 def test_identifiers_are_taken_apart_in_one_place() -> None:
     """No other file cuts a text at a colon or slash that a key or grader put there."""
     homes = {"records/task_key.py", "records/grader.py", "metrics/metric_name.py"}
-    pattern = re.compile(
-        r"""(source|judge|identifier|signature|grader|key|cell|where|rows"?\]?\)?)\W*\.r?(partition|split)\(["'][:/]"""
-    )
+    named = "source|judge|identifier|signature|grader|key|cell|where|rows"
+    pattern = re.compile(rf"""({named})\W*\.r?(partition|split)\(["'][:/]""")
+    assert pattern.search("""{c["source"].split(":")[0]}""") and pattern.search("""str(about.get("rows")).rpartition(":")[2]""")
     found = [
         f"{path.relative_to(PACKAGE)}: {line.strip()}"
         for path in PACKAGE.rglob("*.py")
