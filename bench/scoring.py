@@ -86,7 +86,7 @@ class Bench:
         from lensbench.engines.tree.engine import TreeEngine
         from lensbench.methods.base import SilentProgress
         from lensbench.records import RecordLog
-        from lensbench.records.log import read_records
+        from lensbench.records.log import read_objects
         from lensbench.spec import BASE
         from lensbench.stages.score import score_stage
         from lensbench.stages.variants import Variant
@@ -99,7 +99,7 @@ class Bench:
             with RecordLog(path) as log:
                 score_stage(self.lm, variants, [asked], log, progress)
             taken = watch.read()
-            records = list(read_records(path))
+            records = [value for _, value in read_objects(path)]
         if any("reference engine" in note for note in progress.notes):
             raise SystemExit(progress.notes)
         scores = {r["item"]: r["loglikelihoods"] for r in records if r["variant"] == variants[0].name}

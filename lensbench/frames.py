@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lensbench.errors import UnavailableError
-from lensbench.jsonio import json_text
-from lensbench.metrics import likeliest
-from lensbench.numbers.read_metrics import final_verdicts
+from lensbench.jsonio import JsonObject, json_text
 from lensbench.numbers.results import current_results
-from lensbench.records import RunFolder
+from lensbench.records import AnswerRecord, IdentifiedRecord, ItemRecord, RunFolder, ScoreRecord
+from lensbench.records.counting import final_verdicts, graders, last_identified
+from lensbench.records.grader import short_names
 from lensbench.records.log import write_failed
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class RunFrames:
         self.folder = folder
 
     @cached_property
-    def results(self) -> dict[str, Any]:
+    def results(self) -> JsonObject:
         """`results.json` as the records are now."""
         return current_results(self.folder)
 
@@ -86,7 +86,7 @@ def write_parquet(frames: RunFrames, target: Path) -> list[Path]:
     return written
 
 
-def _frame(rows: list[dict[str, Any]]) -> pandas.DataFrame:
+def _frame(rows: list[JsonObject]) -> pandas.DataFrame:
     try:
         import pandas
     except ImportError:
@@ -94,67 +94,55 @@ def _frame(rows: list[dict[str, Any]]) -> pandas.DataFrame:
     return pandas.DataFrame(rows)
 
 
-def _rows(folder: RunFolder) -> Iterator[dict[str, Any]]:
-    asked = {record["key"]: record for record in folder.records("items")}
-    for record in folder.records("score"):
-        lls = record["loglikelihoods"]
-        yield {
-            **_about(record, asked),
-            "turn": 0,
-            "loglikelihoods": lls,
-            "pick": likeliest(lls) if record["state"] == "ok" else None,
-            **record["metrics"],
-        }
-    name_of = _short_names(folder)
+def _rows(folder: RunFolder) -> Iterator[JsonObject]:
+    asked = {record.key: record for record in folder.records(ItemRecord)}
+    for score in folder.records(ScoreRecord):
+        yield {**_about(score, 0, asked), "turn": 0, "loglikelihoods": score.loglikelihoods, "pick": score.pick, **score.metrics}
+    name_of = short_names(graders(folder))
     labels: dict[str, dict[str, str]] = defaultdict(dict)
     metrics: dict[tuple[str, str], dict[str, float | None]] = defaultdict(dict)
-    for record in folder.records("identified"):
-        name = name_of[record["identifier"]]
-        found = {f"{metric}:{name}": value for metric, value in record["metrics"].items()}
-        metrics[record["item"], record["variant"]].update(found)
-        for turn in record.get("turns", ()):
-            labels[turn["answer"]][f"answered:{name}"] = turn["cell"]
+    for (identifier, item, variant), record in last_identified(folder.records(IdentifiedRecord)).items():
+        name = name_of[identifier]
+        metrics[item, variant].update({f"{metric}:{name}": value for metric, value in record.metrics.items()})
+        for turn in record.turns:
+            labels[turn.answer][f"answered:{name}"] = turn.cell
     ratings: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for record in final_verdicts(folder):
-        if record["state"] == "ok":
-            ratings[record["answer"]][f"rating:{name_of[record['judge']]}"].append(record["rating"])
-    for record in folder.records("answers"):
+    for verdict in final_verdicts(folder):
+        if verdict.rating is not None and verdict.state == "ok":
+            ratings[verdict.answer][f"rating:{name_of[verdict.judge]}"].append(verdict.rating)
+    for answer in folder.records(AnswerRecord):
         yield {
-            **_about(record, asked),
-            "turn": record["turn"],
-            "text": _storable(record["text"]),
-            "tokens": record.get("tokens"),
-            "finish": record.get("finish"),
-            **metrics[record["item"], record["variant"]],
-            **labels[record["key"]],
-            **{judge: sum(values) / len(values) for judge, values in ratings[record["key"]].items()},
+            **_about(answer, answer.turn, asked),
+            "turn": answer.turn,
+            "text": _storable(answer.text),
+            "tokens": answer.tokens,
+            "finish": answer.finish,
+            **metrics[answer.item, answer.variant],
+            **labels[answer.key],
+            **{judge: sum(values) / len(values) for judge, values in ratings[answer.key].items()},
         }
 
 
-def _short_names(folder: RunFolder) -> dict[str, str]:
-    """Identifiers and judges by signature: the name alone where it stands for one of them, else the whole signature."""
-    signatures = {record["identifier"] for record in folder.records("identified")}
-    signatures |= {record["judge"] for record in final_verdicts(folder)}
-    names = Counter(signature.partition(":")[0] for signature in signatures)
-    return {s: s.partition(":")[0] if names[s.partition(":")[0]] == 1 else s for s in signatures}
-
-
-def _about(record: dict[str, Any], asked: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    item = asked.get(record["item"], {})
-    requests = item.get("requests") or [[None, None]]
-    turns = item.get("turns")
-    prompt = turns[record["turn"] - 1] if turns and 0 < record.get("turn", 0) <= len(turns) else requests[0][0]
+def _about(record: ScoreRecord | AnswerRecord, turn: int, asked: Mapping[str, ItemRecord]) -> JsonObject:
+    item = asked.get(record.item)
     return {
-        "item": record["item"],
-        "task": record["task"],
-        "language": record["language"],
-        "profile": record["profile"],
-        "doc_id": item.get("doc_id"),
-        "variant": record["variant"],
-        "state": record["state"],
-        "prompt": _storable(prompt),
-        "gold": _storable(item.get("gold")),
+        "item": record.item,
+        "task": record.task,
+        "language": record.language,
+        "profile": record.profile,
+        "doc_id": item.doc_id if item else None,
+        "variant": record.variant,
+        "state": record.state,
+        "prompt": _storable(_prompt(item, turn) if item else None),
+        "gold": None if item is None or item.gold is None else _storable(str(item.gold)),
     }
+
+
+def _prompt(item: ItemRecord, turn: int) -> str | None:
+    """What was said in a turn; else the context of the first request."""
+    if 0 < turn <= len(item.turns):
+        return item.turns[turn - 1]
+    return item.requests[0][0] if item.requests else None
 
 
 def _storable(text: str | None) -> str | None:

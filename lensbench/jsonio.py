@@ -16,8 +16,19 @@ from typing import Any
 
 from lensbench.errors import DataError
 
-__all__ = ["MAX_FILE_BYTES", "MAX_LINE_BYTES", "finite", "json_text", "parse_json", "read_json_file", "read_json_lines"]
+__all__ = [
+    "MAX_FILE_BYTES",
+    "MAX_LINE_BYTES",
+    "JsonObject",
+    "finite",
+    "json_text",
+    "parse_json",
+    "read_json_file",
+    "read_json_lines",
+]
 
+JsonObject = dict[str, Any]
+"""A JSON object as it was read, or as it will be written."""
 MAX_FILE_BYTES = 2**30
 """A JSON document above this is refused; the results of a run with 10,000 cells take some 30 MB."""
 MAX_LINE_BYTES = 2**26
@@ -45,7 +56,7 @@ def parse_json(content: str | bytes, where: str) -> Any:
         except UnicodeDecodeError as error:
             raise DataError(f"{where}: not UTF-8 at byte {error.start}") from None
     try:
-        value = json.loads(content.removeprefix("\ufeff"))
+        value = _value_of(content.removeprefix("\ufeff"))
     except RecursionError:
         raise DataError(f"{where}: JSON nested too deep to be read") from None
     except json.JSONDecodeError as error:
@@ -57,6 +68,17 @@ def parse_json(content: str | bytes, where: str) -> Any:
     if content.count("[") + content.count("{") > MAX_DEPTH:
         _refuse_depth(value, where)
     return value
+
+
+_decoder = json.JSONDecoder()
+
+
+def _value_of(text: str) -> Any:
+    """As `json.loads`, which takes half as long again for a line of a run."""
+    if text[:1] in ("", " ", "\t", "\n", "\r"):
+        return json.loads(text)
+    value, end = _decoder.raw_decode(text)
+    return value if not text[end:].strip(" \t\n\r") else json.loads(text)
 
 
 def read_json_file(path: Path, *, limit: int = MAX_FILE_BYTES) -> Any:

@@ -7,21 +7,9 @@ one the chat template wrote. Only the answer is the answer: it is what identifie
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-__all__ = [
-    "ANSWERED",
-    "ONLY_REASONING",
-    "READS",
-    "Parts",
-    "answer_state",
-    "marked_reasoning",
-    "opens_reasoning",
-    "parts_of",
-    "split_reasoning",
-]
+__all__ = ["ANSWERED", "ONLY_REASONING", "READS", "Parts", "opens_reasoning", "split_reasoning"]
 
 READS = 2
 """Version of what is taken for the answer. It goes into the keys of records that were made of an answer with reasoning, so that
@@ -124,23 +112,6 @@ def split_reasoning(text: str, *, opened: bool = False) -> Parts:
     return Parts(_bare(reasoning), _bare(answer), True, not inside)
 
 
-def parts_of(record: Mapping[str, Any]) -> Parts:
-    """The same of a record of `answers.jsonl`, with what it says of its prompt."""
-    return split_reasoning(record.get("text") or "", opened=bool(record.get("reasoning_opened")))
-
-
-def marked_reasoning(text: str, opened: bool) -> dict[str, Any]:
-    """What a record of `answers.jsonl` says of reasoning beside its whole `text`: the answer alone; nothing where there is none.
-
-    Args:
-        opened: The prompt ended with an opening mark.
-    """
-    parts = split_reasoning(text, opened=opened)
-    if not parts.found:
-        return {}
-    return {"answer": parts.answer, **({"reasoning_opened": True} if opened else {})}
-
-
 def opens_reasoning(prompt: str) -> bool:
     """Whether a rendered prompt ends with an opening mark, so that the model's text begins inside reasoning."""
     return _OPENED.search(prompt[-400:]) is not None
@@ -157,18 +128,3 @@ def _bare(pieces: list[str]) -> str:
 ANSWERED = ("ok", "empty")
 """States of an answer that is the model's. Every other state is the harness's: it is counted, and in no mean."""
 ONLY_REASONING = "only_reasoning"
-
-
-def answer_state(record: Mapping[str, Any]) -> str:
-    """The state of a record of `answers.jsonl` as far as its answer goes.
-
-    Returns:
-        `ok`; `empty` (the model said nothing, or nothing behind its reasoning); `only_reasoning` (it ended before its reasoning
-        did); or the record's own state where that says that there is no answer of the model (`no_room`, `not_finite`, ...).
-    """
-    if record["state"] not in ANSWERED:
-        return str(record["state"])
-    parts = parts_of(record)
-    if parts.only_reasoning:
-        return ONLY_REASONING
-    return "ok" if parts.answer.strip() else "empty"

@@ -83,9 +83,10 @@ def command(folder: Path, as_json: bool) -> None:
 
 
 def _short(judge: str) -> str:
-    """`judge:model:digest` without the model, which may be a long path."""
-    name, _, rest = judge.partition(":")
-    return f"{name}:{rest.rpartition(':')[2]}"
+    """The judge without its model, which may be a long path."""
+    from lensbench.records import Grader
+
+    return Grader.parse(judge, "judge").short
 
 
 def _number(value: float | None) -> str:

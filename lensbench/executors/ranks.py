@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from lensbench.engines.division import Loads
 from lensbench.errors import RunError
+from lensbench.jsonio import JsonObject
 from lensbench.methods.base import Progress
 from lensbench.records import RecordLog, RunFolder
+from lensbench.records.log import Line, key_of
 
 if TYPE_CHECKING:
     import torch
@@ -184,7 +186,7 @@ class Group(Ranks):
         finally:
             torch.set_num_threads(threads)
 
-    def _send(self, records: Sequence[dict[str, Any]]) -> None:
+    def _send(self, records: Sequence[JsonObject]) -> None:
         held: list[str] = []
         for record in records:
             # Escaped, so that half a surrogate pair in a model's text travels too.
@@ -200,7 +202,7 @@ class Group(Ranks):
         self._store.set(f"records/{self.rank}/{self._sent}", text)
         self._sent += 1
 
-    def _take(self) -> Iterator[list[dict[str, Any]] | None]:
+    def _take(self) -> Iterator[list[JsonObject] | None]:
         """What has come from other ranks; None for each that has sent everything of a stage."""
         for rank in range(1, self.count):
             while self._store.check([key := f"records/{rank}/{self._taken[rank]}"]):
@@ -219,7 +221,7 @@ class _Receiving(RecordLog):
     all must divide the same work.
     """
 
-    def __init__(self, path: Path, take: Callable[[], Iterator[list[dict[str, Any]] | None]]) -> None:
+    def __init__(self, path: Path, take: Callable[[], Iterator[list[JsonObject] | None]]) -> None:
         super().__init__(path)
         self._take = take
         self._seen: set[str] | None = set(self._keys)
@@ -229,11 +231,11 @@ class _Receiving(RecordLog):
     def __contains__(self, key: str) -> bool:
         return key in (self._keys if self._seen is None else self._seen)
 
-    def append(self, records: Iterable[dict[str, Any]]) -> None:
+    def append(self, records: Iterable[Line]) -> None:
         own = list(records)
         super().append(own)
         if self._seen is not None:
-            self._seen.update(record["key"] for record in own)
+            self._seen.update(map(key_of, own))
         self.drain()
 
     def drain(self) -> None:
@@ -252,11 +254,11 @@ class _Receiving(RecordLog):
 class _Sending(RecordLog):
     """The log of another rank: what it is given goes to rank 0."""
 
-    def __init__(self, path: Path, keys: Sequence[str], send: Callable[[Sequence[dict[str, Any]]], None]) -> None:
+    def __init__(self, path: Path, keys: Sequence[str], send: Callable[[Sequence[JsonObject]], None]) -> None:
         self.path, self._keys, self._send = path, set(keys), send
 
-    def append(self, records: Iterable[dict[str, Any]]) -> None:
-        fresh = {record["key"]: record for record in records if record["key"] not in self._keys}
+    def append(self, records: Iterable[Line]) -> None:
+        fresh = self._fresh(records)
         self._send(list(fresh.values()))
         self._keys.update(fresh)
 

@@ -8,6 +8,7 @@ from lensbench.metrics.basis import LANGUAGES, RATINGS, SCORES, Basis
 from lensbench.metrics.fidelity import LENIENT, READINGS, STRICT, WITHOUT_CODE, fidelity_name, split_fidelity_name, turn_part
 from lensbench.metrics.lm_eval import ACCURACY, LM_EVAL
 from lensbench.metrics.metric import Corpus, Metric
+from lensbench.metrics.metric_name import MetricName
 from lensbench.metrics.rating import RATING, rating_of_category, rating_of_turn
 from lensbench.metrics.registry import (
     GROUP,
@@ -41,6 +42,7 @@ __all__ = [
     "Basis",
     "Corpus",
     "Metric",
+    "MetricName",
     "ScoredItem",
     "Unit",
     "fidelity_name",

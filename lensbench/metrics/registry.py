@@ -13,6 +13,7 @@ from lensbench.metrics.basis import LANGUAGES, RATINGS, SCORES, Basis
 from lensbench.metrics.fidelity import fidelity_metric
 from lensbench.metrics.lm_eval import LM_EVAL
 from lensbench.metrics.metric import OTHERWISE, Metric
+from lensbench.metrics.metric_name import NO_FILTER, MetricName
 from lensbench.metrics.plugin import metric_from
 from lensbench.metrics.rating import RATING, rating_metric
 from lensbench.metrics.unit import NUMBER, POINTS, SHARE, UNITS, Unit
@@ -51,8 +52,8 @@ def get_metric(name: str) -> Metric:
     found = _built_in(name) or _of_package(name)
     if found is not None:
         return found
-    base, _, kept = name.partition(":")
-    known = get_metric(base) if kept else None
+    named = MetricName.parse(name)
+    known = get_metric(named.metric) if named.filter != NO_FILTER else None
     # A filter of lm-eval makes another metric of it, with the same unit and direction.
     if known is not None and known.basis is SCORES:
         return Metric(name, name, known.unit, known.higher_is_better)
@@ -103,7 +104,7 @@ def told_direction(metric: Metric, told: Mapping[str, Any] | None) -> Metric:
         told: Name of a metric, with or without its filter -> whether more is better, as the task's definition or lm-eval's
             results file has it.
     """
-    for name in (metric.name, metric.name.partition(":")[0]):
+    for name in (metric.name, MetricName.parse(metric.name).metric):
         found = (told or {}).get(name)
         if isinstance(found, bool):
             return replace(metric, higher_is_better=found)

@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from lensbench.grading.fidelity.matrix import Level, build_matrices
-from lensbench.records import RunFolder
+from lensbench.grading.fidelity.matrix import AnsweredIn, Level, build_matrices
+from lensbench.jsonio import JsonObject
+from lensbench.records import IdentifiedRecord, RunFolder
+from lensbench.records.counting import last_identified
 
 __all__ = ["answered_by_task"]
 
 
-def answered_by_task(folder: RunFolder) -> list[dict[str, Any]]:
+def answered_by_task(folder: RunFolder) -> list[JsonObject]:
     """Asked x answered matrices of a run, JSON-ready: per task, identifier, variant, turn and level."""
-    records: dict[tuple[str, str], dict[tuple[str, str], dict[str, Any]]] = {}
-    for record in folder.records("identified"):
-        # The last record of a conversation is the whole one.
-        records.setdefault((record["task"], record["identifier"]), {})[record["item"], record["variant"]] = record
-    found = []
-    for (task, identifier), conversations in records.items():
-        answers = [
-            {
-                "language": c["language"],
-                "variant": c["variant"],
-                "turn": turn["turn"],
-                "cell": turn["cell"],
-                "lines": turn["lines"],
-            }
-            for c in conversations.values()
-            for turn in c["turns"]
-        ]
-        levels: tuple[Level, ...] = ("answer", "line")
-        for level in levels:
-            for matrix in build_matrices(answers, level):
-                found.append({"task": task, "identifier": identifier, **matrix.as_dict()})
-    return found
+    answers: dict[tuple[str, str], list[AnsweredIn]] = {}
+    for record in last_identified(folder.records(IdentifiedRecord)).values():
+        answers.setdefault((record.task, record.identifier), []).extend(
+            AnsweredIn(record.language, record.variant, turn.turn, turn.cell, turn.lines) for turn in record.turns
+        )
+    levels: tuple[Level, ...] = ("answer", "line")
+    return [
+        {"task": task, "identifier": identifier, **matrix.as_dict()}
+        for (task, identifier), own in answers.items()
+        for level in levels
+        for matrix in build_matrices(own, level)
+    ]

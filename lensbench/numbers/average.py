@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -11,9 +11,10 @@ import numpy as np
 from lensbench.languages import CENTRAL
 from lensbench.metrics import Metric
 from lensbench.numbers.pair import DRAWS, SEED, SourceItems
-from lensbench.numbers.read_metrics import Kind, MetricSeries
+from lensbench.numbers.read_metrics import MetricSeries
 from lensbench.numbers.signature import RunIdentity, average_signature
 from lensbench.numbers.verdict import Verdict, make_verdict
+from lensbench.records import TaskKey
 from lensbench.spec import BASE
 from lensbench.stats import bootstrap_means, clustered_errors, detectable_mean, holm, sign_flip
 from lensbench.tasks.lm_eval_names import UNKNOWN
@@ -78,6 +79,10 @@ class Average:
         return asdict(self)
 
 
+_Table = dict[TaskKey, dict[str, MetricSeries]]
+"""Task -> variant -> its series."""
+
+
 @dataclass(frozen=True)
 class _Group:
     over: str
@@ -86,15 +91,15 @@ class _Group:
     profile: str
     metric: Metric
     grader: str
-    kinds: tuple[Kind, ...]
+    keys: tuple[TaskKey, ...]
 
     @property
     def weights(self) -> Any:
         """Cells alike; over both, languages alike and a language's tasks alike."""
         if self.task is not None or self.language is not None:
-            return np.ones(len(self.kinds))
-        often = {code: sum(kind[1] == code for kind in self.kinds) for _, code, _ in self.kinds}
-        return np.array([1 / often[code] for _, code, _ in self.kinds])
+            return np.ones(len(self.keys))
+        often = Counter(key.language for key in self.keys)
+        return np.array([1 / often[key.language] for key in self.keys])
 
 
 def average(series: list[MetricSeries], sources: SourceItems, made: RunIdentity) -> list[Average]:
@@ -104,15 +109,17 @@ def average(series: list[MetricSeries], sources: SourceItems, made: RunIdentity)
         series: Of headline metrics. Those of scored choices are averaged over tasks; shares of answers in the asked language and
             ratings only over languages, since tasks with such numbers measure unlike things.
     """
-    by_key: dict[tuple[str, str, str, bool | None], dict[Kind, dict[str, MetricSeries]]] = defaultdict(lambda: defaultdict(dict))
+    by_key: dict[tuple[str, str, str, bool | None], dict[TaskKey, dict[str, MetricSeries]]] = defaultdict(
+        lambda: defaultdict(dict)
+    )
     for one in series:
-        key = (one.kind[2], one.metric.name, one.grader, one.metric.higher_is_better)
-        by_key[key][one.kind][one.variant] = one
+        key = (one.key.profile, one.metric.name, one.grader, one.metric.higher_is_better)
+        by_key[key][one.key][one.variant] = one
     found: list[Average] = []
     errors: list[float] = []
     for (profile, _, grader, _), table in by_key.items():
         metric = next(one.metric for own in table.values() for one in own.values())
-        for group in _groups(profile, metric, grader, [kind for kind in sources.kinds if kind in table]):
+        for group in _groups(profile, metric, grader, [key for key in sources.keys if key in table]):
             for entry, error in _averaged(group, table, sources, made):
                 found.append(entry)
                 errors.append(error)
@@ -149,34 +156,32 @@ def _over_all_tasks(one: Average, some: Average) -> bool:
     return one.over == "tasks" and all(getattr(one, name) == getattr(some, name) for name in same)
 
 
-def _groups(profile: str, metric: Metric, grader: str, kinds: list[Kind]) -> list[_Group]:
+def _groups(profile: str, metric: Metric, grader: str, keys: list[TaskKey]) -> list[_Group]:
     groups = []
-    targets = [kind for kind in kinds if kind[1] not in (CENTRAL, UNKNOWN)]
-    tasks = list(dict.fromkeys(kind[0] for kind in kinds))
-    languages = list(dict.fromkeys(kind[1] for kind in kinds))
+    targets = [key for key in keys if key.language not in (CENTRAL, UNKNOWN)]
+    tasks = list(dict.fromkeys(key.task for key in keys))
+    languages = list(dict.fromkeys(key.language for key in keys))
     if metric.basis.over_tasks:
         for code in languages:
-            own = tuple(kind for kind in kinds if kind[1] == code)
+            own = tuple(key for key in keys if key.language == code)
             if len(own) > 1:
                 groups.append(_Group("tasks", None, code, profile, metric, grader, own))
-            some = tuple(kind for kind in own if kind[0] != NOT_IN_ENGLISH)
+            some = tuple(key for key in own if key.task != NOT_IN_ENGLISH)
             if code == CENTRAL and 1 < len(some) < len(own):
                 groups.append(_Group(_WITHOUT, None, code, profile, metric, grader, some))
     for task in tasks:
-        own = tuple(kind for kind in targets if kind[0] == task)
+        own = tuple(key for key in targets if key.task == task)
         if len(own) > 1:
             groups.append(_Group("languages", task, None, profile, metric, grader, own))
-    if metric.basis.over_tasks and len({k[0] for k in targets}) > 1 and len({k[1] for k in targets}) > 1:
+    if metric.basis.over_tasks and len({k.task for k in targets}) > 1 and len({k.language for k in targets}) > 1:
         groups.append(_Group("tasks and languages", None, None, profile, metric, grader, tuple(targets)))
     return groups
 
 
-def _averaged(
-    group: _Group, table: dict[Kind, dict[str, MetricSeries]], sources: SourceItems, made: RunIdentity
-) -> list[tuple[Average, float]]:
+def _averaged(group: _Group, table: _Table, sources: SourceItems, made: RunIdentity) -> list[tuple[Average, float]]:
     """One average of every variant that has any of its cells, with the standard error of its difference."""
-    variants = [name for name in made.about["variants"] if any(name in table[kind] for kind in group.kinds)]
-    cells = [f"{task}/{language}" for task, language, _ in group.kinds]
+    variants = [name for name in made.about["variants"] if any(name in table[key] for key in group.keys)]
+    cells = [str(key) for key in group.keys]
     rows = [_joined(group, table, variant) for variant in variants]
     place = {key: number for number, key in enumerate(dict.fromkeys(key for row in rows for key in row))}
     if not place:
@@ -188,7 +193,7 @@ def _averaged(
     clusters = np.array([sources.cluster(item) for _, item, _ in place], dtype=str)
     numbers = np.array([cell for cell, _, _ in place], dtype=np.int64)
     # A cell in which no variant has a score leaves nobody with an average.
-    if len(np.unique(numbers)) < len(group.kinds):
+    if len(np.unique(numbers)) < len(group.keys):
         values[:] = np.nan
     base = values[variants.index(BASE)] if BASE in variants else np.full(len(place), np.nan)
     differences = values - base
@@ -233,13 +238,13 @@ def _averaged(
     return made_of
 
 
-def _joined(group: _Group, table: dict[Kind, dict[str, MetricSeries]], variant: str) -> dict[tuple[int, str, int], float]:
+def _joined(group: _Group, table: _Table, variant: str) -> dict[tuple[int, str, int], float]:
     """(cell, item, turn) -> value."""
     return {
         (number, item, turn): value
-        for number, kind in enumerate(group.kinds)
-        if variant in table[kind]
-        for (item, turn), value in table[kind][variant].values.items()
+        for number, key in enumerate(group.keys)
+        if variant in table[key]
+        for (item, turn), value in table[key][variant].values.items()
     }
 
 

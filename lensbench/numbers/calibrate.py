@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from lensbench.errors import UsageError
 from lensbench.metrics import fidelity_name, turn_part
-from lensbench.numbers.read_metrics import final_verdicts
-from lensbench.reasoning import parts_of
-from lensbench.records import RunFolder
-from lensbench.records.missing import missing_records
+from lensbench.records import AnswerRecord, IdentifiedRecord, RunFolder, UngradedRecord, VerdictRecord
+from lensbench.records.counting import final_verdicts, last_identified
+from lensbench.records.missing import MissingRecords, missing_records
 from lensbench.spec import BASE
 from lensbench.stats import (
     Interval,
@@ -84,11 +83,31 @@ class Calibration:
     controlled: tuple[Controlled, ...]
     unidentified: int = 0
     """Rated answers whose language no identifier told, in a run that has one: in neither mean of `controlled`."""
-    missing: tuple[dict[str, Any], ...] = ()
+    missing: tuple[MissingRecords, ...] = ()
     """Places of the run that have fewer records than they should (`lensbench/records/missing.py`)."""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+
+class _Rated(NamedTuple):
+    """One answer that a judge rated once."""
+
+    answer: str
+    item: str
+    turn: int
+    task: str
+    language: str
+    variant: str
+    judge: str
+    repeat: int
+    rating: float
+
+    @classmethod
+    def of(cls, record: VerdictRecord | UngradedRecord) -> _Rated:
+        assert record.rating is not None, "a record without a rating is not ok"
+        place = (record.answer, record.item, record.turn, record.task, record.language, record.variant)
+        return cls(*place, record.judge, record.repeat, record.rating)
 
 
 def calibrate(folder: RunFolder) -> Calibration:
@@ -97,10 +116,10 @@ def calibrate(folder: RunFolder) -> Calibration:
     Raises:
         UsageError: the run has no ratings.
     """
-    rated = [record for record in final_verdicts(folder) if record["state"] == "ok"]
+    rated = [_Rated.of(record) for record in final_verdicts(folder) if record.state == "ok"]
     if not rated:
         raise UsageError(f"{folder.path} has no ratings", "Grade its answers first: lensbench judge RUN --judge NAME")
-    answers = {record["key"]: record for record in folder.records("answers")}
+    answers = {record.key: record for record in folder.records(AnswerRecord)}
     faithful = _faithful(folder)
     told = {answer for hits in faithful.values() for answer in hits}
     missing = missing_records(folder, folder.read_json("variants.json")) if folder.has("variants.json") else []
@@ -108,15 +127,15 @@ def calibrate(folder: RunFolder) -> Calibration:
         _agreement(rated),
         _length(rated, answers),
         _controlled(rated, faithful),
-        len({record["answer"] for record in rated} - told) if told else 0,
+        len({record.answer for record in rated} - told) if told else 0,
         tuple(missing),
     )
 
 
-def _agreement(rated: Sequence[Mapping[str, Any]]) -> tuple[Agreement, ...]:
+def _agreement(rated: Sequence[_Rated]) -> tuple[Agreement, ...]:
     by_rater: dict[tuple[str, int], dict[str, float]] = {}
     for record in rated:
-        by_rater.setdefault((record["judge"], record["repeat"]), {})[record["answer"]] = record["rating"]
+        by_rater.setdefault((record.judge, record.repeat), {})[record.answer] = record.rating
     judges = list(dict.fromkeys(judge for judge, _ in by_rater))
     found = []
     for judge in judges:
@@ -147,47 +166,50 @@ def _agree(raters: Mapping[str, Mapping[str, float]]) -> Agreement:
     )
 
 
-def _length(rated: Sequence[Mapping[str, Any]], answers: Mapping[str, Mapping[str, Any]]) -> tuple[LengthSlope, ...]:
-    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+def _length(rated: Sequence[_Rated], answers: Mapping[str, AnswerRecord]) -> tuple[LengthSlope, ...]:
+    groups: dict[tuple[str, str], list[_Rated]] = {}
     for record in rated:
-        groups.setdefault((record["judge"], record["language"]), []).append(record)
+        groups.setdefault((record.judge, record.language), []).append(record)
     found = []
     for (judge, language), records in groups.items():
-        there = [record for record in records if answers.get(record["answer"], {}).get("tokens") is not None]
-        tokens = np.array([_answer_tokens(answers[record["answer"]]) for record in there]) / 100
-        ratings = np.array([record["rating"] for record in there])
-        items = np.array([record["item"] for record in there])
+        known = [(record, _answer_tokens(answers.get(record.answer))) for record in records]
+        there = [(record, tokens) for record, tokens in known if tokens is not None]
+        tokens = np.array([tokens for _, tokens in there]) / 100
+        ratings = np.array([record.rating for record, _ in there])
+        items = np.array([record.item for record, _ in there])
         slope = clustered_slope(tokens, ratings, items) if there else None
         found.append(LengthSlope(judge, language, len(there), slope, len(records) - len(there)))
     return tuple(found)
 
 
-def _answer_tokens(answer: Mapping[str, Any]) -> float:
+def _answer_tokens(answer: AnswerRecord | None) -> float | None:
     """Tokens of the part that the judge reads: where there is reasoning, its share of the text by characters."""
-    parts = parts_of(answer)
-    whole = len(answer.get("text") or "")
-    return float(answer["tokens"] * (len(parts.answer) / whole if parts.found and whole else 1.0))
+    if answer is None or answer.tokens is None:
+        return None
+    parts = answer.parts
+    whole = len(answer.text)
+    return float(answer.tokens * (len(parts.answer) / whole if parts.found and whole else 1.0))
 
 
 def _faithful(folder: RunFolder) -> dict[str, dict[str, bool]]:
     """Identifier -> key of an answer -> whether it is in the asked language (strict)."""
     found: dict[str, dict[str, bool]] = {}
-    for record in folder.records("identified"):
-        for turn in record.get("turns", ()):
-            hit = record["metrics"].get(fidelity_name(turn_part(turn["turn"])))
+    for record in last_identified(folder.records(IdentifiedRecord)).values():
+        for turn in record.turns:
+            hit = record.metrics.get(fidelity_name(turn_part(turn.turn)))
             if hit is not None:
-                found.setdefault(record["identifier"], {})[turn["answer"]] = bool(hit)
+                found.setdefault(record.identifier, {})[turn.answer] = bool(hit)
     return found
 
 
-def _controlled(rated: Sequence[Mapping[str, Any]], faithful: Mapping[str, Mapping[str, bool]]) -> tuple[Controlled, ...]:
+def _controlled(rated: Sequence[_Rated], faithful: Mapping[str, Mapping[str, bool]]) -> tuple[Controlled, ...]:
     found = []
     for identifier, hits in faithful.items():
         groups: dict[tuple[str, str, str, str], dict[tuple[str, int], list[tuple[float, bool]]]] = {}
         for record in rated:
-            if record["answer"] in hits:
-                place = groups.setdefault((record["judge"], record["task"], record["language"], record["variant"]), {})
-                place.setdefault((record["item"], record["turn"]), []).append((record["rating"], hits[record["answer"]]))
+            if record.answer in hits:
+                place = groups.setdefault((record.judge, record.task, record.language, record.variant), {})
+                place.setdefault((record.item, record.turn), []).append((record.rating, hits[record.answer]))
         values = {
             key: {at: (float(np.mean([r for r, _ in v])), v[0][1]) for at, v in rows.items()} for key, rows in groups.items()
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from lensbench.numbers.headline import headline_series
 from lensbench.numbers.pair import DRAWS, SEED, SourceItems, Tested, test_pairs
 from lensbench.numbers.read_metrics import MetricSeries, read_metrics
 from lensbench.numbers.verdict import Verdict, make_verdict
-from lensbench.records import RunFolder
+from lensbench.records import ItemRecord, RowsKey, RunFolder, TaskKey
 from lensbench.stats import bootstrap_means, clustered_errors, holm
 
 __all__ = ["Compared", "Comparison", "NotCompared", "compare"]
@@ -101,12 +101,10 @@ class _Side:
         self.folder = folder
         self.about: dict[str, Any] = folder.read_json("variants.json")
         self.sources = SourceItems.of(folder)
-        self.rows = {
-            r["key"]: (r["doc_id"], r["row"]) if "row" in r and "doc_id" in r else r["key"] for r in folder.records("items")
-        }
+        self.rows = {r.key: r.key if r.row is None or r.doc_id is None else (r.doc_id, r.row) for r in folder.records(ItemRecord)}
         self.series: dict[tuple[str, str, Basis], dict[tuple[str, str], MetricSeries]] = {}
         for one in headline_series(list(read_metrics(folder))):
-            key = (f"{one.kind[0]}/{one.kind[1]}", one.variant, one.metric.basis)
+            key = (str(one.key), one.variant, one.metric.basis)
             self.series.setdefault(key, {})[one.metric.name, one.grader] = one
 
     def values(self, series: MetricSeries, *, by_content: bool = False) -> dict[Any, tuple[float, str]]:
@@ -117,17 +115,16 @@ class _Side:
     @functools.cached_property
     def contents(self) -> dict[str, str]:
         """Item -> hash of its document, requests and target: what lm-eval's files and our records both hold."""
-        return {r["key"]: content_key(r) for r in self.folder.records("items")}
+        return {r.key: content_key(r) for r in self.folder.records(ItemRecord)}
 
     def asked(self, key: str) -> set[str]:
         """The contents of a task's items."""
-        task, _, language = key.rpartition("/")
-        wanted = (r["key"] for r in self.folder.records("items") if (r["task"], r["language"]) == (task, language))
+        wanted = (r.key for r in self.folder.records(ItemRecord) if str(r.task_key) == key)
         return {self.contents[item] for item in wanted}
 
     def is_foreign(self, key: str) -> bool:
         """Whether a task was read from lm-eval's own files."""
-        return str(self.about["tasks"].get(key, {}).get("rows", "")).startswith("lm-eval:")
+        return RowsKey.parse(str(self.about["tasks"].get(key, {}).get("rows", ""))).kind == "lm-eval"
 
 
 def compare(first: RunFolder, second: RunFolder, variant: str | None = None, other: str | None = None) -> Comparison:
@@ -151,7 +148,7 @@ def compare(first: RunFolder, second: RunFolder, variant: str | None = None, oth
         found: list[tuple[Compared, Tested]] = []
         for key in dict.fromkeys((*a.about["tasks"], *b.about["tasks"])):
             reason = _unlike(key, a, b)
-            task, _, language = key.partition("/")
+            task, language = TaskKey.parse(key)[:2]
             by_content = False
             # Two results of lm-eval say themselves in what they differ: version, generation, filter.
             if reason is not None and a.is_foreign(key) != b.is_foreign(key):
@@ -185,16 +182,16 @@ def compare(first: RunFolder, second: RunFolder, variant: str | None = None, oth
     return Comparison(cells, list(gaps), pairs, list(notes))
 
 
-def content_key(record: Mapping[str, Any]) -> str:
+def content_key(record: ItemRecord) -> str:
     """Hash of an item's document, requests and target. The target is its number among the choices where it is one of them: our
-    records have the text, lm-eval's the number. MetricSeriess without a value say nothing."""
-    requests = [[str(part) for part in request] for request in record.get("requests", ())]
-    gold = str(record.get("gold"))
+    records have the text, lm-eval's the number. Columns without a value say nothing."""
+    requests = [list(request) for request in record.requests]
+    gold = str(record.gold)
     # The requests without a question, which a metric of lm-eval adds, are no choices.
     options = [continuation.strip() for _, continuation in requests]
     place = options.index(gold.strip()) if gold.strip() in options else int(gold) if gold.isdecimal() else None
     target: Any = place if place is not None and place < len(options) else gold
-    doc = {name: value for name, value in record.get("doc", {}).items() if value is not None}
+    doc = {name: value for name, value in record.doc.items() if value is not None}
     return row_hash([doc, requests, target])
 
 
@@ -236,7 +233,7 @@ def _unlike(key: str, a: _Side, b: _Side) -> str | None:
     if ours["protocol"] != theirs["protocol"]:
         return f"asked in unlike ways under profile {ours['profile']}: protocol {ours['protocol']} and {theirs['protocol']}"
     # Where rows came from does not matter once they are the same.
-    if ours["rows"].rpartition(":")[2] != theirs["rows"].rpartition(":")[2]:
+    if RowsKey.parse(ours["rows"]).digest != RowsKey.parse(theirs["rows"]).digest:
         return f"other rows: {ours['rows']} and {theirs['rows']}"
     return None
 
@@ -285,7 +282,9 @@ def _compared(a: _Side, b: _Side, mine: MetricSeries, yours: MetricSeries, by_co
     known = not np.isnan(found.low[0])
     sign, right = (-1, 0) if mine.metric.higher_is_better is False else (1, 1)
     cell = Compared(
-        *mine.kind,
+        mine.key.task,
+        mine.key.language,
+        mine.key.profile,
         mine.metric.name,
         mine.metric.unit.name,
         mine.grader,

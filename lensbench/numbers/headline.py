@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lensbench.metrics import Metric, metric_of
-from lensbench.numbers.read_metrics import Kind, MetricSeries
+from lensbench.numbers.read_metrics import MetricSeries
+from lensbench.records import TaskKey
 
 __all__ = ["headline_of", "headline_series", "table_cells"]
 
@@ -24,12 +25,12 @@ def headline_of(metrics: Iterable[Metric]) -> Metric | None:
 
 def headline_series(series: Sequence[MetricSeries]) -> list[MetricSeries]:
     """The series of headline metrics; only these are tested and averaged."""
-    metrics: dict[tuple[Kind, str, str], dict[str, Metric]] = defaultdict(dict)
+    metrics: dict[tuple[TaskKey, str, str], dict[str, Metric]] = defaultdict(dict)
     for one in series:
-        metrics[one.kind, one.grader, one.metric.unit.name][one.metric.name] = one.metric
+        metrics[one.key, one.grader, one.metric.unit.name][one.metric.name] = one.metric
     found = {key: headline_of(own.values()) for key, own in metrics.items()}
     names = {key: metric.name for key, metric in found.items() if metric is not None}
-    return [one for one in series if names.get((one.kind, one.grader, one.metric.unit.name)) == one.metric.name]
+    return [one for one in series if names.get((one.key, one.grader, one.metric.unit.name)) == one.metric.name]
 
 
 def table_cells(cells: Sequence[Mapping[str, Any]]) -> list[Any]:

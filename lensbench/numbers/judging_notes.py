@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
 from lensbench.grading.judge.registry import same_model
-from lensbench.numbers.read_metrics import final_verdicts
-from lensbench.records import RunFolder
+from lensbench.jsonio import JsonObject
+from lensbench.records import RunFolder, VerdictRecord
+from lensbench.records.counting import final_verdicts
 
 __all__ = ["beside_ratings"]
 
@@ -20,7 +20,7 @@ class _Group:
     other_models: Counter[str] = field(default_factory=Counter)
 
 
-def beside_ratings(folder: RunFolder) -> list[dict[str, Any]]:
+def beside_ratings(folder: RunFolder) -> list[JsonObject]:
     """JSON-ready, one for each task, language, variant and judge that has something to be said of it.
 
     Returns:
@@ -29,16 +29,14 @@ def beside_ratings(folder: RunFolder) -> list[dict[str, Any]]:
     """
     groups: dict[tuple[str, str, str, str], _Group] = {}
     for record in final_verdicts(folder):
-        reply = record.get("reply")
-        if not reply:
+        if not isinstance(record, VerdictRecord) or not record.reply:
             continue
-        place = (record["task"], record["language"], record["variant"], record["judge"])
+        place = (record.task, record.language, record.variant, record.judge)
         group = groups.setdefault(place, _Group())
-        if record["state"] == "ok":
+        if record.state == "ok":
             group.graded += 1
-            group.injected += bool(record.get("injection"))
-        # The judge's name and the digest hold no colon; a model's name may.
-        asked, served = record["judge"].partition(":")[2].rpartition(":")[0], reply.get("model")
+            group.injected += bool(record.injection)
+        asked, served = record.grader.model or "", record.reply.get("model")
         if isinstance(served, str) and not same_model(asked, served):
             group.other_models[served] += 1
     names = ("task", "language", "variant", "judge")

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lensbench.numbers.read_metrics import Kind, MetricSeries
-from lensbench.records import RunFolder
+from lensbench.numbers.read_metrics import MetricSeries
+from lensbench.records import ItemRecord, RunFolder, TaskKey
 from lensbench.stats import detectable_mean, detectable_share, mcnemar_exact, sign_flip
 
 __all__ = ["DRAWS", "SEED", "SourceItems", "Tested", "line_up", "test_pairs"]
@@ -26,25 +26,26 @@ class SourceItems:
 
     Attributes:
         clusters: Item -> label. The source item where the record names one, else the item itself by task, language and row
-            number. unnamed: `TASK/LANGUAGE` -> items that name no source item. kinds: Task, language and profile in the order
-            in which they were asked.
+            number.
+        unnamed: `TASK/LANGUAGE` -> items that name no source item.
+        keys: The tasks in the order in which they were asked.
     """
 
     clusters: dict[str, str] = field(default_factory=dict)
     unnamed: Counter[str] = field(default_factory=Counter)
-    kinds: dict[Kind, None] = field(default_factory=dict)
+    keys: dict[TaskKey, None] = field(default_factory=dict)
 
     @classmethod
     def of(cls, folder: RunFolder) -> SourceItems:
         found = cls()
-        for record in folder.records("items"):
-            where = f"{record['task']}/{record['language']}"
-            found.kinds[record["task"], record["language"], record["profile"]] = None
-            if record.get("source") is not None:
-                found.clusters[record["key"]] = f"source {record['source']}"
+        for record in folder.records(ItemRecord):
+            where = str(record.task_key)
+            found.keys[record.task_key] = None
+            if record.source is not None:
+                found.clusters[record.key] = f"source {record.source}"
             else:
                 found.unnamed[where] += 1
-                found.clusters[record["key"]] = f"item {where} {record.get('doc_id', record['key'])}"
+                found.clusters[record.key] = f"item {where} {record.key if record.doc_id is None else record.doc_id}"
         return found
 
     def cluster(self, item: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,20 +17,18 @@ from lensbench.metrics import (
     RATINGS,
     SCORES,
     Metric,
-    likeliest,
+    MetricName,
     metric_as,
     rating_of_category,
     rating_of_turn,
     told_direction,
 )
-from lensbench.reasoning import ANSWERED, ONLY_REASONING, answer_state
-from lensbench.records import RunFolder
+from lensbench.reasoning import ANSWERED, ONLY_REASONING
+from lensbench.records import AnswerRecord, IdentifiedRecord, ItemRecord, RunFolder, ScoreRecord, TaskKey
+from lensbench.records.counting import conversations, final_verdicts, last_identified, last_scores
 from lensbench.states import SCORED
 
-__all__ = ["Kind", "MetricSeries", "final_verdicts", "read_metrics"]
-
-Kind = tuple[str, str, str]
-"""Task, language, profile."""
+__all__ = ["MetricSeries", "read_metrics"]
 
 
 @dataclass
@@ -48,7 +46,7 @@ class MetricSeries:
         tied: Items that rounding could decide.
     """
 
-    kind: Kind
+    key: TaskKey
     variant: str
     grader: str
     metric: Metric
@@ -67,13 +65,13 @@ class MetricSeries:
 
 def read_metrics(folder: RunFolder) -> Iterator[MetricSeries]:
     """All series of a run, without those of a variant that it no longer has, since its method failed when fitted anew."""
-    items = list(folder.records("items"))
-    planned = Counter((r["task"], r["language"], r["profile"]) for r in items)
+    items = list(folder.records(ItemRecord))
+    planned = Counter(record.task_key for record in items)
     about = folder.read_json("variants.json")
     variants = about["variants"]
     # Records of a task that the run does not have are those of another run.
     for series in (*_scored(folder, planned), *_identified(folder, planned), *_judged(folder, items)):
-        asked = about["tasks"].get("/".join(series.kind[:2]))
+        asked = about["tasks"].get(str(series.key))
         if series.variant not in variants or asked is None:
             continue
         if not series.grader:
@@ -81,121 +79,121 @@ def read_metrics(folder: RunFolder) -> Iterator[MetricSeries]:
         yield series
 
 
-def _kind(record: dict[str, Any]) -> Kind:
-    return record["task"], record["language"], record["profile"]
-
-
-def _scored(folder: RunFolder, planned: Counter[Kind]) -> Iterator[MetricSeries]:
-    groups: dict[tuple[Kind, str], dict[str, dict[str, Any]]] = defaultdict(dict)
-    names: dict[Kind, dict[str, None]] = defaultdict(dict)
-    for record in folder.records("score"):
-        groups[_kind(record), record["variant"]][record["item"]] = record
-        names[_kind(record)].update(dict.fromkeys(record["metrics"]))
-    for (kind, variant), records in groups.items():
+def _scored(folder: RunFolder, planned: Counter[TaskKey]) -> Iterator[MetricSeries]:
+    groups: dict[tuple[TaskKey, str], list[ScoreRecord]] = defaultdict(list)
+    names: dict[TaskKey, dict[str, None]] = defaultdict(dict)
+    for record in last_scores(folder.records(ScoreRecord)).values():
+        key = record.task_key
+        groups[key, record.variant].append(record)
+        names[key].update(dict.fromkeys(record.metrics))
+    for (key, variant), records in groups.items():
         # No record names a metric where no item has a score.
-        for metric in names[kind] or [ACCURACY]:
-            series = MetricSeries(kind, variant, "", metric_as(metric, SCORES), planned[kind])
-            for item, record in records.items():
+        for metric in names[key] or [ACCURACY]:
+            series = MetricSeries(key, variant, "", metric_as(metric, SCORES), planned[key])
+            kept = MetricName.parse(metric).filter
+            for record in records:
                 # Each filter of lm-eval has a state of its own where these differ.
-                state = record.get("states", {}).get(metric.partition(":")[2] or "none", record["state"])
-                series.states[state] += 1
-                if record["metrics"].get(metric) is not None:
-                    series.values[item, 0] = record["metrics"][metric]
-                    if metric in record.get("statistics", {}):
-                        series.statistics[item, 0] = tuple(record["statistics"][metric])
-                pick = likeliest(record["loglikelihoods"]) if record["state"] == "ok" else None
-                if pick is not None:
-                    series.picks[pick] += 1
+                series.states[record.states.get(kept, record.state)] += 1
+                value = record.metrics.get(metric)
+                if value is not None:
+                    series.values[record.item, 0] = value
+                    if metric in record.statistics:
+                        series.statistics[record.item, 0] = tuple(record.statistics[metric])
+                if record.pick is not None:
+                    series.picks[record.pick] += 1
                 # Records of before ties were noted have none.
-                series.tied += bool(record.get("tied"))
+                series.tied += bool(record.tied)
             yield series
 
 
-def _identified(folder: RunFolder, planned: Counter[Kind]) -> Iterator[MetricSeries]:
-    groups: dict[tuple[Kind, str, str], dict[str, dict[str, Any]]] = defaultdict(dict)
-    names: dict[Kind, dict[str, None]] = defaultdict(dict)
-    for record in folder.records("identified"):
-        # A conversation is identified again when a further turn was answered; the last record is the whole one.
-        groups[_kind(record), record["variant"], record["identifier"]][record["item"]] = record
-        names[_kind(record)].update(dict.fromkeys(record["metrics"]))
-    for (kind, variant, identifier), records in groups.items():
-        for metric in names[kind]:
-            series = MetricSeries(kind, variant, identifier, metric_as(metric, LANGUAGES), planned[kind])
-            for item, record in records.items():
-                value = record["metrics"].get(metric)
+def _identified(folder: RunFolder, planned: Counter[TaskKey]) -> Iterator[MetricSeries]:
+    groups: dict[tuple[TaskKey, str, str], list[IdentifiedRecord]] = defaultdict(list)
+    names: dict[TaskKey, dict[str, None]] = defaultdict(dict)
+    for record in last_identified(folder.records(IdentifiedRecord)).values():
+        key = record.task_key
+        groups[key, record.variant, record.identifier].append(record)
+        names[key].update(dict.fromkeys(record.metrics))
+    for (key, variant, identifier), records in groups.items():
+        for metric in names[key]:
+            series = MetricSeries(key, variant, identifier, metric_as(metric, LANGUAGES), planned[key])
+            for record in records:
+                value = record.metrics.get(metric)
                 # A record without this metric says why in its state; one that is in order has nothing left without its code.
-                unscored = "only_code" if record["state"] in ANSWERED else record["state"]
-                scored = record["state"] if record["state"] in ANSWERED else "ok"
+                unscored = "only_code" if record.state in ANSWERED else record.state
+                scored = record.state if record.state in ANSWERED else "ok"
                 series.states[scored if value is not None else unscored] += 1
                 if value is not None:
-                    series.values[item, 0] = value
+                    series.values[record.item, 0] = value
             yield series
 
 
-def _judged(folder: RunFolder, items: list[dict[str, Any]]) -> Iterator[MetricSeries]:
+class _Graded(NamedTuple):
+    """One answer that was to be graded once, and what came of it."""
+
+    key: TaskKey
+    variant: str
+    judge: str
+    item: str
+    turn: int
+    repeat: int
+    category: str | None
+    state: str
+    rating: float | None
+
+
+def _judged(folder: RunFolder, items: list[ItemRecord]) -> Iterator[MetricSeries]:
     """The rating over all graded answers, by turn where there are two, and by category."""
-    units = [*final_verdicts(folder), *_nothing_to_grade(folder)]
-    asked: dict[Kind, Counter[str]] = defaultdict(Counter)
+    units = [*_gradings(folder), *_nothing_to_grade(folder, items)]
+    asked: dict[TaskKey, Counter[str]] = defaultdict(Counter)
     for item in items:
-        for turn in range(1, min(len(item.get("turns", ())), 2) + 1):
-            asked[_kind(item)].update([RATING, rating_of_turn(turn)])
-            if item.get("doc", {}).get("category"):
-                asked[_kind(item)].update([rating_of_category(item["doc"]["category"])])
-    found: dict[tuple[Kind, str, str, str], MetricSeries] = {}
-    sums: dict[tuple[Kind, str, str, str], dict[tuple[str, int], list[float]]] = defaultdict(lambda: defaultdict(list))
-    for record in units:
-        kind, variant, judge = _kind(record), record["variant"], record["judge"]
+        for turn in range(1, min(len(item.turns), TURNS_GRADED) + 1):
+            asked[item.task_key].update([RATING, rating_of_turn(turn)])
+            if item.category:
+                asked[item.task_key].update([rating_of_category(item.category)])
+    found: dict[tuple[TaskKey, str, str, str], MetricSeries] = {}
+    sums: dict[tuple[TaskKey, str, str, str], dict[tuple[str, int], list[float]]] = defaultdict(lambda: defaultdict(list))
+    repeats: dict[tuple[str, TaskKey], int] = defaultdict(lambda: 1)
+    for unit in units:
         metrics = [RATING]
-        if asked[kind][rating_of_turn(2)]:
-            metrics.append(rating_of_turn(record["turn"]))
-        if record.get("category"):
-            metrics.append(rating_of_category(record["category"]))
+        if asked[unit.key][rating_of_turn(2)]:
+            metrics.append(rating_of_turn(unit.turn))
+        if unit.category:
+            metrics.append(rating_of_category(unit.category))
         for metric in metrics:
-            key = (kind, variant, judge, metric)
-            if key not in found:
-                found[key] = MetricSeries(kind, variant, judge, metric_as(metric, RATINGS), asked[kind][metric])
-            series = found[key]
+            place = (unit.key, unit.variant, unit.judge, metric)
+            if place not in found:
+                found[place] = MetricSeries(
+                    unit.key, unit.variant, unit.judge, metric_as(metric, RATINGS), asked[unit.key][metric]
+                )
             # Repetitions of one grading are one value, their mean; each counts by its state.
-            series.states[record["state"]] += 1
-            if record["state"] == "ok":
-                sums[key][record["item"], record["turn"]].append(record["rating"])
-    repeats: dict[tuple[str, Kind], int] = {}
-    for record in units:
-        asked_of = (record["judge"], _kind(record))
-        repeats[asked_of] = max(repeats.get(asked_of, 1), record["repeat"] + 1)
-    for key, series in found.items():
-        series.planned *= repeats[series.grader, series.kind]
-        series.values = {place: float(np.mean(ratings)) for place, ratings in sums[key].items()}
+            found[place].states[unit.state] += 1
+            if unit.state == "ok" and unit.rating is not None:
+                sums[place][unit.item, unit.turn].append(unit.rating)
+        repeats[unit.judge, unit.key] = max(repeats[unit.judge, unit.key], unit.repeat + 1)
+    for place, series in found.items():
+        series.planned *= repeats[series.grader, series.key]
+        series.values = {at: float(np.mean(ratings)) for at, ratings in sums[place].items()}
         yield series
 
 
-def _nothing_to_grade(folder: RunFolder) -> Iterator[dict[str, Any]]:
+def _gradings(folder: RunFolder) -> Iterator[_Graded]:
+    for r in final_verdicts(folder):
+        yield _Graded(r.task_key, r.variant, r.judge, r.item, r.turn, r.repeat, r.category, r.state, r.rating)
+
+
+def _nothing_to_grade(folder: RunFolder, items: list[ItemRecord]) -> Iterator[_Graded]:
     """Answers that could not be generated, as gradings of every judge: without a rating, and counted."""
-    judged = {(r["judge"], r["repeat"], r["task"]): None for stage in ("verdicts", "ungraded") for r in folder.records(stage)}
+    judged = dict.fromkeys((r.judge, r.repeat, r.task) for r in final_verdicts(folder))
     if not judged:
         return
-    categories = {item["key"]: item.get("doc", {}).get("category") for item in folder.records("items")}
-    conversations: dict[tuple[str, str], dict[int, dict[str, Any]]] = defaultdict(dict)
-    for answer in folder.records("answers"):
-        conversations[answer["item"], answer["variant"]][answer["turn"]] = answer
-    for by_turn in conversations.values():
+    categories = {item.key: item.category for item in items}
+    for by_turn in conversations(folder.records(AnswerRecord)).values():
         for turn, answer in by_turn.items():
             if turn > TURNS_GRADED or gradable(by_turn, turn):
                 continue
-            own = answer_state(answer)
+            own = answer.answer_state
             state = own if own == ONLY_REASONING else "no_answer"
+            category = categories.get(answer.item)
             for judge, repeat, task in judged:
-                if task == answer["task"]:
-                    yield {**answer, "judge": judge, "repeat": repeat, "category": categories.get(answer["item"]), "state": state}
-
-
-def final_verdicts(folder: RunFolder) -> list[dict[str, Any]]:
-    """One record per answer, judge and repetition: the first verdict that could be read, else the last try, else the failure."""
-    final: dict[tuple[str, str, int], dict[str, Any]] = {}
-    for stage in ("ungraded", "verdicts"):
-        for record in folder.records(stage):
-            key = (record["answer"], record["judge"], record["repeat"])
-            before = final.get(key)
-            if before is None or before["state"] != "ok":
-                final[key] = record
-    return list(final.values())
+                if task == answer.task:
+                    yield _Graded(answer.task_key, answer.variant, judge, answer.item, turn, repeat, category, state, None)

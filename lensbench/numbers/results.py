@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from lensbench.errors import RunError
+from lensbench.jsonio import JsonObject
 from lensbench.numbers.answered import answered_by_task
 from lensbench.numbers.judging_notes import beside_ratings
 from lensbench.numbers.results_check import is_current, record_counts
@@ -19,7 +18,7 @@ __all__ = ["collect_results", "current_results", "results_of", "stored_results"]
 _HEAD = ("backbone", "backbone_origin", "dtype", "device", "variants", "failed", "tasks", "gaps")
 
 
-def collect_results(folder: RunFolder) -> dict[str, Any]:
+def collect_results(folder: RunFolder) -> JsonObject:
     """The content of `results.json`, from the records as they are now.
 
     Raises:
@@ -35,7 +34,7 @@ def collect_results(folder: RunFolder) -> dict[str, Any]:
         ) from None
 
 
-def results_of(folder: RunFolder, about: dict[str, Any], numbers: Summary) -> dict[str, Any]:
+def results_of(folder: RunFolder, about: JsonObject, numbers: Summary) -> JsonObject:
     """The content of `results.json` around the numbers of a run.
 
     Args:
@@ -56,12 +55,12 @@ def results_of(folder: RunFolder, about: dict[str, Any], numbers: Summary) -> di
         "costs": _costs(folder, about),
         "overlap": folder.read_json("overlap.json") if folder.has("overlap.json") else [],
         "made_from": record_counts(folder),
-        "missing": missing_records(folder, about),
+        "missing": [entry.as_dict() for entry in missing_records(folder, about)],
         "damaged": [damage.as_dict() for damage in folder.damage],
     }
 
 
-def current_results(folder: RunFolder) -> dict[str, Any]:
+def current_results(folder: RunFolder) -> JsonObject:
     """Results as the records are now.
 
     The bootstrap takes most of the time of making them. So the stored ones serve where they are as they were written and were
@@ -85,34 +84,34 @@ def current_results(folder: RunFolder) -> dict[str, Any]:
         return _with_verdicts({**stored, "gaps": [*stored.get("gaps", ()), unchecked]})
 
 
-def stored_results(folder: RunFolder) -> dict[str, Any]:
+def stored_results(folder: RunFolder) -> JsonObject:
     """`results.json` as it is stored, unchecked, with the verdicts that an older version did not write.
 
     Raises:
         RunError: there is none, or it cannot be read.
     """
-    found: dict[str, Any] = folder.read_json("results.json")
+    found: JsonObject = folder.read_json("results.json")
     return _with_verdicts(found)
 
 
-def _with_verdicts(results: dict[str, Any]) -> dict[str, Any]:
+def _with_verdicts(results: JsonObject) -> JsonObject:
     """The one place where the verdicts of an older run are worked out."""
     listed = {name: results[name] for name in ("cells", "averages") if name in results}
     return {**results, **{name: [with_verdict(cell) for cell in cells] for name, cells in listed.items()}}
 
 
-def _usable(folder: RunFolder) -> dict[str, Any] | None:
+def _usable(folder: RunFolder) -> JsonObject | None:
     """`results.json`, where it can serve; one that is damaged is made again."""
     if not folder.has("results.json"):
         return None
     try:
-        found: dict[str, Any] = folder.read_json("results.json")
+        found: JsonObject = folder.read_json("results.json")
     except RunError:
         return None
     return found if _readable(found) else None
 
 
-def _readable(results: dict[str, Any]) -> bool:
+def _readable(results: JsonObject) -> bool:
     """Whether stored results are of a version that has all the fields a report shows."""
     needed = {"unit", "source", "states", "planned", "picks", "signature", "p_holm"}
     return all(needed <= cell.keys() for cell in results.get("cells", [{}])) and all(
@@ -120,7 +119,7 @@ def _readable(results: dict[str, Any]) -> bool:
     )
 
 
-def _costs(folder: RunFolder, about: dict[str, Any]) -> dict[str, Any]:
+def _costs(folder: RunFolder, about: JsonObject) -> JsonObject:
     """What each enhanced variant's fit took, from its card."""
     cards = {name: folder.card(name) for name in about["variants"]}
     return {name: card["cost"] for name, card in cards.items() if card is not None and "cost" in card}

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
-from lensbench.jsonio import json_text
+from lensbench.jsonio import JsonObject, json_text
 from lensbench.records import RunFolder
 from lensbench.records.run_folder import STAGES
 
@@ -16,12 +15,12 @@ CHECK_FILE = "results.check.json"
 _INPUTS = ("run.json", "variants.json", "provenance.json", "given_cells.json", "overlap.json", "counts.json")
 
 
-def check_of(folder: RunFolder, content: dict[str, Any]) -> dict[str, Any]:
+def check_of(folder: RunFolder, content: JsonObject) -> JsonObject:
     """What stands beside `results.json`: digests of it and of what it was made from. Some of those hold times of the clock."""
     return {"results": _digest_of(content), "made_from": _digests(folder)}
 
 
-def is_current(folder: RunFolder, stored: dict[str, Any]) -> bool:
+def is_current(folder: RunFolder, stored: JsonObject) -> bool:
     """Whether stored results are as they were written, and were made from the files that the folder has now.
 
     By content: times do not survive a copy, and a line that was changed leaves their number as it is.
@@ -32,7 +31,7 @@ def is_current(folder: RunFolder, stored: dict[str, Any]) -> bool:
     return isinstance(told, dict) and told == check_of(folder, stored)
 
 
-def _digest_of(content: dict[str, Any]) -> str:
+def _digest_of(content: JsonObject) -> str:
     # As it is once it has been written and read again: tuples become lists there, and keys become text.
     text = json_text(content, sort_keys=True)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

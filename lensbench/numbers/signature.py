@@ -56,12 +56,12 @@ class RunIdentity:
 
 def cell_signature(made: RunIdentity, series: MetricSeries, n: int, clusters: int) -> str:
     """Task, language, protocol, rows, items, metric, weights, enhancement, dtype, identifier or judge, seeds, versions."""
-    task, language, profile = series.kind
-    asked = made.about["tasks"][f"{task}/{language}"]
+    key = series.key
+    asked = made.about["tasks"][str(key)]
     parts = [
-        f"{task}:{language}",
+        f"{key.task}:{key.language}",
         f"v{asked['version']}",
-        f"p:{profile}:{asked['protocol']}",
+        f"p:{key.profile}:{asked['protocol']}",
         f"rows:{asked['rows']}",
         f"n:{n}",
         f"clusters:{clusters}",

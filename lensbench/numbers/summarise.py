@@ -12,10 +12,10 @@ from lensbench.numbers.average import Average, average
 from lensbench.numbers.corpus import corpus_numbers
 from lensbench.numbers.headline import headline_series
 from lensbench.numbers.pair import DRAWS, SEED, SourceItems, Tested, line_up, test_pairs
-from lensbench.numbers.read_metrics import Kind, MetricSeries, read_metrics
+from lensbench.numbers.read_metrics import MetricSeries, read_metrics
 from lensbench.numbers.signature import RunIdentity, cell_signature
 from lensbench.numbers.verdict import Verdict, make_verdict
-from lensbench.records import RunFolder
+from lensbench.records import RunFolder, TaskKey
 from lensbench.spec import BASE
 from lensbench.stats import Interval, bootstrap_means, clustered_errors, holm, wilson
 
@@ -105,7 +105,7 @@ def summary(folder: RunFolder) -> Summary:
     series, sources, made = list(read_metrics(folder)), SourceItems.of(folder), RunIdentity(folder)
     means = [one for one in headline_series(series) if not one.statistics]
     gaps = dict.fromkeys(
-        f"{one.metric.name} of {one.kind[0]}/{one.kind[1]}: it is of the corpus, and no installed package computes it"
+        f"{one.metric.name} of {one.key}: it is of the corpus, and no installed package computes it"
         for one in series
         if one.statistics and one.metric.corpus is None
     )
@@ -114,9 +114,9 @@ def summary(folder: RunFolder) -> Summary:
 
 def _cells(series: list[MetricSeries], sources: SourceItems, made: RunIdentity) -> list[Cell]:
     headline = {id(one) for one in headline_series(series)}
-    together: dict[tuple[Kind, str, str], list[MetricSeries]] = defaultdict(list)
+    together: dict[tuple[TaskKey, str, str], list[MetricSeries]] = defaultdict(list)
     for one in series:
-        together[one.kind, one.grader, one.metric.name].append(one)
+        together[one.key, one.grader, one.metric.name].append(one)
     cells: list[Cell] = []
     tests: list[Tested | None] = []
     for variants in together.values():
@@ -124,12 +124,12 @@ def _cells(series: list[MetricSeries], sources: SourceItems, made: RunIdentity) 
             cells.append(cell)
             tests.append(tested if id(variants[0]) in headline else None)
     cells = _adjusted(cells, tests)
-    kinds = {kind: index for index, kind in enumerate(sources.kinds)}
+    keys = {key: index for index, key in enumerate(sources.keys)}
     metrics = {metric: index for index, metric in enumerate(dict.fromkeys(one.metric.name for one in series))}
     names = list(made.about["variants"])
     cells.sort(
         key=lambda c: (
-            kinds.get((c.task, c.language, c.profile), len(kinds)),
+            keys.get(TaskKey(c.task, c.language, c.profile), len(keys)),
             metrics[c.metric],
             c.source,
             names.index(c.variant),
@@ -202,7 +202,9 @@ def _cell(series: MetricSeries, made: RunIdentity, clusters: int, level: Interva
     picked = series.picks
     n = series.states.total()
     return Cell(
-        *series.kind,
+        series.key.task,
+        series.key.language,
+        series.key.profile,
         series.variant,
         series.metric.name,
         series.metric.unit.name,

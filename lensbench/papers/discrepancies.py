@@ -9,6 +9,7 @@ from typing import Any
 from lensbench.metrics import LANGUAGES, RATINGS
 from lensbench.papers.facts import NOT_RECORDED, CellFacts, RunFacts
 from lensbench.papers.schema import Published, PublishedColumn
+from lensbench.records import Grader
 
 __all__ = ["incomparable", "matching_backbone", "reasons", "same_setting", "shown_setting"]
 
@@ -96,11 +97,11 @@ def _sample(facts: CellFacts, column: PublishedColumn) -> Iterator[str]:
 
 def _graders(facts: CellFacts, published: Published) -> Iterator[str]:
     if facts.metric.basis is RATINGS and published.judge is not None:
-        model = facts.source.partition(":")[2].rpartition(":")[0]
+        model = Grader.parse(facts.source, "judge").model or ""
         if not any(re.fullmatch(rf"{re.escape(name)}(-\d{{4}}-\d\d-\d\d)?", model) for name in published.judge.models):
             yield f"other judge: {model or 'unknown'}, the paper's is {published.judge.title}"
     elif facts.metric.basis is LANGUAGES and published.identifier is not None:
-        name = facts.source.partition(":")[0]
+        name = Grader.parse(facts.source, "identifier").name
         if name != published.identifier:
             yield f"other identifier: {name}, the paper's is {published.identifier}"
 

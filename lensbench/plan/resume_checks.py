@@ -13,7 +13,7 @@ from typing import Any
 from lensbench.backbones.checkpoint import Checkpoint
 from lensbench.errors import RunError
 from lensbench.plan.task_items import LoadedRows, TaskItems
-from lensbench.records import RunFolder
+from lensbench.records import ItemRecord, RunFolder, TaskKey
 
 __all__ = ["check_questions", "check_variants", "pin_checkpoint", "pin_rows"]
 
@@ -71,14 +71,14 @@ def check_questions(folder: RunFolder, tasks: Sequence[TaskItems]) -> None:
     Raises:
         RunError: they differ, as those of a chat template that holds the date do on the next day.
     """
-    before: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for record in folder.records("items"):
-        before[record["task"], record["language"]].add(record["key"])
+    before: dict[TaskKey, set[str]] = defaultdict(set)
+    for record in folder.records(ItemRecord):
+        before[TaskKey(record.task, record.language)].add(record.key)
     for asked in tasks:
-        place = (asked.planned.task.name, asked.planned.task.language.code)
+        place = TaskKey(asked.planned.task.name, asked.planned.task.language.code)
         if before[place] - {item.id for item in asked.items}:
             raise RunError(
-                f"the questions of {'/'.join(place)} are not those the run in {folder.path} began with: their wording has "
+                f"the questions of {place} are not those the run in {folder.path} began with: their wording has "
                 "changed, as a chat template that holds the date changes it",
                 _HINT,
             )
@@ -96,7 +96,7 @@ def check_variants(folder: RunFolder, about: Mapping[str, Any]) -> None:
     if not folder.has("variants.json"):
         return
     before = folder.read_json("variants.json")
-    recorded = {record["variant"] for stage in ("score", "answers") for record in folder.records(stage)}
+    recorded = {place.variant for stage in ("score", "answers") for place in folder.counts(stage)}
     if not recorded:
         return
     for key in ("dtype", "tokenizer_digest"):

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from lensbench.errors import DataError
-from lensbench.jsonio import parse_json
+from lensbench.jsonio import JsonObject, parse_json
 from lensbench.records.log import finished_lines
-from lensbench.records.shapes import unfit
+from lensbench.records.reader import NotARecord, read_record
+from lensbench.records.types import Record
+
+R = TypeVar("R", bound=Record)
 
 __all__ = ["Damage", "read_leniently"]
 
@@ -31,21 +34,21 @@ class Damage:
     def __bool__(self) -> bool:
         return bool(self.skipped or self.repaired)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         return asdict(self)
 
 
-def read_leniently(path: Path, damage: Damage) -> Iterator[dict[str, Any]]:
+def read_leniently(kind: type[R], path: Path, damage: Damage) -> Iterator[R]:
     """The records of a file; a damaged line is noted and left out, an unfinished last one is being written and left out too.
 
     So is a line whose key an earlier one has: a key is written once. It is noted where the two differ.
     """
     seen: dict[str, int] = {}
     for number, line in finished_lines(path):
-        record = _parse(path.stem, line, number, damage)
+        record = _parse(kind, line, number, damage)
         if record is None:
             continue
-        content, key = hash(line.strip()), record["key"]
+        content, key = hash(line.strip()), record.key
         if key not in seen:
             seen[key] = content
             yield record
@@ -53,17 +56,14 @@ def read_leniently(path: Path, damage: Damage) -> Iterator[dict[str, Any]]:
             damage.skipped.append(number)
 
 
-def _parse(stage: str, line: bytes, number: int, damage: Damage) -> dict[str, Any] | None:
+def _parse(kind: type[R], line: bytes, number: int, damage: Damage) -> R | None:
     try:
         text = line.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:
         damage.repaired.append(number)
         text = line.decode("utf-8", "replace")
     try:
-        record = parse_json(text, stage)
-        if unfit(stage, record) is None:
-            return dict(record)
-    except DataError:
-        pass
-    damage.skipped.append(number)
-    return None
+        return read_record(kind, parse_json(text, kind.STAGE))
+    except (DataError, NotARecord):
+        damage.skipped.append(number)
+        return None

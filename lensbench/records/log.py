@@ -10,12 +10,17 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from lensbench.errors import DataError, RunError
-from lensbench.jsonio import json_text, parse_json
+from lensbench.jsonio import JsonObject, json_text, parse_json
+from lensbench.records.reader import as_json
+from lensbench.records.types import Record
 
-__all__ = ["RecordLog", "finished_lines", "read_records"]
+__all__ = ["Line", "RecordLog", "finished_lines", "key_of", "read_objects"]
+
+Line = Record | JsonObject
+"""What a log writes: a record, or a record as another process has sent it."""
 
 
 class RecordLog:
@@ -25,7 +30,7 @@ class RecordLog:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self.repaired_bytes = _cut_unfinished_line(path)
-        self._keys = {record["key"] for record in read_records(path)}
+        self._keys = {value["key"] for _, value in read_objects(path)}
         self._stream = path.open("ab")
 
     def __contains__(self, key: str) -> bool:
@@ -38,16 +43,13 @@ class RecordLog:
         """Of all records, in rising order."""
         return sorted(self._keys)
 
-    def append(self, records: Iterable[dict[str, Any]]) -> None:
+    def append(self, records: Iterable[Line]) -> None:
         """Write records and flush them.
 
         Raises:
             RunError: the disk is full, or the file cannot be written; what was written before stays valid.
         """
-        fresh: dict[str, dict[str, Any]] = {}
-        for record in records:
-            if record["key"] not in self._keys:
-                fresh.setdefault(record["key"], record)
+        fresh = self._fresh(records)
         lines = b"".join(
             json_text(record, separators=(",", ":")).encode("utf-8", "surrogatepass") + b"\n" for record in fresh.values()
         )
@@ -58,6 +60,15 @@ class RecordLog:
         except OSError as error:
             raise write_failed(self.path, error) from None
         self._keys.update(fresh)
+
+    def _fresh(self, records: Iterable[Line]) -> dict[str, JsonObject]:
+        """Key -> what is to be written of the records whose key is new; the first of equal keys."""
+        fresh: dict[str, JsonObject] = {}
+        for record in records:
+            key = key_of(record)
+            if key not in self._keys and key not in fresh:
+                fresh[key] = as_json(record) if isinstance(record, Record) else record
+        return fresh
 
     def close(self) -> None:
         try:
@@ -79,20 +90,24 @@ class RecordLog:
             return
 
 
-def read_records(path: Path) -> Iterator[dict[str, Any]]:
-    """The records of a file, without an unfinished last line.
+def key_of(record: Line) -> str:
+    return record.key if isinstance(record, Record) else str(record["key"])
+
+
+def read_objects(path: Path) -> Iterator[tuple[int, JsonObject]]:
+    """Number (from 1) and JSON object of every line of a file of records, without an unfinished last line.
 
     Raises:
-        RunError: a finished line is not a record; names the line.
+        RunError: a finished line is not a JSON object with a key; names the line.
     """
     for number, line in finished_lines(path):
         try:
-            record = parse_json(line, "")
+            value = parse_json(line, "")
         except DataError as error:
             raise not_a_record(path, number, error.message.removeprefix(": ")) from None
-        if not isinstance(record, dict) or not isinstance(record.get("key"), str):
+        if not isinstance(value, dict) or not isinstance(value.get("key"), str):
             raise not_a_record(path, number, "it has no key")
-        yield record
+        yield number, value
 
 
 def not_a_record(path: Path, number: int, reason: str) -> RunError:

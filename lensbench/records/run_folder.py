@@ -25,15 +25,17 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
 from lensbench.errors import DataError, RunError, UsageError
 from lensbench.jsonio import json_text, read_json_file
 from lensbench.records.damage import Damage, read_leniently
-from lensbench.records.log import RecordLog, not_a_record, read_records, write_failed
-from lensbench.records.shapes import unfit, wrong_shape
+from lensbench.records.log import RecordLog, not_a_record, read_objects, write_failed
+from lensbench.records.reader import RECORDS, NotARecord, read_record
+from lensbench.records.shapes import wrong_shape
+from lensbench.records.types import Record
 from lensbench.safenames import checked_name, folder_name, inside, is_safe_name
 from lensbench.spec import RunSpec, differences
 
@@ -42,11 +44,22 @@ __all__ = ["STAGES", "Place", "RunFolder", "write_atomically"]
 _SPEC = "run.json"
 _LOCK = ".lock"
 
-STAGES = ("items", "score", "answers", "identified", "verdicts", "ungraded")
+STAGES = tuple(RECORDS)
 """The files of records, in the order in which they are made."""
 
-Place = tuple[str, str, str, str]
-"""Variant ("" of a question), task, language, and identifier or judge ("" where there is none)."""
+
+class Place(NamedTuple):
+    """What a record is of."""
+
+    variant: str
+    """"" of a question."""
+    task: str
+    language: str
+    grader: str
+    """Identifier or judge; "" where there is none."""
+
+
+R = TypeVar("R", bound=Record)
 
 
 class RunFolder:
@@ -174,41 +187,35 @@ class RunFolder:
     def log(self, stage: str) -> RecordLog:
         return RecordLog(self.log_path(stage))
 
-    def records(self, stage: str) -> Iterator[dict[str, Any]]:
+    def records(self, kind: type[R]) -> Iterator[R]:
+        """The records of one kind, in the order in which they were written.
+
+        Raises:
+            RunError: a line is no such record; names file, line and field. A lenient folder notes it and goes on.
+        """
+        stage = kind.STAGE
         path = self.log_path(stage)
         if not self._lenient:
-            return self._counted(stage, self._fitting(stage, path))
+            return self._counted(stage, _fitting(kind, path))
         # Noted anew by every reading.
         damage = self._damage[stage] = Damage(path.name)
-        return self._counted(stage, read_leniently(path, damage))
-
-    def _fitting(self, stage: str, path: Path) -> Iterator[dict[str, Any]]:
-        """
-        Raises:
-            RunError: a line is no record of its stage.
-        """
-        for number, record in enumerate(read_records(path), start=1):
-            reason = unfit(stage, record)
-            if reason is not None:
-                raise not_a_record(path, number, reason)
-            yield record
+        return self._counted(stage, read_leniently(kind, path, damage))
 
     def counts(self, stage: str) -> Counter[Place]:
         """How many records a stage has by place."""
         known = self._counts.get(stage)
         if known is None or known[0] != _size(self.log_path(stage)):
-            for _ in self.records(stage):
+            for _ in self.records(RECORDS[stage]):
                 pass
         return self._counts[stage][1]
 
-    def _counted(self, stage: str, records: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    def _counted(self, stage: str, records: Iterator[R]) -> Iterator[R]:
         """The records; what they are of is counted on the way, since reading them is what takes the time."""
-        size, found = _size(self.log_path(stage)), Counter[Place]()
+        size, found = _size(self.log_path(stage)), Counter[tuple[str, str, str, str]]()
         for record in records:
-            grader = record.get("identifier") or record.get("judge") or ""
-            found[record.get("variant", ""), record["task"], record["language"], grader] += 1
+            found[record.by, record.task, record.language, record.graded_by] += 1
             yield record
-        self._counts[stage] = (size, found)
+        self._counts[stage] = (size, Counter({Place(*place): n for place, n in found.items()}))
 
     def has_records(self, stage: str) -> bool:
         return self.log_path(stage).is_file()
@@ -250,6 +257,18 @@ class RunFolder:
 
     def write_json(self, name: str, content: Any) -> None:
         write_atomically(self.own(name), json_text(content, indent=1) + "\n")
+
+
+def _fitting(kind: type[R], path: Path) -> Iterator[R]:
+    """
+    Raises:
+        RunError: a line is no record of its kind.
+    """
+    for number, value in read_objects(path):
+        try:
+            yield read_record(kind, value)
+        except NotARecord as error:
+            raise not_a_record(path, number, error.message) from None
 
 
 def _size(path: Path) -> int:

@@ -1,4 +1,6 @@
-"""What the files of a run folder look like: a folder may come from a stranger, and what is not as it should be is refused.
+"""What the JSON files of a run folder look like, apart from its records.
+
+A folder may come from a stranger, and what is not as it should be is refused.
 
 A key that is there has to be of its kind; only those without which nothing can be said have to be there, since older versions
 wrote fewer.
@@ -6,27 +8,18 @@ wrote fewer.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
-__all__ = ["unfit", "wrong_shape"]
+from lensbench.records.fields import Check as _Check
+from lensbench.records.fields import is_number as _number
+from lensbench.records.fields import is_text as _text
+from lensbench.records.fields import is_whole as _whole
+from lensbench.records.fields import kind_of
+from lensbench.records.task_key import TaskKey
 
-_Check = Callable[[Any], bool]
-_EXACT = 2**53
-"""Whole numbers above this are none that a run counts, and floats no longer hold them."""
-
-
-def _text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _whole(value: Any) -> bool:
-    return type(value) is int and 0 <= value < _EXACT
-
-
-def _number(value: Any) -> bool:
-    return (type(value) is float and math.isfinite(value)) or (type(value) is int and abs(value) < _EXACT)
+__all__ = ["wrong_shape"]
 
 
 def _flag(value: Any) -> bool:
@@ -64,94 +57,16 @@ def _shape(needed: Mapping[str, _Check], further: Mapping[str, _Check] | None = 
 def _fault(value: Any, needed: Mapping[str, _Check], further: Mapping[str, _Check]) -> str | None:
     """What is wrong with an object, in words."""
     if not isinstance(value, dict):
-        return f"it is {_kind(value)}, an object was expected"
+        return f"it is {kind_of(value)}, an object was expected"
     for name, check in needed.items():
         if name not in value:
             return f"it has no '{name}'"
         if not check(value[name]):
-            return f"its '{name}' is {_kind(value[name])}, which does not belong there"
+            return f"its '{name}' is {kind_of(value[name])}, which does not belong there"
     for name, check in further.items():
         if name in value and not check(value[name]):
-            return f"its '{name}' is {_kind(value[name])}, which does not belong there"
+            return f"its '{name}' is {kind_of(value[name])}, which does not belong there"
     return None
-
-
-def _kind(value: Any) -> str:
-    if value is None or isinstance(value, bool | int | float):
-        text = repr(value)
-        return text if len(text) <= 40 else f"{text[:40]}..."
-    return {"str": "a text", "list": "a list", "dict": "an object"}.get(type(value).__name__, type(value).__name__)
-
-
-def _pair(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(map(_text, value))
-
-
-_OF = {"key": _text, "task": _text, "language": _text, "profile": _text}
-_BY = {**_OF, "item": _text, "variant": _text, "state": _text}
-_TURN = _shape(
-    {
-        "answer": _text,
-        "turn": _whole,
-        "label": _maybe(_text),
-        "cell": _text,
-        "probability": _maybe(_number),
-        "lines": _list(_text),
-    }
-)
-_SHARES = ("acc", "acc_norm")
-"""Metrics of a closed task that are shares of 1."""
-_GRADED = {**_BY, "answer": _text, "judge": _text, "repeat": _whole, "turn": _whole}
-_RECORDS: dict[str, tuple[Mapping[str, _Check], Mapping[str, _Check]]] = {
-    "items": (
-        _OF,
-        {
-            "doc_id": _whole,
-            "row": _text,
-            "doc": _table,
-            "requests": _list(_pair),
-            "turns": _list(_text),
-            "source": _maybe(_either(_text, _number)),
-        },
-    ),
-    "score": (
-        {**_BY, "metrics": _map(_maybe(_number)), "loglikelihoods": _list(_maybe(_number))},
-        {
-            "greedy": _list(_flag),
-            "tokens": _list(_whole),
-            "unconditional": _list(_any),
-            "tied": _flag,
-            "texts": _map(_text),
-            "states": _map(_text),
-            "statistics": _map(_list(_number)),
-        },
-    ),
-    "answers": (
-        {**_BY, "turn": _whole, "text": _text},
-        {"tokens": _maybe(_whole), "finish": _maybe(_text), "seconds": _maybe(_number), "temperature": _maybe(_number)},
-    ),
-    "identified": ({**_BY, "identifier": _text, "metrics": _map(_maybe(_number))}, {"turns": _list(_TURN)}),
-    "verdicts": (_GRADED, {"rating": _maybe(_number), "category": _maybe(_text), "reply": _maybe(_table)}),
-    "ungraded": (_GRADED, {"rating": _maybe(_number), "category": _maybe(_text), "reason": _maybe(_text)}),
-}
-
-
-def unfit(stage: str, record: Any) -> str | None:
-    """Why a line is no record of its file; None where it is one."""
-    needed, further = _RECORDS.get(stage, ({"key": _text}, {}))
-    found = _fault(record, needed, further)
-    if found is None and stage == "score":
-        odd = next((name for name in _SHARES if not 0 <= (record["metrics"].get(name) or 0) <= 1), None)
-        if odd is not None:
-            return f"its '{odd}' is {record['metrics'][odd]!r}, which is no share of 1"
-    if found is None and record.get("state") == "ok":
-        if stage == "score" and record["loglikelihoods"] and None in record["loglikelihoods"]:
-            return "its state is ok, and a log-likelihood is missing"
-        if stage in ("verdicts", "ungraded") and record.get("rating") is None:
-            return "its state is ok, and it has no rating"
-    if found is None and stage == "answers" and record["turn"] < 1:
-        return "its turn is 0, the first is 1"
-    return found
 
 
 _ORIGIN = _shape(
@@ -347,10 +262,10 @@ _LISTS = {"given_cells.json": _CELL, "overlap.json": _OVERLAP}
 
 def wrong_shape(name: str, content: Any) -> str | None:
     """Why a JSON file of a run folder is not what lensbench writes under this name; None where it is."""
-    name = name.rpartition("/")[2]
+    name = PurePosixPath(name).name
     if name in _LISTS:
         if not isinstance(content, list):
-            return f"it is {_kind(content)}, a list was expected"
+            return f"it is {kind_of(content)}, a list was expected"
         wrong = next((place for place, entry in enumerate(content, start=1) if not _LISTS[name](entry)), None)
         return None if wrong is None else f"entry {wrong} does not belong there"
     if name not in _FILES:
@@ -366,7 +281,9 @@ def wrong_shape(name: str, content: Any) -> str | None:
 def _unsaid(content: Mapping[str, Any]) -> str | None:
     """What numbers cannot be made without."""
     for key, about in content["tasks"].items():
-        if "/" not in key:
+        try:
+            TaskKey.parse(key)
+        except ValueError:
             return f"the task {key!r} has no language"
         lacking = [name for name in ("title", "profile", "version", "protocol", "rows") if name not in about]
         if lacking:
@@ -378,8 +295,9 @@ def _unsaid(content: Mapping[str, Any]) -> str | None:
 def _strangers(content: Mapping[str, Any]) -> str | None:
     """Cells and averages of variants and tasks that the same file does not have."""
     for entry in content["cells"]:
-        if f"{entry['task']}/{entry['language']}" not in content["tasks"]:
-            return f"a cell is of {entry['task']}/{entry['language']}, which is not among its tasks"
+        place = str(TaskKey(entry["task"], entry["language"]))
+        if place not in content["tasks"]:
+            return f"a cell is of {place}, which is not among its tasks"
         if entry["variant"] not in content["variants"]:
             return f"a cell is of {entry['variant']!r}, which is not among its variants"
     for entry in content.get("averages", ()):

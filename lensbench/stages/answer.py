@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from lensbench.datasets.rows import row_hash
 from lensbench.engines.blocks import Blocks, CannotPack
@@ -17,8 +16,8 @@ from lensbench.engines.layer_sharing import Branch
 from lensbench.engines.reference.lm import LensLM
 from lensbench.methods.base import Progress
 from lensbench.plan.task_items import TaskItems
-from lensbench.reasoning import marked_reasoning, opens_reasoning
-from lensbench.records import RecordLog, RunFolder
+from lensbench.reasoning import opens_reasoning, split_reasoning
+from lensbench.records import AnswerRecord, RecordLog, RunFolder
 from lensbench.stages.variants import Variant, answer_key, names_of
 from lensbench.states import UNANSWERED
 from lensbench.tasks.build import Item
@@ -61,7 +60,7 @@ class _Work:
 
     def __init__(self, lm: LensLM, folder: RunFolder, log: RecordLog, progress: Progress, seed: int) -> None:
         self._lm, self._log, self._progress, self._seed = lm, log, progress, seed
-        self._known = {record["key"]: record for record in folder.records("answers")}
+        self._known = {record.key: record for record in folder.records(AnswerRecord)}
 
     def answer(self, asked: TaskItems, variants: Sequence[Variant]) -> None:
         """All turns of a task: variants that share blocks in one batch, each of the others by itself."""
@@ -112,11 +111,11 @@ class _Work:
         """Answers of one variant, or of several that share blocks."""
         lm, task = self._lm, asked.planned.task
         names = {variant.name for variant in variants}
-        earlier = {(r["variant"], r["item"], r["turn"]): r["text"] for r in self._known.values() if r["variant"] in names}
+        earlier = {(r.variant, r.item, r.turn): r.text for r in self._known.values() if r.variant in names}
         unanswered = {
-            (r["variant"], r["item"]): r["state"]
+            (r.variant, r.item): r.state
             for r in self._known.values()
-            if r["variant"] in names and r["turn"] == turn - 1 and r["state"] in UNANSWERED
+            if r.variant in names and r.turn == turn - 1 and r.state in UNANSWERED
         }
         asking: list[tuple[Variant, Item, AnswerRequest]] = []
         opened: list[bool] = []
@@ -140,10 +139,9 @@ class _Work:
 
             def keep(index: int, answer: GeneratedAnswer) -> None:
                 variant, item, request = asking[index]
-                record = _record(asked, item, variant, turn, keys[variant.name][item.id], request, answer)
-                record |= marked_reasoning(answer.text, opened[index])
+                record = _record(item, variant, turn, keys[variant.name][item.id], request, answer, opened[index])
                 self._log.append([record])
-                self._known[record["key"]] = record
+                self._known[record.key] = record
                 advance(1)
 
             fitting = []
@@ -162,10 +160,10 @@ def _turns(asked: TaskItems) -> int:
     return max((len(item.turns) for item in asked.items), default=0)
 
 
-def _key(lm: LensLM, variant: Variant, asked: TaskItems, item: Item, turn: int, seed: int, before: dict[str, Any] | None) -> str:
+def _key(lm: LensLM, variant: Variant, asked: TaskItems, item: Item, turn: int, seed: int, before: AnswerRecord | None) -> str:
     """Turn 1: everything that can change the answer; later turns: that of the turn before, and what was answered there."""
     if before is not None:
-        return row_hash([before["key"], before["text"], turn])
+        return row_hash([before.key, before.text, turn])
     generation = asked.planned.task.generation
     temperature = generation.temperature_for(item.doc)
     settings = [_MEANING, generation.max_new_tokens, temperature, *([seed] if temperature else [])]
@@ -187,22 +185,29 @@ def item_seed(seed: int, item: str, turn: int) -> int:
 
 
 def _record(
-    asked: TaskItems, item: Item, variant: Variant, turn: int, key: str, request: AnswerRequest, answer: GeneratedAnswer
-) -> dict[str, Any]:
-    state = answer.finish if answer.finish in UNANSWERED else "ok" if answer.text.strip() else "empty"
-    return {
-        "key": key,
-        "item": item.id,
-        "variant": variant.name,
-        "task": item.task,
-        "language": item.language,
-        "profile": item.profile,
-        "turn": turn,
-        "state": state,
-        "text": answer.text,
-        "tokens": answer.tokens,
-        "prompt_tokens": len(request.prompt),
-        "temperature": request.temperature,
-        "finish": answer.finish,
-        "seconds": round(answer.seconds, 4),
-    }
+    item: Item, variant: Variant, turn: int, key: str, request: AnswerRequest, answer: GeneratedAnswer, opened: bool
+) -> AnswerRecord:
+    """The record of an answer.
+
+    Args:
+        opened: The prompt ended with an opening mark of reasoning.
+    """
+    parts = split_reasoning(answer.text, opened=opened)
+    return AnswerRecord(
+        key=key,
+        item=item.id,
+        variant=variant.name,
+        task=item.task,
+        language=item.language,
+        profile=item.profile,
+        turn=turn,
+        state=answer.finish if answer.finish in UNANSWERED else "ok" if answer.text.strip() else "empty",
+        text=answer.text,
+        tokens=answer.tokens,
+        prompt_tokens=len(request.prompt),
+        temperature=request.temperature,
+        finish=answer.finish,
+        seconds=round(answer.seconds, 4),
+        answer=parts.answer if parts.found else None,
+        reasoning_opened=opened and parts.found,
+    )

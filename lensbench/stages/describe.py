@@ -10,7 +10,7 @@ from lensbench.backbones.load import LoadedBackbone
 from lensbench.plan.plan import Plan
 from lensbench.plan.resume_checks import check_variants
 from lensbench.plan.task_items import TaskItems
-from lensbench.records import RunFolder
+from lensbench.records import RowsKey, RunFolder, TaskKey
 from lensbench.records.provenance import gather_provenance
 from lensbench.safenames import checked_name, folder_name
 from lensbench.stages.variants import Variant
@@ -49,14 +49,14 @@ def describe(
         "variants": {variant.name: _variant(variant, plan, externals) for variant in variants},
         "failed": dict(failed),
         "tasks": {
-            f"{a.planned.task.name}/{a.planned.task.language.code}": {
+            str(TaskKey(a.planned.task.name, a.planned.task.language.code)): {
                 "title": a.planned.task.title,
                 "version": a.planned.task.version,
                 "profile": a.planned.task.profile.profile,
                 "wording": a.planned.task.wording,
                 "stands_for": a.planned.task.profile.stands_for,
                 "protocol": a.planned.task.protocol_hash(),
-                "rows": f"{a.origin.kind}:{a.planned.rows}:{a.origin.digest[:12]}" if a.origin else "lm-eval's own",
+                "rows": str(RowsKey(a.origin.kind, str(a.planned.rows), a.origin.digest[:12])) if a.origin else "lm-eval's own",
                 "substitute": a.planned.substitute,
                 "origin": a.origin.as_dict() if a.origin else None,
                 "items": len(a.items),

@@ -20,7 +20,7 @@ from lensbench.methods.corpora.overlap import TrainingIndex, find_overlap
 from lensbench.plan.plan import Plan
 from lensbench.plan.task_items import TaskItems
 from lensbench.plan.variants import PlannedVariant
-from lensbench.records import RunFolder
+from lensbench.records import RunFolder, TaskKey
 from lensbench.safenames import folder_name
 from lensbench.stages.variants import load_fitted
 
@@ -43,7 +43,11 @@ def load_corpora(plan: Plan, folder: RunFolder, pinned: dict[str, str]) -> dict[
         revisions = {key.removeprefix("rows:"): value for key, value in pinned.items() if key.startswith("rows:")}
         corpora = load_method(variant.method).corpora(plan.source, (CENTRAL, *plan.spec.languages), variant.config, revisions)
         pinned.update(
-            {f"rows:{key.partition('/')[0]}": o.revision for key, o in corpora.origins.items() if o.kind == "hub" and o.revision}
+            {
+                f"rows:{TaskKey.parse(key).task}": o.revision
+                for key, o in corpora.origins.items()
+                if o.kind == "hub" and o.revision
+            }
         )
         found[name] = corpora
     return found

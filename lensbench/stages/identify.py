@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from lensbench.datasets.rows import row_hash
 from lensbench.errors import LensbenchError
@@ -21,8 +21,9 @@ from lensbench.grading.fidelity.cells import NO_ANSWER
 from lensbench.languages import Language, get_language
 from lensbench.methods.base import Progress, SilentProgress
 from lensbench.metrics import LENIENT, split_fidelity_name, turn_part
-from lensbench.reasoning import ANSWERED, READS, answer_state, parts_of
-from lensbench.records import RecordLog, RunFolder
+from lensbench.reasoning import ANSWERED, READS
+from lensbench.records import AnswerRecord, IdentifiedRecord, IdentifiedTurn, RecordLog, RunFolder
+from lensbench.records.counting import conversations
 from lensbench.records.run_languages import add_run_languages
 
 __all__ = ["AUTO", "identify_stage", "pick_identifier"]
@@ -54,27 +55,25 @@ def identify_stage(folder: RunFolder, identifier: Identifier, log: RecordLog, pr
         Conversations identified now.
     """
     add_run_languages(folder)
-    conversations: dict[tuple[str, str], dict[int, dict[str, Any]]] = {}
-    for record in folder.records("answers"):
-        conversations.setdefault((record["item"], record["variant"]), {})[record["turn"]] = record
+    found = conversations(folder.records(AnswerRecord))
     fresh = []
-    for turns in _counted(conversations.values(), f"language of answers · {identifier.name}", progress or SilentProgress()):
+    for turns in _counted(found.values(), f"language of answers · {identifier.name}", progress or SilentProgress()):
         ordered = [turns[turn] for turn in sorted(turns)]
         key = _key(ordered, identifier)
         if key not in log:
-            fresh.append({"key": key, **_conversation(ordered, identifier)})
+            fresh.append(_conversation(key, ordered, identifier))
     log.append(fresh)
     return len(fresh)
 
 
-def _key(answers: list[dict[str, Any]], identifier: Identifier) -> str:
+def _key(answers: list[AnswerRecord], identifier: Identifier) -> str:
     """By the answers and the identifier; and by what is read of an answer, where that is not its whole text.
 
     A record made of the whole text of such an answer, or that took a state of the harness for an empty answer, has another key.
     """
-    key = f"{row_hash([answer['key'] for answer in answers])}:{identifier.signature}"
-    whole = all(answer["state"] in ANSWERED and not parts_of(answer).found for answer in answers)
-    language = get_language(answers[0]["language"])
+    key = f"{row_hash([answer.key for answer in answers])}:{identifier.signature}"
+    whole = all(answer.state in ANSWERED and not answer.parts.found for answer in answers)
+    language = get_language(answers[0].language)
     # Labels of relatives once made a language covered whose strict numbers they could not count for.
     by_strict = identifier.covers(language) or not identifier.covers_leniently(language)
     return key if whole and by_strict else f"{key}:{READS}"
@@ -87,43 +86,48 @@ def _counted(items: Collection[T], title: str, progress: Progress) -> Iterator[T
             advance()
 
 
-def _conversation(answers: list[dict[str, Any]], identifier: Identifier) -> dict[str, Any]:
-    texts = [parts_of(answer).answer for answer in answers]
-    states = [answer_state(answer) for answer in answers]
+def _conversation(key: str, answers: list[AnswerRecord], identifier: Identifier) -> IdentifiedRecord:
+    texts = [answer.parts.answer for answer in answers]
+    states = [answer.answer_state for answer in answers]
     first = answers[0]
     found = [identifier.identify(text) for text in texts]
-    language = get_language(first["language"])
+    language = get_language(first.language)
     metrics = _units(texts, [one.label for one in found], identifier, language)
     # An empty answer is in no language: unfaithful by definition, and counted apart.
     state = "empty" if any(one.label is None for one in found) else "ok"
     missing = next((state for state in states if state not in ANSWERED), None)
     if missing is not None:
         # There is no answer of the model to one of the turns: only the units of the other turns say anything of it.
-        answered = {turn_part(answer["turn"]) for answer, own in zip(answers, states, strict=True) if own in ANSWERED}
+        answered = {turn_part(answer.turn) for answer, own in zip(answers, states, strict=True) if own in ANSWERED}
         state, metrics = missing, {k: v if _part(k) in answered else None for k, v in metrics.items()}
     if not identifier.covers(language):
         # It has no label that could count, so its 0 would say nothing of the answer. Lenient numbers have a list of their own.
         lenient = identifier.covers_leniently(language)
         metrics = {name: value if lenient and _reading(name) == LENIENT else None for name, value in metrics.items()}
         state = state if missing is not None else "not_covered"
-    return {
-        **{name: first[name] for name in ("item", "variant", "task", "language", "profile")},
-        "state": state,
-        "identifier": identifier.signature,
-        "metrics": metrics,
-        "turns": [
-            {
-                "answer": answer["key"],
-                "turn": answer["turn"],
-                "label": one.label,
-                "probability": one.probability,
-                "cell": answered_cell(text, identifier) if own in ANSWERED else NO_ANSWER,
-                "lines": line_cells(text, identifier) if own in ANSWERED else [],
-                **({"state": own} if own not in ANSWERED else {}),
-            }
+    return IdentifiedRecord(
+        key=key,
+        item=first.item,
+        variant=first.variant,
+        task=first.task,
+        language=first.language,
+        profile=first.profile,
+        state=state,
+        identifier=identifier.signature,
+        metrics=metrics,
+        turns=[
+            IdentifiedTurn(
+                answer=answer.key,
+                turn=answer.turn,
+                label=one.label,
+                probability=one.probability,
+                cell=answered_cell(text, identifier) if own in ANSWERED else NO_ANSWER,
+                lines=line_cells(text, identifier) if own in ANSWERED else [],
+                state=own if own not in ANSWERED else None,
+            )
             for answer, one, text, own in zip(answers, found, texts, states, strict=True)
         ],
-    }
+    )
 
 
 def _part(metric: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from lensbench.eventloop import run_to_end
 from lensbench.grading.judge.batch import BatchClient
 from lensbench.grading.judge.cache import Reply, ReplyCache, read_replay
 from lensbench.grading.judge.estimate import Estimate, estimate
-from lensbench.grading.judge.grade import Graded, Grader, known_reply, pending
+from lensbench.grading.judge.grade import Graded, Judging, known_reply, pending
 from lensbench.grading.judge.gradings import Grading, gradings
 from lensbench.grading.judge.journal import NAME as JOURNAL
 from lensbench.grading.judge.journal import Journal, Left, read_journal
@@ -21,7 +21,7 @@ from lensbench.grading.judge.registry import Judge, shown_url
 from lensbench.grading.judge.spend import Budget, Usage, cost_usd
 from lensbench.grading.judge.tokens import ceiling, token_counter
 from lensbench.methods.base import Progress
-from lensbench.records import RunFolder
+from lensbench.records import AnswerRecord, RunFolder, TaskKey, VerdictRecord
 from lensbench.records.run_languages import add_run_languages
 
 _STARTS = "judging.json"
@@ -54,7 +54,7 @@ def estimate_judging(folder: RunFolder, request: JudgeRequest) -> Estimate:
     log = _verdicts(folder)
     replies = _known(log)
     units = pending(request.judge, _units(folder, request), log)
-    earlier = [Reply.from_dict(r["reply"]) for r in log.values() if r["judge"] == request.judge.signature]
+    earlier = [Reply.from_dict(r.reply) for r in log.values() if r.judge == request.judge.signature]
     counter = token_counter(request.judge.file.tokenizer)
     return estimate(request.judge, units, counter, replies=replies, cache=_cache(request), earlier=earlier, batch=request.batch)
 
@@ -87,7 +87,7 @@ def judge_stage(folder: RunFolder, request: JudgeRequest, progress: Progress) ->
         batches = BatchClient(judge, folder, poll_seconds=request.poll_seconds) if request.batch and not request.replay else None
         fetched = _through_batches(batches, request, units, replies, budget, progress) if batches else []
         with progress.stage(f"judge · {judge.name}", len(units)) as advance:
-            grader = Grader(
+            judging = Judging(
                 judge,
                 budget,
                 verdicts,
@@ -97,21 +97,21 @@ def judge_stage(folder: RunFolder, request: JudgeRequest, progress: Progress) ->
                 offline=request.replay is not None,
                 advance=advance,
                 count=count,
-                has_graded=any(record["judge"] == judge.signature for record in log.values()),
+                has_graded=any(record.judge == judge.signature for record in log.values()),
                 journal=journal,
             )
             try:
-                run_to_end(grader.run(units))
+                run_to_end(judging.run(units))
             finally:
                 # Also when it was stopped: the money is spent.
-                _end(folder, begun, grader.done)
+                _end(folder, begun, judging.done)
                 if journal is not None:
-                    journal.close({record["request"] for record in folder.records("verdicts")})
+                    journal.close({record.request for record in folder.records(VerdictRecord) if record.request is not None})
         if batches:
             # Only now: until its verdicts are in the log, a batch can be fetched again.
             for batch in fetched:
                 batches.mark_collected(batch)
-    return grader.done
+    return judging.done
 
 
 def _through_batches(
@@ -198,8 +198,8 @@ def _sizes(asked: tuple[dict[str, Any], Grading, int] | None, reply: Reply) -> t
 def _units(folder: RunFolder, request: JudgeRequest) -> list[Grading]:
     add_run_languages(folder)
     about = folder.read_json("variants.json")["tasks"]
-    answered = {record["task"] for record in folder.records("answers")}
-    judged = {key.split("/")[0] for key, task in about.items() if task.get("judged")}
+    answered = {record.task for record in folder.records(AnswerRecord)}
+    judged = {TaskKey.parse(key).task for key, task in about.items() if task.get("judged")}
     # A judge that was asked for grades what there is, where no profile says what is to be graded.
     names = request.tasks if request.tasks is not None else tuple(sorted(judged & answered or answered))
     for name in names:
@@ -213,19 +213,20 @@ def _units(folder: RunFolder, request: JudgeRequest) -> list[Grading]:
     return units
 
 
-def _verdicts(folder: RunFolder) -> dict[str, dict[str, Any]]:
-    return {record["key"]: record for record in folder.records("verdicts")}
+def _verdicts(folder: RunFolder) -> dict[str, VerdictRecord]:
+    return {record.key: record for record in folder.records(VerdictRecord)}
 
 
-def _known(log: dict[str, dict[str, Any]]) -> dict[str, Reply]:
+def _known(log: Mapping[str, VerdictRecord]) -> dict[str, Reply]:
     found = {}
     for record in log.values():
         try:
-            found[str(record["request"])] = Reply.from_dict(record["reply"])
-        except (ValueError, KeyError) as error:
+            if record.request is None:
+                raise ValueError("it does not say which request it answers")
+            found[record.request] = Reply.from_dict(record.reply)
+        except ValueError as error:
             raise RunError(
-                f"items/verdicts.jsonl: record {record['key']} is no verdict ({error})",
-                "Delete that line; it is then graded again.",
+                f"items/verdicts.jsonl: record {record.key} is no verdict ({error})", "Delete that line; it is then graded again."
             ) from None
     return found
 

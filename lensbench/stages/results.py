@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from lensbench.interop.lm_eval.write_files import write_lm_eval_files
-from lensbench.numbers.read_metrics import final_verdicts
 from lensbench.numbers.results import results_of
 from lensbench.numbers.results_check import CHECK_FILE, check_of
 from lensbench.numbers.summarise import Cell, summary
@@ -24,7 +23,7 @@ def write_results(folder: RunFolder) -> list[Cell]:
     note_counts(folder)
     store_results(folder, results_of(folder, about, numbers))
     write_lm_eval_files(folder, about, numbers.cells)
-    write_report(folder, final_verdicts(folder))
+    write_report(folder)
     write_html_report([ReportRun(folder, folder.read_json("results.json"))], folder.path / "report.html")
     return numbers.cells
 

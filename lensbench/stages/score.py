@@ -15,8 +15,8 @@ from lensbench.errors import RunError
 from lensbench.executors.ranks import ALONE, Ranks
 from lensbench.methods.base import Progress
 from lensbench.plan.task_items import TaskItems
-from lensbench.records import RecordLog
-from lensbench.records.log import read_records
+from lensbench.records import RecordLog, ScoreRecord
+from lensbench.records.log import read_objects
 from lensbench.stages.score_record import as_truncated, score_record
 from lensbench.stages.variants import Variant, answer_key, names_of
 from lensbench.tasks.build import Item
@@ -215,7 +215,7 @@ class _Work:
 
     def _record(
         self, asked: TaskItems, item: Item, variant: Variant, key: str, encoded: Sequence[TokenRequest], results: Sequence[Answer]
-    ) -> dict[str, Any]:
+    ) -> ScoreRecord:
         record = score_record(asked, item, variant, key, encoded, results, self._noise)
         return as_truncated(record) if any(self._lm.is_cut(request) for request in encoded) else record
 
@@ -251,7 +251,7 @@ class _Work:
 
     def report(self) -> None:
         """Say how many items of the whole log rounding could decide."""
-        tied = sum(bool(record.get("tied")) for record in read_records(self._log.path))
+        tied = sum(bool(record.get("tied")) for _, record in read_objects(self._log.path))
         if tied:
             self._progress.notify(
                 f"{tied} of {len(self._log)} scores are tied: their two likeliest choices are closer than twice the noise "

@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
 from lensbench.engines.noise import Answer, could_change, is_tied
 from lensbench.engines.reference.lm import TokenRequest
 from lensbench.metrics import ScoredItem, get_metric, gold_choice
 from lensbench.plan.task_items import TaskItems
+from lensbench.records import ScoreRecord
 from lensbench.stages.variants import Variant
 from lensbench.tasks.build import Item
 from lensbench.tasks.package_metrics import compute_metric, corpus_statistics
@@ -26,7 +27,7 @@ def score_record(
     encoded: Sequence[TokenRequest],
     results: Sequence[Answer],
     noise: float,
-) -> dict[str, Any]:
+) -> ScoreRecord:
     """The record. A state other than "ok" carries no metric.
 
     Args:
@@ -58,31 +59,30 @@ def score_record(
         if not tied and not all(get_metric(name).by_likeliest for name in metrics):
             tied = could_change(metrics, results[:choices], noise, functools.partial(_moved, asked, item, tokens, results))
     plain = [(ll if math.isfinite(ll) else None, greedy) for ll, greedy in results]
-    return {
-        "key": key,
-        "item": item.id,
-        "variant": variant.name,
-        "task": item.task,
-        "language": item.language,
-        "profile": item.profile,
-        "state": state,
-        "tied": tied,
-        "metrics": metrics,
-        **({"statistics": statistics} if statistics else {}),
-        "loglikelihoods": [ll for ll, _ in plain[:choices]],
-        "greedy": [greedy for _, greedy in plain[:choices]],
-        "tokens": [len(target) for _, _, target in encoded[:choices]],
-        **({"unconditional": plain[choices:]} if plain[choices:] else {}),
-    }
+    return ScoreRecord(
+        key=key,
+        item=item.id,
+        variant=variant.name,
+        task=item.task,
+        language=item.language,
+        profile=item.profile,
+        state=state,
+        tied=tied,
+        metrics=metrics,
+        statistics=statistics,
+        loglikelihoods=[ll for ll, _ in plain[:choices]],
+        greedy=[greedy for _, greedy in plain[:choices]],
+        tokens=[len(target) for _, _, target in encoded[:choices]],
+        unconditional=plain[choices:],
+    )
 
 
-def as_truncated(record: dict[str, Any]) -> dict[str, Any]:
+def as_truncated(record: ScoreRecord) -> ScoreRecord:
     """The record of an item whose beginning was not read, since a request is longer than the model's window.
 
     lm-eval counts such an item; here its log-likelihoods stay as lm-eval has them, and it has no metric.
     """
-    kept = {name: value for name, value in record.items() if name != "statistics"}
-    return {**kept, "state": "truncated", "metrics": {}, "tied": False}
+    return replace(record, state="truncated", metrics={}, statistics={}, tied=False)
 
 
 def _asks_twice(asked: TaskItems) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 from lensbench.datasets.rows import row_hash
 from lensbench.datasets.sources import Rows
 from lensbench.errors import DataError, UnavailableError, UsageError
+from lensbench.records import ItemRecord
 from lensbench.tasks.checks import check_items, check_templates, flaw_of
 from lensbench.tasks.code import check_registered
 from lensbench.tasks.package_metrics import for_lm_eval
@@ -55,21 +56,21 @@ class Item:
     flaw: str | None = None
     """Why it cannot be scored: a state of `lensbench.tasks.checks.FLAWS`; None where it can."""
 
-    def as_record(self) -> dict[str, Any]:
-        return {
-            "key": self.id,
-            "task": self.task,
-            "language": self.language,
-            "profile": self.profile,
-            "doc_id": self.doc_id,
-            "row": self.row,
-            "doc": self.doc,
-            "requests": self.requests,
-            "gold": self.gold,
-            **({"turns": self.turns} if self.turns else {}),
-            **({"source": self.source} if self.source is not None else {}),
-            **({"flaw": self.flaw} if self.flaw else {}),
-        }
+    def as_record(self) -> ItemRecord:
+        return ItemRecord(
+            key=self.id,
+            task=self.task,
+            language=self.language,
+            profile=self.profile,
+            doc_id=self.doc_id,
+            row=self.row,
+            doc=self.doc,
+            requests=self.requests,
+            gold=self.gold,
+            turns=self.turns,
+            source=self.source,
+            flaw=self.flaw or None,
+        )
 
 
 def build_task(task: TaskInLanguage, rows: Rows | None, fewshot: Rows | None = None) -> Any:

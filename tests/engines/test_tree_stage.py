@@ -23,7 +23,7 @@ from lensbench.engines.tree.engine import TreeEngine, TreeLM
 from lensbench.methods.base import SilentProgress
 from lensbench.plan.task_items import TaskItems
 from lensbench.records import RecordLog
-from lensbench.records.log import read_records
+from lensbench.records.log import read_objects
 from lensbench.spec import BASE
 from lensbench.stages.score import score_stage
 from lensbench.stages.variants import Variant
@@ -40,7 +40,7 @@ def records(
     progress = SilentProgress()
     with RecordLog(path) as log:
         score_stage(LensLM(loaded, batch_size=batch_size), variants(loaded), tasks, log, progress, engine=engine)
-    return {record["key"]: record for record in read_records(path)}, progress.notes
+    return {record["key"]: record for _, record in read_objects(path)}, progress.notes
 
 
 @pytest.mark.parametrize("profile", ["lens-paper", "lm-eval"])
@@ -77,7 +77,7 @@ def test_a_plugin_with_hooks_of_its_own_is_scored_alone(tiny: LoadedBackbone, da
         with RecordLog(tmp_path / engine) as log:
             both = [Variant(BASE), Variant("hooked", Hooked())]  # type: ignore[arg-type]
             score_stage(LensLM(tiny), both, tasks, log, progress, engine=engine)
-        scores[engine] = {(r["item"], r["variant"]): r["loglikelihoods"] for r in read_records(tmp_path / engine)}
+        scores[engine] = {(r["item"], r["variant"]): r["loglikelihoods"] for _, r in read_objects(tmp_path / engine)}
         expected = ["the reference engine scores hooked: it changes the backbone in a way of its own"] if engine == "tree" else []
         assert [note for note in progress.notes if "reference engine" in note] == expected
     for (item, variant), lls in scores["tree"].items():
@@ -184,7 +184,7 @@ def test_equal_choices_are_tied_and_counted(tiny: LoadedBackbone, data: Path, tm
         with RecordLog(tmp_path / engine) as log:
             changed = dataclasses.replace(task, items=(same, *task.items[1:]))
             score_stage(LensLM(tiny), [Variant(BASE)], [changed], log, progress, engine=engine)
-        tied = [record["item"] for record in read_records(tmp_path / engine) if record["tied"]]
+        tied = [record["item"] for _, record in read_objects(tmp_path / engine) if record["tied"]]
         assert first.id in tied
         assert any(note.startswith(f"{len(tied)} of {len(task.items)} scores are tied") for note in progress.notes)
 

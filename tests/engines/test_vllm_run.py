@@ -25,7 +25,8 @@ from lensbench.methods.incline import Alignment, Intervention
 from lensbench.plan.plan import Plan, make_plan
 from lensbench.plan.request import RunRequest
 from lensbench.plan.task_items import TaskItems, load_rows, render_items
-from lensbench.records import RunFolder
+from lensbench.records import RunFolder, ScoreRecord
+from lensbench.records.log import read_objects
 from lensbench.spec import BASE
 from lensbench.stages import score
 from lensbench.stages.answer import answer_stage
@@ -94,7 +95,7 @@ def by_ourselves(loaded: LoadedBackbone, model: Path, path: Path, profile: str =
 
 
 def records(path: Path, stage: str) -> dict[str, dict[str, Any]]:
-    return {record["key"]: record for record in RunFolder(path).records(stage)}
+    return {record["key"]: record for _, record in read_objects(RunFolder(path).log_path(stage))}
 
 
 def same(path: Path, other: Path) -> None:
@@ -193,7 +194,7 @@ def test_each_variant_has_its_own_noise(
     noises: dict[str, set[float]] = {}
     real = score.score_record
 
-    def spy(asked: TaskItems, item: Item, variant: Variant, *rest: Any) -> dict[str, Any]:
+    def spy(asked: TaskItems, item: Item, variant: Variant, *rest: Any) -> ScoreRecord:
         noises.setdefault(variant.name, set()).add(rest[-1])
         return real(asked, item, variant, *rest)
 

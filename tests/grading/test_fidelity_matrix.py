@@ -20,7 +20,7 @@ from lensbench.grading.fidelity import (
     line_cells,
     load_identifier,
 )
-from lensbench.grading.fidelity.matrix import Level
+from lensbench.grading.fidelity.matrix import AnsweredIn, Level
 from lensbench.languages import languages
 
 SWAHILI = "Mwalimu aliwaambia wanafunzi wasome vitabu vyao kwa makini."
@@ -74,8 +74,8 @@ def test_cells_of_lines(lid: Identifier) -> None:
     assert line_cells("", lid) == []
 
 
-def record(language: str, cell: str, *lines: str, variant: str = "base", turn: int = 1) -> dict[str, Any]:
-    return {"language": language, "variant": variant, "turn": turn, "cell": cell, "lines": list(lines)}
+def record(language: str, cell: str, *lines: str, variant: str = "base", turn: int = 1) -> AnsweredIn:
+    return AnsweredIn(language, variant, turn, cell, lines)
 
 
 RECORDS = [
@@ -131,23 +131,19 @@ records = st.lists(
         cells,
         variant=st.sampled_from(["base", "lens", "xsft"]),
         turn=st.integers(1, 2),
-    ).flatmap(lambda r: st.lists(cells, max_size=4).map(lambda lines: {**r, "lines": lines})),
+    ).flatmap(lambda r: st.lists(cells, max_size=4).map(lambda lines: r._replace(lines=lines))),
     max_size=40,
 )
 levels = st.sampled_from(["answer", "line"])
 
 
-def counted(rows: list[dict[str, Any]], level: Level) -> Counter[tuple[str, ...]]:
+def counted(rows: list[AnsweredIn], level: Level) -> Counter[tuple[str, ...]]:
     """(variant, turn, asked, answered) counted the plain way."""
-    return Counter(
-        (r["variant"], r["turn"], r["language"], cell)
-        for r in rows
-        for cell in ([r["cell"]] if level == "answer" else r["lines"])
-    )
+    return Counter((r.variant, r.turn, r.language, cell) for r in rows for cell in ([r.cell] if level == "answer" else r.lines))
 
 
 @given(records, levels)
-def test_every_answer_and_line_is_in_one_cell(rows: list[dict[str, Any]], level: Level) -> None:
+def test_every_answer_and_line_is_in_one_cell(rows: list[AnsweredIn], level: Level) -> None:
     matrices = build_matrices(rows, level)
     found = {
         (m.variant, m.turn, asked, answered): m.count(asked, answered)
@@ -157,11 +153,11 @@ def test_every_answer_and_line_is_in_one_cell(rows: list[dict[str, Any]], level:
     }
     assert Counter({k: v for k, v in found.items() if v}) == counted(rows, level)
     for matrix in matrices:
-        mine = [r for r in rows if (r["variant"], r["turn"]) == (matrix.variant, matrix.turn)]
-        assert set(matrix.asked) == {r["language"] for r in mine}
+        mine = [r for r in rows if (r.variant, r.turn) == (matrix.variant, matrix.turn)]
+        assert set(matrix.asked) == {r.language for r in mine}
         for asked, total in zip(matrix.asked, matrix.totals, strict=True):
-            theirs = [r for r in mine if r["language"] == asked]
-            assert total == (len(theirs) if level == "answer" else sum(len(r["lines"]) for r in theirs))
+            theirs = [r for r in mine if r.language == asked]
+            assert total == (len(theirs) if level == "answer" else sum(len(r.lines) for r in theirs))
             shares = [matrix.share(asked, cell) for cell in matrix.answered]
             assert sum(s for s in shares if s is not None) == pytest.approx(1) if total else set(shares) <= {None}
         assert all(any(column) for column in zip(*matrix.counts, strict=True))
@@ -170,7 +166,7 @@ def test_every_answer_and_line_is_in_one_cell(rows: list[dict[str, Any]], level:
 
 
 @given(records, st.randoms(), levels)
-def test_the_order_of_records_does_not_matter(rows: list[dict[str, Any]], random: Any, level: Level) -> None:
+def test_the_order_of_records_does_not_matter(rows: list[AnsweredIn], random: Any, level: Level) -> None:
     def by_name(matrices: list[Matrix]) -> dict[tuple[str, int], Matrix]:
         return {(m.variant, m.turn): m for m in matrices}
 
@@ -179,7 +175,7 @@ def test_the_order_of_records_does_not_matter(rows: list[dict[str, Any]], random
 
 
 @given(records, levels)
-def test_changes_sum_to_nothing_and_turn_around(rows: list[dict[str, Any]], level: Level) -> None:
+def test_changes_sum_to_nothing_and_turn_around(rows: list[AnsweredIn], level: Level) -> None:
     matrices = build_matrices(rows, level)
     for base in matrices:
         for other in (m for m in matrices if m.turn == base.turn):

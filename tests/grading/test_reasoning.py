@@ -12,8 +12,9 @@ from judged_run import build_run
 
 from lensbench.grading.fidelity import answered_cell, line_cells, load_identifier
 from lensbench.numbers.read_metrics import read_metrics
-from lensbench.reasoning import answer_state, marked_reasoning, opens_reasoning, split_reasoning
-from lensbench.records import RunFolder
+from lensbench.reasoning import opens_reasoning, split_reasoning
+from lensbench.records import AnswerRecord, RunFolder
+from lensbench.records.reader import read_record
 from lensbench.reporting.text.answers import answer_lines
 from lensbench.stages.identify import identify_stage
 
@@ -71,9 +72,10 @@ def test_templates_that_open_the_reasoning_themselves(prompt: str, opens: bool) 
 
 
 def test_a_text_that_begins_inside_reasoning() -> None:
-    assert marked_reasoning(f"{THOUGHT}</think>{SWAHILI}", True) == {"answer": SWAHILI, "reasoning_opened": True}
+    parts = split_reasoning(f"{THOUGHT}</think>{SWAHILI}", opened=True)
+    assert parts.found and parts.answer == SWAHILI
     assert split_reasoning(THOUGHT, opened=True).only_reasoning
-    assert marked_reasoning(SWAHILI, False) == {}
+    assert not split_reasoning(SWAHILI).found
 
 
 @pytest.mark.parametrize(
@@ -90,7 +92,8 @@ def test_a_text_that_begins_inside_reasoning() -> None:
     ],
 )
 def test_states(record: dict[str, Any], state: str) -> None:
-    assert answer_state(record) == state
+    place = dict.fromkeys(("key", "task", "language", "profile", "item", "variant"), "x")
+    assert read_record(AnswerRecord, {**place, "turn": 1, **record}).answer_state == state
 
 
 @pytest.mark.parametrize(

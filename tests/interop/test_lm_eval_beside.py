@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import yaml
 from conftest import Cli, Here, save_tiny_model
 
 from lensbench.numbers.compare import content_key
+from lensbench.records import ItemRecord
 
 MINI = Path(__file__).parents[2] / "lensbench" / "datasets" / "mini"
 LIMIT = 8
@@ -111,8 +113,9 @@ def test_other_prompts_are_not_compared(theirs: tuple[Path, Path], here: Here, t
 
 
 def test_the_target_is_one_as_text_and_as_number() -> None:
-    record = {"doc": {"a": 1, "b": None}, "requests": [["q", " yes"], ["q", " no"]], "gold": "no"}
-    same = {"doc": {"a": 1}, "requests": [["q", " yes"], ["q", " no"]], "gold": "1"}
+    place = {"key": "k", "task": "t", "language": "en", "profile": "p", "requests": [("q", " yes"), ("q", " no")]}
+    record = ItemRecord(**place, doc={"a": 1, "b": None}, gold="no")
+    same = ItemRecord(**place, doc={"a": 1}, gold="1")
     assert content_key(record) == content_key(same)
-    for change in ({"gold": "0"}, {"doc": {"a": 2}}, {"requests": [["q", " yes"], ["q", " nope"]]}):
-        assert content_key({**record, **change}) != content_key(same)
+    for change in ({"gold": "0"}, {"doc": {"a": 2}}, {"requests": [("q", " yes"), ("q", " nope")]}):
+        assert content_key(replace(record, **change)) != content_key(same)

@@ -18,7 +18,7 @@ from lensbench.interop.lm_eval.as_runs import as_runs
 from lensbench.interop.lm_eval.import_run import Imported, import_lm_eval
 from lensbench.interop.lm_eval.reading import read_lm_eval
 from lensbench.numbers.compare import compare
-from lensbench.records import RunFolder
+from lensbench.records import ItemRecord, RunFolder, ScoreRecord
 from lensbench.reporting.html.runs import name_runs
 
 ROWS = 6
@@ -130,14 +130,14 @@ def test_what_was_asked_unlike_is_never_one_item(
     (note,) = found.notes
     assert note.startswith(f"the difference of b on {name}/") and told in note and f"it stands apart as {name}@b" in note
     # Each model's items show the requests it was given.
-    items = {r["key"]: r for r in found.folder.records("items")}
+    items = {r.key: r for r in found.folder.records(ItemRecord)}
     assert len(items) == 2 * ROWS
     for variant, rows in (("base", written[0]), ("b", written[1])):
-        scored = [items[r["item"]] for r in found.folder.records("score") if r["variant"] == variant]
-        assert {r["task"] for r in scored} == {name if variant == "base" else f"{name}@b"}
+        scored = [items[r.item] for r in found.folder.records(ScoreRecord) if r.variant == variant]
+        assert {r.task for r in scored} == {name if variant == "base" else f"{name}@b"}
         if task == "pick_zh":
             theirs = {r["doc_id"]: [[a["arg_0"], a["arg_1"]] for a in r["arguments"].values()] for r in rows}
-            assert {r["doc_id"]: r["requests"] for r in scored} == theirs
+            assert {r.doc_id: r.requests for r in scored} == theirs
     about = found.folder.read_json("variants.json")["tasks"]
     assert len({entry["protocol"] for entry in about.values()}) == 2
     # Nor are two runs of one model each compared on it.

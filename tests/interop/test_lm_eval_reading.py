@@ -17,6 +17,7 @@ from lensbench.errors import DataError, UsageError
 from lensbench.interop.lm_eval.as_runs import as_runs
 from lensbench.interop.lm_eval.import_run import Imported, import_lm_eval
 from lensbench.interop.lm_eval.reading import read_lm_eval
+from lensbench.records import ItemRecord, ScoreRecord
 from lensbench.tasks import TaskRegistry, resolve
 from lensbench.tasks.export import export_task
 from lensbench.tasks.lm_eval_names import named_task
@@ -140,15 +141,15 @@ def cells_of(found: Imported) -> dict[tuple[str, str, str, str], dict[str, Any]]
 
 def test_every_item_and_every_mean_is_lm_evals(both: Imported, evaluated: Evaluated) -> None:
     cells = cells_of(both)
-    items = {r["key"]: r for r in both.folder.records("items")}
-    scores = list(both.folder.records("score"))
+    items = {r.key: r for r in both.folder.records(ItemRecord)}
+    scores = list(both.folder.records(ScoreRecord))
     for name, (task, language) in CLOSED.items():
         for variant, model in (("base", "tiny-a"), ("b", "tiny-b")):
             theirs = evaluated.values(model, name)
             ours = {
-                items[r["item"]]["doc_id"]: r["metrics"]["acc"]
+                items[r.item].doc_id: r.metrics["acc"]
                 for r in scores
-                if (r["task"], r["language"], r["variant"]) == (task, language, variant)
+                if (r.task, r.language, r.variant) == (task, language, variant)
             }
             assert ours == theirs and len(ours) == LIMIT
             cell = cells[task, language, variant, "acc"]
@@ -159,18 +160,17 @@ def test_every_item_and_every_mean_is_lm_evals(both: Imported, evaluated: Evalua
 
 
 def test_log_likelihoods_prompts_and_gold_are_lm_evals(both: Imported, evaluated: Evaluated) -> None:
-    items = {(r["task"], r["language"], r["doc_id"]): r for r in both.folder.records("items")}
-    scores = {(r["item"], r["variant"]): r for r in both.folder.records("score")}
+    items = {(r.task, r.language, r.doc_id): r for r in both.folder.records(ItemRecord)}
+    scores = {(r.item, r.variant): r for r in both.folder.records(ScoreRecord)}
     for name, (task, language) in CLOSED.items():
         for sample in evaluated.memory["tiny-b"]["samples"][name]:
             item = items[task, language, sample["doc_id"]]
-            assert [tuple(request) for request in item["requests"]] == [tuple(arguments) for arguments in sample["arguments"]]
-            assert item["doc"] == sample["doc"] and item["gold"] == str(sample["target"])
-            record = scores[item["key"], "b"]
-            assert record["loglikelihoods"] == pytest.approx([float(ll) for ll, _ in sample["filtered_resps"]], abs=1e-9)
-            assert record["greedy"] == [greedy in (True, "True") for _, greedy in sample["filtered_resps"]]
-            picked = record["loglikelihoods"].index(max(record["loglikelihoods"]))
-            assert (picked == int(item["gold"])) == (record["metrics"]["acc"] == 1.0)
+            assert [tuple(request) for request in item.requests] == [tuple(arguments) for arguments in sample["arguments"]]
+            assert item.doc == sample["doc"] and item.gold == str(sample["target"])
+            record = scores[item.key, "b"]
+            assert record.loglikelihoods == pytest.approx([float(ll) for ll, _ in sample["filtered_resps"]], abs=1e-9)
+            assert record.greedy == [greedy in (True, "True") for _, greedy in sample["filtered_resps"]]
+            assert (record.pick == int(item.gold)) == (record.metrics["acc"] == 1.0)
 
 
 def test_models_are_paired_item_by_item(both: Imported, evaluated: Evaluated) -> None:
@@ -196,7 +196,7 @@ def test_generated_answers_keep_their_filters_apart(both: Imported, evaluated: E
         # A random model never says "The answer is".
         assert kept == "any" or invalid == LIMIT
     samples = [s for s in evaluated.memory["tiny-b"]["samples"]["sums_en"] if s["filter"] == "any"]
-    texts = [r["texts"]["any"] for r in both.folder.records("score") if (r["task"], r["variant"]) == ("sums", "b")]
+    texts = [r.texts["any"] for r in both.folder.records(ScoreRecord) if (r.task, r.variant) == ("sums", "b")]
     assert texts == [s["filtered_resps"][0] for s in sorted(samples, key=lambda s: s["doc_id"])]
 
 

@@ -393,7 +393,7 @@ def test_items_of_one_source_item_carry_its_name_in_every_language() -> None:
     sources: dict[str, list[list[str | None]]] = {}
     for task in asked:
         records = [item.as_record() for item in task.items]
-        sources.setdefault(task.planned.task.name, []).append([record.get("source") for record in records])
+        sources.setdefault(task.planned.task.name, []).append([record.source for record in records])
     assert sources.pop("xwinograd") == [[None] * 7] * 3
     for name, (english, *others) in sources.items():
         assert len(set(english)) == 7 and len(others) == 2 and all(other == english for other in others), name

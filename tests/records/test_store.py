@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lensbench.errors import RunError, UsageError
 from lensbench.records import RecordLog, RunFolder, write_atomically
-from lensbench.records.log import read_records
+from lensbench.records.log import read_objects
 from lensbench.spec import RunSpec, TaskChoice
 
 
@@ -45,7 +45,7 @@ def test_unfinished_last_line_is_cut_and_counted(tmp_path: Path) -> None:
     whole = b'{"key":"a","n":1}\n{"key":"b","n":2}\n'
     torn = b'{"key":"c","n'
     path.write_bytes(whole + torn)
-    assert [r["key"] for r in read_records(path)] == ["a", "b"]
+    assert [r["key"] for _, r in read_objects(path)] == ["a", "b"]
     assert path.read_bytes() == whole + torn, "reading must not write"
     with RecordLog(path) as log:
         assert log.repaired_bytes == len(torn)
@@ -84,7 +84,7 @@ def test_a_key_is_written_once(tmp_path: Path) -> None:
         log.append([{"key": "a", "n": 1}, {"key": "a", "n": 2}])
         log.append([{"key": "a", "n": 3}, {"key": "b", "n": 4}])
     fill(path, {"key": "b", "n": 5})
-    assert list(read_records(path)) == [{"key": "a", "n": 1}, {"key": "b", "n": 4}]
+    assert [value for _, value in read_objects(path)] == [{"key": "a", "n": 1}, {"key": "b", "n": 4}]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_corrupt_finished_line_is_named(tmp_path: Path, line: bytes) -> None:
 def test_any_text_comes_back_as_it_was(tmp_path: Path, text: str) -> None:
     path = tmp_path / "answers.jsonl"
     fill(path, {"key": "a", "text": text}, {"key": "b" + text})
-    assert list(read_records(path)) == [{"key": "a", "text": text}, {"key": "b" + text}]
+    assert [value for _, value in read_objects(path)] == [{"key": "a", "text": text}, {"key": "b" + text}]
     assert path.read_bytes().count(b"\n") == 2
 
 
@@ -127,9 +127,9 @@ def test_cut_anywhere_a_file_loses_its_last_record_at_most(tmp_path_factory: pyt
     survivors = sum(end <= cut for end in ends[1:])
     with RecordLog(path) as log:
         assert log.repaired_bytes == cut - ends[survivors]
-        assert list(read_records(path)) == records[:survivors]
+        assert [value for _, value in read_objects(path)] == records[:survivors]
         log.append(records)
-    assert list(read_records(path)) == records
+    assert [value for _, value in read_objects(path)] == records
 
 
 def test_a_full_disk_is_said_and_keeps_what_was_written(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from lensbench.plan.plan import Plan, make_plan
 from lensbench.plan.request import RunRequest
 from lensbench.plan.resume_checks import pin_rows
 from lensbench.plan.task_items import TaskItems, load_rows, render_items
-from lensbench.records import RunFolder
+from lensbench.records import RunFolder, ScoreRecord
 from lensbench.spec import BASE
 from lensbench.stages.score_record import score_record
 from lensbench.stages.variants import Variant
@@ -188,16 +188,16 @@ def test_choices_asked_twice_are_counted_once(include: Path, data: Path, tiny: L
     assert [context for context, _ in item.requests] == [item.doc["premise"]] * 2 + ["", ""]
     encoded = [lm.token_request(*request) for request in item.requests]
 
-    def record(*answers: float, noise: float = 0.01) -> dict[str, Any]:
+    def record(*answers: float, noise: float = 0.01) -> ScoreRecord:
         return score_record(asked, item, Variant(BASE), "key", encoded, [(ll, False) for ll in answers], noise)
 
     # The choices are 2 nats apart with the question, and 1 without it: that without it is the larger, and close, is no tie.
     clear = record(-5.0, -7.0, -1.0, -1.005)
-    assert clear["loglikelihoods"] == [-5.0, -7.0] and clear["unconditional"] == [(-1.0, False), (-1.005, False)]
-    assert clear["metrics"] == {"acc": 1.0, "acc_mutual_info": 1.0} and not clear["tied"]
-    assert len(clear["tokens"]) == len(clear["greedy"]) == 2
+    assert clear.loglikelihoods == [-5.0, -7.0] and clear.unconditional == [(-1.0, False), (-1.005, False)]
+    assert clear.metrics == {"acc": 1.0, "acc_mutual_info": 1.0} and not clear.tied
+    assert len(clear.tokens) == len(clear.greedy) == 2
     # Information of -4.00 and -4.03: four roundings of 0.01 decide between them.
     close = record(-5.0, -7.0, -1.0, -2.97)
-    assert close["metrics"] == {"acc": 1.0, "acc_mutual_info": 1.0} and close["tied"]
-    assert not record(-5.0, -7.0, -1.0, -2.95)["tied"]
-    assert record(-5.0, -5.015, -1.0, -5.0)["tied"]
+    assert close.metrics == {"acc": 1.0, "acc_mutual_info": 1.0} and close.tied
+    assert not record(-5.0, -7.0, -1.0, -2.95).tied
+    assert record(-5.0, -5.015, -1.0, -5.0).tied

@@ -16,6 +16,7 @@ from lensbench.grading.fidelity.modelfile import LABEL_PREFIX, read_labels
 from lensbench.grading.fidelity.trial import try_in_child
 from lensbench.languages import Language, languages
 from lensbench.reasoning import split_reasoning
+from lensbench.records import Grader
 
 __all__ = ["Identified", "Identifier"]
 
@@ -62,8 +63,13 @@ class Identifier:
         self._model = _load(path)
 
     @property
+    def grader(self) -> Grader:
+        return Grader("identifier", self.name, digest=self.digest[:8])
+
+    @property
     def signature(self) -> str:
-        return f"{self.name}:{self.digest[:8]}"
+        """The grader as text: unlike signatures never share a column."""
+        return str(self.grader)
 
     def identify(self, text: str) -> Identified:
         """The top label of a text.

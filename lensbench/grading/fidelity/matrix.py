@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal, NamedTuple
 
 from lensbench.grading.fidelity.cells import SPECIAL
+from lensbench.jsonio import JsonObject
 from lensbench.languages import languages
 
-__all__ = ["Change", "Level", "Matrix", "build_matrices", "change"]
+__all__ = ["AnsweredIn", "Change", "Level", "Matrix", "build_matrices", "change"]
 
 Level = Literal["answer", "line"]
+
+
+class AnsweredIn(NamedTuple):
+    """Where one answer went."""
+
+    language: str
+    """Of the question."""
+    variant: str
+    turn: int
+    cell: str
+    """As `answered_cell` tells it."""
+    lines: Sequence[str]
+    """As `line_cells` tells them."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +59,7 @@ class Matrix:
         total = sum(self.count(asked, cell) for cell in self.answered)
         return self.count(asked, answered) / total if total else None
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         return {**asdict(self), "totals": self.totals}
 
 
@@ -62,21 +76,21 @@ class Change:
     shares: tuple[tuple[float, ...] | None, ...]
     """A row for each language asked, which sums to 0; None where one of the two has nothing to take shares of."""
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         return asdict(self)
 
 
-def build_matrices(records: Iterable[Mapping[str, Any]], level: Level = "answer") -> list[Matrix]:
+def build_matrices(answers: Iterable[AnsweredIn], level: Level = "answer") -> list[Matrix]:
     """A matrix for every variant and turn, in the order in which they are met.
 
     Args:
-        records: One for each answer: `language` (asked), `variant`, `turn`, `cell` (`answered_cell`), `lines` (`line_cells`).
+        answers: All answers to count.
         level: Whether to count answers or their lines.
     """
     groups: dict[tuple[str, int], dict[str, Counter[str]]] = {}
-    for record in records:
-        row = groups.setdefault((record["variant"], record["turn"]), {}).setdefault(record["language"], Counter())
-        row.update([record["cell"]] if level == "answer" else record["lines"])
+    for answer in answers:
+        row = groups.setdefault((answer.variant, answer.turn), {}).setdefault(answer.language, Counter())
+        row.update([answer.cell] if level == "answer" else answer.lines)
     matrices = []
     for (variant, turn), rows in groups.items():
         asked, answered = _ordered(rows), _ordered({cell for row in rows.values() for cell in row})

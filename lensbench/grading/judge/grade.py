@@ -18,9 +18,9 @@ from lensbench.grading.judge.registry import Judge, same_model
 from lensbench.grading.judge.spend import Budget
 from lensbench.grading.judge.tokens import ceiling
 from lensbench.grading.judge.verdict import Rating, read_rating
-from lensbench.records import RecordLog
+from lensbench.records import RecordLog, UngradedRecord, VerdictRecord
 
-__all__ = ["Graded", "Grader", "known_reply", "outcome", "pending"]
+__all__ = ["Graded", "Judging", "known_reply", "outcome", "pending"]
 
 _HOPELESS = 5
 """So many requests in a row without one success: the address or the model is wrong, and the rest would fail the same way."""
@@ -47,7 +47,7 @@ class Graded:
     """Replies by the model they name, where that is not the one asked for."""
 
 
-def pending(judge: Judge, units: Iterable[Grading], log: Mapping[str, dict[str, Any]]) -> list[tuple[Grading, int]]:
+def pending(judge: Judge, units: Iterable[Grading], log: Mapping[str, VerdictRecord]) -> list[tuple[Grading, int]]:
     """The units without a final verdict, each with the number of its next try."""
     found = []
     for unit in units:
@@ -56,7 +56,7 @@ def pending(judge: Judge, units: Iterable[Grading], log: Mapping[str, dict[str, 
             if record is None:
                 found.append((unit, attempt))
                 break
-            if record["state"] == "ok":
+            if record.state == "ok":
                 break
     return found
 
@@ -94,7 +94,7 @@ def known_reply(
     return None
 
 
-class Grader:
+class Judging:
     """Grades the pending units of a run and writes each verdict down as soon as it is there.
 
     Args:
@@ -218,9 +218,7 @@ class Grader:
 
     def _note_failure(self, unit: Grading, number: int, request: str, state: str, reason: str) -> None:
         key = f"{unit.key(self._judge, number)}:{len(self._failures)}"
-        self._failures.append(
-            [{"key": key, **_about(self._judge, unit, number, request), "state": state, "rating": None, "reason": reason}]
-        )
+        self._failures.append([UngradedRecord(key=key, state=state, reason=reason, **_about(self._judge, unit, number, request))])
         if not self._succeeded and state != "not_replayed":
             self._failed_in_a_row += 1
             if self._failed_in_a_row >= _HOPELESS:
@@ -237,20 +235,21 @@ class Grader:
         if reply.model is not None and not same_model(self._judge.model, reply.model):
             self.done.other_models[reply.model] += 1
 
-    def _record(self, unit: Grading, number: int, request: str, rating: Rating, reply: Reply, known: bool) -> dict[str, Any]:
-        return {
-            "key": unit.key(self._judge, number),
+    def _record(self, unit: Grading, number: int, request: str, rating: Rating, reply: Reply, known: bool) -> VerdictRecord:
+        return VerdictRecord(
+            key=unit.key(self._judge, number),
+            state=rating.state,
+            rating=rating.value,
+            why=rating.why or None,
+            injection=unit.injection,
+            reply=reply.as_dict(),
+            from_cache=known,
             **_about(self._judge, unit, number, request),
-            "state": rating.state,
-            "rating": rating.value,
-            **({"why": rating.why} if rating.why else {}),
-            **({"injection": list(unit.injection)} if unit.injection else {}),
-            "reply": reply.as_dict(),
-            "from_cache": known,
-        }
+        )
 
 
 def _about(judge: Judge, unit: Grading, number: int, request: str) -> dict[str, Any]:
+    """What the record of a verdict and that of a failure have in common."""
     return {
         "answer": unit.answer,
         "item": unit.item,
@@ -261,7 +260,7 @@ def _about(judge: Judge, unit: Grading, number: int, request: str) -> dict[str, 
         "category": unit.category,
         "turn": unit.turn,
         "repeat": unit.repeat,
-        "try": number,
+        "attempt": number,
         "judge": judge.signature,
         "prompt": judge.prompts.name(unit.form),
         "prompt_hash": judge.prompts.hash(unit.form),

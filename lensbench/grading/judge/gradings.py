@@ -10,8 +10,9 @@ from lensbench.grading.judge.injection import injections
 from lensbench.grading.judge.prompts import Form
 from lensbench.grading.judge.registry import Judge
 from lensbench.languages import get_language
-from lensbench.reasoning import ANSWERED, answer_state, parts_of
-from lensbench.records import RunFolder
+from lensbench.reasoning import ANSWERED
+from lensbench.records import AnswerRecord, ItemRecord, RunFolder
+from lensbench.records.counting import Conversation, conversations
 
 __all__ = ["TURNS_GRADED", "Grading", "gradable", "gradings"]
 
@@ -53,54 +54,49 @@ def gradings(folder: RunFolder, judge: Judge, *, tasks: Sequence[str], repeats: 
         tasks: Names of the tasks to grade.
         repeats: How often every answer is graded.
     """
-    answers: dict[tuple[str, str], dict[int, dict[str, Any]]] = {}
-    for record in folder.records("answers"):
-        answers.setdefault((record["item"], record["variant"]), {})[record["turn"]] = record
+    answers = conversations(folder.records(AnswerRecord))
     variants = list(folder.read_json("variants.json")["variants"])
     for repeat in range(repeats):
-        for item in folder.records("items"):
-            if item["task"] not in tasks or "turns" not in item:
+        for item in folder.records(ItemRecord):
+            if item.task not in tasks or not item.turns:
                 continue
             for variant in variants:
-                by_turn = answers.get((item["key"], variant), {})
+                by_turn = answers.get((item.key, variant), {})
                 for turn in sorted(by_turn)[:TURNS_GRADED]:
                     if gradable(by_turn, turn):
                         yield _grading(judge, item, variant, by_turn, turn, repeat)
 
 
-def gradable(by_turn: Mapping[int, Mapping[str, Any]], turn: int) -> bool:
+def gradable(by_turn: Conversation, turn: int) -> bool:
     """Whether there is an answer of the model to grade, and before it answers of the model to show."""
-    return all(t in by_turn and answer_state(by_turn[t]) in ANSWERED for t in range(1, turn + 1))
+    return all(t in by_turn and by_turn[t].answer_state in ANSWERED for t in range(1, turn + 1))
 
 
-def _grading(
-    judge: Judge, item: Mapping[str, Any], variant: str, by_turn: Mapping[int, dict[str, Any]], turn: int, repeat: int
-) -> Grading:
-    doc = item["doc"]
-    references, source = pick_reference(judge, doc, turn)
+def _grading(judge: Judge, item: ItemRecord, variant: str, by_turn: Conversation, turn: int, repeat: int) -> Grading:
+    references, column = pick_reference(judge, item.doc, turn)
     form: Form = ("turn1_reference" if references else "turn1") if turn == 1 else ("turn2_reference" if references else "turn2")
-    said = tuple(parts_of(by_turn[t]).answer for t in range(1, turn + 1))
+    said = tuple(by_turn[t].parts.answer for t in range(1, turn + 1))
     messages = judge.prompts.messages(
         form,
         {
-            "questions": item["turns"][:turn],
+            "questions": item.turns[:turn],
             "answers": list(said),
             "references": references,
-            "language": get_language(item["language"]).name,
+            "language": get_language(item.language).name,
         },
     )
     return Grading(
-        answer=by_turn[turn]["key"],
-        item=item["key"],
+        answer=by_turn[turn].key,
+        item=item.key,
         variant=variant,
-        task=item["task"],
-        language=item["language"],
-        profile=item["profile"],
-        category=doc.get("category"),
+        task=item.task,
+        language=item.language,
+        profile=item.profile,
+        category=item.category,
         turn=turn,
         repeat=repeat,
         form=form,
-        reference_from=source,
+        reference_from=column,
         messages=tuple({"role": m["role"], "content": _sendable(m["content"])} for m in messages),
         said=said,
         injection=injections(said[-1]),

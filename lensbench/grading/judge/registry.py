@@ -18,6 +18,7 @@ from lensbench.errors import UsageError
 from lensbench.grading.judge.prompts import PromptSet, load_prompts
 from lensbench.grading.judge.schema import JudgeFile, checked_url
 from lensbench.reasoning import READS
+from lensbench.records import Grader
 from lensbench.yamlio import read_yaml, validated
 
 __all__ = ["Judge", "judges", "load_judge", "read_judge", "same_model", "shown_url"]
@@ -68,12 +69,18 @@ class Judge:
 
     @property
     def signature(self) -> str:
-        """Judge, model and a hash of everything else that decides a verdict; unlike signatures never share a column."""
+        """The grader as text: unlike signatures never share a column."""
+        return str(self.grader)
+
+    @property
+    def grader(self) -> Grader:
+        """Judge, model and a hash of everything else that decides a verdict."""
         deciding = self.file.model_dump(mode="json", include={"temperature", "max_tokens", "references", "rating", "verdict"})
         further = self.file.model_dump(mode="json", include={"reasoning_effort", "extra_body"})
         deciding |= {key: value for key, value in further.items() if value}
         text = canonical_json([deciding, self.identity, self.prompts.digest, READS])
-        return f"{self.name}:{self.model}:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        return Grader("judge", self.name, self.model, digest[:8])
 
     def body(self, messages: list[dict[str, str]]) -> dict[str, Any]:
         """The request as the chat completions endpoint takes it."""

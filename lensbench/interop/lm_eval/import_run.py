@@ -22,9 +22,10 @@ from lensbench.interop.lm_eval.item_records import (
     share_metrics,
 )
 from lensbench.interop.lm_eval.reading import NOT_TOLD, LmEvalModel, LmEvalTask, read_lm_eval
+from lensbench.jsonio import JsonObject
 from lensbench.languages import CENTRAL, get_language
 from lensbench.numbers.results import collect_results
-from lensbench.records import RunFolder
+from lensbench.records import RowsKey, RunFolder, TaskKey
 from lensbench.records.log import write_failed
 from lensbench.records.missing import note_counts
 from lensbench.spec import BASE, ExternalChoice, RunSpec, TaskChoice
@@ -194,14 +195,8 @@ def _write(folder: RunFolder, models: Mapping[str, list[LmEvalModel]], names: Ma
             languages=tuple(dict.fromkeys(a.place.language for a in asked if a.place.language not in (CENTRAL, UNKNOWN))),
             profile=_PROFILE,
             tasks=tuple(
-                TaskChoice(
-                    task=key.rpartition("/")[0],
-                    language=key.rpartition("/")[2],
-                    profile=_PROFILE,
-                    protocol=about["protocol"],
-                    rows=None,
-                )
-                for key, about in tasks.items()
+                TaskChoice(task=key.task, language=key.language, profile=_PROFILE, protocol=about["protocol"], rows=None)
+                for key, about in ((TaskKey.parse(text), about) for text, about in tasks.items())
             ),
             data="lm-eval",
         )
@@ -211,13 +206,11 @@ def _write(folder: RunFolder, models: Mapping[str, list[LmEvalModel]], names: Ma
         for one in asked:
             metrics, refused = share_metrics(one.task)
             if refused:
-                notes.append(
-                    f"{one.place.task}/{one.place.language} of {one.variant}: {', '.join(refused)} (no share of 0 to 1 per item)"
-                )
+                notes.append(f"{one.key} of {one.variant}: {', '.join(refused)} (no share of 0 to 1 per item)")
             records = [(item_record(one, sample), sample) for sample in one.task.samples or ()]
             items.append(record for record, _ in records)
-            scores.append(score_record(one, sample, record["key"], metrics) for record, sample in records)
-            keys.update(record["key"] for record, _ in records)
+            scores.append(score_record(one, sample, record.key, metrics) for record, sample in records)
+            keys.update(record.key for record, _ in records)
     folder.write_json("given_cells.json", given_cells(asked, tasks, notes))
     folder.write_json(
         "variants.json",
@@ -250,10 +243,10 @@ def _write(folder: RunFolder, models: Mapping[str, list[LmEvalModel]], names: Ma
 
 def _asked(
     models: Mapping[str, list[LmEvalModel]], names: Mapping[str, NamedTask], notes: list[str]
-) -> tuple[list[Asked], dict[str, dict[str, Any]]]:
+) -> tuple[list[Asked], dict[str, JsonObject]]:
     """Every task of every model with the place it has in the run, and what `variants.json` says of those places."""
     asked: list[Asked] = []
-    tasks: dict[str, dict[str, Any]] = {}
+    tasks: dict[str, JsonObject] = {}
     ways: dict[str, _Way] = {}
     for variant, files in models.items():
         newest: dict[str, tuple[LmEvalModel, LmEvalTask]] = {}
@@ -266,7 +259,7 @@ def _asked(
             own = {identity(s) for s in task.samples or ()}
             way = _Way(variant, own, settings(task), [file.content.get(k) for k in _TEMPLATES], task.higher_is_better)
             place = _apart(names[name], way, ways.setdefault(name, way), notes)
-            key = f"{place.task}/{place.language}"
+            key = str(TaskKey(place.task, place.language))
             asked.append(Asked(variant, place, task))
             tasks.setdefault(key, _about(place, file, task))
             tasks[key]["items"] = max(tasks[key]["items"], len(own) or task.planned)
@@ -275,7 +268,7 @@ def _asked(
 
 def _apart(place: NamedTask, own: _Way, first: _Way, notes: list[str]) -> NamedTask:
     """The place of a task, another one if it was not asked as the first variant that has it was; notes what differs."""
-    where, shared = f"{place.task}/{place.language}", own.items & first.items
+    where, shared = TaskKey(place.task, place.language), own.items & first.items
     unlike = [_differs(name, own.settings[name], value) for name, value in first.settings.items() if own.settings[name] != value]
     shared_metrics = own.directions.keys() & first.directions.keys()
     unlike += [f"direction of {name}" for name in sorted(shared_metrics) if own.directions[name] != first.directions[name]]
@@ -310,7 +303,7 @@ def _differs(name: str, own: str, first: str) -> str:
     return f"{name} {own}, not {first}" if name in ("version", "num_fewshot") else name
 
 
-def _about(place: NamedTask, file: LmEvalModel, task: LmEvalTask) -> dict[str, Any]:
+def _about(place: NamedTask, file: LmEvalModel, task: LmEvalTask) -> JsonObject:
     templates = [file.content.get(k) for k in _TEMPLATES]
     protocol = row_hash([settings(task), templates])[:12]
     documents = row_hash(sorted(s.hashes[0] for s in task.samples or ()))
@@ -319,7 +312,7 @@ def _about(place: NamedTask, file: LmEvalModel, task: LmEvalTask) -> dict[str, A
         "version": task.version,
         "profile": _PROFILE,
         "protocol": protocol,
-        "rows": f"lm-eval:{task.name}:{documents[:12]}",
+        "rows": str(RowsKey("lm-eval", task.name, documents[:12])),
         "substitute": None,
         "origin": None,
         "items": 0,
@@ -330,7 +323,7 @@ def _about(place: NamedTask, file: LmEvalModel, task: LmEvalTask) -> dict[str, A
     }
 
 
-def _origin(model: LmEvalModel) -> dict[str, Any]:
+def _origin(model: LmEvalModel) -> JsonObject:
     """What lm-eval tells of the weights; `digest` is of that, since the weights themselves are not there."""
     config = model.content.get("config") or {}
     told = {
@@ -348,7 +341,7 @@ def _origin(model: LmEvalModel) -> dict[str, Any]:
     return {**told, "digest": row_hash(told)}
 
 
-def _start(file: LmEvalModel) -> dict[str, Any]:
+def _start(file: LmEvalModel) -> JsonObject:
     content, date = file.content, file.content.get("date")
     told = isinstance(date, int | float) and math.isfinite(date)
     versions = {

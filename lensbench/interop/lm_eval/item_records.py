@@ -13,8 +13,10 @@ import numpy as np
 from lensbench.datasets.rows import canonical_json, row_hash
 from lensbench.interop.lm_eval.reading import LmEvalTask
 from lensbench.interop.lm_eval.samples import LmEvalSample
-from lensbench.metrics import SCORES, metric_as, told_direction
+from lensbench.jsonio import JsonObject
+from lensbench.metrics import SCORES, MetricName, metric_as, told_direction
 from lensbench.numbers.summarise import Cell
+from lensbench.records import ItemRecord, ScoreRecord, TaskKey
 from lensbench.tasks.lm_eval_names import NamedTask
 
 __all__ = ["Asked", "given_cells", "identity", "item_record", "score_record", "settings", "share_metrics"]
@@ -68,6 +70,10 @@ class Asked:
     place: NamedTask
     task: LmEvalTask
 
+    @property
+    def key(self) -> TaskKey:
+        return TaskKey(self.place.task, self.place.language, _PROFILE)
+
 
 def settings(task: LmEvalTask) -> dict[str, str]:
     """How a task is asked and scored: setting -> canonical JSON. Tasks that differ in one are not the same task."""
@@ -97,31 +103,31 @@ def share_metrics(task: LmEvalTask) -> tuple[list[str], list[str]]:
 
 def is_share(name: str, task: LmEvalTask) -> bool:
     """Whether a metric (`METRIC,FILTER`) may be a share, by what the file says: a bit per byte of 0.9 is none."""
-    metric = name.partition(",")[0]
+    metric = MetricName.of_lm_eval(name).metric
     listed = task.config.get("metric_list")
     entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
     told = {str(entry.get("metric")): str(entry.get("aggregation")) for entry in entries}
     return metric not in _NO_SHARE and told.get(metric) not in _NO_SHARE
 
 
-def item_record(asked: Asked, sample: LmEvalSample) -> dict[str, Any]:
+def item_record(asked: Asked, sample: LmEvalSample) -> ItemRecord:
     """The question; equal keys are the same document, requests and target, scored alike, at the same place of the run."""
     told, same = settings(asked.task), identity(sample)
-    return {
-        "key": row_hash([_PROFILE, asked.task.name, asked.place.task, asked.place.language, *same, *(told[k] for k in _SCORING)]),
-        "task": asked.place.task,
-        "language": asked.place.language,
-        "profile": _PROFILE,
-        "doc_id": sample.doc_id,
-        "row": row_hash(same),
-        "doc": sample.doc,
-        "requests": sample.requests,
-        "gold": sample.target,
-        **({} if sample.answers else {"turns": [sample.requests[0][0]]}),
-    }
+    return ItemRecord(
+        key=row_hash([_PROFILE, asked.task.name, asked.place.task, asked.place.language, *same, *(told[k] for k in _SCORING)]),
+        task=asked.place.task,
+        language=asked.place.language,
+        profile=_PROFILE,
+        doc_id=sample.doc_id,
+        row=row_hash(same),
+        doc=sample.doc,
+        requests=sample.requests,
+        gold=sample.target,
+        turns=() if sample.answers else (sample.requests[0][0],),
+    )
 
 
-def score_record(asked: Asked, sample: LmEvalSample, item: str, metrics: Sequence[str]) -> dict[str, Any]:
+def score_record(asked: Asked, sample: LmEvalSample, item: str, metrics: Sequence[str]) -> ScoreRecord:
     """What the model made of it. The state says what lm-eval's number rests on:
 
     Filters have a state each (`states`) where these differ.
@@ -130,14 +136,14 @@ def score_record(asked: Asked, sample: LmEvalSample, item: str, metrics: Sequenc
     counts it as wrong, and so does the mean. `not_finite`: a log-likelihood or metric that is no number; it has no score.
     """
     found = {name: sample.metrics.get(name) for name in metrics}
-    filters = dict.fromkeys(name.partition(",")[2] for name in sample.metrics) or {"none": None}
+    filters = dict.fromkeys(MetricName.of_lm_eval(name).filter for name in sample.metrics) or {"none": None}
     # lm-eval asks each choice a second time, without the question, for this metric.
     half = any(name.startswith("acc_mutual_info,") for name in sample.metrics)
     answers = sample.answers[: len(sample.answers) // 2] if half else sample.answers
     finite = all(math.isfinite(ll) for ll, _ in answers)
     states = {}
     for kept in filters:
-        own = [value for name, value in found.items() if name.partition(",")[2] == kept]
+        own = [value for name, value in found.items() if MetricName.of_lm_eval(name).filter == kept]
         if not finite or any(_is_missing(value) for value in own):
             states[kept] = "not_finite"
         elif answers:
@@ -146,33 +152,34 @@ def score_record(asked: Asked, sample: LmEvalSample, item: str, metrics: Sequenc
             # What one filter finds nothing in, another may read.
             states[kept] = "no_match" if sample.texts.get(kept) == _INVALID else "generated"
     state = next((s for s in ("ok", "generated", "no_match") if s in states.values()), "not_finite")
-    return {
-        "key": row_hash([item, asked.variant]),
-        "item": item,
-        "variant": asked.variant,
-        "task": asked.place.task,
-        "language": asked.place.language,
-        "profile": _PROFILE,
-        "state": state,
-        "metrics": {
-            _metric(n): float(v) for n, v in found.items() if v is not None and states.get(n.partition(",")[2]) != "not_finite"
+    return ScoreRecord(
+        key=row_hash([item, asked.variant]),
+        item=item,
+        variant=asked.variant,
+        task=asked.place.task,
+        language=asked.place.language,
+        profile=_PROFILE,
+        state=state,
+        metrics={
+            str(name): float(value)
+            for name, value in ((MetricName.of_lm_eval(n), v) for n, v in found.items())
+            if value is not None and states.get(name.filter) != "not_finite"
         },
-        **({"states": states} if len(set(states.values())) > 1 else {}),
-        "loglikelihoods": [ll if math.isfinite(ll) else None for ll, _ in answers],
-        "greedy": [greedy for _, greedy in answers],
-        "tokens": [],
-        **({"texts": sample.texts} if sample.texts else {}),
-    }
+        states=states if len(set(states.values())) > 1 else {},
+        loglikelihoods=[ll if math.isfinite(ll) else None for ll, _ in answers],
+        greedy=[greedy for _, greedy in answers],
+        texts=sample.texts,
+    )
 
 
-def given_cells(asked: Sequence[Asked], tasks: Mapping[str, Mapping[str, Any]], notes: list[str]) -> list[dict[str, Any]]:
+def given_cells(asked: Sequence[Asked], tasks: Mapping[str, Mapping[str, Any]], notes: list[str]) -> list[JsonObject]:
     """Cells of tasks without samples, with lm-eval's numbers and 1.96 of its standard errors to both sides.
 
     Notes them, and every mean of samples that is not lm-eval's number.
     """
     cells = []
     for one in asked:
-        where = f"{one.place.task}/{one.place.language}"
+        where = str(one.key)
         numbers = {name: value for name, value in one.task.numbers.items() if "_stderr," not in name}
         if one.task.samples is None:
             shares = {name: value for name, value in numbers.items() if 0 <= value <= 1 and is_share(name, one.task)}
@@ -195,19 +202,19 @@ def given_cells(asked: Sequence[Asked], tasks: Mapping[str, Mapping[str, Any]], 
     return cells
 
 
-def _given(one: Asked, name: str, value: float, about: Mapping[str, Any]) -> dict[str, Any]:
-    metric, _, kept = name.partition(",")
-    error = one.task.numbers.get(f"{metric}_stderr,{kept}")
+def _given(one: Asked, name: str, value: float, about: Mapping[str, Any]) -> JsonObject:
+    named = MetricName.of_lm_eval(name)
+    error = one.task.numbers.get(f"{named.metric}_stderr,{named.filter}")
     known = error is not None and math.isfinite(error)
     spread = _Z * error if known and error is not None else 0.0
-    measured = told_direction(metric_as(_metric(name), SCORES), one.task.higher_is_better)
+    measured = told_direction(metric_as(str(named), SCORES), one.task.higher_is_better)
     unit = measured.unit
     parts = (
         f"{one.place.task}:{one.place.language}",
         f"v{one.task.version}",
         f"p:{_PROFILE}:{about['protocol']}",
         f"n:{one.task.planned}",
-        f"m:{_metric(name)}",
+        f"m:{named}",
         f"variant:{one.variant}",
         "given by lm-eval, without items",
     )
@@ -239,12 +246,6 @@ def _given(one: Asked, name: str, value: float, about: Mapping[str, Any]) -> dic
         higher_is_better=measured.higher_is_better,
     )
     return {**cell.as_dict(), "given": "lm-eval"}
-
-
-def _metric(name: str) -> str:
-    """`acc,none` is `acc`; a filter that does something is part of the name."""
-    metric, _, kept = name.partition(",")
-    return metric if kept == "none" else f"{metric}:{kept}"
 
 
 def _is_share(value: Any) -> bool:

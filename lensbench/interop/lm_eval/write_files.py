@@ -5,19 +5,21 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lensbench.interop.lm_eval.finding import is_ours_by_name
-from lensbench.jsonio import json_text
+from lensbench.jsonio import JsonObject, json_text
+from lensbench.records import ItemRecord, ScoreRecord, TaskKey
+from lensbench.records.counting import last_scores
 from lensbench.records.run_folder import RunFolder, write_atomically
 from lensbench.safenames import checked_name, folder_name
 
 __all__ = ["write_lm_eval_files"]
 
 
-def write_lm_eval_files(folder: RunFolder, about: dict[str, Any], cells: Sequence[Any]) -> None:
+def write_lm_eval_files(folder: RunFolder, about: Mapping[str, Any], cells: Sequence[Any]) -> None:
     """Write `lm_eval/VARIANT/results_DATE.json` and `samples_TASK_DATE.jsonl` (lm_eval/result_schema.py).
 
     DATE is that of the run's last start, as lm-eval writes dates into its names (loggers/evaluation_tracker.py), so that its
@@ -30,7 +32,7 @@ def write_lm_eval_files(folder: RunFolder, about: dict[str, Any], cells: Sequenc
     provenance = folder.read_json("provenance.json")["starts"][-1]
     time = _time(provenance.get("time"))
     date = time.replace(tzinfo=None).isoformat(timespec="microseconds").replace(":", "-")
-    items = {record["key"]: record for record in folder.records("items")}
+    items = {record.key: record for record in folder.records(ItemRecord)}
     for variant in about["variants"]:
         home = folder.own(Path("lm_eval") / checked_name(folder_name(variant), "variant", str(folder.path)))
         samples = _samples(folder, variant, items)
@@ -40,7 +42,7 @@ def write_lm_eval_files(folder: RunFolder, about: dict[str, Any], cells: Sequenc
             file = f"samples_{checked_name(name, 'task', str(folder.log_path('items')))}_{date}.jsonl"
             write_atomically(home / file, lines)
             written.add(file)
-        results: dict[str, dict[str, Any]] = {}
+        results: dict[str, JsonObject] = {}
         directions: dict[str, dict[str, bool | None]] = {}
         for cell in cells:
             name = f"{cell.task}_{cell.language}"
@@ -57,15 +59,13 @@ def write_lm_eval_files(folder: RunFolder, about: dict[str, Any], cells: Sequenc
         content = {
             "results": results,
             "group_subtasks": {name: [] for name in results},
-            "configs": {name: {"task": name, "metadata": about["tasks"][_task_key(name, about)]} for name in results},
-            "versions": {name: about["tasks"][_task_key(name, about)]["version"] for name in results},
+            "configs": {name: {"task": name, "metadata": _told(name, about)} for name in results},
+            "versions": {name: _told(name, about)["version"] for name in results},
             "n-shot": {name: folder.spec().num_fewshot or 0 for name in results},
-            "higher_is_better": {
-                name: about["tasks"][_task_key(name, about)].get("higher_is_better") or directions[name] for name in results
-            },
+            "higher_is_better": {name: _told(name, about).get("higher_is_better") or directions[name] for name in results},
             "n-samples": {
                 name: {
-                    "original": (about["tasks"][_task_key(name, about)]["origin"] or {}).get("rows", entry["sample_len"]),
+                    "original": (_told(name, about)["origin"] or {}).get("rows", entry["sample_len"]),
                     "effective": entry["sample_len"],
                 }
                 for name, entry in results.items()
@@ -99,39 +99,40 @@ def _time(told: Any) -> datetime.datetime:
     return found.replace(tzinfo=datetime.UTC) if found.tzinfo is None else found.astimezone(datetime.UTC)
 
 
-def _task_key(name: str, about: dict[str, Any]) -> str:
+def _told(name: str, about: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What `variants.json` says of a task in a language, by the name it has in lm-eval's files."""
     task, _, language = name.rpartition("_")
-    key = f"{task}/{language}"
-    assert key in about["tasks"]
-    return key
+    found: Mapping[str, Any] = about["tasks"][str(TaskKey(task, language))]
+    return found
 
 
-def _samples(folder: RunFolder, variant: str, items: dict[str, dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    samples: dict[str, list[dict[str, Any]]] = {}
-    for record in folder.records("score"):
-        if record["variant"] != variant or record["item"] not in items:
+def _samples(folder: RunFolder, variant: str, items: Mapping[str, ItemRecord]) -> dict[str, list[JsonObject]]:
+    samples: dict[str, list[JsonObject]] = {}
+    for (key, by), record in last_scores(folder.records(ScoreRecord)).items():
+        item = items.get(key)
+        if by != variant or item is None:
             continue
-        item = items[record["item"]]
-        responses = [[str(ll), str(greedy)] for ll, greedy in zip(record["loglikelihoods"], record["greedy"], strict=True)]
-        responses += [[str(ll), str(greedy)] for ll, greedy in record.get("unconditional", ())]
-        prompts = [request[0] + request[1] for request in item["requests"]]
-        samples.setdefault(f"{item['task']}_{item['language']}", []).append(
+        responses = [[str(ll), str(greedy)] for ll, greedy in zip(record.loglikelihoods, record.greedy, strict=True)]
+        responses += [[str(ll), str(greedy)] for ll, greedy in record.unconditional]
+        prompts = [context + continuation for context, continuation in item.requests]
+        gold = "" if item.gold is None else str(item.gold)
+        samples.setdefault(f"{item.task}_{item.language}", []).append(
             {
-                "doc_id": item["doc_id"],
-                "doc": item["doc"],
-                "target": item["gold"],
+                "doc_id": item.doc_id,
+                "doc": item.doc,
+                "target": gold,
                 "arguments": {
                     f"gen_args_{i}": {"arg_0": context, "arg_1": continuation}
-                    for i, (context, continuation) in enumerate(item["requests"])
+                    for i, (context, continuation) in enumerate(item.requests)
                 },
                 "resps": [[response] for response in responses],
                 "filtered_resps": responses,
                 "filter": "none",
-                "metrics": list(record["metrics"]),
-                "doc_hash": _sha256(json.dumps(item["doc"], ensure_ascii=False)),
+                "metrics": list(record.metrics),
+                "doc_hash": _sha256(json.dumps(item.doc, ensure_ascii=False)),
                 "prompt_hash": _sha256(prompts[0]),
-                "target_hash": _sha256(item["gold"]),
-                **record["metrics"],
+                "target_hash": _sha256(gold),
+                **record.metrics,
             }
         )
     for rows in samples.values():

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lensbench.errors import UsageError, unknown_name
+from lensbench.records import Grader
 from lensbench.reporting.figures.fonts import Label, printable
 from lensbench.reporting.figures.style import PAGE, luminance, new_figure
 from lensbench.reporting.html.runs import ReportRun
@@ -44,8 +45,8 @@ def choose_matrices(
         raise UsageError("no asked x answered matrix in these runs", "It is made where the language of answers was identified.")
     task = _one("task", task, [m["task"] for _, m in found])
     found = [pair for pair in found if pair[1]["task"] == task]
-    identifier = _one("identifier", identifier, [m["identifier"].split(":")[0] for _, m in found])
-    found = [pair for pair in found if pair[1]["identifier"].split(":")[0] == identifier]
+    identifier = _one("identifier", identifier, [_name_of(m) for _, m in found])
+    found = [pair for pair in found if _name_of(pair[1]) == identifier]
     for name in variants:
         if name not in {m["variant"] for _, m in found}:
             raise unknown_name("variant", name, {m["variant"] for _, m in found})
@@ -92,7 +93,7 @@ def matrix_caption(title: str, matrices: Sequence[tuple[str, Mapping[str, Any]]]
     n = str(totals[0]) if len(totals) == 1 else f"{totals[0]} to {totals[-1]}"
     return (
         f"{title}, turn {first['turn']}: share of {unit} in percent, language asked (rows) and answered (columns), by "
-        f"{first['identifier'].split(':')[0]}. n = {n} per row; every answer is in a column, also empty ones. "
+        f"{_name_of(first)}. n = {n} per row; every answer is in a column, also empty ones. "
         "A dot stands for none, a frame for the language that was asked."
     )
 
@@ -142,6 +143,11 @@ def _draw(
     axes.set_title(printable(name), loc="left")
     axes.set_xlabel("answered")
     axes.set_ylabel("asked")
+
+
+def _name_of(matrix: Mapping[str, Any]) -> str:
+    """The identifier by its name alone."""
+    return Grader.parse(matrix["identifier"], "identifier").name
 
 
 def _percent(count: int, total: int) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lensbench.errors import UsageError
 from lensbench.languages import languages
 from lensbench.printable import printable
+from lensbench.records import Grader, TaskKey
 from lensbench.reporting.figures.bars import draw_bars
 from lensbench.reporting.figures.caption import cells_sentences, panels_caption
 from lensbench.reporting.figures.fonts import Label, labels_for, missing_fonts
@@ -117,7 +118,7 @@ def matrix(
     found = choose_matrices(runs, task=task, level=level, turn=turn, identifier=identifier, variants=variants)
     codes = list(dict.fromkeys(code for _, m in found for code in (*m["asked"], *m["answered"]) if code in languages()))
     labels = labels_for(codes, native=native)
-    titles = {key.rpartition("/")[0]: about["title"] for run in runs for key, about in run.results["tasks"].items()}
+    titles = {TaskKey.parse(key).task: about["title"] for run in runs for key, about in run.results["tasks"].items()}
     name = found[0][1]["task"]
     with styled():
         figure = draw_matrices(found, labels, width)
@@ -155,7 +156,7 @@ def figures_for(runs: Sequence[ReportRun]) -> list[tuple[str, str]]:
     if any(about.get("external") for run in runs for about in run.results["variants"].values()):
         drawn.append(external(runs))
     shown = dict.fromkeys(
-        (m["task"], m["identifier"].split(":")[0])
+        (m["task"], Grader.parse(m["identifier"], "identifier").name)
         for run in runs
         for m in run.results.get("matrices") or ()
         if m["level"] == "answer"

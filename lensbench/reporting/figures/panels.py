@@ -10,6 +10,7 @@ from lensbench.errors import UsageError, unknown_name
 from lensbench.languages import languages
 from lensbench.metrics import UNITS, Metric, Unit, metric_of
 from lensbench.numbers.headline import headline_of
+from lensbench.records import RowsKey, TaskKey
 from lensbench.reporting.html.runs import BASE, Column, ReportRun, columns_of
 from lensbench.reporting.html.tables import Block, blocks_of
 
@@ -112,9 +113,14 @@ def mean_blocks(runs: Sequence[ReportRun], columns: Sequence[Column]) -> list[Bl
         averages = [
             a for a in run.results.get("averages", ()) if a["over"] == "tasks" and len(a["cells"]) > 1 and not a["source"]
         ]
-        cells = {(f"{c['task']}/{c['language']}", c["variant"], c["metric"]): c for c in run.results["cells"] if not c["source"]}
+        cells = {
+            (str(TaskKey(c["task"], c["language"])), c["variant"], c["metric"]): c
+            for c in run.results["cells"]
+            if not c["source"]
+        }
         asked = {
-            key: (about.get("protocol"), str(about.get("rows")).rpartition(":")[2]) for key, about in run.results["tasks"].items()
+            key: (about.get("protocol"), RowsKey.parse(str(about.get("rows"))).digest)
+            for key, about in run.results["tasks"].items()
         }
         own = {
             (a["language"], metric_of(a).higher_is_better): tuple((name, asked[name]) for name in a["cells"] if name in asked)
@@ -129,7 +135,7 @@ def mean_blocks(runs: Sequence[ReportRun], columns: Sequence[Column]) -> list[Bl
             more = metric.higher_is_better
             asked_alike = tuple(sorted((code, of) for (code, way), of in own.items() if way == more))
             key = (average["profile"], metric.name, more, asked_alike)
-            of = list(dict.fromkeys(name.rpartition("/")[0] for name in average["cells"]))
+            of = list(dict.fromkeys(TaskKey.parse(name).task for name in average["cells"]))
             block = found.setdefault(key, Block("mean", f"Mean of {len(of)} tasks", average["profile"], metric, "mean"))
             column = place[number, average["variant"]]
             block.cells[column, average["language"]] = {**average, **_sums([part for part in parts if part])}

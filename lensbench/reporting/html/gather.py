@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lensbench.metrics import SCORES, Metric, get_metric, gold_choice, likeliest, metric_as, told_direction
+from lensbench.jsonio import JsonObject
+from lensbench.metrics import SCORES, Metric, get_metric, gold_choice, metric_as, told_direction
 from lensbench.numbers.headline import headline_of
 from lensbench.numbers.item_outcome import is_on_target, is_right
-from lensbench.reasoning import ANSWERED, answer_state
+from lensbench.reasoning import ANSWERED
+from lensbench.records import AnswerRecord, IdentifiedRecord, ItemRecord, ScoreRecord, TaskKey, VerdictRecord
+from lensbench.records.counting import final_verdicts, last_identified
+from lensbench.records.grader import preferred
 from lensbench.reporting.html.outcome import outcome
 from lensbench.reporting.html.runs import Column, ReportRun, columns_of
 
@@ -37,12 +41,12 @@ class Entry:
     profile: str
     doc_id: int
     run: int
-    doc: dict[str, Any]
+    doc: Mapping[str, Any]
     prompt: str
     choices: tuple[tuple[str, str], ...]
     gold: int | None
     turns: tuple[str, ...]
-    cells: dict[int, dict[str, Any]] = field(default_factory=dict)
+    cells: dict[int, JsonObject] = field(default_factory=dict)
 
     def outcomes(self, columns: Sequence[Column]) -> bytes:
         """One byte for every column."""
@@ -60,33 +64,33 @@ def gather(runs: Sequence[ReportRun]) -> list[Entry]:
     entries: dict[str, Entry] = {}
     columns = {(column.run, column.variant): number for number, column in enumerate(columns_of(runs))}
     for number, run in enumerate(runs):
-        for record in run.records("items"):
-            if record["key"] not in entries:
-                entries[record["key"]] = _entry(record, number)
+        for record in run.records(ItemRecord):
+            if record.key not in entries:
+                entries[record.key] = _entry(record, number)
         _scores(run, number, columns, entries)
         _answers(run, number, columns, entries)
     order = {kind: place for place, kind in enumerate(dict.fromkeys((e.task, e.profile, e.language) for e in entries.values()))}
     return sorted(entries.values(), key=lambda e: (order[e.task, e.profile, e.language], e.doc_id, e.key))
 
 
-def _entry(record: dict[str, Any], run: int) -> Entry:
-    requests = [(str(context), str(continuation)) for context, continuation in record.get("requests", ())]
-    turns = tuple(str(turn) for turn in record.get("turns") or ())
+def _entry(record: ItemRecord, run: int) -> Entry:
+    requests = [(context, continuation) for context, continuation in record.requests]
+    turns = tuple(record.turns)
     shared = len({context for context, _ in requests}) == 1
     if turns or not requests:
         choices: list[tuple[str, str]] = []
     else:
         choices = [("", continuation) for _, continuation in requests] if shared else requests
-    gold = gold_choice(str(record.get("gold", "")), [continuation for _, continuation in choices])
+    gold = gold_choice("" if record.gold is None else str(record.gold), [continuation for _, continuation in choices])
     prompt = requests[0][0] if shared else ""
     return Entry(
-        record["key"],
-        record["task"],
-        record["language"],
-        record["profile"],
-        record.get("doc_id", 0),
+        record.key,
+        record.task,
+        record.language,
+        record.profile,
+        record.doc_id or 0,
         run,
-        record.get("doc", {}),
+        record.doc,
         prompt,
         tuple(choices),
         gold,
@@ -95,106 +99,98 @@ def _entry(record: dict[str, Any], run: int) -> Entry:
 
 
 def _scores(run: ReportRun, number: int, columns: dict[tuple[int, str], int], entries: dict[str, Entry]) -> None:
-    told = {tuple(key.rsplit("/", 1)): about.get("higher_is_better") for key, about in run.results["tasks"].items()}
-    headlines: dict[tuple[str, str, tuple[str, ...]], Metric | None] = {}
-    for record in run.records("score"):
-        entry, column = entries.get(record["item"]), columns.get((number, record["variant"]))
+    told = {key: about.get("higher_is_better") for key, about in run.results["tasks"].items()}
+    headlines: dict[tuple[str, tuple[str, ...]], Metric | None] = {}
+    for record in run.records(ScoreRecord):
+        entry, column = entries.get(record.item), columns.get((number, record.variant))
         if entry is None or column is None:
             continue
-        metrics = record["metrics"]
-        key = (record["task"], record["language"], tuple(metrics))
+        metrics = record.metrics
+        place = str(TaskKey(record.task, record.language))
+        key = (place, tuple(metrics))
         if key not in headlines:
-            headlines[key] = headline_of(told_direction(metric_as(name, SCORES), told.get(key[:2])) for name in metrics)
+            headlines[key] = headline_of(told_direction(metric_as(name, SCORES), told.get(place)) for name in metrics)
         headline = headlines[key]
         value = None if headline is None else metrics[headline.name]
-        lls = [None if ll is None else round(ll, _DIGITS) for ll in record["loglikelihoods"]]
         entry.cells[column] = {
-            "state": record["state"],
+            "state": record.state,
             "right": None if headline is None else is_right(value, headline),
-            "gave": likeliest(record["loglikelihoods"]) if record["state"] == "ok" else None,
+            "gave": record.pick,
             "unscored": value is None,
             "off_target": False,
-            "lls": lls,
+            "lls": [None if ll is None else round(ll, _DIGITS) for ll in record.loglikelihoods],
             "metrics": {name: v for name, v in metrics.items() if not get_metric(name).implied},
         }
 
 
 def _answers(run: ReportRun, number: int, columns: dict[tuple[int, str], int], entries: dict[str, Entry]) -> None:
-    places: dict[str, dict[str, Any]] = {}
-    for record in run.records("answers"):
-        entry, column = entries.get(record["item"]), columns.get((number, record["variant"]))
+    places: dict[str, JsonObject] = {}
+    for record in run.records(AnswerRecord):
+        entry, column = entries.get(record.item), columns.get((number, record.variant))
         if entry is None or column is None:
             continue
         cell = entry.cells.setdefault(
             column, {"state": "ok", "right": None, "gave": None, "unscored": False, "off_target": False, "answers": []}
         )
-        state = answer_state(record)
+        state = record.answer_state
         unscored = state not in ANSWERED
         cell["unscored"] = cell["unscored"] or unscored
         if state != "ok":
             cell["state"] = state
         answer = {
-            "turn": record["turn"],
+            "turn": record.turn,
             "state": state,
-            "text": record["text"],
-            "tokens": record.get("tokens"),
-            "finish": record.get("finish"),
+            "text": record.text,
+            "tokens": record.tokens,
+            "finish": record.finish,
             "labels": [],
             "verdicts": [],
         }
         cell["answers"].append(answer)
-        places[record["key"]] = answer
+        places[record.key] = answer
     _languages(run, number, columns, entries, places)
     _verdicts(run, number, columns, entries, places)
 
 
 def _languages(
-    run: ReportRun, number: int, columns: dict[tuple[int, str], int], entries: dict[str, Entry], places: dict[str, dict[str, Any]]
+    run: ReportRun, number: int, columns: dict[tuple[int, str], int], entries: dict[str, Entry], places: dict[str, JsonObject]
 ) -> None:
-    last: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for record in run.records("identified"):
-        # A conversation is identified again when a further turn was answered; the last record is the whole one.
-        last[record["identifier"], record["item"], record["variant"]] = record
-    # GlotLID's word goes before that of others; it comes first in the order of names.
+    last = list(last_identified(run.records(IdentifiedRecord)).values())
+    rank = {grader: place for place, grader in enumerate(preferred(record.grader for record in last))}
     decided: set[tuple[str, str]] = set()
-    for (identifier, item, variant), record in sorted(
-        last.items(), key=lambda pair: (pair[0][0].split(":")[0] != "glotlid", pair[0])
-    ):
-        entry, column = entries.get(item), columns.get((number, variant))
+    for record in sorted(last, key=lambda record: (rank[record.grader], record.item, record.variant)):
+        entry, column = entries.get(record.item), columns.get((number, record.variant))
         if entry is None or column is None or column not in entry.cells:
             continue
-        for turn in record.get("turns", ()):
-            if turn["answer"] in places:
-                places[turn["answer"]]["labels"].append(
-                    {"by": identifier.split(":")[0], "label": turn["label"], "cell": turn["cell"], "p": turn["probability"]}
+        for turn in record.turns:
+            if turn.answer in places:
+                places[turn.answer]["labels"].append(
+                    {"by": record.grader.name, "label": turn.label, "cell": turn.cell, "p": turn.probability}
                 )
-        if (item, variant) in decided:
+        if (record.item, record.variant) in decided:
             continue
-        decided.add((item, variant))
-        cell, on_target = entry.cells[column], is_on_target(record["metrics"])
+        decided.add((record.item, record.variant))
+        cell, on_target = entry.cells[column], is_on_target(record.metrics)
         cell["right"] = on_target
         cell["off_target"] = on_target is False
         cell["unscored"] = cell["unscored"] or on_target is None
-        cell["gave"] = tuple(turn["cell"] for turn in record.get("turns", ())) or None
+        cell["gave"] = tuple(turn.cell for turn in record.turns) or None
 
 
 def _verdicts(
-    run: ReportRun, number: int, columns: dict[tuple[int, str], int], entries: dict[str, Entry], places: dict[str, dict[str, Any]]
+    run: ReportRun, number: int, columns: dict[tuple[int, str], int], entries: dict[str, Entry], places: dict[str, JsonObject]
 ) -> None:
-    final: dict[tuple[str, str, int], dict[str, Any]] = {}
-    for stage in ("ungraded", "verdicts"):
-        for record in run.records(stage):
-            key = (record["answer"], record["judge"], record["repeat"])
-            if key not in final or final[key]["state"] != "ok":
-                final[key] = record
-    for (place, judge, repeat), record in sorted(final.items()):
-        if place not in places:
+    for record in sorted(final_verdicts(run.folder), key=lambda record: record.grading):
+        if record.answer not in places:
             continue
-        reply = record.get("reply") or {}
-        text = reply.get("text") or reply.get("refusal") or record.get("reason") or ""
-        places[place]["verdicts"].append(
-            {"by": judge.split(":")[0], "repeat": repeat, "state": record["state"], "rating": record.get("rating"), "text": text}
+        if isinstance(record, VerdictRecord):
+            reply = record.reply or {}
+            text = reply.get("text") or reply.get("refusal") or ""
+        else:
+            text = record.reason or ""
+        places[record.answer]["verdicts"].append(
+            {"by": record.grader.name, "repeat": record.repeat, "state": record.state, "rating": record.rating, "text": text}
         )
-        entry, column = entries.get(record["item"]), columns.get((number, record["variant"]))
-        if entry is not None and column in entry.cells and record["state"] != "ok":
+        entry, column = entries.get(record.item), columns.get((number, record.variant))
+        if entry is not None and column in entry.cells and record.state != "ok":
             entry.cells[column]["unscored"] = True

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lensbench.records import Grader
 from lensbench.reporting.text.matrix import matrix_table, with_base
 
 __all__ = ["Heat", "heat_tables"]
@@ -47,6 +48,12 @@ def heat_tables(matrices: Sequence[Mapping[str, Any]]) -> list[Heat]:
                 (text, -(-_STEPS * share.get(name, 0) // whole), name == asked) for text, name in zip(texts, names, strict=True)
             ]
             shown.append((asked, cells, total))
-        about = (matrix["task"], matrix["variant"], matrix["turn"], matrix["level"], matrix["identifier"].split(":")[0])
+        about = (
+            matrix["task"],
+            matrix["variant"],
+            matrix["turn"],
+            matrix["level"],
+            Grader.parse(matrix["identifier"], "identifier").name,
+        )
         found.append(Heat(title, *about, header, shown))
     return found

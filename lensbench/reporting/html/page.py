@@ -18,7 +18,7 @@ from lensbench.content import content_dir
 from lensbench.errors import RunError
 from lensbench.jsonio import json_text
 from lensbench.languages import languages
-from lensbench.records import write_atomically
+from lensbench.records import TaskKey, write_atomically
 from lensbench.reporting.html.charts import bar_chart
 from lensbench.reporting.html.gather import gather
 from lensbench.reporting.html.health import health_of
@@ -74,7 +74,7 @@ def render_html_report(runs: Sequence[ReportRun], figures: Sequence[Figure] = ()
     health = health_of(entries)
     packed = pack(entries, columns)
     blocks = blocks_of(runs, columns)
-    titles = {key.rpartition("/")[0]: about["title"] for run in runs for key, about in run.results["tasks"].items()}
+    titles = {TaskKey.parse(key).task: about["title"] for run in runs for key, about in run.results["tasks"].items()}
     meta = {
         "columns": [{"run": c.run, "variant": c.variant, "label": c.label, "base": c.base} for c in columns],
         "groups": [{**group, "title": titles.get(group["task"], group["task"])} for group in packed.groups],

@@ -6,14 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-from lensbench.records import RunFolder
+from lensbench.jsonio import JsonObject
+from lensbench.records import Record, RunFolder
 from lensbench.records.damage import Damage
 
 __all__ = ["Column", "ReportRun", "columns_of", "name_runs"]
 
 BASE = "base"
+
+R = TypeVar("R", bound=Record)
 
 
 @dataclass
@@ -26,7 +29,7 @@ class ReportRun:
     """
 
     folder: RunFolder
-    results: dict[str, Any]
+    results: JsonObject
     label: str = ""
 
     @property
@@ -45,12 +48,12 @@ class ReportRun:
         )
 
     @cached_property
-    def provenance(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.folder.read_json("provenance.json") if self.folder.has("provenance.json") else {"starts": []}
+    def provenance(self) -> JsonObject:
+        found: JsonObject = self.folder.read_json("provenance.json") if self.folder.has("provenance.json") else {"starts": []}
         return found
 
     @cached_property
-    def judging(self) -> list[dict[str, Any]]:
+    def judging(self) -> list[JsonObject]:
         found = self.folder.read_json("judging.json") if self.folder.has("judging.json") else []
         return found if isinstance(found, list) else [found]
 
@@ -59,9 +62,9 @@ class ReportRun:
         """What was left out of the run's item files."""
         return self.folder.damage
 
-    def records(self, stage: str) -> Iterator[dict[str, Any]]:
-        """Records of a stage."""
-        return self.folder.records(stage)
+    def records(self, kind: type[R]) -> Iterator[R]:
+        """Records of one kind."""
+        return self.folder.records(kind)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lensbench.metrics import Metric, metric_of
+from lensbench.records import RowsKey, TaskKey
 from lensbench.reporting.html.runs import Column, ReportRun
 from lensbench.reporting.text.cell_text import metric_name
 from lensbench.reporting.text.table import Line, table_lines
@@ -138,8 +139,8 @@ def _rank(verdict: str) -> int:
 
 
 def _asked(run: ReportRun, cell: dict[str, Any]) -> tuple[str, str]:
-    about = run.results["tasks"][f"{cell['task']}/{cell['language']}"]
-    return str(about.get("protocol")), str(about.get("rows")).rpartition(":")[2]
+    about = run.results["tasks"][str(TaskKey(cell["task"], cell["language"]))]
+    return str(about.get("protocol")), RowsKey.parse(str(about.get("rows"))).digest
 
 
 def _alike(one: dict[str, tuple[str, str]], other: dict[str, tuple[str, str]]) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lensbench.metrics import SHARE, UNITS, metric_of
+from lensbench.records import TaskKey
 from lensbench.reporting.tables.gather import Block
 from lensbench.reporting.tables.numbers import Units
 from lensbench.reporting.tables.runs import TableRun
@@ -114,11 +115,11 @@ def provenance_remarks(blocks: Sequence[Block]) -> list[str]:
 
 def _against(run: TableRun, cells: Sequence[Mapping[str, Any]]) -> list[str]:
     """The warnings of a run that concern these cells."""
-    places = dict.fromkeys(f"{cell['task']}/{cell['language']}" for cell in cells)
+    places = dict.fromkeys(str(TaskKey(cell["task"], cell["language"])) for cell in cells)
     results = {
         **run.results,
         "cells": list(cells),
         "tasks": {place: about for place in places if (about := run.results["tasks"].get(place)) is not None},
-        "overlap": [o for o in run.results.get("overlap", ()) if f"{o['task']}/{o['language']}" in places],
+        "overlap": [o for o in run.results.get("overlap", ()) if str(TaskKey(o["task"], o["language"])) in places],
     }
     return [note for note in notes(results) if note.startswith("!")]

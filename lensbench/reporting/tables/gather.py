@@ -10,7 +10,9 @@ from typing import Any
 from lensbench.backbones.registry import backbones
 from lensbench.errors import UsageError, unknown_name
 from lensbench.languages import CENTRAL, languages
-from lensbench.metrics import get_metric
+from lensbench.metrics import RATINGS, get_metric
+from lensbench.records import Grader, RowsKey
+from lensbench.records.grader import GraderKind
 from lensbench.reporting.tables.runs import BASE, TableRun
 from lensbench.reporting.tables.schema import Measure, ScoreTable
 
@@ -175,12 +177,13 @@ def _of_one_source(
     sources = list(dict.fromkeys(str(cell.get("source") or "") for cell in cells))
     if sources in ([], [""]):
         return cells
-    option = get_metric(measure.metric).basis.grader or "identifier"
-    wanted: str | None = getattr(choice, option)
+    option: GraderKind = "judge" if get_metric(measure.metric).basis is RATINGS else "identifier"
+    wanted = choice.judge if option == "judge" else choice.identifier
     if wanted is not None:
-        named = [source for source in sources if source == wanted or source.partition(":")[0] == wanted]
+        names = {source: Grader.parse(source, option).name for source in sources}
+        named = [source for source, name in names.items() if wanted in (source, name)]
         if not named:
-            raise unknown_name(f"{option} in {run.name}", wanted, [source.partition(":")[0] for source in sources])
+            raise unknown_name(f"{option} in {run.name}", wanted, list(names.values()))
         sources = named
     if len(sources) > 1:
         raise UsageError(
@@ -217,7 +220,7 @@ def _asked(run: TableRun, cell: Mapping[str, Any]) -> dict[str, Any]:
     about = run.about(cell["task"], cell["language"]) or {}
     return {
         "another protocol": about.get("protocol"),
-        "other rows": str(about.get("rows")).rpartition(":")[2],
+        "other rows": RowsKey.parse(str(about.get("rows"))).digest,
         "another number of items": cell.get("planned", cell["n"]),
         "another identifier or judge": cell.get("source") or "",
     }

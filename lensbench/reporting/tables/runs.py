@@ -12,6 +12,7 @@ from lensbench.languages import CENTRAL, UNKNOWN
 from lensbench.metrics import metric_of
 from lensbench.papers import CellFacts, RunFacts
 from lensbench.papers.facts import NOT_RECORDED
+from lensbench.records import TaskKey
 
 __all__ = ["BASE", "TableRun"]
 
@@ -46,7 +47,7 @@ class TableRun:
     @cached_property
     def targets(self) -> tuple[str, ...]:
         """Target languages; those of its tasks, where the spec does not say. `und`, of lm-eval's results, is no language."""
-        named = self.spec.get("languages") or [key.rpartition("/")[2] for key in self.results["tasks"]]
+        named = self.spec.get("languages") or [TaskKey.parse(key).language for key in self.results["tasks"]]
         return tuple(code for code in dict.fromkeys(named) if code not in (CENTRAL, UNKNOWN))
 
     @property
@@ -102,7 +103,7 @@ class TableRun:
 
     def about(self, task: str, language: str) -> Mapping[str, Any] | None:
         """What is known of a task in a language; None where the run did not ask it."""
-        found: Mapping[str, Any] | None = self.results["tasks"].get(f"{task}/{language}")
+        found: Mapping[str, Any] | None = self.results["tasks"].get(str(TaskKey(task, language)))
         return found
 
     def profile_of(self, cell: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from lensbench.languages import CENTRAL, languages
 from lensbench.metrics import SHARE, Unit, get_metric, metric_of
+from lensbench.records import TaskKey
 from lensbench.reporting.tables.gather import Block, Entry, Place, measure_languages
 from lensbench.reporting.tables.numbers import states_text
 from lensbench.reporting.tables.runs import TableRun
@@ -184,7 +185,7 @@ def _mean(entry: Entry, slot: Slot, measures: Mapping[str, Measure]) -> Number:
 def _recorded(entry: Entry, cells: Sequence[tuple[TableRun, Mapping[str, Any]]]) -> Mapping[str, Any] | None:
     """The run's own average of exactly these cells."""
     first_run, first = cells[0]
-    wanted = {f"{cell['task']}/{cell['language']}" for _, cell in cells}
+    wanted = {str(TaskKey(cell["task"], cell["language"])) for _, cell in cells}
     if any(run is not first_run for run, _ in cells):
         return None
     same = ("variant", "metric", "profile")

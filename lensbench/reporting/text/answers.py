@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
-from lensbench.reasoning import parts_of
-from lensbench.records import RunFolder
+from lensbench.records import AnswerRecord, IdentifiedRecord, ItemRecord, RunFolder
+from lensbench.records.counting import conversations, final_verdicts, labels_of
 
 __all__ = ["answer_lines", "quote"]
 
@@ -16,54 +15,49 @@ _SAMPLES = 4
 """Questions shown per language."""
 
 
-def answer_lines(folder: RunFolder, variants: list[str], final: Iterable[Mapping[str, Any]] = ()) -> list[str]:
-    """Markdown for the first questions of every language.
-
-    Args:
-        final: Of every grading the one verdict that counts; tries before it are none.
-    """
-    by_item: dict[str, dict[tuple[int, str], dict[str, Any]]] = defaultdict(dict)
-    for record in folder.records("answers"):
-        by_item[record["item"]][record["turn"], record["variant"]] = record
-    if not by_item:
+def answer_lines(folder: RunFolder, variants: list[str]) -> list[str]:
+    """Markdown for the first questions of every language."""
+    answers = conversations(folder.records(AnswerRecord))
+    if not answers:
         return []
-    labels = {turn["answer"]: turn["label"] for record in folder.records("identified") for turn in record.get("turns", ())}
+    answered = {item for item, _ in answers}
+    labels = labels_of(folder.records(IdentifiedRecord))
     ratings: dict[str, list[str]] = defaultdict(list)
-    for verdict in final:
-        if verdict["repeat"] == 0:
-            rating = f"{verdict['rating']:g}" if verdict["state"] == "ok" else verdict["state"].replace("_", " ")
-            ratings[verdict["answer"]].append(f"{verdict['judge'].split(':')[0]}: {rating}")
+    for verdict in final_verdicts(folder):
+        if verdict.repeat == 0:
+            rated = verdict.state == "ok" and verdict.rating is not None
+            rating = f"{verdict.rating:g}" if rated else verdict.state.replace("_", " ")
+            ratings[verdict.answer].append(f"{verdict.grader.name}: {rating}")
     parts = ["## Answers", "", "Cut where the profile says. Read them: the right language is not yet a good answer.", ""]
     shown: dict[str, int] = defaultdict(int)
-    for item in folder.records("items"):
-        if item["key"] not in by_item or shown[item["language"]] >= _SAMPLES:
+    for item in folder.records(ItemRecord):
+        if item.key not in answered or shown[item.language] >= _SAMPLES:
             continue
-        shown[item["language"]] += 1
-        for turn, said in enumerate(item.get("turns", ()), start=1):
-            place = f"{item['language']}, question {item.get('doc_id', 0) + 1}" + (
-                f", turn {turn}" if len(item["turns"]) > 1 else ""
-            )
+        shown[item.language] += 1
+        for turn, said in enumerate(item.turns, start=1):
+            place = f"{item.language}, question {(item.doc_id or 0) + 1}" + (f", turn {turn}" if len(item.turns) > 1 else "")
             parts += [f"**{place}**", "", *quote(said), ""]
             for variant in variants:
-                answer = by_item[item["key"]].get((turn, variant))
+                answer = answers.get((item.key, variant), {}).get(turn)
                 if answer:
                     parts += [_about(variant, answer, labels, ratings), "", *_shown(answer), ""]
     return parts
 
 
-def _about(variant: str, answer: dict[str, Any], labels: dict[str, str | None], ratings: dict[str, list[str]]) -> str:
-    facts = [f"identified: {labels.get(answer['key']) or 'empty'}", f"{answer.get('tokens', 'unknown')} tokens"]
-    finish = answer.get("finish") or "stop"
+def _about(variant: str, answer: AnswerRecord, labels: Mapping[str, str | None], ratings: Mapping[str, list[str]]) -> str:
+    tokens = "unknown" if answer.tokens is None else answer.tokens
+    facts = [f"identified: {labels.get(answer.key) or 'empty'}", f"{tokens} tokens"]
+    finish = answer.finish or "stop"
     if finish != "stop":
         facts.append("cut" if finish == "length" else finish.replace("_", " "))
-    return f"{variant} ({', '.join([*facts, *ratings[answer['key']]])})"
+    return f"{variant} ({', '.join([*facts, *ratings.get(answer.key, ())])})"
 
 
-def _shown(answer: dict[str, Any]) -> list[str]:
+def _shown(answer: AnswerRecord) -> list[str]:
     """The answer; what was thought before it stands above, cut, since only the answer is measured."""
-    parts = parts_of(answer)
+    parts = answer.parts
     if not parts.found:
-        return quote(answer["text"])
+        return quote(answer.text)
     ending = "" if parts.closed else "; no answer was begun"
     thought = f"reasoning, {len(parts.reasoning):,} characters, not measured{ending}:"
     cut = parts.reasoning[:_REASONING_SHOWN] + (" ..." if len(parts.reasoning) > _REASONING_SHOWN else "")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lensbench.metrics import metric_of
+from lensbench.records import Grader
 
 __all__ = ["interval", "metric_name", "number", "p_text", "verdict_text"]
 
@@ -17,12 +18,12 @@ def metric_name(cell: Mapping[str, Any]) -> str:
     name = metric.title
     if metric.higher_is_better is False:
         name += ", lower is better"
-    if not cell["source"]:
+    grader = Grader.of_cell(cell["source"], cell["unit"])
+    if grader is None:
         return name
-    grader, _, rest = cell["source"].partition(":")
-    model = rest.rpartition(":")[0]
     # One judge's file may be asked with another model.
-    return f"{name} · {grader}" + (f" ({model})" if model and not re.fullmatch(rf"{re.escape(grader)}(-[\d-]+)?", model) else "")
+    other = grader.model and not re.fullmatch(rf"{re.escape(grader.name)}(-[\d-]+)?", grader.model)
+    return f"{name} · {grader.name}" + (f" ({grader.model})" if other else "")
 
 
 def number(cell: Mapping[str, Any], field: str, *, sign: bool = False) -> str:

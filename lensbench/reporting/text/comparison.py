@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lensbench.records import TaskKey
 from lensbench.reporting.text.cell_text import interval, metric_name, number, p_text, verdict_text
 
 __all__ = ["COMPARISON_HEADER", "comparison_notes", "comparison_rows"]
@@ -68,12 +69,12 @@ def comparison_notes(found: dict[str, Any]) -> list[str]:
     single = [cell for cell in found["cells"] if cell["only_a"] or cell["only_b"]]
     if single:
         listed = ", ".join(
-            f"{cell['task']}/{cell['language']} {cell['metric']} ({cell['only_a']} of {cell['variant_a']} in A, "
+            f"{TaskKey(cell['task'], cell['language'])} {cell['metric']} ({cell['only_a']} of {cell['variant_a']} in A, "
             f"{cell['only_b']} of {cell['variant_b']} in B)"
             for cell in single
         )
         notes.append(f"left out, scores whose item has none on the other side: {listed}")
     for gap in found["not_compared"]:
-        place = f"{gap['task']}/{gap['language']}" if gap["task"] else ""
+        place = str(TaskKey(gap["task"], gap["language"])) if gap["task"] else ""
         notes.append(f"not compared: {' '.join(part for part in (place, gap['what']) if part)}: {gap['reason']}")
     return notes

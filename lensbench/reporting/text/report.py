@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lensbench.jsonio import json_text
@@ -18,12 +17,8 @@ from lensbench.reporting.text.table import notes, table_lines
 __all__ = ["write_report"]
 
 
-def write_report(folder: RunFolder, final: Iterable[Mapping[str, Any]] = ()) -> None:
-    """Write `report.md` from the results and records of a run.
-
-    Args:
-        final: Of every grading the one verdict that counts.
-    """
+def write_report(folder: RunFolder) -> None:
+    """Write `report.md` from the results and records of a run."""
     results = folder.read_json("results.json")
     spec = folder.spec()
     variants = list(results["variants"])
@@ -39,7 +34,7 @@ def write_report(folder: RunFolder, final: Iterable[Mapping[str, Any]] = ()) -> 
         *_averages(results),
         *_cost(results),
         *_matrices(results),
-        *answer_lines(folder, variants, final),
+        *answer_lines(folder, variants),
         "## Cells, with signatures",
         "",
         *[f"- `{entry['signature']}`" for entry in (*results["cells"], *results["averages"])],

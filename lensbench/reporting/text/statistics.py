@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from lensbench.metrics import Unit, metric_of
+from lensbench.records import TaskKey
 from lensbench.reporting.text.cell_text import interval, metric_name, number, p_text, verdict_text
 
 __all__ = ["AVERAGES_HEADER", "AVERAGES_NOTE", "average_rows", "statistics_notes"]
@@ -51,7 +52,7 @@ def _reach(results: dict[str, Any], tested: list[dict[str, Any]]) -> str:
     """By task and kind of number, over languages and variants: `XCOPA 6.1 to 7.4 points`."""
     spans: dict[tuple[str, Unit], list[float | None]] = {}
     for cell in tested:
-        title = results["tasks"][f"{cell['task']}/{cell['language']}"]["title"]
+        title = results["tasks"][str(TaskKey(cell["task"], cell["language"]))]["title"]
         metric = metric_of(cell)
         what = f" ({metric.mark})" if metric.mark else ""
         spans.setdefault((title + what, metric.unit), []).append(cell["smallest_detectable"])
@@ -74,7 +75,7 @@ def _unnamed(results: dict[str, Any]) -> list[str]:
     items: Counter[str] = Counter()
     for cell, n in results.get("unnamed", {}).items():
         if cell in across:
-            items[cell.partition("/")[0]] += n
+            items[TaskKey.parse(cell).task] += n
     if not items:
         return []
     listed = ", ".join(f"{task} ({n})" for task, n in items.items())

@@ -8,6 +8,7 @@ from typing import Any
 
 from lensbench.metrics import LANGUAGES, RATINGS, metric_of
 from lensbench.numbers.headline import table_cells
+from lensbench.records import Grader, TaskKey
 from lensbench.reporting.text.cell_text import interval, metric_name, number, p_text, verdict_text
 from lensbench.reporting.text.statistics import statistics_notes
 from lensbench.states import SCORED, SENTENCES
@@ -48,7 +49,7 @@ def table_lines(results: dict[str, Any], *, everything: bool = False) -> list[Li
     """
     lines = []
     for cell in results["cells"] if everything else table_cells(results["cells"]):
-        about = results["tasks"][f"{cell['task']}/{cell['language']}"]
+        about = results["tasks"][str(TaskKey(cell["task"], cell["language"]))]
         title = about["title"] + (f" ({about['substitute']})" if about.get("substitute") else "")
         n = str(cell["n"]) if cell["n"] == cell["planned"] else f"{cell['n']} of {cell['planned']}"
         failures = str(cell["failures"])
@@ -112,13 +113,11 @@ def notes(results: dict[str, Any]) -> list[str]:
     found += _tied(results)
     found += _unscored(results)
     found += _beside_ratings(results)
-    uncovered = sorted(
-        {f"{c['language']} ({c['source'].split(':')[0]})" for c in results["cells"] if c["states"].get("not_covered")}
-    )
+    uncovered = sorted({f"{c['language']} ({_name(c)})" for c in results["cells"] if c["states"].get("not_covered")})
     if uncovered:
         found.append(f"! no fidelity for {', '.join(uncovered)}: the identifier has no label for the language")
     found += statistics_notes(results)
-    identifiers = sorted({c["source"].split(":")[0] for c in results["cells"] if metric_of(c).basis is LANGUAGES})
+    identifiers = sorted({_name(c) for c in results["cells"] if metric_of(c).basis is LANGUAGES})
     if identifiers:
         glotlid = "" if identifiers == ["glotlid"] else " (not GlotLID, so not comparable with the paper)"
         found.append(
@@ -135,9 +134,15 @@ def _overlaps(results: dict[str, Any]) -> list[str]:
     learned: dict[str, list[str]] = {}
     for o in results.get("overlap", ()):
         if o["sharing"]:
-            what = f"! {o['task']}/{o['language']}: {o['sharing']} of {o['items']} items share a word sequence with what"
+            what = f"! {TaskKey(o['task'], o['language'])}: {o['sharing']} of {o['items']} items share a word sequence with what"
             learned.setdefault(what, []).append(o.get("variant", o["method"]))
     return [f"{what} {', '.join(names)} learned from" for what, names in learned.items()]
+
+
+def _name(cell: Mapping[str, Any]) -> str:
+    """Name of the identifier or judge of a cell."""
+    grader = Grader.of_cell(cell["source"], cell["unit"])
+    return grader.name if grader else ""
 
 
 def missing_notes(results: dict[str, Any], most: int = 4) -> list[str]:
@@ -177,7 +182,7 @@ def unscored_notes(cells: Sequence[Mapping[str, Any]]) -> list[str]:
         for state, n in cell["states"].items():
             # Languages that an identifier has no label for have a note of their own.
             if n and metric_of(cell).basis is not RATINGS and state not in SCORED and state != "not_covered":
-                where = f"{cell['task']}/{cell['language']} {cell['variant']}"
+                where = f"{TaskKey(cell['task'], cell['language'])} {cell['variant']}"
                 places.setdefault(state, []).append(f"{n} of {cell['n']} in {where}")
     return [
         f"! no score and in no mean, {state.replace('_', ' ')}: {SENTENCES.get(state, 'this version does not know the state')}: "
@@ -194,8 +199,8 @@ def _unscored(results: dict[str, Any]) -> list[str]:
         if metric.basis is RATINGS and metric.headline is not None and cell["failures"]:
             why = ", ".join(f"{n} {state.replace('_', ' ')}" for state, n in sorted(cell["states"].items()) if state != "ok")
             found.append(
-                f"! {cell['task']}/{cell['language']} {cell['variant']}: {cell['failures']} of {cell['n']} gradings by "
-                f"{cell['source'].split(':')[0]} have no rating and are in no mean ({why})"
+                f"! {TaskKey(cell['task'], cell['language'])} {cell['variant']}: {cell['failures']} of {cell['n']} gradings by "
+                f"{_name(cell)} have no rating and are in no mean ({why})"
             )
     return found
 
@@ -204,7 +209,8 @@ def _beside_ratings(results: dict[str, Any]) -> list[str]:
     """Answers that speak to their judge, and replies of another model than the one asked."""
     found = []
     for entry in results.get("judging", ()):
-        judge, place = entry["judge"].split(":")[0], f"! {entry['task']}/{entry['language']} {entry['variant']}"
+        judge = Grader.parse(entry["judge"], "judge").name
+        place = f"! {TaskKey(entry['task'], entry['language'])} {entry['variant']}"
         if entry["injected"]:
             found.append(
                 f"{place}: {entry['injected']} of {entry['graded']} rated answers speak to their judge ({judge}): they hold a "
@@ -220,7 +226,7 @@ def _beside_ratings(results: dict[str, Any]) -> list[str]:
 def _tied(results: dict[str, Any]) -> list[str]:
     """Cells with items that rounding could decide."""
     places = [
-        f"{cell['tied']} of {cell['n']} in {cell['task']}/{cell['language']} {cell['variant']}"
+        f"{cell['tied']} of {cell['n']} in {TaskKey(cell['task'], cell['language'])} {cell['variant']}"
         for cell in results["cells"]
         if cell.get("tied")
     ]
@@ -235,7 +241,7 @@ def _one_sided(results: dict[str, Any]) -> list[str]:
         if asked >= _FEW and max(cell["picks"]) >= _SAME * asked:
             place = list(cell["picks"]).index(max(cell["picks"]))
             option = _LETTERS[place] if place < len(_LETTERS) else f"option {place + 1}"
-            found.setdefault(f"{cell['variant']} picks {option}", []).append(f"{cell['task']}/{cell['language']}")
+            found.setdefault(f"{cell['variant']} picks {option}", []).append(str(TaskKey(cell["task"], cell["language"])))
     if not found:
         return []
     places = "; ".join(f"{what} ({', '.join(where)})" for what, where in found.items())

@@ -1,0 +1,69 @@
+"""The name of one task in one language, under one profile; and the name of the rows it is made of."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["RowsKey", "TaskKey"]
+
+_LANGUAGE, _WANTED = "/", ">"
+
+
+class TaskKey(NamedTuple):
+    """What numbers are of. Keys sort by task, then language, profile and wanted language.
+
+    Printed as `TASK/LANGUAGE`, or as `TASK/LANGUAGE>WANTED` where answers are wanted in another language than the question's. The
+    profile is not part of that text: a run asks a task in a language under one profile.
+    """
+
+    task: str
+    language: str
+    """Code of the language that is asked in."""
+    profile: str = ""
+    """"" where it is not known, or does not matter."""
+    wanted: str = ""
+    """Code of the language that answers are wanted in; "" where it is that of the question."""
+
+    def __str__(self) -> str:
+        return f"{self.task}{_LANGUAGE}{self.language}" + (f"{_WANTED}{self.wanted}" if self.wanted else "")
+
+    @classmethod
+    def parse(cls, text: str, profile: str = "") -> TaskKey:
+        """The key that is printed as this text.
+
+        Args:
+            profile: Its profile, which the text does not hold.
+
+        Raises:
+            ValueError: the text names no task or no language.
+        """
+        task, _, language = text.rpartition(_LANGUAGE)
+        asked, _, wanted = language.partition(_WANTED)
+        if not task or not asked:
+            raise ValueError(f"{text!r} is not TASK/LANGUAGE")
+        return cls(task, asked, profile, wanted)
+
+    @property
+    def answered(self) -> str:
+        """The language that answers are wanted in."""
+        return self.wanted or self.language
+
+
+class RowsKey(NamedTuple):
+    """Which rows a task was made of. Printed as `KIND:NAME:DIGEST`."""
+
+    kind: str
+    """Where they came from: hub, local, embedded, lm-eval."""
+    name: str
+    digest: str
+    """Beginning of the digest of their content: equal digests are equal rows, wherever they came from."""
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.name}:{self.digest}"
+
+    @classmethod
+    def parse(cls, text: str) -> RowsKey:
+        """The rows that are printed as this text. A text of another form, such as "lm-eval's own", is its own digest."""
+        head, _, digest = text.rpartition(":")
+        kind, _, name = head.partition(":")
+        return cls(kind, name, digest)
