@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-_KINDS = ("methods", "backbones", "tasks", "languages", "profiles", "judges")
+_KINDS = ("methods", "engines", "backbones", "tasks", "languages", "profiles", "judges")
 
 
 @click.command()
@@ -66,6 +66,8 @@ def _rows(kind: str, include: tuple[Path, ...]) -> list[dict[str, Any]]:
         return [language.model_dump(mode="json", include=set(shown)) for language in languages().values()]
     if kind == "judges":
         return _judges()
+    if kind == "engines":
+        return _engines()
     from lensbench.tasks import TaskRegistry
 
     registry = TaskRegistry(include)
@@ -89,6 +91,24 @@ def _rows(kind: str, include: tuple[Path, ...]) -> list[dict[str, Any]]:
             "languages": sorted(e.file.languages),
         }
         for e in registry.entries()
+    ]
+
+
+def _engines() -> list[dict[str, Any]]:
+    from lensbench.engines.registry import engines
+    from lensbench.plugins import BrokenPlugin
+
+    return [
+        {
+            "name": e.name,
+            "title": f"cannot be used: {e.reason}" if isinstance(e, BrokenPlugin) else e.title,
+            "broken": isinstance(e, BrokenPlugin),
+            "ranks": None if isinstance(e, BrokenPlugin) else e.divides_work,
+            "options": [] if isinstance(e, BrokenPlugin) else e.options,
+            "install": None if isinstance(e, BrokenPlugin) else e.extra,
+            "origin": e.origin,
+        }
+        for e in engines().values()
     ]
 
 

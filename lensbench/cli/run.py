@@ -10,6 +10,8 @@ import click
 
 from lensbench.cli.log_options import log_options, progress_of
 from lensbench.cli.terminal import echo
+from lensbench.engines.registry import DEFAULT as DEFAULT_ENGINE
+from lensbench.engines.registry import engine_names
 from lensbench.errors import UnavailableError, UsageError
 
 if TYPE_CHECKING:
@@ -41,10 +43,10 @@ _DTYPES = ("auto", "float32", "bfloat16", "float16")
 @click.option("--batch-size", type=click.IntRange(min=1), default=16, show_default=True, help="Sequences per forward pass.")
 @click.option(
     "--engine",
-    type=click.Choice(("tree", "reference", "vllm")),
-    default="tree",
+    default=DEFAULT_ENGINE,
     show_default=True,
-    help="What scores, and with vllm also answers; docs/engines.md.",
+    metavar="NAME",
+    help=f"Engine that scores: {', '.join(engine_names())}. With `vllm` it also generates the answers. docs/engines.md.",
 )
 @click.option(
     "--data-parallel", type=click.IntRange(min=1), metavar="N", help="Score and answer on N accelerators; docs/engines.md."
@@ -116,10 +118,11 @@ def command(**options: Any) -> None:
         check_devices(place, pick_device(plan.spec.device))
     if place.rank:
         with joined(place) as ranks:
-            from lensbench.stages.run import run_worker_rank
+            from lensbench.methods.base import SilentProgress
+            from lensbench.stages.run import run
 
             quiet_libraries()
-            run_worker_rank(plan, out, ranks)
+            run(plan, out, SilentProgress(), ranks=ranks)
         return
     progress = progress_of(options["quiet"], options["verbose"], options["log"])
     failure: MethodsFailed | None = None

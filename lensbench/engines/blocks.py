@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from transformers.modeling_outputs import BaseModelOutputWithPast
 
 from lensbench.backbones.load import LoadedBackbone
+from lensbench.engines.protocol import CannotScore
 from lensbench.engines.tree.attention import NAME, AttentionStep, KeysOnly, KeysValues, RowTensors
-from lensbench.errors import UnavailableError
 
 __all__ = ["BlockCalls", "Blocks", "CannotPack"]
 
@@ -28,7 +28,7 @@ _PACKABLE = frozenset(
 """Model types that are tested; another may mix tokens by something that does not know of branches."""
 
 
-class CannotPack(UnavailableError):
+class CannotPack(CannotScore):
     """The tree engine cannot read this model; the reference engine can."""
 
 

@@ -12,8 +12,9 @@ from torch import nn
 
 from lensbench.backbones.exchange import exchanged
 from lensbench.backbones.load import LoadedBackbone
+from lensbench.engines.protocol import EngineVariant
 
-__all__ = ["BASE_BRANCH", "Branch", "branch_of", "held_on_device", "trunk_length"]
+__all__ = ["BASE_BRANCH", "Branch", "branch_of", "branch_of_variant", "held_on_device", "trunk_length"]
 
 Applied = Callable[[], AbstractContextManager[None]]
 
@@ -73,6 +74,14 @@ def branch_of(loaded: LoadedBackbone, applied: Applied, declared: int) -> Branch
             continue
         start = min(start, int(name.removeprefix(blocks).split(".")[0]) if name.startswith(blocks) else 0)
     return Branch(applied, start)
+
+
+def branch_of_variant(loaded: LoadedBackbone, variant: EngineVariant, language: str) -> Branch | None:
+    """Where a variant leaves the backbone's path in one language; None where what it does is not known to be shared."""
+    if variant.enhancement is None:
+        return BASE_BRANCH
+    applied = functools.partial(variant.applied, loaded, language)
+    return branch_of(loaded, applied, variant.enhancement.first_changed_layer)
 
 
 def held_on_device(loaded: LoadedBackbone, branch: Branch) -> Branch:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from lensbench.engines.registry import DEFAULT as DEFAULT_ENGINE
+
 __all__ = ["RunRequest"]
 
 
@@ -27,7 +29,7 @@ class RunRequest:
     num_fewshot: int | None = None
     max_new_tokens: int | None = None
     batch_size: int = 16
-    engine: str = "tree"
+    engine: str = DEFAULT_ENGINE
     device: str = "auto"
     dtype: str = "auto"
     seed: int = 42

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from lensbench.backbones.lazy import LazyBackbone
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.errors import LensbenchError, RunError
 from lensbench.languages import CENTRAL
@@ -67,7 +68,7 @@ def report_overlap(
 
 
 def fit_stage(
-    plan: Plan, folder: RunFolder, loaded: LoadedBackbone, corpora: Mapping[str, TrainingData | None], progress: Progress
+    plan: Plan, folder: RunFolder, model: LazyBackbone, corpora: Mapping[str, TrainingData | None], progress: Progress
 ) -> tuple[dict[str, Enhancement], dict[str, str]]:
     """Every method's enhancement, as saved by this start or an earlier one.
 
@@ -87,7 +88,7 @@ def fit_stage(
             with _memory_as_error(name):
                 if corpora[name] is not None:
                     release()
-                    _fit(name, plan, folder, loaded, corpora[name], progress)
+                    _fit(name, plan, folder, model.loaded(), corpora[name], progress)
         except LensbenchError as error:
             errors[name] = error
             if len(plan.configs) > 1:
@@ -96,7 +97,7 @@ def fit_stage(
         raise next(iter(errors.values()))
     for name in plan.configs:
         if name not in errors:
-            made[name] = load_method(name).load(folder.enhancement(name), loaded.checkpoint.digest)
+            made[name] = load_method(name).load(folder.enhancement(name), model.checkpoint.digest)
     return made, {name: error.message for name, error in errors.items()}
 
 

@@ -7,8 +7,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from lensbench.engines.noise import Answer, could_change, is_tied
-from lensbench.engines.reference.lm import TokenRequest
+from lensbench.engines.noise import could_change, is_tied
+from lensbench.engines.protocol import Answer, TokenRequest
 from lensbench.plan.task_items import TaskItems
 from lensbench.stages.variants import Variant
 from lensbench.tasks.build import Item
