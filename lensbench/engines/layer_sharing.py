@@ -35,7 +35,7 @@ class Branch:
     untouched: Mapping[int, nn.Module] | None = None
 
     @property
-    def edits(self) -> bool:
+    def is_patch(self) -> bool:
         """Whether it changes nothing but states at the ends of prompts."""
         return self.untouched is not None
 
@@ -101,7 +101,7 @@ def trunk_length(branches: list[Branch], count: int) -> int:
 
     An intervention at the ends of prompts reads the backbone's keys and values all the way.
     """
-    if any(branch.edits for branch in branches):
+    if any(branch.is_patch for branch in branches):
         return count - 1
     starts = [min(branch.start, count - 1) for branch in branches if branch.start is not None]
     return max(starts, default=0)

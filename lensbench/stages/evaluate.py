@@ -78,6 +78,8 @@ class Evaluation:
                         mine = conversations(ranks, opened)
                         answer_stage(engine, group, mine, self.folder, log, ranks.progress(progress), seed=spec.seed)
                         ranks.collect(log, progress)
+        # The engine holds the weights too.
+        del engine
         model.release()
 
     def ask_others(self, find: Callable[[str, Backbone], Checkpoint], tasks: Sequence[TaskItems]) -> None:

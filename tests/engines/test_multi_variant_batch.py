@@ -116,7 +116,7 @@ def test_interventions_change_prompts_and_go_on_as_the_backbone(
     ]
     requests = under_each_variant(prompts_of(tiny), len(deltas))
     branches = [BASE_BRANCH if made is None else branch(tiny, made) for made in deltas]
-    assert [one.edits for one in branches] == [True, False, False, True]
+    assert [one.is_patch for one in branches] == [True, False, False, True]
     expected = alone(tiny, deltas, requests)
     for batch_size in (3, 100):
         found = generate_answers(tiny, requests, batch_size=batch_size, branches=branches)

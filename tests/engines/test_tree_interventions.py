@@ -52,7 +52,7 @@ SITES = [("emb", [0]), ("attn", [0, 2]), ("mlp", [1, 2, 3]), ("hidden", [0, 1, 2
 @pytest.mark.parametrize("asked", [PLAIN, CROSSED], ids=["plain", "crossed"])
 def test_same_as_alone(tiny: LoadedBackbone, asked: list[TokenRequest], site: str, layers: list[int], values: str) -> None:
     made = branch(tiny, intervention(tiny, layers, site, values))
-    assert made.start == min(layers) and made.edits
+    assert made.start == min(layers) and made.is_patch
     for budget in (1, 45, 1000):
         same_as_alone(tiny, [made], asked, budget, 1e-4)
     with made.applied():

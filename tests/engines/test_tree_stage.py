@@ -213,16 +213,16 @@ def test_the_noise_of_a_run_is_that_of_its_interventions_too(
     seen: list[tuple[bool, float]] = []
 
     def measure(*args: Any) -> float:
-        seen.append((len(args) > 3 and args[3].edits, measure_noise(*args)))
+        seen.append((len(args) > 3 and args[3].is_patch, measure_noise(*args)))
         return seen[-1][1]
 
     monkeypatch.setattr(tree, "measure_noise", measure)
     records(tiny, asked(tiny, data, "lm-eval"), tmp_path / "log", "tree")
     # Two tasks in Chinese; in English the intervention is the backbone.
-    assert [edits for edits, _ in seen] == [False, True, True]
+    assert [is_patch for is_patch, _ in seen] == [False, True, True]
     assert [noise for _, noise in seen] == sorted(noise for _, noise in seen)
     lm, branch = LensLM(tiny), branch_of_variant(tiny, variants(tiny)[3], "zh")
-    assert branch is not None and branch.edits
+    assert branch is not None and branch.is_patch
     engine = TreeScorer(tiny, max_length=lm.max_length)
     requests = [lm.token_request("The cat sat on", f" the {word}.") for word in ("mat", "chair", "old door")]
     fast = [

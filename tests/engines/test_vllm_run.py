@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import json
 import sys
@@ -141,6 +142,26 @@ def test_records_are_those_of_the_reference(
         f"the reference engine {does} incline: it cannot be merged" for does in ("scores", "answers")
     ]
     assert sum("lens is merged for vLLM: 0.00 GiB" in note and "removed afterwards" in note for note in notes) == 1
+
+
+def test_the_model_in_transformers_is_not_in_memory_while_vllm_runs(
+    tiny: LoadedBackbone, tiny_model_dir: Path, double: Vllm, tmp_path: Path
+) -> None:
+    def alive() -> int:
+        gc.collect()
+        return sum(isinstance(thing, type(tiny.model)) for thing in gc.get_objects())
+
+    before, found = alive(), []
+    real = double.LLM
+
+    class Counting(real):  # type: ignore[valid-type, misc]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            found.append(alive())
+            super().__init__(*args, **kwargs)
+
+    double.LLM = Counting
+    by_vllm(tiny, tiny_model_dir, tmp_path)
+    assert found == [before, before] and alive() == before
 
 
 def test_a_run_that_goes_on_asks_only_what_is_missing(

@@ -74,6 +74,6 @@ def _sharing(loaded: LoadedBackbone, variants: dict[int, EngineVariant], languag
     found = {}
     for place, variant in variants.items():
         branch = branch_of_variant(loaded, variant, language)
-        if branch is not None and (branch.start != 0 or branch.edits):
+        if branch is not None and (branch.start != 0 or branch.is_patch):
             found[place] = branch
     return found if len(found) > 1 else {}

@@ -37,8 +37,8 @@ class MultiVariantBatch:
     def __init__(self, loaded: LoadedBackbone, branches: Sequence[Branch]) -> None:
         self._loaded, self._blocks = loaded, Blocks(loaded)
         self._model: Any = loaded.model
-        self._branches = [branch if branch.edits else held_on_device(loaded, branch) for branch in branches]
-        self._starts = [self._blocks.count if branch.start is None or branch.edits else branch.start for branch in branches]
+        self._branches = [branch if branch.is_patch else held_on_device(loaded, branch) for branch in branches]
+        self._starts = [self._blocks.count if branch.start is None or branch.is_patch else branch.start for branch in branches]
         assert 0 not in self._starts, "a branch shares no block"
 
     def step(
@@ -61,11 +61,11 @@ class MultiVariantBatch:
         """
         asked = {"input_ids": ids, "attention_mask": mask, "position_ids": positions}
         reads = not cache.get_seq_length()
-        calls = self._blocks.hear(**asked, past_key_values=cache, use_cache=True)
+        calls = self._blocks.capture_calls(**asked, past_key_values=cache, use_cache=True)
         step = _Step(self._loaded, calls, cache, inputs, len(ids))
         logits: dict[int, Tensor] = {}
         for variant in sorted(set(variants)):
-            if reads and self._branches[variant].edits:
+            if reads and self._branches[variant].is_patch:
                 rows = _rows_of(variants, variant)
                 mine = {name: tensor[step.indices([inputs[row] for row in rows])] for name, tensor in asked.items()}
                 logits.update(zip(rows, self._read_patched(self._branches[variant], mine, step, rows), strict=True))
@@ -86,7 +86,7 @@ class MultiVariantBatch:
             states = step.block(index, states, held, rows, [held.index(inputs[row]) for row in rows])
         for variant, states in leaving.items():
             rows, branch = _rows_of(variants, variant), self._branches[variant]
-            with nullcontext() if branch.edits else branch.applied():
+            with nullcontext() if branch.is_patch else branch.applied():
                 for index in range(self._starts[variant], self._blocks.count):
                     states = step.block(index, states, [inputs[row] for row in rows], rows, list(range(len(rows))))
                 logits.update(zip(rows, self._blocks.logits(states[None, :, -1]), strict=True))
@@ -125,8 +125,8 @@ class _RowsOfALayer:
 class _Step:
     """Block calls of one step; keys and values come piece by piece, until every row of every layer is there."""
 
-    def __init__(self, loaded: LoadedBackbone, calls: BlockCalls, cache: Any, inputs: Sequence[int], heard: int) -> None:
-        self._loaded, self._calls, self._cache, self._heard = loaded, calls, cache, heard
+    def __init__(self, loaded: LoadedBackbone, calls: BlockCalls, cache: Any, inputs: Sequence[int], read: int) -> None:
+        self._loaded, self._calls, self._cache, self._read = loaded, calls, cache, read
         self._rows = len(inputs)
         self._pieces: dict[int, list[tuple[list[int], KeysValues]]] = {}
         self._indices: dict[tuple[int, ...], Tensor] = {}
@@ -168,7 +168,7 @@ class _Step:
         """What a block is called with, for some of the inputs; what has one row for all stays as it is."""
         if isinstance(value, tuple):
             return tuple(self._of_inputs(part, held) for part in value)
-        if isinstance(value, Tensor) and value.ndim > 1 and len(value) == self._heard:
+        if isinstance(value, Tensor) and value.ndim > 1 and len(value) == self._read:
             return self._chosen(value, held)
         return value
 

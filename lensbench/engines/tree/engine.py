@@ -83,7 +83,7 @@ class TreeEngine(BaseEngine):
         for sample in samples:
             for variant in others:
                 branch = self._branch(variant, sample.language)
-                if branch is not None and branch.edits:
+                if branch is not None and branch.is_patch:
                     noise = measure_noise(lm, scorer, sample.flat(), branch, noise)
         if math.isfinite(noise) and noise > largest_noise(self.model.dtype):
             raise CannotScore(f"the tree engine is {noise:.2g} nats off on this model")

@@ -140,17 +140,17 @@ class TreeScorer:
 
         No variant's trie depends on the company it is scored in, so neither do its last bits.
         """
-        edits = np.array([branch.edits for branch in branches])
+        patches = np.array([branch.is_patch for branch in branches])
         prompted = [has_prompt(request) for request in requests]
-        root = build_trie(inputs, targets, prompted if edits.any() else None)
+        root = build_trie(inputs, targets, prompted if patches.any() else None)
         self.counts.unique_tokens += root.size
         again = np.zeros((len(branches), len(requests)), dtype=bool)
-        astray = crossed(root, inputs, targets, prompted) if edits.any() else set()
-        again[:, sorted(astray)] = edits[:, None]
+        astray = crossed(root, inputs, targets, prompted) if patches.any() else set()
+        again[:, sorted(astray)] = patches[:, None]
         yield _Part(root, list(range(len(branches))), ~again)
         if astray:
             inputs, targets = ([ids if index in astray else () for index, ids in enumerate(part)] for part in (inputs, targets))
-            yield _Part(build_trie(inputs, targets, prompted, apart=True), np.flatnonzero(edits).tolist(), again)
+            yield _Part(build_trie(inputs, targets, prompted, apart=True), np.flatnonzero(patches).tolist(), again)
 
     def _run(self, part: _Part, branches: Sequence[Branch], pending: np.ndarray) -> Iterator[ScoredTargets]:
         """The passes that pending requests need, as far as memory lasts.

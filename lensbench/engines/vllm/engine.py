@@ -147,7 +147,7 @@ class VllmEngine(BaseEngine):
             model = self.model.checkpoint.path
             if variant.enhancement is not None:
                 target = self.settings.scratch or Path(stack.enter_context(tempfile.TemporaryDirectory())) / "merged"
-                model = stack.enter_context(merged_folder(self.model.loaded(), variant, target, self.settings.notify))
+                model = stack.enter_context(merged_folder(self.model, variant, target, self.settings.notify))
             self.model.release()
             dtype = str(self.model.dtype).removeprefix("torch.")
             began = time.perf_counter()

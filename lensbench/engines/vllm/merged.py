@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lensbench.backbones.load import LoadedBackbone
+from lensbench.backbones.lazy import LazyBackbone
 from lensbench.backbones.save import save_model
 from lensbench.engines.protocol import EngineVariant
 
@@ -15,7 +15,7 @@ __all__ = ["merged_folder"]
 
 
 @contextmanager
-def merged_folder(loaded: LoadedBackbone, variant: EngineVariant, target: Path, notify: Callable[[str], None]) -> Iterator[Path]:
+def merged_folder(model: LazyBackbone, variant: EngineVariant, target: Path, notify: Callable[[str], None]) -> Iterator[Path]:
     """Write backbone and enhancement as one model; the folder is removed when the context ends.
 
     Raises:
@@ -24,8 +24,11 @@ def merged_folder(loaded: LoadedBackbone, variant: EngineVariant, target: Path, 
     # A run that was killed may have left one.
     shutil.rmtree(target, ignore_errors=True)
     try:
+        loaded = model.loaded()
         with variant.applied(loaded, "en"):
             save_model(loaded.model, loaded.tokenizer, target)
+        # The weights must be free to go while the folder is used.
+        del loaded
         size = sum(file.stat().st_size for file in target.iterdir())
         notify(f"{variant.name} is merged for vLLM: {size / 2**30:.2f} GiB in {target}, removed afterwards")
         yield target
