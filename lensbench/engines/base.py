@@ -77,9 +77,10 @@ class BaseEngine(Engine):
 
         noise = 0.0
         for sample in samples:
-            wanted = {variant.name: set(sample.items) for variant in variants}
-            expected = {(n, i): a for n, i, a in _each(reference.score(sample, variants, wanted))}
-            for name, item, answers in _each(self.score(sample, variants, wanted)):
+            mine = [variant for variant in variants if self.supports(variant, sample.language) is None]
+            wanted = {variant.name: set(sample.items) for variant in mine}
+            expected = {(n, i): a for n, i, a in _each(reference.score(sample, mine, wanted))}
+            for name, item, answers in _each(self.score(sample, mine, wanted)):
                 for (found, _), (wanted_score, _) in zip(answers, expected[name, item], strict=True):
                     noise = farther(noise, found, wanted_score)
         if math.isfinite(noise) and noise > largest_noise(self.model.dtype):
