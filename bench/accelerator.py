@@ -98,10 +98,10 @@ def counted_flops(work: Callable[[], object]) -> float:
 
 def scoring_work(bench: Any, items: int) -> Callable[[], None]:
     """Scores MMLU en by letters with the tree engine."""
-    from lensbench.engines.tree.engine import TreeEngine
+    from lensbench.engines.tree.scorer import TreeScorer
 
     requests = bench.requests(bench.asked("m_mmlu", "en", "lens-paper", items))
-    engine = TreeEngine(bench.loaded, max_length=bench.lm.max_length, batch_size=bench.lm.batch_size)
+    engine = TreeScorer(bench.loaded, max_length=bench.lm.max_length, batch_size=bench.lm.batch_size)
 
     def work() -> None:
         for _ in engine.score(requests):

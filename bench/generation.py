@@ -46,8 +46,9 @@ def questions(loaded: Any) -> list[Prompt]:
 
 def batch_row(loaded: Any, prompts: list[Prompt], rounds: int) -> dict[str, Any]:
     """The moving batch beside transformers' own `generate`, for answers of mixed length."""
-    from lensbench.engines.generation.decode import AnswerRequest, generate_answers
+    from lensbench.engines.generation.decode import generate_answers
     from lensbench.engines.generation.generate import generate_reference
+    from lensbench.engines.protocol import AnswerRequest
 
     requests = [AnswerRequest(prompt, LENGTHS[i % len(LENGTHS)]) for i, prompt in enumerate(prompts)]
     ours, other, differ, ties = [], [], 0, 0
@@ -65,22 +66,23 @@ def batch_row(loaded: Any, prompts: list[Prompt], rounds: int) -> dict[str, Any]
 
 def variants_row(loaded: Any, prompts: list[Prompt], rounds: int) -> dict[str, Any]:
     """Variants that share all but the last blocks, in one batch, beside a moving batch for each."""
-    from lensbench.engines.generation.decode import AnswerRequest, generate_answers
+    from lensbench.engines.generation.decode import generate_answers
     from lensbench.engines.layer_sharing import branch_of
+    from lensbench.engines.protocol import AnswerRequest
 
     start = len(loaded.blocks) - BLOCKS
     deltas = like_lens(loaded, [start] * VARIANTS)
     branches = [branch_of(loaded, functools.partial(delta.applied, loaded, "zh"), start) for delta in deltas]
     # 16 of the 32 questions under each variant; items of one question are neighbours, as in a run.
     asked = [(prompt, LENGTHS[i % len(LENGTHS)]) for i, prompt in enumerate(prompts[::2])]
-    together = [AnswerRequest(prompt, cut, lane=lane) for prompt, cut in asked for lane in range(VARIANTS)]
+    together = [AnswerRequest(prompt, cut, variant=variant) for prompt, cut in asked for variant in range(VARIANTS)]
     ours, other, differ, ties = [], [], 0, 0
     for _ in range(rounds):
         watch, slow = Watch(), {}
-        for lane, delta in enumerate(deltas):
+        for variant, delta in enumerate(deltas):
             with delta.applied(loaded, "zh"):
                 found = generate_answers(loaded, [AnswerRequest(prompt, cut) for prompt, cut in asked], batch_size=len(asked))
-            slow.update({(place, lane): answer for place, answer in enumerate(found)})
+            slow.update({(place, variant): answer for place, answer in enumerate(found)})
         other.append(watch.read())
         watch = Watch()
         fast = generate_answers(loaded, together, batch_size=len(together), branches=branches)
@@ -92,7 +94,7 @@ def variants_row(loaded: Any, prompts: list[Prompt], rounds: int) -> dict[str, A
         ]
         differ, ties = len(unlike), 0
         for index, answer in unlike:
-            with deltas[together[index].lane].applied(loaded, "zh"):
+            with deltas[together[index].variant].applied(loaded, "zh"):
                 ties += _tie(loaded, together[index].prompt, fast[index].text, answer.text)
     return _row(f"{VARIANTS} variants", len(together), ours, other, differ, ties, sum(answer.tokens for answer in fast))
 

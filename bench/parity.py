@@ -69,7 +69,7 @@ def compare(
 ) -> list[dict[str, Any]]:
     """Rows of the table, one for each engine."""
     from lensbench.engines.reference.lm import LensLM
-    from lensbench.engines.tree.engine import TreeLM
+    from lensbench.engines.tree.lm import TreeLM
     from lensbench.tasks import TaskRegistry, resolve
     from lensbench.tasks.build import build_items, build_task
 

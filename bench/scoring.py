@@ -56,6 +56,7 @@ class Bench:
 
         self.loaded, self.backbone = loaded, loaded.backbone
         self.lm = LensLM(self.loaded, batch_size=batch_size)
+        self.batch_size = batch_size
         self.hf = HFLM(pretrained=self.loaded.model, tokenizer=self.loaded.tokenizer, batch_size=batch_size)
         self.source, self.registry = Folder(data), TaskRegistry()
 
@@ -83,7 +84,10 @@ class Bench:
 
     def ours(self, asked: Any, variants: list[Any] | None = None) -> tuple[Taken, dict[str, list[float]], Any]:
         """Seconds of the scoring stage, log-likelihoods of the first variant by item, and what was computed."""
-        from lensbench.engines.tree.engine import TreeEngine
+        from lensbench.backbones.lazy import LazyBackbone
+        from lensbench.engines.protocol import EngineSettings
+        from lensbench.engines.registry import DEFAULT, open_engine
+        from lensbench.engines.tree.scorer import TreeScorer
         from lensbench.methods.base import SilentProgress
         from lensbench.records import RecordLog
         from lensbench.records.log import read_objects
@@ -93,19 +97,20 @@ class Bench:
 
         variants = variants or [Variant(BASE)]
         progress = SilentProgress()
+        engine = open_engine(DEFAULT, LazyBackbone.holding(self.loaded), EngineSettings(batch_size=self.batch_size))
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "score.jsonl"
             watch = Watch()
             with RecordLog(path) as log:
-                score_stage(self.lm, variants, [asked], log, progress)
+                score_stage(engine, variants, [asked], log, progress)
             taken = watch.read()
             records = [value for _, value in read_objects(path)]
         if any("reference engine" in note for note in progress.notes):
             raise SystemExit(progress.notes)
         scores = {r["item"]: r["loglikelihoods"] for r in records if r["variant"] == variants[0].name}
         # The stage's own counts hold the noise sample too.
-        engine = TreeEngine(self.loaded, max_length=self.lm.max_length, batch_size=self.lm.batch_size)
-        return taken, scores, engine.estimate(self.requests(asked))
+        scorer = TreeScorer(self.loaded, max_length=self.lm.max_length, batch_size=self.lm.batch_size)
+        return taken, scores, scorer.estimate(self.requests(asked))
 
     def requests(self, asked: Any) -> list[Any]:
         first_token = asked.planned.task.profile.scoring == "first_token"
@@ -190,7 +195,7 @@ def memory_of(side: str) -> None:
     quiet_libraries()
     from lm_eval.models.huggingface import HFLM
 
-    from lensbench.engines.tree.engine import TreeLM
+    from lensbench.engines.tree.lm import TreeLM
 
     backbone = get_backbone("smollm2-135m")
     checkpoint = find_checkpoint(backbone)

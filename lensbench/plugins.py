@@ -1,20 +1,22 @@
 """What installed packages bring: YAML files, under entry points of `lensbench.backbones`, `lensbench.judges`, `lensbench.tasks`.
 
 An entry point's name is the name a user gives, its value an attribute that holds the path of a YAML file. A package is imported
-only when its name is asked for, and whatever it does on import (raise, exit, print) does no harm to anything else. Methods:
-`lensbench.methods`, metrics: `lensbench.metrics`.
+only when its name is asked for, and whatever it does on import (raise, exit, print) does no harm to anything else. Methods
+(`lensbench.methods`), engines (`lensbench.engines`) and metrics (`lensbench.metrics`) are described by a dataclass in the place of a
+file.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from importlib.metadata import EntryPoint, distributions, entry_points
 from pathlib import Path
 from types import FrameType
@@ -22,8 +24,10 @@ from typing import Any, TypeVar
 
 from lensbench.errors import UnavailableError
 from lensbench.printable import printable
+from lensbench.safenames import is_safe_name
 
 __all__ = [
+    "OURS",
     "BrokenPackage",
     "BrokenPlugin",
     "from_package",
@@ -31,10 +35,15 @@ __all__ = [
     "origin_of",
     "plugin_entries",
     "plugin_file",
+    "plugin_info",
+    "target_of",
     "try_entry",
 ]
 
 T = TypeVar("T")
+Info = TypeVar("Info")
+OURS = "lensbench"
+"""The origin of what is no plugin."""
 _LONGEST = 200
 """Characters of a stranger's message that are shown."""
 _SURVIVED = 73
@@ -45,16 +54,6 @@ _TRIAL_SECONDS = 20
 
 class BrokenPackage(Exception):
     """A package could not be imported, or does not hold what its entry point says; the message is one line."""
-
-
-@dataclass(frozen=True)
-class BrokenPlugin:
-    """What an installed package brings under a name, where it cannot be used."""
-
-    name: str
-    origin: str
-    """The package."""
-    reason: str
 
 
 def plugin_entries(group: str) -> dict[str, EntryPoint]:
@@ -137,6 +136,66 @@ def from_package(load: Callable[[], T]) -> T:
             if interrupted():
                 raise KeyboardInterrupt from None
             raise BrokenPackage(_in_words(error)) from None
+
+
+@dataclass(frozen=True)
+class BrokenPlugin:
+    """Something of an installed package that cannot be used."""
+
+    name: str
+    origin: str
+    """The package."""
+    reason: str
+
+
+def plugin_info(name: str, entry: EntryPoint, load: Callable[[EntryPoint], Any], kind: type[Info]) -> Info | BrokenPlugin:
+    """The description that an entry point names, with the package it comes from in its field `origin`.
+
+    Args:
+        load: `load_entry`, or `try_entry` for a package that nobody asked for.
+        kind: A dataclass with the fields `name` and `origin`; all its fields are text, tuples of text, or booleans.
+    """
+    origin = origin_of(entry)
+    try:
+        info = load(entry)
+    except BrokenPackage as error:
+        return BrokenPlugin(name, origin, str(error))
+    if not isinstance(info, kind) or getattr(info, "name", None) != name:
+        return BrokenPlugin(name, origin, f"{entry.value} is no {kind.__name__} named '{name}'")
+    about: Any = info
+    strange = [field.name for field in fields(about) if not _is_of(getattr(about, field.name), str(field.type))]
+    if strange:
+        return BrokenPlugin(name, origin, f"{entry.value} has no text in {', '.join(strange)}")
+    if not is_safe_name(name):
+        return BrokenPlugin(name, origin, "its name cannot be that of a file")
+    replaced: Info = replace(about, origin=origin)
+    return replaced
+
+
+def _is_of(value: Any, annotation: str) -> bool:
+    if annotation.startswith("tuple"):
+        return isinstance(value, tuple) and all(isinstance(part, str) for part in value)
+    return isinstance(value, bool if annotation == "bool" else str)
+
+
+def target_of(name: str, target: str, origin: str, kind: str) -> Any:
+    """What a description's `module:attribute` names.
+
+    Args:
+        origin: "lensbench", or the package that the description comes from.
+        kind: For the message: "method", "engine".
+
+    Raises:
+        UnavailableError: the package cannot be imported.
+    """
+    module, _, attribute = target.partition(":")
+    if origin == OURS:
+        # As it is: a package that is missing has its own message.
+        return getattr(importlib.import_module(module), attribute)
+    try:
+        return from_package(lambda: getattr(importlib.import_module(module), attribute))
+    except BrokenPackage as error:
+        raise UnavailableError(f"{kind} '{name}' of the package '{origin}' cannot be used: {error}") from None
 
 
 def plugin_file(group: str, name: str) -> Path | None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from lensbench.api.html_report import Report, report
     from lensbench.api.judging import estimate_judging
     from lensbench.api.listings import (
+        DEFAULT_ENGINE,
+        engine_names,
         list_backbones,
         list_engines,
         list_judges,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from lensbench.progress import Progress, SilentProgress
 
 __all__ = [
+    "DEFAULT_ENGINE",
     "Comparison",
     "Drawing",
     "Fetched",
@@ -67,6 +70,7 @@ __all__ = [
     "check_machine",
     "compare",
     "describe_item",
+    "engine_names",
     "estimate_judging",
     "evaluate",
     "export_tasks",
@@ -106,6 +110,8 @@ HOMES = {
     "lensbench.api.html_report": ("Report", "report"),
     "lensbench.api.judging": ("estimate_judging",),
     "lensbench.api.listings": (
+        "DEFAULT_ENGINE",
+        "engine_names",
         "list_backbones",
         "list_engines",
         "list_judges",

@@ -153,10 +153,11 @@ def evaluate(
     worker = worker_command(request, target)
     if place.rank:
         with joined(place, worker) as ranks:
-            from lensbench.stages.run import run_worker_rank
+            from lensbench.methods.base import SilentProgress
+            from lensbench.stages.run import run
 
             quiet_libraries()
-            run_worker_rank(plan, target, ranks)
+            run(plan, target, SilentProgress(), ranks=ranks)
         return Run(target)
     from lensbench.hub import shown_by
 

@@ -7,8 +7,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from lensbench.api.arguments import paths
+from lensbench.engines.registry import DEFAULT as DEFAULT_ENGINE
+from lensbench.engines.registry import engine_names
 
-__all__ = ["list_backbones", "list_engines", "list_judges", "list_languages", "list_methods", "list_profiles", "list_tasks"]
+__all__ = [
+    "DEFAULT_ENGINE",
+    "engine_names",
+    "list_backbones",
+    "list_engines",
+    "list_judges",
+    "list_languages",
+    "list_methods",
+    "list_profiles",
+    "list_tasks",
+]
 
 
 def list_methods() -> list[dict[str, Any]]:
@@ -132,9 +144,19 @@ def list_metrics() -> list[dict[str, Any]]:
 
 
 def list_engines() -> list[dict[str, Any]]:
-    """Engines: what computes log-likelihoods, and what generates answers then."""
+    """Engines: what computes log-likelihoods and generates answers."""
+    from lensbench.engines.registry import engines
+    from lensbench.plugins import BrokenPlugin
+
     return [
-        {"name": "tree", "scores": "each distinct token once, for all variants", "answers": "transformers, in a moving batch"},
-        {"name": "reference", "scores": "one variant and sequence at a time", "answers": "transformers, in a moving batch"},
-        {"name": "vllm", "scores": "vLLM, one variant at a time", "answers": "vLLM"},
+        {
+            "name": e.name,
+            "title": f"cannot be used: {e.reason}" if isinstance(e, BrokenPlugin) else e.title,
+            "broken": isinstance(e, BrokenPlugin),
+            "ranks": None if isinstance(e, BrokenPlugin) else e.divides_work,
+            "options": [] if isinstance(e, BrokenPlugin) else e.options,
+            "install": None if isinstance(e, BrokenPlugin) else e.extra,
+            "origin": e.origin,
+        }
+        for e in engines().values()
     ]

@@ -46,12 +46,32 @@ def _findings() -> Iterator[dict[str, Any]]:
         yield _finding(
             "lm-eval version", lm_eval, lm_eval == "0.4.13", "lensbench is checked against 0.4.13: pip install lm-eval==0.4.13"
         )
+    yield from _engines()
     yield from _machine()
     yield from _models()
     data = os.environ.get("LENSBENCH_DATA")
     if data:
         yield _finding("LENSBENCH_DATA", data, Path(data).is_dir(), "names no folder")
     yield _hub()
+
+
+def _engines() -> Iterator[dict[str, Any]]:
+    """Every engine of the registry: whether the packages it needs are installed."""
+    from lensbench.engines.registry import engines
+    from lensbench.plugins import BrokenPlugin
+
+    for engine in engines().values():
+        what = f"engine {engine.name}"
+        if isinstance(engine, BrokenPlugin):
+            yield _finding(what, f"cannot be used: {engine.reason}", False, f"of the package '{engine.origin}'")
+            continue
+        missing = [package for package in engine.packages if _version(package) is None]
+        yield _finding(
+            what,
+            f"{', '.join(missing)} missing" if missing else "packages installed",
+            not missing,
+            f"pip install '{engine.extra}'",
+        )
 
 
 def _machine() -> Iterator[dict[str, Any]]:

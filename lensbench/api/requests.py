@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from lensbench.api.arguments import a_path, a_text, a_whole_number, names, one_of, paths
+from lensbench.engines.registry import DEFAULT as DEFAULT_ENGINE
+from lensbench.engines.registry import engine_names
 from lensbench.errors import UsageError
 from lensbench.safenames import folder_name
 
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["RunChoices", "default_folder", "run_request"]
 
 _DTYPES = ("auto", "float32", "bfloat16", "float16")
-_ENGINES = ("tree", "reference", "vllm")
 _MOST_SEED = 2**32 - 1
 _LONGEST = 120
 """Characters of the variants' names in the name of a run folder; more are counted instead."""
@@ -90,7 +91,7 @@ def run_request(backbone: str | os.PathLike[str], choices: RunChoices) -> RunReq
         num_fewshot=_whole(choices, "num_fewshot", 0),
         max_new_tokens=_whole(choices, "max_new_tokens", 1),
         batch_size=a_whole_number("batch_size", choices.get("batch_size", 16), 1),
-        engine=one_of("engine", choices.get("engine", "tree"), _ENGINES),
+        engine=one_of("engine", choices.get("engine", DEFAULT_ENGINE), engine_names()),
         device=a_text("device", choices.get("device", "auto")),
         dtype=one_of("dtype", choices.get("dtype", "auto"), _DTYPES),
         seed=a_whole_number("seed", choices.get("seed", 42), 0, _MOST_SEED),

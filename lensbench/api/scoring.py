@@ -50,8 +50,9 @@ def score(
             longer than the window.
     """
     from lensbench.api.loaded_models import evaluating, wrapped
+    from lensbench.engines.blocks import CannotPack
     from lensbench.engines.reference.lm import LensLM
-    from lensbench.engines.tree.engine import CannotPack, TreeEngine
+    from lensbench.engines.tree.scorer import TreeScorer
 
     pairs = [_pair(request) for request in requests]
     loaded = wrapped(model, tokenizer)
@@ -60,7 +61,7 @@ def score(
         encoded = lm.token_requests(pairs)
         found: dict[int, tuple[float, bool]] = {}
         try:
-            tree = TreeEngine(loaded, max_length=lm.max_length, batch_size=batch_size)
+            tree = TreeScorer(loaded, max_length=lm.max_length, batch_size=batch_size)
             tree.check(encoded)
             for scored in tree.score(encoded):
                 found.update(zip(scored.requests, scored.answers[0], strict=True))

@@ -22,7 +22,16 @@ from lensbench.printable import printable
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["LoadedBackbone", "PromptEditor", "check_loadable", "load_backbone", "pick_device", "pick_dtype"]
+__all__ = [
+    "LoadedBackbone",
+    "PromptEditor",
+    "check_loadable",
+    "digest_of_tokenizer",
+    "load_backbone",
+    "pick_device",
+    "pick_dtype",
+    "with_pad_token",
+]
 
 
 class PromptEditor(Protocol):
@@ -119,14 +128,30 @@ class LoadedBackbone:
     @functools.cached_property
     def tokenizer_digest(self) -> str:
         """16 hex digits over vocabulary, merges and chat template."""
-        digest = hashlib.sha256()
-        fast = getattr(self.tokenizer, "backend_tokenizer", None)
-        digest.update((_lasting(fast) if fast is not None else repr(sorted(self.tokenizer.get_vocab().items()))).encode())
-        digest.update(str(self.tokenizer.chat_template).encode())
-        if self.tokenizer.encode("a")[-1:] != self.tokenizer.encode("a", add_special_tokens=False)[-1:]:
-            # Records of before were made with what the tokenizer adds behind a text.
-            digest.update(b"without what is added behind")
-        return digest.hexdigest()[:16]
+        return digest_of_tokenizer(self.tokenizer)
+
+    @property
+    def generation_config(self) -> Any:
+        return self.model.generation_config
+
+
+def digest_of_tokenizer(tokenizer: Any) -> str:
+    """16 hex digits over vocabulary, merges and chat template."""
+    digest = hashlib.sha256()
+    fast = getattr(tokenizer, "backend_tokenizer", None)
+    digest.update((_lasting(fast) if fast is not None else repr(sorted(tokenizer.get_vocab().items()))).encode())
+    digest.update(str(tokenizer.chat_template).encode())
+    if tokenizer.encode("a")[-1:] != tokenizer.encode("a", add_special_tokens=False)[-1:]:
+        # Records of before were made with what the tokenizer adds behind a text.
+        digest.update(b"without what is added behind")
+    return digest.hexdigest()[:16]
+
+
+def with_pad_token(tokenizer: Any) -> Any:
+    """The tokenizer; one that names no pad token pads with its end of text."""
+    if tokenizer.pad_token_id is None and tokenizer.eos_token is not None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
 
 
 def _lasting(fast: Any) -> str:
@@ -174,11 +199,14 @@ def pick_dtype(dtype: str, device: str) -> torch.dtype:
     return known[dtype]
 
 
-def load_backbone(backbone: Backbone, checkpoint: Checkpoint, *, device: str, dtype: str, trust: bool = False) -> LoadedBackbone:
+def load_backbone(
+    backbone: Backbone, checkpoint: Checkpoint, *, device: str, dtype: str, trust: bool = False, tokenizer: Any = None
+) -> LoadedBackbone:
     """Load model and tokenizer from a folder of safetensors.
 
     Args:
         trust: Whether the folder's own Python code may run.
+        tokenizer: The folder's own, where `check_loadable` has opened it; None checks the folder first.
 
     Raises:
         UnavailableError: a file of the folder is broken, it is not a causal language model that transformers can read, its
@@ -188,11 +216,10 @@ def load_backbone(backbone: Backbone, checkpoint: Checkpoint, *, device: str, dt
 
     device = pick_device(device)
     trust = trust and backbone.is_given
-    tokenizer, _ = check_loadable(backbone, checkpoint, trust=trust)
+    if tokenizer is None:
+        tokenizer = with_pad_token(check_loadable(backbone, checkpoint, trust=trust)[0])
     before = resident_bytes()
     model = open_model(checkpoint, AutoModelForCausalLM, dtype=pick_dtype(dtype, device), trust=trust)
-    if tokenizer.pad_token_id is None and tokenizer.eos_token is not None:
-        tokenizer.pad_token = tokenizer.eos_token
     try:
         model.to(device)
     except torch.OutOfMemoryError:

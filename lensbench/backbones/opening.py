@@ -16,7 +16,15 @@ from lensbench.backbones.folder import check_folder
 from lensbench.backbones.headers import TensorHeader, weight_headers
 from lensbench.errors import LensbenchError, UnavailableError
 
-__all__ = ["check_quantisation", "compare_shapes", "open_config", "open_model", "open_tokenizer", "try_out"]
+__all__ = [
+    "check_quantisation",
+    "compare_shapes",
+    "open_config",
+    "open_generation_config",
+    "open_model",
+    "open_tokenizer",
+    "try_out",
+]
 
 _T = TypeVar("_T")
 _NAMED = 5
@@ -41,6 +49,22 @@ def open_config(checkpoint: Checkpoint, *, trust: bool = False) -> Any:
 
     check_folder(checkpoint.path)
     return _guarded(checkpoint, "configuration", lambda: AutoConfig.from_pretrained(checkpoint.path, trust_remote_code=trust))
+
+
+def open_generation_config(checkpoint: Checkpoint, config: Any) -> Any:
+    """The generation configuration that a model of this folder has.
+
+    Args:
+        config: The model's; it stands in where the folder has no `generation_config.json`.
+
+    Raises:
+        UnavailableError: the file is there and cannot be read.
+    """
+    from transformers import GenerationConfig
+
+    if not (checkpoint.path / "generation_config.json").is_file():
+        return GenerationConfig.from_model_config(config)
+    return _guarded(checkpoint, "generation configuration", lambda: GenerationConfig.from_pretrained(checkpoint.path))
 
 
 def check_quantisation(checkpoint: Checkpoint, config: Any) -> None:

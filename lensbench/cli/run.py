@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from lensbench.api import DEFAULT_ENGINE, engine_names
 from lensbench.cli.flags import all_with_flags
 from lensbench.cli.log_options import log_options, progress_of
 from lensbench.cli.terminal import echo, split_names
@@ -47,10 +48,10 @@ from lensbench.errors import LensbenchError
 @click.option("--batch-size", type=click.IntRange(min=1), default=16, show_default=True, help="Sequences per forward pass.")
 @click.option(
     "--engine",
-    type=click.Choice(("tree", "reference", "vllm")),
-    default="tree",
+    default=DEFAULT_ENGINE,
     show_default=True,
-    help="What scores, and with vllm also answers; docs/engines.md.",
+    metavar="NAME",
+    help=f"Engine that scores: {', '.join(engine_names())}. With `vllm` it also generates the answers. docs/engines.md.",
 )
 @click.option(
     "--data-parallel", type=click.IntRange(min=1), metavar="N", help="Score and answer on N accelerators; docs/engines.md."

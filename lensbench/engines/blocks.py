@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from transformers.modeling_outputs import BaseModelOutputWithPast
 
 from lensbench.backbones.load import LoadedBackbone
+from lensbench.engines.protocol import CannotScore
 from lensbench.engines.tree.attention import NAME, AttentionStep, KeysOnly, KeysValues, RowTensors
-from lensbench.errors import UnavailableError
 
 __all__ = ["BlockCalls", "Blocks", "CannotPack"]
 
@@ -28,7 +28,7 @@ _PACKABLE = frozenset(
 """Model types that are tested; another may mix tokens by something that does not know of branches."""
 
 
-class CannotPack(UnavailableError):
+class CannotPack(CannotScore):
     """The tree engine cannot read this model; the reference engine can."""
 
 
@@ -40,12 +40,12 @@ class BlockCalls:
 
 
 class _Recorder(nn.Module):
-    def __init__(self, heard: list[tuple[Tensor, dict[str, Any]]]) -> None:
+    def __init__(self, calls: list[tuple[Tensor, dict[str, Any]]]) -> None:
         super().__init__()
-        self._heard = heard
+        self._calls = calls
 
     def forward(self, hidden_states: Tensor, **keywords: Any) -> Tensor:
-        self._heard.append((hidden_states, keywords))
+        self._calls.append((hidden_states, keywords))
         return hidden_states
 
 
@@ -126,16 +126,16 @@ class Blocks:
 
     def enter(self, ids: Int[Tensor, " tokens"], depths: Int[Tensor, " tokens"]) -> BlockCalls:
         """Embed the tokens of one line and hear what each block is called with."""
-        return self.hear(input_ids=ids[None], position_ids=depths[None], use_cache=False)
+        return self.capture_calls(input_ids=ids[None], position_ids=depths[None], use_cache=False)
 
     @torch.no_grad()
-    def hear(self, **inputs: Any) -> BlockCalls:
+    def capture_calls(self, **inputs: Any) -> BlockCalls:
         """What the decoder's own forward calls each block with; no gradient reaches the embeddings."""
-        heard: list[tuple[Tensor, dict[str, Any]]] = []
-        recorders = nn.ModuleList([_Recorder(heard) for _ in range(self.count)])
+        calls: list[tuple[Tensor, dict[str, Any]]] = []
+        recorders = nn.ModuleList([_Recorder(calls) for _ in range(self.count)])
         with _replaced(self._loaded.decoder, "layers", recorders):
             self._loaded.decoder(**inputs)
-        return BlockCalls(heard[0][0], [keywords for _, keywords in heard])
+        return BlockCalls(calls[0][0], [keywords for _, keywords in calls])
 
     def block(self, index: int, states: Tensor, calls: BlockCalls, step: AttentionStep) -> Float[Tensor, "1 tokens hidden"]:
         """Output of one block.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from lensbench.errors import UsageError
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["check_template", "encode_prompt", "render_chat", "truncate_content"]
+__all__ = ["chat_renderer", "check_template", "encode_prompt", "render_chat", "truncate_content"]
 
 _REASONING_END = "</think>"
 _SECONDS = 10
@@ -56,6 +56,15 @@ def render_chat(
         ) from None
     _refuse_loss(tokenizer, turns, str(text))
     return str(text)
+
+
+def chat_renderer(tokenizer: PreTrainedTokenizerBase, system_text: str | None) -> Callable[..., str]:
+    """`render_chat` with a model's own tokenizer and system text, as lm-eval calls it."""
+
+    def render(messages: list[dict[str, Any]], add_generation_prompt: bool = True) -> str:
+        return render_chat(tokenizer, messages, system_text, add_generation_prompt=add_generation_prompt)
+
+    return render
 
 
 def check_template(tokenizer: PreTrainedTokenizerBase, system_text: str | None, *, turns: int = 1) -> None:

@@ -9,8 +9,8 @@ from lensbench.backbones import Backbone
 from lensbench.backbones.checkpoint import Checkpoint
 from lensbench.backbones.opening import open_tokenizer
 from lensbench.datasets.sources import DataSource
-from lensbench.engines.chat import encode_prompt, render_chat
-from lensbench.engines.reference.lm import LensLM
+from lensbench.engines.chat import chat_renderer, encode_prompt
+from lensbench.engines.encoding import RequestEncoder
 from lensbench.errors import UnavailableError, UsageError
 from lensbench.tasks.build import build_items, build_task
 from lensbench.tasks.resolve import TaskInLanguage
@@ -39,9 +39,7 @@ def describe_item(
             raise UnavailableError(f"{source.describe()} has no rows for '{task.name}' in '{task.language.code}'")
         rows = source.load(spec, task.language, task.split)
 
-    def chat(messages: list[dict[str, Any]], add_generation_prompt: bool = True) -> str:
-        return render_chat(tokenizer, messages, backbone.system_text, add_generation_prompt=add_generation_prompt)
-
+    chat = chat_renderer(tokenizer, backbone.system_text)
     items = build_items(task, build_task(task, rows), chat, index + 1)
     if index >= len(items):
         raise UsageError(f"there is no item {index + 1}: '{task.name}' in '{task.language.code}' has {len(items)}")
@@ -50,7 +48,7 @@ def describe_item(
     yield f"item {index + 1} in the profile's order, row {item.doc_id + 1} of the {task.split} split"
     if rows is not None:
         yield f"rows from {rows.origin.kind} {rows.origin.name}" + (f" ({rows.origin.warning})" if rows.origin.warning else "")
-    lm = _TokenizerOnly(tokenizer)
+    encoder = RequestEncoder(tokenizer, None, None, backbone.system_text)
     ids: list[int]
     target: list[int]
     shown = None
@@ -58,7 +56,7 @@ def describe_item(
         if task.profile.generates:
             ids, target = encode_prompt(tokenizer, context), []
         else:
-            _, ids, target = lm.token_request(context, continuation, first_token=task.profile.scoring == "first_token")
+            _, ids, target = encoder.token_request(context, continuation, first_token=task.profile.scoring == "first_token")
         if context != shown:
             yield ""
             yield from ("| " + line for line in context.split("\n"))
@@ -70,14 +68,6 @@ def describe_item(
             more = " ..." if len(target) > _ENDS else ""
             yield f"  choice {number + 1}: {continuation!r} = {target[:_ENDS]}{more} {pieces}{mark}"
     yield f"  gold: {item.gold!r}" if item.gold else "  no gold answer: open question"
-
-
-class _TokenizerOnly(LensLM):
-    """The engine's way from text to ids, without a model."""
-
-    def __init__(self, tokenizer: Any) -> None:
-        self.tokenizer = tokenizer
-        self._encoded = {}
 
 
 def _is_gold(gold: str, continuation: str) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lensbench.engines.tree.pack import Pass
 
-__all__ = ["Loads", "homes"]
+__all__ = ["Loads", "passes_of_items"]
 
 
 class Loads:
@@ -18,8 +18,16 @@ class Loads:
     def __init__(self, ranks: int) -> None:
         self._given = [0.0] * ranks
 
-    def in_a_row(self, costs: Sequence[float]) -> list[int]:
-        """The rank of each piece; pieces of one rank follow each other, so that few beginnings are read by two ranks."""
+    def assign_to_ranks(self, costs: Sequence[float], *, keep_neighbours: bool) -> list[int]:
+        """The rank of each piece.
+
+        Args:
+            keep_neighbours: Pieces of one rank follow each other, so that few beginnings are read by two ranks. Otherwise each
+                piece goes to whoever has least, the dearest first.
+        """
+        return self._neighbours(costs) if keep_neighbours else self._dearest_first(costs)
+
+    def _neighbours(self, costs: Sequence[float]) -> list[int]:
         fair = (sum(self._given) + sum(costs)) / len(self._given)
         owners: list[int] = []
         waiting = sorted(range(len(self._given)), key=lambda rank: (self._given[rank], rank))
@@ -31,8 +39,7 @@ class Loads:
             self._given[waiting[0]] += cost
         return owners
 
-    def dealt(self, costs: Sequence[float]) -> list[int]:
-        """The rank of each piece; each goes to whoever has least, the dearest first."""
+    def _dearest_first(self, costs: Sequence[float]) -> list[int]:
         owners = [0] * len(costs)
         for index in sorted(range(len(costs)), key=lambda index: (-costs[index], index)):
             rank = min(range(len(self._given)), key=lambda rank: (self._given[rank], rank))
@@ -41,7 +48,7 @@ class Loads:
         return owners
 
 
-def homes(passes: Sequence[Pass], items: Sequence[str]) -> dict[str, int]:
+def passes_of_items(passes: Sequence[Pass], items: Sequence[str]) -> dict[str, int]:
     """The pass that scores most of an item, by item: whoever runs that one takes the item.
 
     Args:

@@ -12,8 +12,9 @@ from torch import nn
 
 from lensbench.backbones.exchange import exchanged
 from lensbench.backbones.load import LoadedBackbone
+from lensbench.engines.protocol import EngineVariant
 
-__all__ = ["BASE_BRANCH", "Branch", "branch_of", "held_on_device", "trunk_length"]
+__all__ = ["BASE_BRANCH", "Branch", "branch_of", "branch_of_variant", "held_on_device", "trunk_length"]
 
 Applied = Callable[[], AbstractContextManager[None]]
 
@@ -34,7 +35,7 @@ class Branch:
     untouched: Mapping[int, nn.Module] | None = None
 
     @property
-    def edits(self) -> bool:
+    def is_patch(self) -> bool:
         """Whether it changes nothing but states at the ends of prompts."""
         return self.untouched is not None
 
@@ -75,6 +76,14 @@ def branch_of(loaded: LoadedBackbone, applied: Applied, declared: int) -> Branch
     return Branch(applied, start)
 
 
+def branch_of_variant(loaded: LoadedBackbone, variant: EngineVariant, language: str) -> Branch | None:
+    """Where a variant leaves the backbone's path in one language; None where what it does is not known to be shared."""
+    if variant.enhancement is None:
+        return BASE_BRANCH
+    applied = functools.partial(variant.applied, loaded, language)
+    return branch_of(loaded, applied, variant.enhancement.first_changed_layer)
+
+
 def held_on_device(loaded: LoadedBackbone, branch: Branch) -> Branch:
     """The same branch with its tensors ready where the model is: to apply it moves and computes nothing.
 
@@ -92,7 +101,7 @@ def trunk_length(branches: list[Branch], count: int) -> int:
 
     An intervention at the ends of prompts reads the backbone's keys and values all the way.
     """
-    if any(branch.edits for branch in branches):
+    if any(branch.is_patch for branch in branches):
         return count - 1
     starts = [min(branch.start, count - 1) for branch in branches if branch.start is not None]
     return max(starts, default=0)

@@ -6,33 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
-from lensbench.engines.layer_sharing import BASE_BRANCH, Branch
-from lensbench.engines.reference.lm import LensLM, TokenRequest
-from lensbench.engines.tree.engine import TreeEngine
+from lensbench.engines.protocol import Answer
 
-__all__ = ["Answer", "could_change", "farther", "is_tied", "largest_noise", "measure_noise"]
-
-Answer = tuple[float, bool]
-"""Log-likelihood in nats, and whether the continuation is the greedy one."""
-
-
-def measure_noise(
-    lm: LensLM, engine: TreeEngine, requests: Sequence[TokenRequest], branch: Branch = BASE_BRANCH, noise: float = 0.0
-) -> float:
-    """Largest difference in nats between the two engines over a sample of requests; at least one rounding of a score.
-
-    The sample is scored apart from everything else, so that it comes out alike whenever a run goes on.
-
-    Args:
-        branch: The variant that is scored.
-        noise: What was found so far.
-    """
-    with branch.applied():
-        expected = [ll for ll, _ in lm.score_tokens(requests)]
-    for scored in engine.score(requests, [branch]):
-        for index, (ll, _) in zip(scored.requests, scored.answers[0], strict=True):
-            noise = farther(noise, ll, expected[index])
-    return noise
+__all__ = ["could_change", "farther", "is_tied", "largest_noise"]
 
 
 def farther(noise: float, found: float, expected: float) -> float:

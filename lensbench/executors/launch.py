@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, NoReturn
 
+from lensbench.engines.registry import get_engine, rank_engines
 from lensbench.errors import LensbenchError, RunError, UsageError
 from lensbench.executors.ranks import ALONE, Group, Lost, Ranks
 
@@ -75,8 +76,8 @@ def check_options(place: Place, device: str, engine: str) -> None:
     if place.count == 1:
         return
     asked = f"``data_parallel={place.count}``"
-    if engine not in ("tree", "reference"):
-        raise UsageError(f"{asked} cannot be combined with ``engine={engine}``", "Known with it: tree, reference.")
+    if not get_engine(engine).divides_work:
+        raise UsageError(f"{asked} cannot be combined with ``engine={engine}``", f"Known with it: {', '.join(rank_engines())}.")
     kind, _, index = device.partition(":")
     if kind not in ("auto", "cpu", "cuda"):
         raise UsageError(f"{asked} cannot be combined with ``device={device}``", "Known with it: auto, cpu, cuda.")

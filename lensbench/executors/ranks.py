@@ -56,12 +56,8 @@ class Ranks:
     def collect(self, log: RecordLog, progress: Progress) -> None:
         """Wait until every rank's records are in the log."""
 
-    def in_a_row(self, costs: Sequence[float]) -> list[bool]:
-        """Which pieces are this rank's; neighbours stay together."""
-        return [True] * len(costs)
-
-    def dealt(self, costs: Sequence[float]) -> list[bool]:
-        """Which pieces are this rank's; where neighbours need not stay together."""
+    def assign_to_ranks(self, costs: Sequence[float], *, keep_neighbours: bool) -> list[bool]:
+        """Which pieces of work are this rank's own (`lensbench.engines.protocol.AssignToRanks`)."""
         return [True] * len(costs)
 
     def device(self, device: str) -> str:
@@ -154,11 +150,8 @@ class Group(Ranks):
         # A rank that went ahead would open the next log before this one is whole.
         self.agreed(lambda: None)
 
-    def in_a_row(self, costs: Sequence[float]) -> list[bool]:
-        return [owner == self.rank for owner in self._loads.in_a_row(costs)]
-
-    def dealt(self, costs: Sequence[float]) -> list[bool]:
-        return [owner == self.rank for owner in self._loads.dealt(costs)]
+    def assign_to_ranks(self, costs: Sequence[float], *, keep_neighbours: bool) -> list[bool]:
+        return [owner == self.rank for owner in self._loads.assign_to_ranks(costs, keep_neighbours=keep_neighbours)]
 
     def device(self, device: str) -> str:
         if device == "cpu":
@@ -286,5 +279,5 @@ def conversations(ranks: Ranks, tasks: Sequence[TaskItems]) -> list[TaskItems]:
         for a in tasks
         for item in a.items
     ]
-    mine = iter(ranks.dealt(costs))
+    mine = iter(ranks.assign_to_ranks(costs, keep_neighbours=False))
     return [replace(a, items=tuple(item for item in a.items if next(mine))) for a in tasks]

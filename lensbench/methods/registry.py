@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
-from importlib.metadata import EntryPoint
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lensbench.errors import UnavailableError, unknown_name
-from lensbench.plugins import BrokenPackage, BrokenPlugin, from_package, load_entry, origin_of, plugin_entries, try_entry
-from lensbench.safenames import is_safe_name
+from lensbench.plugins import OURS, BrokenPlugin, load_entry, plugin_entries, plugin_info, target_of, try_entry
 
 if TYPE_CHECKING:
     from lensbench.methods.base import Method
     from lensbench.methods.config import MethodConfig
 
 __all__ = ["GROUP", "BrokenPlugin", "MethodInfo", "config_model", "get_method", "load_method", "method_names", "methods"]
-
-
-_OURS = "lensbench"
 
 
 @dataclass(frozen=True)
@@ -38,7 +32,7 @@ class MethodInfo:
     """`module:attribute` of the Method object."""
     config: str
     """`module:attribute` of its configuration model; the module may hold PRESETS. Importing it must load nothing heavy."""
-    origin: str = _OURS
+    origin: str = OURS
     """The package it comes from."""
 
 
@@ -119,7 +113,7 @@ def methods() -> dict[str, MethodInfo | BrokenPlugin]:
     table: dict[str, MethodInfo | BrokenPlugin] = {info.name: info for info in _BUILT_IN}
     for name, entry in plugin_entries(GROUP).items():
         if name not in table:
-            table[name] = _from_plugin(name, entry, try_entry)
+            table[name] = plugin_info(name, entry, try_entry, MethodInfo)
     return table
 
 
@@ -141,7 +135,7 @@ def get_method(name: str) -> MethodInfo:
     entries = plugin_entries(GROUP)
     if name not in entries:
         raise unknown_name("method", name, [*built_in, *entries])
-    found = _from_plugin(name, entries[name], load_entry)
+    found = plugin_info(name, entries[name], load_entry, MethodInfo)
     if isinstance(found, BrokenPlugin):
         raise UnavailableError(f"method '{name}' of the package '{found.origin}' cannot be used: {found.reason}")
     return found
@@ -154,7 +148,7 @@ def load_method(name: str) -> Method:
         UnavailableError: it comes from a package that cannot be imported.
     """
     info = get_method(name)
-    method: Method = _attribute(info, info.target)
+    method: Method = target_of(info.name, info.target, info.origin, "method")
     return method
 
 
@@ -165,38 +159,5 @@ def config_model(name: str) -> tuple[type[MethodConfig], dict[str, dict[str, Any
         UnavailableError: the method comes from a package that cannot be imported.
     """
     info = get_method(name)
-    model = _attribute(info, info.config)
+    model = target_of(info.name, info.config, info.origin, "method")
     return model, getattr(importlib.import_module(info.config.split(":")[0]), "PRESETS", {})
-
-
-def _attribute(info: MethodInfo, target: str) -> Any:
-    module, _, attribute = target.partition(":")
-    if info.origin == _OURS:
-        # As it is: a package that is missing has its own message.
-        return getattr(importlib.import_module(module), attribute)
-    try:
-        return from_package(lambda: getattr(importlib.import_module(module), attribute))
-    except BrokenPackage as error:
-        raise UnavailableError(f"method '{info.name}' of the package '{info.origin}' cannot be used: {error}") from None
-
-
-def _from_plugin(name: str, entry: EntryPoint, load: Callable[[EntryPoint], Any]) -> MethodInfo | BrokenPlugin:
-    origin = origin_of(entry)
-    try:
-        info = load(entry)
-    except BrokenPackage as error:
-        return BrokenPlugin(name, origin, str(error))
-    if not isinstance(info, MethodInfo) or info.name != name:
-        return BrokenPlugin(name, origin, f"{entry.value} is no MethodInfo named '{name}'")
-    strange = [field.name for field in fields(info) if not _is_text(getattr(info, field.name), several=field.name == "needs")]
-    if strange:
-        return BrokenPlugin(name, origin, f"{entry.value} has no text in {', '.join(strange)}")
-    if not is_safe_name(name):
-        return BrokenPlugin(name, origin, "its name cannot be that of a file")
-    return replace(info, origin=origin)
-
-
-def _is_text(value: Any, *, several: bool) -> bool:
-    if several:
-        return isinstance(value, tuple) and all(isinstance(part, str) for part in value)
-    return isinstance(value, str)

@@ -10,6 +10,7 @@ from pathlib import Path
 from lensbench.backbones import Backbone, get_backbone, with_system
 from lensbench.datasets.rows import include_rows
 from lensbench.datasets.sources import EMBEDDED, DataSource, open_data
+from lensbench.engines.registry import get_engine
 from lensbench.errors import UsageError
 from lensbench.languages import CENTRAL, add_languages, get_language
 from lensbench.plan.externals import find_externals
@@ -73,6 +74,7 @@ def make_plan(request: RunRequest) -> Plan:
     languages = tuple(dict.fromkeys(get_language(c).code for c in request.languages if c != CENTRAL))
     if request.limit is not None and request.limit < 1:
         raise UsageError(f"``limit`` must be at least 1, found {request.limit}")
+    get_engine(request.engine)
     wanted = [parse_variant(variant) if isinstance(variant, str) else variant for variant in request.variants]
     variants = plan_variants(request, [v for v in wanted if v.method is not None], backbone, languages)
     externals = find_externals([v for v in wanted if v.method is None], variants)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lensbench.engines.registry import DEFAULT as DEFAULT_ENGINE
+
 __all__ = ["RunRequest", "VariantRequest"]
 
 
@@ -57,7 +59,7 @@ class RunRequest:
     num_fewshot: int | None = None
     max_new_tokens: int | None = None
     batch_size: int = 16
-    engine: str = "tree"
+    engine: str = DEFAULT_ENGINE
     device: str = "auto"
     dtype: str = "auto"
     seed: int = 42

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from lensbench.backbones.lazy import LazyBackbone
 from lensbench.datasets.rows import row_hash
-from lensbench.engines.blocks import Blocks, CannotPack
-from lensbench.engines.chat import encode_prompt
-from lensbench.engines.generation.decode import AnswerRequest
-from lensbench.engines.generation.generate import GeneratedAnswer
-from lensbench.engines.layer_sharing import Branch
-from lensbench.engines.reference.lm import LensLM
+from lensbench.engines.chat import encode_prompt, render_chat
+from lensbench.engines.protocol import AnswerRequest, Engine, GeneratedAnswer
+from lensbench.engines.registry import open_reference
 from lensbench.methods.base import Progress
 from lensbench.plan.task_items import TaskItems
 from lensbench.reasoning import opens_reasoning, split_reasoning
 from lensbench.records import AnswerRecord, RecordLog, RunFolder
+from lensbench.stages.choose_engine import engines_for
 from lensbench.stages.variants import Variant, answer_key, names_of
 from lensbench.states import UNANSWERED
 from lensbench.tasks.build import Item
@@ -31,7 +30,7 @@ _MEANING = "2"
 
 
 def answer_stage(
-    lm: LensLM,
+    engine: Engine,
     variants: Sequence[Variant],
     tasks: Sequence[TaskItems],
     folder: RunFolder,
@@ -42,15 +41,16 @@ def answer_stage(
 ) -> None:
     """Answer what is not in the log yet.
 
-    Variants that share blocks with the backbone answer in one batch, of `lm.batch_size` rows for each where memory allows; the
-    others, and those that change the first block, one after the other. Turn 2 follows the variant's own answer to turn 1, so its
-    key holds that answer. Every answer is in the log as soon as it has ended; one that was under way when the run stopped is
-    generated again.
+    Turn 2 follows the variant's own answer to turn 1, so its key holds that answer. Every answer is in the log as soon as it has
+    ended; one that was under way when the run stopped is generated again. Variants that the engine does not support are answered
+    by the reference engine.
 
     Args:
+        engine: Over one backbone.
+        variants: Of that backbone.
         seed: Every item draws from a generator of its own, seeded by this, the item and the turn; variants share it.
     """
-    work = _Work(lm, folder, log, progress, seed)
+    work = _Work(engine, folder, log, progress, seed)
     for asked in tasks:
         work.answer(asked, variants)
 
@@ -58,12 +58,17 @@ def answer_stage(
 class _Work:
     """One start of the stage."""
 
-    def __init__(self, lm: LensLM, folder: RunFolder, log: RecordLog, progress: Progress, seed: int) -> None:
-        self._lm, self._log, self._progress, self._seed = lm, log, progress, seed
+    def __init__(self, engine: Engine, folder: RunFolder, log: RecordLog, progress: Progress, seed: int) -> None:
+        self._engine, self._log, self._progress, self._seed = engine, log, progress, seed
         self._known = {record.key: record for record in folder.records(AnswerRecord)}
+        self._said: set[str] = set()
+
+    @functools.cached_property
+    def _reference(self) -> Engine:
+        return open_reference(self._engine.model, self._engine.settings)
 
     def answer(self, asked: TaskItems, variants: Sequence[Variant]) -> None:
-        """All turns of a task: variants that share blocks in one batch, each of the others by itself."""
+        """All turns of a task."""
         keys: dict[str, dict[str, str]] = {variant.name: {} for variant in variants}
         for turn in range(1, _turns(asked) + 1):
             todo: dict[str, list[Item]] = {}
@@ -72,44 +77,27 @@ class _Work:
                 items = [item for item in asked.items if len(item.turns) >= turn]
                 for item in items:
                     before = self._known.get(own.get(item.id, ""))
-                    own[item.id] = _key(self._lm, variant, asked, item, turn, self._seed, before)
+                    own[item.id] = _key(self._engine.model, variant, asked, item, turn, self._seed, before)
                 todo[variant.name] = [item for item in items if own[item.id] not in self._log]
             missing = [variant for variant in variants if todo[variant.name]]
-            together = self._together(asked, missing)
-            if together:
-                shared = [variant for variant in missing if variant.name in together]
-                self._answer_turn(asked, shared, list(together.values()), todo, turn, keys)
-            for variant in missing:
-                if variant.name not in together:
-                    self._answer_turn(asked, [variant], [], todo, turn, keys)
-
-    def _together(self, asked: TaskItems, variants: Sequence[Variant]) -> dict[str, Branch]:
-        """The variants that share blocks, if several do; none where this model's blocks cannot be called one by one."""
-        # To find its branch a variant is applied, which is not free.
-        if len(variants) < 2:
-            return {}
-        try:
-            Blocks(self._lm.loaded)
-        except CannotPack:
-            return {}
-        found = {}
-        for variant in variants:
-            branch = variant.branch(self._lm.loaded, asked.planned.task.language.code)
-            if branch is not None and (branch.start != 0 or branch.edits):
-                found[variant.name] = branch
-        return found if len(found) > 1 else {}
+            language = asked.planned.task.language.code
+            for engine, group, reason in engines_for(self._engine, lambda: self._reference, missing, language):
+                if reason is not None and (said := f"the reference engine answers {names_of(group)}: {reason}") not in self._said:
+                    self._said.add(said)
+                    self._progress.notify(said)
+                self._answer_turn(engine, asked, group, todo, turn, keys)
 
     def _answer_turn(
         self,
+        engine: Engine,
         asked: TaskItems,
         variants: Sequence[Variant],
-        branches: Sequence[Branch],
         todo: Mapping[str, Sequence[Item]],
         turn: int,
         keys: Mapping[str, Mapping[str, str]],
     ) -> None:
-        """Answers of one variant, or of several that share blocks."""
-        lm, task = self._lm, asked.planned.task
+        """Answers of variants by one engine."""
+        model, task = engine.model, asked.planned.task
         names = {variant.name for variant in variants}
         earlier = {(r.variant, r.item, r.turn): r.text for r in self._known.values() if r.variant in names}
         unanswered = {
@@ -119,23 +107,22 @@ class _Work:
         }
         asking: list[tuple[Variant, Item, AnswerRequest]] = []
         opened: list[bool] = []
-        for lane, variant in enumerate(variants):
+        for place, variant in enumerate(variants):
             for item in todo[variant.name]:
                 said = [earlier[variant.name, item.id, t] for t in range(1, turn)]
-                asked_text = _prompt(lm, item, said)
-                prompt = encode_prompt(lm.tokenizer, asked_text)
+                asked_text = _prompt(model, item, said)
+                prompt = encode_prompt(model.tokenizer, asked_text)
                 request = AnswerRequest(
                     tuple(prompt),
-                    min(task.generation.max_new_tokens, lm.max_length - len(prompt)),
+                    min(task.generation.max_new_tokens, engine.window - len(prompt)),
                     task.generation.temperature_for(item.doc),
                     item_seed(self._seed, item.id, turn),
-                    lane,
+                    place,
                 )
                 asking.append((variant, item, request))
                 opened.append(opens_reasoning(asked_text))
         title = f"{asked.name} · {names_of(variants)}" + (f" · turn {turn}" if _turns(asked) > 1 else "")
-        alone = contextlib.nullcontext() if branches else variants[0].applied(lm.loaded, task.language.code)
-        with self._progress.stage(title, len(asking)) as advance, alone:
+        with self._progress.stage(title, len(asking)) as advance:
 
             def keep(index: int, answer: GeneratedAnswer) -> None:
                 variant, item, request = asking[index]
@@ -153,30 +140,34 @@ class _Work:
                 else:
                     fitting.append(index)
             requests = [asking[index][2] for index in fitting]
-            lm.answer(requests, branches=branches, on_answer=lambda i, answer: keep(fitting[i], answer))
+            if requests:
+                engine.answer(requests, variants, task.language.code, lambda i, answer: keep(fitting[i], answer))
 
 
 def _turns(asked: TaskItems) -> int:
     return max((len(item.turns) for item in asked.items), default=0)
 
 
-def _key(lm: LensLM, variant: Variant, asked: TaskItems, item: Item, turn: int, seed: int, before: AnswerRecord | None) -> str:
+def _key(
+    model: LazyBackbone, variant: Variant, asked: TaskItems, item: Item, turn: int, seed: int, before: AnswerRecord | None
+) -> str:
     """Turn 1: everything that can change the answer; later turns: that of the turn before, and what was answered there."""
     if before is not None:
         return row_hash([before.key, before.text, turn])
     generation = asked.planned.task.generation
     temperature = generation.temperature_for(item.doc)
     settings = [_MEANING, generation.max_new_tokens, temperature, *([seed] if temperature else [])]
-    return answer_key(lm.loaded, variant, item, "generate", settings)
+    return answer_key(model, variant, item, "generate", settings)
 
 
-def _prompt(lm: LensLM, item: Item, answers: Sequence[str]) -> str:
+def _prompt(model: LazyBackbone, item: Item, answers: Sequence[str]) -> str:
     if not answers:
         return item.requests[0][0]
     messages = []
     for said, answer in zip(item.turns, answers, strict=False):
         messages += [{"role": "user", "content": said}, {"role": "assistant", "content": answer}]
-    return lm.apply_chat_template([*messages, {"role": "user", "content": item.turns[len(answers)]}])
+    messages.append({"role": "user", "content": item.turns[len(answers)]})
+    return render_chat(model.tokenizer, messages, model.backbone.system_text)
 
 
 def item_seed(seed: int, item: str, turn: int) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lensbench.backbones.checkpoint import Checkpoint
-from lensbench.backbones.load import LoadedBackbone
+from lensbench.backbones.lazy import LazyBackbone
 from lensbench.plan.plan import Plan
 from lensbench.plan.resume_checks import check_variants
 from lensbench.plan.task_items import TaskItems
@@ -22,7 +22,7 @@ __all__ = ["describe", "note_provenance"]
 def describe(
     plan: Plan,
     folder: RunFolder,
-    loaded: LoadedBackbone,
+    model: LazyBackbone,
     variants: Sequence[Variant],
     externals: Mapping[str, Checkpoint],
     tasks: Sequence[TaskItems],
@@ -41,11 +41,11 @@ def describe(
     about = {
         "lensbench": __version__,
         "backbone": plan.backbone.backbone,
-        "backbone_origin": loaded.checkpoint.as_dict(),
-        "backbone_digest": loaded.checkpoint.digest,
-        "dtype": str(next(loaded.model.parameters()).dtype).removeprefix("torch."),
-        "device": str(loaded.device),
-        "tokenizer_digest": loaded.tokenizer_digest,
+        "backbone_origin": model.checkpoint.as_dict(),
+        "backbone_digest": model.checkpoint.digest,
+        "dtype": str(model.dtype).removeprefix("torch."),
+        "device": str(model.device),
+        "tokenizer_digest": model.tokenizer_digest,
         "variants": {variant.name: _variant(variant, plan, externals) for variant in variants},
         "failed": dict(failed),
         "tasks": {

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from lensbench.backbones.lazy import LazyBackbone
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.errors import LensbenchError, RunError, in_words
 from lensbench.languages import CENTRAL
@@ -76,7 +77,7 @@ def report_overlap(
 
 
 def fit_stage(
-    plan: Plan, folder: RunFolder, loaded: LoadedBackbone, corpora: Mapping[str, TrainingData | None], progress: Progress
+    plan: Plan, folder: RunFolder, model: LazyBackbone, corpora: Mapping[str, TrainingData | None], progress: Progress
 ) -> tuple[dict[str, Enhancement], dict[str, str]]:
     """Every variant's enhancement, as saved by this start or an earlier one.
 
@@ -96,7 +97,7 @@ def fit_stage(
             with _memory_as_error(name):
                 if corpora[name] is not None:
                     release()
-                    _fit(variant, folder, loaded, corpora[name], progress)
+                    _fit(variant, folder, model.loaded(), corpora[name], progress)
         except LensbenchError as error:
             errors[name] = error
             if len(plan.variants) > 1:
@@ -105,7 +106,7 @@ def fit_stage(
         raise next(iter(errors.values()))
     for choice in plan.spec.variants:
         if choice.name not in errors:
-            made[choice.name] = load_fitted(folder, choice, loaded.checkpoint.digest)
+            made[choice.name] = load_fitted(folder, choice, model.checkpoint.digest)
     return made, {name: in_words(error.message) for name, error in errors.items()}
 
 

@@ -6,16 +6,15 @@ import json
 from pathlib import Path
 
 from lensbench.backbones import get_backbone
-from lensbench.backbones.headers import weight_headers
 from lensbench.backbones.load import load_backbone
 from lensbench.backbones.resolve import find_checkpoint
+from lensbench.backbones.save import save_model
 from lensbench.errors import RunError, UsageError
 from lensbench.methods.base import Progress
 from lensbench.records import RunFolder, write_atomically
-from lensbench.records.log import write_failed
 from lensbench.stages.variants import load_fitted
 
-__all__ = ["merge", "save_model"]
+__all__ = ["merge"]
 
 
 def merge(
@@ -76,21 +75,3 @@ def merge(
         target / "lensbench.json", json.dumps({"variant": variant, "card": card}, indent=1, ensure_ascii=False) + "\n"
     )
     return variant
-
-
-def save_model(model: object, tokenizer: object, target: Path) -> None:
-    """Write a model as it is at the moment, as a folder of safetensors.
-
-    Raises:
-        RunError: the disk is full, the folder cannot be written, or tensors of the model are not in it.
-    """
-    try:
-        model.save_pretrained(target)  # type: ignore[attr-defined]
-        tokenizer.save_pretrained(target)  # type: ignore[attr-defined]
-        held = sum(header.numbers for header in weight_headers(target).values())
-    except OSError as error:
-        raise write_failed(target, error) from None
-    # Tied weights are one parameter, and one tensor of the file.
-    wanted = sum(parameter.numel() for parameter in model.parameters())  # type: ignore[attr-defined]
-    if held < wanted:
-        raise RunError(f"{target} holds {held:,} numbers of the model's {wanted:,}", "The model cannot be saved whole.")

@@ -7,8 +7,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from lensbench.engines.noise import Answer, could_change, is_tied
-from lensbench.engines.reference.lm import TokenRequest
+from lensbench.engines.noise import could_change, is_tied
+from lensbench.engines.protocol import Answer, TokenRequest
 from lensbench.metrics import ScoredItem, get_metric, gold_choice
 from lensbench.plan.task_items import TaskItems
 from lensbench.records import ScoreRecord

@@ -17,8 +17,8 @@ from lensbench.tasks.build import Item
 
 if TYPE_CHECKING:
     from lensbench.backbones.checkpoint import Checkpoint
+    from lensbench.backbones.lazy import LazyBackbone
     from lensbench.backbones.load import LoadedBackbone
-    from lensbench.engines.layer_sharing import Branch
     from lensbench.records import RunFolder
 
 __all__ = ["Variant", "answer_key", "load_fitted", "names_of"]
@@ -42,14 +42,6 @@ class Variant:
             return contextlib.nullcontext()
         return self.enhancement.applied(loaded, language)
 
-    def branch(self, loaded: LoadedBackbone, language: str) -> Branch | None:
-        """Where it leaves the backbone's path; None where what it does is not known to be shared."""
-        from lensbench.engines.layer_sharing import BASE_BRANCH, branch_of
-
-        if self.enhancement is None:
-            return BASE_BRANCH
-        return branch_of(loaded, functools.partial(self.applied, loaded, language), self.enhancement.first_changed_layer)
-
     @functools.cached_property
     def digest(self) -> str:
         """Of everything that sets it apart from the backbone; worked out once, since it reads all changed tensors."""
@@ -72,13 +64,12 @@ def names_of(variants: Sequence[Variant]) -> str:
     return " + ".join(v.name for v in variants) if len(variants) <= 3 else f"{len(variants)} variants"
 
 
-def answer_key(loaded: LoadedBackbone, variant: Variant, item: Item, scoring: str, settings: object) -> str:
+def answer_key(model: LazyBackbone, variant: Variant, item: Item, scoring: str, settings: object) -> str:
     """Hash of everything that can change an answer; a key that does not match is a miss, never somebody else's answer.
 
     Args:
         variant: By name too: two variants of equal weights have their own records.
         settings: Generation settings, or None.
     """
-    dtype = str(next(loaded.model.parameters()).dtype)
     own = [variant.name, variant.digest]
-    return row_hash([loaded.checkpoint.digest, own, loaded.tokenizer_digest, dtype, item.id, scoring, settings])
+    return row_hash([model.checkpoint.digest, own, model.tokenizer_digest, str(model.dtype), item.id, scoring, settings])

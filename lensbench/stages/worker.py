@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 
 from lensbench.errors import LensbenchError
 from lensbench.executors.launch import find_place, joined
+from lensbench.methods.base import SilentProgress
 from lensbench.plan.plan import make_plan
 from lensbench.plan.request import RunRequest
 
@@ -25,10 +26,10 @@ def main(request: str, folder: str) -> None:
         plan = make_plan(TypeAdapter(RunRequest).validate_json(request))
         with joined(find_place(None)) as ranks:
             from lensbench.quiet import quiet_libraries
-            from lensbench.stages.run import run_worker_rank
+            from lensbench.stages.run import run
 
             quiet_libraries()
-            run_worker_rank(plan, Path(folder), ranks)
+            run(plan, Path(folder), SilentProgress(), ranks=ranks)
     except LensbenchError as error:
         sys.exit(f"lensbench: {error}")
 

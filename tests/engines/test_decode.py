@@ -11,8 +11,9 @@ from conftest import save_tiny_model
 from lensbench.backbones import get_backbone
 from lensbench.backbones.load import LoadedBackbone, load_backbone
 from lensbench.backbones.resolve import find_checkpoint
-from lensbench.engines.generation.decode import AnswerRequest, generate_answers
+from lensbench.engines.generation.decode import generate_answers
 from lensbench.engines.generation.generate import generate_reference
+from lensbench.engines.protocol import AnswerRequest
 
 TEXTS = ["A", "Why is the sky blue?", "x" * 90, "你好，今天天气怎么样？", "b" * 40, "Tell me.", "c" * 200, "?", "d" * 33, "سؤال"]
 LENGTHS = [3, 40, 17, 1, 25, 60, 9, 33, 2, 50]

@@ -15,8 +15,9 @@ from tries import Requests, requests
 
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.engines.layer_sharing import BASE_BRANCH, Branch
-from lensbench.engines.reference.lm import LensLM, TokenRequest
-from lensbench.engines.tree.engine import TreeEngine
+from lensbench.engines.protocol import TokenRequest
+from lensbench.engines.reference.lm import LensLM
+from lensbench.engines.tree.scorer import TreeScorer
 
 ASKED: list[TokenRequest] = [
     (("", ""), [*range(40), *range(i, i + 12)], [(9 * i + k) % 250 for k in range(n)]) for i in range(9) for n in (1, 5)
@@ -115,7 +116,7 @@ def test_out_of_memory_halves_the_budget_and_goes_on(tiny: LoadedBackbone, monke
         return real(self, step)
 
     monkeypatch.setattr(PassRunner, "run", limited)
-    engine = TreeEngine(tiny, max_length=1024, budget=256)
+    engine = TreeScorer(tiny, max_length=1024, budget=256)
     found = {i: a for s in engine.score(ASKED) for i, a in zip(s.requests, s.answers[0], strict=True)}
     expected = LensLM(tiny).score_tokens(ASKED)
     assert [found[i][0] for i in range(len(ASKED))] == pytest.approx([ll for ll, _ in expected], abs=2e-5)
@@ -126,7 +127,7 @@ def test_out_of_memory_halves_the_budget_and_goes_on(tiny: LoadedBackbone, monke
 
 
 def test_another_error_is_not_taken_for_missing_memory(tiny: LoadedBackbone) -> None:
-    engine = TreeEngine(tiny, max_length=1024)
+    engine = TreeScorer(tiny, max_length=1024)
     with pytest.raises((RuntimeError, IndexError)):
         list(engine.score([(("", ""), [10**6], [5])]))
     assert engine.budget == 16 * 64
@@ -135,7 +136,7 @@ def test_another_error_is_not_taken_for_missing_memory(tiny: LoadedBackbone) -> 
 def test_only_what_is_wanted_is_scored_with_the_same_bits(tiny: LoadedBackbone) -> None:
     branches = [BASE_BRANCH, branch(tiny, delta(tiny, 2))]
     whole, _ = together(tiny, branches, ASKED, budget=80)
-    engine = TreeEngine(tiny, max_length=1024, budget=80)
+    engine = TreeScorer(tiny, max_length=1024, budget=80)
     wanted = {16, 17}
     found = {i: [a[k] for a in s.answers] for s in engine.score(ASKED, branches, wanted) for k, i in enumerate(s.requests)}
     assert wanted == found.keys()

@@ -19,8 +19,8 @@ from tries import Requests, requests
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.engines.blocks import CannotPack
 from lensbench.engines.layer_sharing import BASE_BRANCH
-from lensbench.engines.reference.lm import TokenRequest
-from lensbench.engines.tree.engine import TreeLM
+from lensbench.engines.protocol import TokenRequest
+from lensbench.engines.tree.lm import TreeLM
 
 
 @pytest.fixture(scope="module", params=FAMILIES)

@@ -14,8 +14,10 @@ from tries import Requests, requests
 
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.engines.layer_sharing import BASE_BRANCH, Branch, branch_of
-from lensbench.engines.reference.lm import LensLM, TokenRequest
-from lensbench.engines.tree.engine import CannotPack, TreeEngine, TreeLM
+from lensbench.engines.protocol import TokenRequest
+from lensbench.engines.reference.lm import LensLM
+from lensbench.engines.tree.lm import TreeLM
+from lensbench.engines.tree.scorer import CannotPack, TreeScorer
 
 
 def ask(context: list[int], target: list[int], text: str = "context") -> TokenRequest:
@@ -50,7 +52,7 @@ SITES = [("emb", [0]), ("attn", [0, 2]), ("mlp", [1, 2, 3]), ("hidden", [0, 1, 2
 @pytest.mark.parametrize("asked", [PLAIN, CROSSED], ids=["plain", "crossed"])
 def test_same_as_alone(tiny: LoadedBackbone, asked: list[TokenRequest], site: str, layers: list[int], values: str) -> None:
     made = branch(tiny, intervention(tiny, layers, site, values))
-    assert made.start == min(layers) and made.edits
+    assert made.start == min(layers) and made.is_patch
     for budget in (1, 45, 1000):
         same_as_alone(tiny, [made], asked, budget, 1e-4)
     with made.applied():
@@ -110,7 +112,7 @@ def test_only_what_is_wanted_is_scored_with_the_same_bits(tiny: LoadedBackbone) 
     branches = [BASE_BRANCH, branch(tiny, intervention(tiny, [1, 3]))]
     whole, _ = together(tiny, branches, CROSSED, budget=30)
     for wanted in ({0}, {3, 5}, {4, 7, 8}):
-        engine = TreeEngine(tiny, max_length=1024, budget=30)
+        engine = TreeScorer(tiny, max_length=1024, budget=30)
         found = {i: [a[k] for a in s.answers] for s in engine.score(CROSSED, branches, wanted) for k, i in enumerate(s.requests)}
         assert wanted == found.keys()
         assert all(found[i] == [mine[i] for mine in whole] for i in wanted)
@@ -118,7 +120,7 @@ def test_only_what_is_wanted_is_scored_with_the_same_bits(tiny: LoadedBackbone) 
 
 def test_each_request_comes_once(tiny: LoadedBackbone) -> None:
     branches = [BASE_BRANCH, branch(tiny, intervention(tiny, [2]))]
-    engine = TreeEngine(tiny, max_length=1024, budget=50)
+    engine = TreeScorer(tiny, max_length=1024, budget=50)
     asked = [*CROSSED, ask([3], [])]
     come = [index for scored in engine.score(asked, branches) for index in scored.requests]
     assert sorted(come) == list(range(len(asked)))

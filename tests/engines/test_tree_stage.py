@@ -14,12 +14,15 @@ import pytest
 import torch
 from small_rows import write_small_data
 from transformers import AutoConfig, AutoModelForCausalLM
-from tree_stage import asked, variants
+from tree_stage import asked, engine_over, variants
 
 from lensbench.backbones.load import LoadedBackbone
-from lensbench.engines.noise import could_change, is_tied, largest_noise, measure_noise
+from lensbench.engines.layer_sharing import branch_of_variant
+from lensbench.engines.noise import could_change, is_tied, largest_noise
 from lensbench.engines.reference.lm import LensLM
-from lensbench.engines.tree.engine import TreeEngine, TreeLM
+from lensbench.engines.tree.engine import measure_noise
+from lensbench.engines.tree.lm import TreeLM
+from lensbench.engines.tree.scorer import TreeScorer
 from lensbench.methods.base import SilentProgress
 from lensbench.plan.task_items import TaskItems
 from lensbench.records import RecordLog
@@ -39,7 +42,7 @@ def records(
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
     progress = SilentProgress()
     with RecordLog(path) as log:
-        score_stage(LensLM(loaded, batch_size=batch_size), variants(loaded), tasks, log, progress, engine=engine)
+        score_stage(engine_over(loaded, engine, batch_size), variants(loaded), tasks, log, progress)
     return {record["key"]: record for _, record in read_objects(path)}, progress.notes
 
 
@@ -76,7 +79,7 @@ def test_a_plugin_with_hooks_of_its_own_is_scored_alone(tiny: LoadedBackbone, da
         progress = SilentProgress()
         with RecordLog(tmp_path / engine) as log:
             both = [Variant(BASE), Variant("hooked", Hooked())]  # type: ignore[arg-type]
-            score_stage(LensLM(tiny), both, tasks, log, progress, engine=engine)
+            score_stage(engine_over(tiny, engine), both, tasks, log, progress)
         scores[engine] = {(r["item"], r["variant"]): r["loglikelihoods"] for _, r in read_objects(tmp_path / engine)}
         expected = ["the reference engine scores hooked: it changes the backbone in a way of its own"] if engine == "tree" else []
         assert [note for note in progress.notes if "reference engine" in note] == expected
@@ -126,10 +129,10 @@ def test_a_model_that_cannot_be_packed_is_scored_by_the_reference(tiny: LoadedBa
     progress = SilentProgress()
     tasks = asked(other, data, "lm-eval")
     with RecordLog(tmp_path / "log") as log:
-        score_stage(LensLM(other), [Variant(BASE)], tasks, log, progress)
+        score_stage(engine_over(other), [Variant(BASE)], tasks, log, progress)
         assert len(log) == sum(len(task.items) for task in tasks)
     assert [note for note in progress.notes if "reference engine" in note] == [
-        "the reference engine scores: models of type 'stablelm' are not known to the tree engine"
+        "the reference engine scores base: models of type 'stablelm' are not known to the tree engine"
     ]
 
 
@@ -183,7 +186,7 @@ def test_equal_choices_are_tied_and_counted(tiny: LoadedBackbone, data: Path, tm
         progress = SilentProgress()
         with RecordLog(tmp_path / engine) as log:
             changed = dataclasses.replace(task, items=(same, *task.items[1:]))
-            score_stage(LensLM(tiny), [Variant(BASE)], [changed], log, progress, engine=engine)
+            score_stage(engine_over(tiny, engine), [Variant(BASE)], [changed], log, progress)
         tied = [record["item"] for _, record in read_objects(tmp_path / engine) if record["tied"]]
         assert first.id in tied
         assert any(note.startswith(f"{len(tied)} of {len(task.items)} scores are tied") for note in progress.notes)
@@ -192,7 +195,7 @@ def test_equal_choices_are_tied_and_counted(tiny: LoadedBackbone, data: Path, tm
 def test_noise_is_the_largest_difference_and_never_nothing(tiny: LoadedBackbone) -> None:
     lm = LensLM(tiny)
     requests = [lm.token_request("The cat sat on", f" the {word}.") for word in ("mat", "chair", "old door")]
-    engine = TreeEngine(tiny, max_length=lm.max_length)
+    engine = TreeScorer(tiny, max_length=lm.max_length)
     fast = [found for scored in engine.score(requests) for found in zip(scored.requests, scored.answers[0], strict=True)]
     slow = lm.score_tokens(requests)
     differences = [abs(answer[0] - slow[index][0]) for index, answer in fast]
@@ -205,22 +208,22 @@ def test_noise_is_the_largest_difference_and_never_nothing(tiny: LoadedBackbone)
 def test_the_noise_of_a_run_is_that_of_its_interventions_too(
     tiny: LoadedBackbone, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lensbench.stages import score
+    from lensbench.engines.tree import engine as tree
 
     seen: list[tuple[bool, float]] = []
 
     def measure(*args: Any) -> float:
-        seen.append((len(args) > 3 and args[3].edits, measure_noise(*args)))
+        seen.append((len(args) > 3 and args[3].is_patch, measure_noise(*args)))
         return seen[-1][1]
 
-    monkeypatch.setattr(score, "measure_noise", measure)
+    monkeypatch.setattr(tree, "measure_noise", measure)
     records(tiny, asked(tiny, data, "lm-eval"), tmp_path / "log", "tree")
     # Two tasks in Chinese; in English the intervention is the backbone.
-    assert [edits for edits, _ in seen] == [False, True, True]
+    assert [is_patch for is_patch, _ in seen] == [False, True, True]
     assert [noise for _, noise in seen] == sorted(noise for _, noise in seen)
-    lm, branch = LensLM(tiny), variants(tiny)[3].branch(tiny, "zh")
-    assert branch is not None and branch.edits
-    engine = TreeEngine(tiny, max_length=lm.max_length)
+    lm, branch = LensLM(tiny), branch_of_variant(tiny, variants(tiny)[3], "zh")
+    assert branch is not None and branch.is_patch
+    engine = TreeScorer(tiny, max_length=lm.max_length)
     requests = [lm.token_request("The cat sat on", f" the {word}.") for word in ("mat", "chair", "old door")]
     fast = [
         found for scored in engine.score(requests, [branch]) for found in zip(scored.requests, scored.answers[0], strict=True)
@@ -261,4 +264,4 @@ def test_embedded_tasks_through_a_real_tokenizer(tiny: LoadedBackbone, profile: 
         for (ll, greedy), expected in zip(tree.score_tokens(requests), reference.score_tokens(requests), strict=True):
             assert ll == pytest.approx(expected[0], abs=1e-4, rel=1e-6)
             assert greedy == expected[1]
-    assert tree.engine.counts.forwarded_tokens <= 1.05 * tree.engine.counts.unique_tokens
+    assert tree.scorer.counts.forwarded_tokens <= 1.05 * tree.scorer.counts.unique_tokens

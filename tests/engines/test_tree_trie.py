@@ -126,7 +126,7 @@ def test_passes_read_everything_and_score_it_once(asked: Requests, budget: int) 
     scored = [(request, token) for step in passes for segment in step.segments for _, request, token in segment.scored]
     assert sorted(scored) == sorted((r, token) for r, target in enumerate(targets) for token in target)
     for number, step in enumerate(passes):
-        assert step.above is None or (step.above.kept and step.above in passes[:number])
+        assert step.above is None or (step.above.is_prefix and step.above in passes[:number])
 
 
 def test_a_prefix_of_all_items_is_read_once_and_a_short_one_costs_little() -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
-from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -12,19 +12,23 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tree_stage import engine_over
 from vllm_double import SamplingParams, Vllm
 from vllm_help import answers, requests
 
+from lensbench.backbones.lazy import LazyBackbone
 from lensbench.backbones.load import LoadedBackbone
-from lensbench.engines.generation.decode import AnswerRequest
 from lensbench.engines.generation.generate import generate_reference
-from lensbench.engines.reference.lm import LensLM, TokenRequest
-from lensbench.engines.vllm.engine import running
-from lensbench.engines.vllm.lm import ReadsOtherwise, VllmLM
+from lensbench.engines.protocol import AnswerRequest, CannotScore, Engine, ScoringRequests, TokenRequest
+from lensbench.engines.reference.lm import LensLM
+from lensbench.engines.vllm.process import running
 from lensbench.engines.vllm.read import read_answer, read_continuation, read_labels
+from lensbench.engines.vllm.session import VllmSession, is_cut
 from lensbench.errors import RunError
+from lensbench.spec import BASE
+from lensbench.stages.variants import Variant
 
-Held = Callable[..., VllmLM]
+Held = Callable[..., VllmSession]
 
 
 @pytest.fixture
@@ -34,18 +38,18 @@ def double() -> Vllm:
 
 @pytest.fixture
 def held(tiny: LoadedBackbone, double: Vllm) -> Any:
-    """The tiny model's VllmLM of a window; its engine is ended with the test, or where another window is asked for."""
-    made: dict[int, VllmLM] = {}
+    """The tiny model's VllmSession of a window; its engine is ended with the test, or where another window is asked for."""
+    made: dict[int, VllmSession] = {}
 
     def end() -> None:
         for window in [*made]:
             made.pop(window).__exit__(None, None, None)
 
-    def make(window: int = 512) -> VllmLM:
+    def make(window: int = 512) -> VllmSession:
         if window not in made:
             end()
             start = partial(running, double, tiny.checkpoint.path, dtype="float32", window=window, trust=False)
-            made[window] = VllmLM(LensLM(tiny), double, start, nullcontext, window=window)
+            made[window] = VllmSession(LazyBackbone.holding(tiny), double, start, window=window)
         return made[window]
 
     yield make
@@ -123,26 +127,52 @@ def test_a_continuation_that_fills_the_window_has_no_loglikelihood(held: Held) -
     long, short = (("c", "t"), [5, 6], [7] * 31), (("c", "t"), [5, 6], [7, 8])
     (nothing, greedy), (some, _) = engine.score_tokens([long, short])
     assert math.isnan(nothing) and not greedy and math.isfinite(some)
-    assert engine.is_cut(long) and not engine.is_cut(short)
-    assert not engine.is_cut((("c", "t"), [5] * 31, [7])), "a single token is read off behind its context"
-    assert engine.is_cut((("c", "t"), [5] * 32, [7]))
+    assert is_cut(long, 32) and not is_cut(short, 32)
+    assert not is_cut((("c", "t"), [5] * 31, [7]), 32), "a single token is read off behind its context"
+    assert is_cut((("c", "t"), [5] * 32, [7]), 32)
 
 
-def test_the_noise_is_the_largest_difference(tiny: LoadedBackbone, double: Vllm, held: Held) -> None:
+@pytest.fixture
+def engine(tiny: LoadedBackbone, double: Vllm, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Makes engines over the double; the last one is ended with the test."""
+    monkeypatch.setitem(sys.modules, "vllm", double)
+    monkeypatch.setitem(sys.modules, "vllm.platforms", double.platforms)
+    made: list[Engine] = []
+
+    def make(window: int = 512) -> Engine:
+        for before in made:
+            before.close()
+        made.append(engine_over(tiny, "vllm"))
+        made[-1].__dict__["_window"] = window
+        return made[-1]
+
+    yield make
+    made[-1].close()
+    assert [event for event, _ in double.events] == ["start", "end"] * (len(double.events) // 2)
+
+
+def noise(engine: Engine, asked: list[TokenRequest]) -> float:
+    sample = ScoringRequests("sample", "en", {"item": asked}, [0])
+    return engine.noise([sample], [Variant(BASE)], engine)
+
+
+def test_the_noise_is_the_largest_difference(tiny: LoadedBackbone, double: Vllm, engine: Callable[..., Engine]) -> None:
     asked = requests(LensLM(tiny))
-    assert 0 < held().noise(asked) < 1e-4
+    assert 0 < noise(engine(), asked) < 1e-4
     double.shift = 0.0005
     longest = max(len(target) for _, _, target in asked)
-    assert held().noise(asked) == pytest.approx(0.0005 * longest, rel=0.05)
+    assert noise(engine(), asked) == pytest.approx(0.0005 * longest, rel=0.05)
     double.shift = 0.1
-    with pytest.raises(ReadsOtherwise, match=r"nats off on this model"):
-        held().noise(asked)
+    wrong = engine()
+    with pytest.raises(CannotScore, match=r"nats off on this model"):
+        noise(wrong, asked)
+    assert "nats off on this model" in (wrong.supports(Variant(BASE), "en") or "")
 
 
-def test_the_noise_leaves_out_what_is_cut(tiny: LoadedBackbone, held: Held) -> None:
+def test_the_noise_leaves_out_what_is_cut(tiny: LoadedBackbone, engine: Callable[..., Engine]) -> None:
     """The two engines cut at different places, which is no rounding."""
     asked = requests(LensLM(tiny))
-    assert 0 < held(64).noise(asked) < 1e-4
+    assert 0 < noise(engine(64), asked) < 1e-4
 
 
 def test_greedy_answers_equal_the_reference(tiny: LoadedBackbone, held: Held) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,9 @@ from lensbench.backbones.load import load_backbone
 from lensbench.backbones.resolve import find_checkpoint
 from lensbench.engines.generation.generate import generate_reference
 from lensbench.engines.reference.lm import LensLM
-from lensbench.engines.vllm.engine import running
-from lensbench.engines.vllm.lm import VllmLM
 from lensbench.engines.vllm.package import find_vllm
+from lensbench.engines.vllm.process import running
+from lensbench.engines.vllm.session import VllmSession
 
 pytestmark = pytest.mark.slow
 
@@ -62,7 +61,7 @@ def test_scores_and_answers_equal_the_reference(vllm: Any, tmp_path: Path) -> No
     slow = [generate_reference(loaded, request.prompt, request.max_new_tokens) for request in answers(loaded)]
     loaded.model.to("cpu")
     torch.cuda.empty_cache()
-    with VllmLM(lm, vllm, start, nullcontext, window=1024) as held:
+    with VllmSession(loaded, vllm, start, window=1024) as held:
         found = held.score_tokens(requests(lm))
         fast = held.answer(answers(loaded))
     assert [ll for ll, _ in found] == pytest.approx([ll for ll, _ in expected], abs=1e-2)

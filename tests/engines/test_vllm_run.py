@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import json
 import sys
@@ -13,12 +14,15 @@ from typing import Any
 import pytest
 import torch
 from conftest import save_tiny_model
+from tree_stage import engine_over
 from vllm_double import Vllm
 
 from lensbench.backbones.load import LoadedBackbone
-from lensbench.engines.reference.lm import LensLM
+from lensbench.engines.chat import chat_renderer
+from lensbench.engines.encoding import RequestEncoder
 from lensbench.engines.vllm.package import find_vllm
 from lensbench.errors import LensbenchError, RunError, UnavailableError, UsageError
+from lensbench.executors.ranks import ALONE
 from lensbench.methods.base import SilentProgress
 from lensbench.methods.delta import Delta
 from lensbench.methods.incline import Alignment, Intervention
@@ -30,10 +34,11 @@ from lensbench.records.log import read_objects
 from lensbench.spec import BASE
 from lensbench.stages import score
 from lensbench.stages.answer import answer_stage
+from lensbench.stages.evaluate import Evaluation
+from lensbench.stages.longest_input import longest_input
 from lensbench.stages.run import run
 from lensbench.stages.score import score_stage
 from lensbench.stages.variants import Variant
-from lensbench.stages.vllm import ask_vllm, window_of
 from lensbench.tasks.build import Item
 
 
@@ -55,6 +60,9 @@ def plan_of(model: Path, *, profile: str = "lm-eval", **more: Any) -> Plan:
             limit=3,
             max_new_tokens=6,
             engine="vllm",
+            dtype="float32",
+            seed=1,
+            batch_size=4,
             **more,
         )
     )
@@ -62,7 +70,7 @@ def plan_of(model: Path, *, profile: str = "lm-eval", **more: Any) -> Plan:
 
 def asked(loaded: LoadedBackbone, model: Path, profile: str = "lm-eval") -> tuple[list[TaskItems], list[TaskItems]]:
     plan = plan_of(model, profile=profile)
-    tasks = render_items(plan, load_rows(plan, {}), LensLM(loaded).apply_chat_template)
+    tasks = render_items(plan, load_rows(plan, {}), chat_renderer(loaded.tokenizer, loaded.backbone.system_text))
     opened = [task for task in tasks if task.planned.task.profile.generates]
     return [task for task in tasks if task not in opened], opened
 
@@ -78,20 +86,24 @@ def variants(loaded: LoadedBackbone) -> list[Variant]:
 
 
 def by_vllm(loaded: LoadedBackbone, model: Path, path: Path, profile: str = "lm-eval") -> list[str]:
+    """As a run asks; the weights are loaded again whenever something needs them."""
     progress = SilentProgress()
-    closed, opened = asked(loaded, model, profile)
-    lm = LensLM(loaded, batch_size=4)
-    ask_vllm(lm, variants(loaded), closed, opened, RunFolder(path), progress, seed=1, trust=False)
+    plan = plan_of(model, profile=profile)
+    folder = RunFolder(path)
+    evaluation = Evaluation(plan, folder, load_rows(plan, {}), "cpu", progress, ALONE)
+    backbone = evaluation.open(loaded.backbone, loaded.checkpoint)
+    evaluation.ask(backbone, variants(loaded), evaluation.render(backbone))
+    assert not backbone.is_loaded
     return progress.notes
 
 
 def by_ourselves(loaded: LoadedBackbone, model: Path, path: Path, profile: str = "lm-eval") -> None:
     closed, opened = asked(loaded, model, profile)
-    folder, lm = RunFolder(path), LensLM(loaded, batch_size=4)
+    folder, engine = RunFolder(path), engine_over(loaded, "reference", 4)
     with folder.log("score") as log:
-        score_stage(lm, variants(loaded), closed, log, SilentProgress(), engine="reference")
+        score_stage(engine, variants(loaded), closed, log, SilentProgress())
     with folder.log("answers") as log:
-        answer_stage(lm, variants(loaded), opened, folder, log, SilentProgress(), seed=1)
+        answer_stage(engine, variants(loaded), opened, folder, log, SilentProgress(), seed=1)
 
 
 def records(path: Path, stage: str) -> dict[str, dict[str, Any]]:
@@ -128,9 +140,29 @@ def test_records_are_those_of_the_reference(
     variants_scored = {record["variant"] for record in records(tmp_path / "fast", "score").values()}
     assert variants_scored == {"base", "lens", "incline"}
     assert [note for note in notes if "incline" in note] == [
-        "the reference engine scores incline, and vLLM does not answer it: it cannot be merged"
+        f"the reference engine {does} incline: it cannot be merged" for does in ("scores", "answers")
     ]
     assert sum("lens is merged for vLLM: 0.00 GiB" in note and "removed afterwards" in note for note in notes) == 1
+
+
+def test_the_model_in_transformers_is_not_in_memory_while_vllm_runs(
+    tiny: LoadedBackbone, tiny_model_dir: Path, double: Vllm, tmp_path: Path
+) -> None:
+    def alive() -> int:
+        gc.collect()
+        return sum(isinstance(thing, type(tiny.model)) for thing in gc.get_objects())
+
+    before, found = alive(), []
+    real = double.LLM
+
+    class Counting(real):  # type: ignore[valid-type, misc]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            found.append(alive())
+            super().__init__(*args, **kwargs)
+
+    double.LLM = Counting
+    by_vllm(tiny, tiny_model_dir, tmp_path)
+    assert found == [before, before] and alive() == before
 
 
 def test_a_run_that_goes_on_asks_only_what_is_missing(
@@ -181,7 +213,7 @@ def test_a_model_that_vllm_reads_otherwise_is_left_to_the_reference(
     double.shift = 0.1
     notes = by_vllm(tiny, tiny_model_dir, tmp_path / "fast")
     assert [note.partition(":")[0] for note in notes if "off on this model" in note] == [
-        f"the reference engine scores {name}, and vLLM does not answer it" for name in ("base", "lens")
+        f"the reference engine {does} {name}" for name in ("base", "lens") for does in ("scores", "answers")
     ]
     by_ourselves(tiny, tiny_model_dir, tmp_path / "slow")
     assert records(tmp_path / "fast", "score") == records(tmp_path / "slow", "score")
@@ -202,7 +234,7 @@ def test_each_variant_has_its_own_noise(
     double.shift = 1e-4
     by_vllm(tiny, tiny_model_dir, tmp_path)
     closed, _ = asked(tiny, tiny_model_dir)
-    lm, longest = LensLM(tiny), 0
+    lm, longest = RequestEncoder.of(tiny), 0
     for task in closed:
         by_length = sorted(task.items, key=lambda item: max(len(c) + len(t) for c, t in item.requests))
         longest = max(longest, *(len(lm.token_request(*request)[2]) for request in by_length[len(by_length) // 2].requests))
@@ -211,13 +243,19 @@ def test_each_variant_has_its_own_noise(
     assert noises["incline"] == {0.0}
 
 
-def test_the_window_is_what_the_longest_input_needs(tiny: LoadedBackbone, tiny_model_dir: Path) -> None:
+def test_the_window_is_what_the_longest_input_needs(tiny: LoadedBackbone, tiny_model_dir: Path, double: Vllm) -> None:
     closed, opened = asked(tiny, tiny_model_dir)
-    assert window_of(LensLM(tiny), closed, opened) == 1024, "the model's own"
+
+    def window() -> int:
+        encoder = RequestEncoder.of(tiny)
+        longest = lambda: longest_input(encoder, tiny.tokenizer, [*closed, *opened])  # noqa: E731
+        return engine_over(tiny, "vllm", longest_input=longest).window
+
+    assert window() == 1024, "the model's own"
     tiny.model.config.max_position_embeddings = 131072
-    assert window_of(LensLM(tiny), closed, opened) == 4096
+    assert window() == 4096
     opened[0].planned.task.generation.__dict__["max_new_tokens"] = 5000
-    assert window_of(LensLM(tiny), closed, opened) == 8192
+    assert window() == 8192
 
 
 def test_a_whole_run_with_another_checkpoint(tiny_model_dir: Path, double: Vllm, tmp_path: Path) -> None:
@@ -231,6 +269,9 @@ def test_a_whole_run_with_another_checkpoint(tiny_model_dir: Path, double: Vllm,
     slow = make_plan(
         RunRequest(
             str(tiny_model_dir),
+            dtype="float32",
+            seed=1,
+            batch_size=4,
             tasks=("xcopa", "multiq"),
             profile="lm-eval",
             data="embedded",

@@ -27,9 +27,9 @@ from small_rows import write_small_data
 from warm import Warm
 
 from lensbench.backbones.load import LoadedBackbone
-from lensbench.engines.division import Loads, homes
-from lensbench.engines.reference.lm import TokenRequest
-from lensbench.engines.tree.engine import TreeEngine
+from lensbench.engines.division import Loads, passes_of_items
+from lensbench.engines.protocol import TokenRequest
+from lensbench.engines.tree.scorer import TreeScorer
 from lensbench.errors import UsageError
 from lensbench.executors.launch import Place, check_devices, check_options, find_place
 from lensbench.executors.ranks import ALONE
@@ -224,12 +224,12 @@ def test_wrong_numbers_are_refused_before_anything_starts(monkeypatch: pytest.Mo
 
 def test_less_memory_on_one_rank_divides_no_differently(tiny: LoadedBackbone) -> None:
     requests: list[TokenRequest] = [(("", ""), list(range(5, 60)), [number, 3, 4]) for number in range(5, 90)]
-    tree = TreeEngine(tiny, max_length=1024, budget=64)
+    tree = TreeScorer(tiny, max_length=1024, budget=64)
     items = [str(number // 2) for number in range(len(requests))]
-    before = homes(tree.plan(requests), items)
+    before = passes_of_items(tree.plan(requests), items)
     assert len(set(before.values())) > 2 and before.keys() == set(items)
     tree.budget //= 2
-    assert homes(tree.plan(requests), items) == before
+    assert passes_of_items(tree.plan(requests), items) == before
     scored = [place for answer in tree.score(requests) for place in answer.requests]
     assert sorted(scored) == list(range(len(requests)))
 
@@ -242,7 +242,7 @@ def test_work_is_divided_evenly(ranks: int, stages: list[list[int]]) -> None:
     for neighbours in (True, False):
         loads, given_to = Loads(ranks), [0] * ranks
         for costs in stages:
-            owners = loads.in_a_row(costs) if neighbours else loads.dealt(costs)
+            owners = loads.assign_to_ranks(costs, keep_neighbours=neighbours)
             assert len(owners) == len(costs)
             if neighbours:
                 changes = sum(a != b for a, b in itertools.pairwise(owners))

@@ -17,8 +17,9 @@ from transformers.cache_utils import DynamicCache
 
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.datasets.sources import Folder, open_data
-from lensbench.engines.generation.decode import AnswerRequest, generate_answers
+from lensbench.engines.generation.decode import generate_answers
 from lensbench.engines.generation.generate import generate_reference
+from lensbench.engines.protocol import AnswerRequest
 from lensbench.engines.reference.lm import LensLM
 from lensbench.errors import DataError, RunError, UnavailableError, UsageError
 from lensbench.languages import get_language

@@ -14,10 +14,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lensbench.backbones.load import LoadedBackbone
-from lensbench.engines.generation.decode import AnswerRequest, generate_answers
+from lensbench.engines.generation.decode import generate_answers
 from lensbench.engines.layer_sharing import BASE_BRANCH
+from lensbench.engines.protocol import AnswerRequest
 from lensbench.engines.reference.lm import LensLM
-from lensbench.engines.tree.engine import TreeEngine
+from lensbench.engines.tree.scorer import TreeScorer
 from lensbench.reasoning import ONLY_REASONING
 from lensbench.reporting.text.table import unscored_notes
 from lensbench.states import SENTENCES, UNANSWERED, UNSCORED
@@ -139,7 +140,7 @@ def test_a_continuation_that_fills_the_window_has_no_loglikelihood(tiny: LoadedB
     assert lm.is_cut(long) and not lm.is_cut(short)
     edge = (("c", "t"), [5] * 1024, [7])
     assert not lm.is_cut(edge) and lm.is_cut((("c", "t"), [5] * 1025, [7]))
-    tree = TreeEngine(tiny, max_length=lm.max_length)
+    tree = TreeScorer(tiny, max_length=lm.max_length)
     whole = next(iter(tree.score([edge]))).answers[0][0][0]
     assert whole == pytest.approx(lm.score_tokens([edge])[0][0], abs=1e-3)
 

@@ -89,7 +89,7 @@ def open_and_use(folder: Path) -> None:
     from lensbench.backbones.load import load_backbone
     from lensbench.backbones.resolve import find_checkpoint
     from lensbench.engines.chat import check_template, encode_prompt
-    from lensbench.engines.generation.decode import AnswerRequest
+    from lensbench.engines.protocol import AnswerRequest
     from lensbench.engines.reference.lm import LensLM
 
     backbone = get_backbone(str(folder))

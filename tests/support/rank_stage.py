@@ -6,12 +6,11 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from tree_stage import asked, variants
+from tree_stage import asked, engine_over, variants
 
 from lensbench.backbones import get_backbone
 from lensbench.backbones.load import load_backbone
 from lensbench.backbones.resolve import find_checkpoint
-from lensbench.engines.reference.lm import LensLM
 from lensbench.executors.launch import find_place, joined
 from lensbench.executors.ranks import ALONE, Ranks
 from lensbench.methods.base import SilentProgress
@@ -27,8 +26,7 @@ def score_everything(ranks: Ranks, model: Path, data: Path, out: Path) -> None:
     one_item = [dataclasses.replace(tasks[1], items=tasks[1].items[:1])]
     for name, engine, chosen in (("tree", "tree", tasks), ("reference", "reference", tasks), ("one", "reference", one_item)):
         with ranks.log(RunFolder(out / name), "score") as log:
-            lm = LensLM(loaded, batch_size=2)
-            score_stage(lm, variants(loaded), chosen, log, SilentProgress(), engine=engine, ranks=ranks)
+            score_stage(engine_over(loaded, engine, 2), variants(loaded), chosen, log, SilentProgress(), ranks=ranks)
 
 
 if __name__ == "__main__":

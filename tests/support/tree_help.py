@@ -10,9 +10,10 @@ from tries import Requests
 
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.engines.layer_sharing import Branch, branch_of
-from lensbench.engines.reference.lm import LensLM, TokenRequest, has_prompt
-from lensbench.engines.tree.engine import TreeEngine
+from lensbench.engines.protocol import TokenRequest, has_prompt
+from lensbench.engines.reference.lm import LensLM
 from lensbench.engines.tree.forward import Counts
+from lensbench.engines.tree.scorer import TreeScorer
 from lensbench.methods.delta import Delta
 from lensbench.methods.incline import Alignment, Intervention
 
@@ -70,7 +71,7 @@ def together(
     loaded: LoadedBackbone, branches: list[Branch], asked: list[TokenRequest], budget: int | None = None
 ) -> tuple[list[Answers], Counts]:
     """Answers by branch."""
-    engine = TreeEngine(loaded, max_length=LensLM(loaded).max_length, budget=budget)
+    engine = TreeScorer(loaded, max_length=LensLM(loaded).max_length, budget=budget)
     answers = [[(float("nan"), False)] * len(asked) for _ in branches]
     for scored in engine.score(asked, branches):
         for mine, found in zip(answers, scored.answers, strict=True):

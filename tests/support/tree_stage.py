@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from lensbench.backbones.lazy import LazyBackbone
 from lensbench.backbones.load import LoadedBackbone
-from lensbench.engines.reference.lm import LensLM
+from lensbench.engines.chat import chat_renderer
+from lensbench.engines.protocol import Engine, EngineSettings
+from lensbench.engines.registry import open_engine
 from lensbench.methods.delta import Delta
 from lensbench.methods.incline import Alignment, Intervention
 from lensbench.plan.plan import make_plan
@@ -17,12 +21,16 @@ from lensbench.spec import BASE
 from lensbench.stages.variants import Variant
 
 
+def engine_over(loaded: LoadedBackbone, name: str = "tree", batch_size: int = 16, **settings: Any) -> Engine:
+    return open_engine(name, LazyBackbone.holding(loaded), EngineSettings(batch_size=batch_size, **settings))
+
+
 def asked(
     loaded: LoadedBackbone, data: Path | str, profile: str, tasks: tuple[str, ...] = ("xcopa", "xwinograd")
 ) -> list[TaskItems]:
     request = RunRequest(backbone="smollm2-135m", tasks=tasks, profile=profile, data=str(data), limit=14)
     plan = make_plan(request)
-    return render_items(plan, load_rows(plan, {}), LensLM(loaded).apply_chat_template)
+    return render_items(plan, load_rows(plan, {}), chat_renderer(loaded.tokenizer, loaded.backbone.system_text))
 
 
 def variants(loaded: LoadedBackbone) -> list[Variant]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from lensbench.backbones.load import LoadedBackbone
-from lensbench.engines.generation.decode import AnswerRequest
-from lensbench.engines.reference.lm import LensLM, TokenRequest
+from lensbench.engines.protocol import AnswerRequest, TokenRequest
+from lensbench.engines.reference.lm import LensLM
 
 
 def requests(lm: LensLM) -> list[TokenRequest]:

@@ -168,7 +168,9 @@ def test_no_file_is_too_long() -> None:
     assert sorted(lengths.values())[len(lengths) // 2] <= 110
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["ls", "tasks"], ["ls", "methods", "--json"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["ls", "tasks"], ["ls", "methods", "--json"], ["ls", "engines"]]
+)
 def test_light_commands_import_nothing_heavy(arguments: list[str]) -> None:
     code = (
         "import sys; sys.argv = ['lensbench', *ARGUMENTS]\n"

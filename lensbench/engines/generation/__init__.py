@@ -1,1 +1,4 @@
-"""Answers: one at a time by transformers, or many in a moving batch. Imports backbones, methods and engines."""
+"""Generated answers: one at a time by transformers, or many in a moving batch.
+
+May import backbones and other modules of engines.
+"""

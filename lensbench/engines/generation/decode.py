@@ -19,30 +19,17 @@ import torch
 from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
 from lensbench.backbones.load import LoadedBackbone
-from lensbench.engines.generation.generate import GeneratedAnswer, end_tokens, finished
-from lensbench.engines.generation.multi_variant_batch import Lanes
+from lensbench.engines.generation.generate import end_tokens, finished
+from lensbench.engines.generation.multi_variant_batch import MultiVariantBatch
 from lensbench.engines.layer_sharing import Branch
+from lensbench.engines.protocol import AnswerRequest, GeneratedAnswer
 from lensbench.errors import RunError
 from lensbench.memory import free_bytes, out_of_memory
 
-__all__ = ["AnswerRequest", "generate_answers", "places_for"]
+__all__ = ["generate_answers", "places_for"]
 
 _REFILL = 4
 """A quarter of the places must be free before waiting prompts are read in: reading one prompt stops all others."""
-
-
-@dataclass(frozen=True)
-class AnswerRequest:
-    """One answer to generate."""
-
-    prompt: tuple[int, ...]
-    max_new_tokens: int
-    temperature: float = 0.0
-    """0 is greedy."""
-    seed: int = 0
-    """Of this answer's own generator."""
-    lane: int = 0
-    """Which of the branches answers."""
 
 
 def places_for(loaded: LoadedBackbone, requests: Sequence[AnswerRequest], batch_size: int, variants: int) -> int:
@@ -94,7 +81,7 @@ def generate_answers(
         CannotPack: there are branches, and the blocks of this model cannot be called one by one.
         RunError: memory does not suffice for one answer.
     """
-    lanes = Lanes(loaded, branches) if branches else None
+    shared = MultiVariantBatch(loaded, branches) if branches else None
     answers: dict[int, GeneratedAnswer] = {}
 
     def done(index: int, answer: GeneratedAnswer) -> None:
@@ -104,7 +91,7 @@ def generate_answers(
 
     while len(answers) < len(requests):
         try:
-            _generate(loaded, lanes, requests, [i for i in range(len(requests)) if i not in answers], batch_size, done)
+            _generate(loaded, shared, requests, [i for i in range(len(requests)) if i not in answers], batch_size, done)
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise
@@ -118,7 +105,7 @@ def generate_answers(
 
 def _generate(
     loaded: LoadedBackbone,
-    lanes: Lanes | None,
+    shared: MultiVariantBatch | None,
     requests: Sequence[AnswerRequest],
     missing: Sequence[int],
     batch_size: int,
@@ -138,7 +125,7 @@ def _generate(
         if waiting and (batch is None or (free * _REFILL >= batch_size and batch.can_grow)):
             chosen = _of_like_length(waiting, requests, free)
             rows = [_Row(i, requests[i], generator=_generator(requests[i])) for i in chosen]
-            entering = _Batch.read_in(loaded, lanes, rows)
+            entering = _Batch.read_in(loaded, shared, rows)
             batch = entering if batch is None else batch.joined(entering)
         else:
             assert batch is not None
@@ -177,15 +164,15 @@ class _Batch:
         mask: `[rows, width]`, 1 where the cache holds a token of the row.
     """
 
-    def __init__(self, model: Any, lanes: Lanes | None, cache: Any, mask: torch.Tensor, rows: list[_Row]) -> None:
-        self._model, self._lanes, self._cache, self._mask, self.rows = model, lanes, cache, mask, rows
+    def __init__(self, model: Any, shared: MultiVariantBatch | None, cache: Any, mask: torch.Tensor, rows: list[_Row]) -> None:
+        self._model, self._shared, self._cache, self._mask, self.rows = model, shared, cache, mask, rows
 
     @classmethod
-    def read_in(cls, loaded: LoadedBackbone, lanes: Lanes | None, rows: list[_Row]) -> _Batch:
+    def read_in(cls, loaded: LoadedBackbone, shared: MultiVariantBatch | None, rows: list[_Row]) -> _Batch:
         """Read the prompts and choose the first token of every answer."""
         started = time.perf_counter()
         prompts = [row.request.prompt for row in rows]
-        if lanes is not None:
+        if shared is not None:
             prompts = list(dict.fromkeys(prompts))
         width = max(map(len, prompts))
         ids = torch.full((len(prompts), width), loaded.pad_id, dtype=torch.long)
@@ -193,9 +180,9 @@ class _Batch:
         for place, prompt in enumerate(prompts):
             ids[place, width - len(prompt) :] = torch.tensor(prompt)
             mask[place, width - len(prompt) :] = 1
-        batch = cls(loaded.model, lanes, _new_cache(loaded.model.config), mask.to(loaded.device), rows)
-        # Without lanes, every row has an input of its own.
-        inputs = [prompts.index(row.request.prompt) for row in rows] if lanes is not None else list(range(len(rows)))
+        batch = cls(loaded.model, shared, _new_cache(loaded.model.config), mask.to(loaded.device), rows)
+        # Of one variant, every row has an input of its own.
+        inputs = [prompts.index(row.request.prompt) for row in rows] if shared is not None else list(range(len(rows)))
         batch._forward(ids.to(loaded.device), started, inputs)
         return batch
 
@@ -213,9 +200,9 @@ class _Batch:
 
     def _forward(self, ids: torch.Tensor, started: float, inputs: list[int]) -> None:
         positions = (self._mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :]
-        if self._lanes is not None:
-            lanes = [row.request.lane for row in self.rows]
-            logits = self._lanes.step(ids, self._mask, positions, self._cache, lanes, inputs)
+        if self._shared is not None:
+            variants = [row.request.variant for row in self.rows]
+            logits = self._shared.step(ids, self._mask, positions, self._cache, variants, inputs)
             self._mask = self._mask[torch.tensor(inputs, device=self._mask.device)]
         else:
             output = self._model(

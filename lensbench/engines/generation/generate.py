@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
 
 from lensbench.backbones.load import LoadedBackbone
+from lensbench.engines.protocol import GeneratedAnswer
 
-__all__ = ["GeneratedAnswer", "end_tokens", "finished", "generate_reference"]
+__all__ = ["Speaks", "end_tokens", "finished", "generate_reference"]
 
 
-@dataclass(frozen=True)
-class GeneratedAnswer:
-    """What a variant answered."""
+class Speaks(Protocol):
+    """What is needed to read an answer: a loaded backbone, or one whose weights are not in memory."""
 
-    text: str
-    tokens: int
-    """New tokens, the end-of-turn token not counted."""
-    finish: str
-    """"stop" at the end of turn, "length" when the answer was cut, "not_finite" when the model gave no numbers to choose by."""
-    seconds: float
-    """Its share of the wall seconds of the steps it was part of."""
+    @property
+    def tokenizer(self) -> Any: ...
+
+    @property
+    def generation_config(self) -> Any: ...
 
 
 @torch.inference_mode()
@@ -54,18 +52,18 @@ def generate_reference(loaded: LoadedBackbone, prompt: Sequence[int], max_new_to
     return finished(loaded, output[0, len(prompt) :].tolist(), ends, time.perf_counter() - started)
 
 
-def finished(loaded: LoadedBackbone, tokens: Sequence[int], ends: set[int], seconds: float) -> GeneratedAnswer:
+def finished(model: Speaks, tokens: Sequence[int], ends: set[int], seconds: float) -> GeneratedAnswer:
     """An answer from its new tokens, the end of turn included when it was reached."""
     end = next((i for i, token in enumerate(tokens) if token in ends), None)
     ids = list(tokens) if end is None else list(tokens[:end])
-    text = loaded.tokenizer.decode(ids, skip_special_tokens=True)
+    text = model.tokenizer.decode(ids, skip_special_tokens=True)
     return GeneratedAnswer(text, len(ids), "length" if end is None else "stop", seconds)
 
 
-def end_tokens(loaded: LoadedBackbone) -> set[int]:
+def end_tokens(model: Speaks) -> set[int]:
     """End-of-turn tokens: the tokenizer's, and those of the generation config (Llama-3 has two)."""
-    configured = loaded.model.generation_config.eos_token_id
-    ends = {int(loaded.tokenizer.eos_token_id)} if loaded.tokenizer.eos_token_id is not None else set()
+    configured = model.generation_config.eos_token_id
+    ends = {int(model.tokenizer.eos_token_id)} if model.tokenizer.eos_token_id is not None else set()
     if configured is not None:
         ends |= {int(i) for i in (configured if isinstance(configured, list) else [configured])}
     return ends

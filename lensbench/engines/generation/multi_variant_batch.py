@@ -20,10 +20,10 @@ from lensbench.engines.blocks import BlockCalls, Blocks
 from lensbench.engines.layer_sharing import Branch, held_on_device
 from lensbench.engines.tree.attention import KeysValues
 
-__all__ = ["Lanes"]
+__all__ = ["MultiVariantBatch"]
 
 
-class Lanes:
+class MultiVariantBatch:
     """The backbone under several branches at once.
 
     Args:
@@ -37,8 +37,8 @@ class Lanes:
     def __init__(self, loaded: LoadedBackbone, branches: Sequence[Branch]) -> None:
         self._loaded, self._blocks = loaded, Blocks(loaded)
         self._model: Any = loaded.model
-        self._branches = [branch if branch.edits else held_on_device(loaded, branch) for branch in branches]
-        self._starts = [self._blocks.count if branch.start is None or branch.edits else branch.start for branch in branches]
+        self._branches = [branch if branch.is_patch else held_on_device(loaded, branch) for branch in branches]
+        self._starts = [self._blocks.count if branch.start is None or branch.is_patch else branch.start for branch in branches]
         assert 0 not in self._starts, "a branch shares no block"
 
     def step(
@@ -47,7 +47,7 @@ class Lanes:
         mask: Int[Tensor, "inputs width"],
         positions: Int[Tensor, "inputs new"],
         cache: Any,
-        lanes: Sequence[int],
+        variants: Sequence[int],
         inputs: Sequence[int],
     ) -> Float[Tensor, "rows vocabulary"]:
         """Logits behind the last token of every row.
@@ -55,45 +55,45 @@ class Lanes:
         Args:
             mask: 1 where the cache, with the new tokens, holds a token of the input.
             cache: A `DynamicCache` of all rows that keeps every key; the new keys and values are added.
-            lanes: Branch of every row.
+            variants: Branch of every row.
             inputs: Input of every row. Several rows may begin with the same one; once the cache holds something, every row has
                 its own, in order.
         """
         asked = {"input_ids": ids, "attention_mask": mask, "position_ids": positions}
         reads = not cache.get_seq_length()
-        calls = self._blocks.hear(**asked, past_key_values=cache, use_cache=True)
+        calls = self._blocks.capture_calls(**asked, past_key_values=cache, use_cache=True)
         step = _Step(self._loaded, calls, cache, inputs, len(ids))
         logits: dict[int, Tensor] = {}
-        for lane in sorted(set(lanes)):
-            if reads and self._branches[lane].edits:
-                rows = _rows_of(lanes, lane)
+        for variant in sorted(set(variants)):
+            if reads and self._branches[variant].is_patch:
+                rows = _rows_of(variants, variant)
                 mine = {name: tensor[step.indices([inputs[row] for row in rows])] for name, tensor in asked.items()}
-                logits.update(zip(rows, self._read_edited(self._branches[lane], mine, step, rows), strict=True))
-        shared = [row for row in range(len(lanes)) if row not in logits]
+                logits.update(zip(rows, self._read_patched(self._branches[variant], mine, step, rows), strict=True))
+        shared = [row for row in range(len(variants)) if row not in logits]
         states, held = calls.states, list(range(len(ids)))
         leaving: dict[int, Tensor] = {}
         for index in range(self._blocks.count + 1):
-            for lane in {lanes[row] for row in shared}:
-                if self._starts[lane] == index:
-                    places = [held.index(inputs[row]) for row in _rows_of(lanes, lane)]
-                    leaving[lane] = states[step.indices(places)]
-            rows = [row for row in shared if self._starts[lanes[row]] > index]
+            for variant in {variants[row] for row in shared}:
+                if self._starts[variant] == index:
+                    places = [held.index(inputs[row]) for row in _rows_of(variants, variant)]
+                    leaving[variant] = states[step.indices(places)]
+            rows = [row for row in shared if self._starts[variants[row]] > index]
             if not rows:
                 break
             wanted = sorted({inputs[row] for row in rows})
             if wanted != held:
                 states, held = states[step.indices([held.index(each) for each in wanted])], wanted
             states = step.block(index, states, held, rows, [held.index(inputs[row]) for row in rows])
-        for lane, states in leaving.items():
-            rows, branch = _rows_of(lanes, lane), self._branches[lane]
-            with nullcontext() if branch.edits else branch.applied():
-                for index in range(self._starts[lane], self._blocks.count):
+        for variant, states in leaving.items():
+            rows, branch = _rows_of(variants, variant), self._branches[variant]
+            with nullcontext() if branch.is_patch else branch.applied():
+                for index in range(self._starts[variant], self._blocks.count):
                     states = step.block(index, states, [inputs[row] for row in rows], rows, list(range(len(rows))))
                 logits.update(zip(rows, self._blocks.logits(states[None, :, -1]), strict=True))
         step.finish()
-        return torch.stack([logits[row] for row in range(len(lanes))])
+        return torch.stack([logits[row] for row in range(len(variants))])
 
-    def _read_edited(self, branch: Branch, asked: dict[str, Tensor], step: _Step, rows: list[int]) -> Tensor:
+    def _read_patched(self, branch: Branch, asked: dict[str, Tensor], step: _Step, rows: list[int]) -> Tensor:
         """Logits behind prompts whose ends are changed, by the model's own forward pass, which says where the ends are."""
         cache = DynamicCache()
         with branch.applied():
@@ -104,8 +104,8 @@ class Lanes:
         return logits
 
 
-def _rows_of(lanes: Sequence[int], lane: int) -> list[int]:
-    return [row for row, own in enumerate(lanes) if own == lane]
+def _rows_of(variants: Sequence[int], variant: int) -> list[int]:
+    return [row for row, own in enumerate(variants) if own == variant]
 
 
 class _RowsOfALayer:
@@ -125,8 +125,8 @@ class _RowsOfALayer:
 class _Step:
     """Block calls of one step; keys and values come piece by piece, until every row of every layer is there."""
 
-    def __init__(self, loaded: LoadedBackbone, calls: BlockCalls, cache: Any, inputs: Sequence[int], heard: int) -> None:
-        self._loaded, self._calls, self._cache, self._heard = loaded, calls, cache, heard
+    def __init__(self, loaded: LoadedBackbone, calls: BlockCalls, cache: Any, inputs: Sequence[int], read: int) -> None:
+        self._loaded, self._calls, self._cache, self._read = loaded, calls, cache, read
         self._rows = len(inputs)
         self._pieces: dict[int, list[tuple[list[int], KeysValues]]] = {}
         self._indices: dict[tuple[int, ...], Tensor] = {}
@@ -168,7 +168,7 @@ class _Step:
         """What a block is called with, for some of the inputs; what has one row for all stays as it is."""
         if isinstance(value, tuple):
             return tuple(self._of_inputs(part, held) for part in value)
-        if isinstance(value, Tensor) and value.ndim > 1 and len(value) == self._heard:
+        if isinstance(value, Tensor) and value.ndim > 1 and len(value) == self._read:
             return self._chosen(value, held)
         return value
 

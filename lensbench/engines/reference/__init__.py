@@ -1,1 +1,1 @@
-"""The slow, obvious engine that the others are tested against. Imports backbones, methods and engines."""
+"""The reference engine: the model's own forward pass, slow and obvious. May import backbones and other modules of engines."""

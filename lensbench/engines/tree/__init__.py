@@ -1,4 +1,4 @@
-"""The tree engine: every distinct token is read once, for all variants that share a layer.
+"""The tree engine: every distinct token is read once, and once for all variants that share a layer.
 
-Imports backbones, methods and engines.
+May import backbones and the other modules of engines.
 """

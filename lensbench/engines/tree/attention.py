@@ -37,7 +37,7 @@ class _Bucket:
     queries: Int[Tensor, " flat"]
     """rows x width; a padded query repeats the row's last."""
     keys: Int[Tensor, " flat"] | None
-    """rows x width, counted from the first kept token; None takes all as they come."""
+    """rows x width, counted from the first token of the prefix; None takes all as they come."""
     rows: int
     allowed: torch.Tensor
     """`[rows, 1, queries, keys]`, bool."""
@@ -120,7 +120,7 @@ class RowTensors:
         softcap: float | None,
         window: int | None,
     ) -> Float[Tensor, "1 queries heads dim"]:
-        """Each query over the keys it may see; keys and values begin with the kept ones."""
+        """Each query over the keys it may see; keys and values begin with those of the prefix."""
         heads, dim = query.shape[1], value.shape[-1]
         found = []
         for number, bucket in enumerate(self._buckets):
@@ -169,10 +169,10 @@ class AttentionStep:
 
     Attributes:
         rows: None stops the block as soon as its keys and values are known.
-        before: Keys and values of the kept tokens in front.
+        before: Keys and values of the prefix.
         whole: Keys and values that are complete already; the block's own are of wanted queries only and are not used.
-        among: Keys and values of kept tokens and pass, and the places in them that the block's own take.
-        known: Set by the block: keys and values of kept tokens and pass together.
+        among: Keys and values of prefix and pass, and the places in them that the block's own take.
+        known: Set by the block: keys and values of prefix and pass together.
     """
 
     rows: RowTensors | None

@@ -41,7 +41,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class Row:
-    """Indices of queries, and of the keys of this pass they may see; what was kept is seen by all."""
+    """Indices of queries, and of the keys of this pass they may see; the prefix is seen by all."""
 
     queries: np.ndarray
     keys: np.ndarray
@@ -82,7 +82,7 @@ def cut_rows(step: Pass, layout: Layout) -> list[Row]:
         whole[index] = not children[index] or together <= apart
         best[index] = together if whole[index] else apart
     rows: list[Row] = []
-    # A run whose subtree is cut is read in the row of its first child.
+    # A span whose subtree is cut is read in the row of its first child.
     waiting: list[tuple[int, tuple[int, ...]]]
     waiting = [(index, ()) for index in reversed(range(len(segments))) if segments[index].parent < 0]
     while waiting:

@@ -1,238 +1,166 @@
-"""The tree engine: each distinct token of all requests is read once, and once for all variants that share its blocks."""
+"""The tree engine: all variants of a backbone at once, through one token trie per task."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import functools
+import math
+from collections.abc import Callable, Generator, Mapping, Sequence, Set
 
-import numpy as np
-import torch
+from lensbench.engines.base import BaseEngine
+from lensbench.engines.division import passes_of_items
+from lensbench.engines.generation.answer_variants import answer_variants
+from lensbench.engines.layer_sharing import BASE_BRANCH, Branch, branch_of_variant
+from lensbench.engines.noise import farther, largest_noise
+from lensbench.engines.protocol import (
+    Answer,
+    AnswerRequest,
+    AssignToRanks,
+    CannotScore,
+    Engine,
+    EngineVariant,
+    GeneratedAnswer,
+    ScoredItems,
+    ScoringRequests,
+    TokenRequest,
+)
+from lensbench.engines.reference.lm import LensLM
+from lensbench.engines.tree.scorer import TreeScorer
 
-from lensbench.backbones.load import LoadedBackbone
-from lensbench.engines.blocks import Blocks, CannotPack
-from lensbench.engines.layer_sharing import BASE_BRANCH, Branch
-from lensbench.engines.reference.lm import LensLM, TokenRequest, has_prompt
-from lensbench.engines.tree.forward import Counts, PassRunner, ScoredTargets
-from lensbench.engines.tree.pack import Pass, plan_passes
-from lensbench.engines.tree.trie import TokenSpan, build_trie, crossed
-from lensbench.errors import RunError
-from lensbench.memory import out_of_memory
-
-__all__ = ["Scored", "TreeEngine", "TreeLM"]
-
-_TOKENS_PER_SEQUENCE = {"cpu": 64, "cuda": 512}
-"""Tokens of a pass per sequence of a reference batch: where a CPU's or an accelerator's matrix products stop getting faster."""
-
-_LEAST = 16
-"""Below so many tokens a pass, memory is not what was missing."""
-
-
-@dataclass(frozen=True)
-class Scored:
-    """Requests whose last token has just been scored.
-
-    Attributes:
-        requests: Their indices.
-        answers: Per branch, per request: log-likelihood (nats), and whether the continuation is the greedy one.
-    """
-
-    requests: list[int]
-    answers: list[list[tuple[float, bool]]]
+__all__ = ["TreeEngine", "measure_noise"]
 
 
-@dataclass(frozen=True)
-class _Part:
-    """Requests that are scored through one trie.
+class TreeEngine(BaseEngine):
+    """Each distinct token is read once, and once for all variants that share the blocks it passes through."""
 
-    Attributes:
-        lanes: Indices of the branches that are scored through it.
-        answers: `[branches, requests]`: which answers are taken from it.
-    """
+    @functools.cached_property
+    def _scorer(self) -> TreeScorer | CannotScore:
+        try:
+            loaded = self.model.loaded()
+            return TreeScorer(loaded, max_length=self.encoder.max_length, batch_size=self.settings.batch_size)
+        except CannotScore as error:
+            return error
 
-    root: TokenSpan
-    lanes: list[int]
-    answers: np.ndarray
+    @functools.cached_property
+    def _branches(self) -> dict[tuple[str, str], Branch | None]:
+        """By variant and language: to find a branch the variant is applied, which is not free."""
+        return {}
 
+    def _branch(self, variant: EngineVariant, language: str) -> Branch | None:
+        key = (variant.name, language)
+        if key not in self._branches:
+            self._branches[key] = branch_of_variant(self.model.loaded(), variant, language)
+        return self._branches[key]
 
-class TreeEngine:
-    """Scores requests through a token trie.
+    @property
+    def _ready(self) -> TreeScorer:
+        if isinstance(self._scorer, CannotScore):
+            raise self._scorer
+        return self._scorer
 
-    Args:
-        loaded: The backbone.
-        batch_size: Sequences of a reference batch; decides how many tokens a pass reads.
-        budget: Tokens a pass reads, in place of that.
-        max_length: Longest input, as in the reference engine.
+    def supports(self, variant: EngineVariant, language: str) -> str | None:
+        if isinstance(self._scorer, CannotScore):
+            return self._scorer.message
+        return "it changes the backbone in a way of its own" if self._branch(variant, language) is None else None
 
-    Raises:
-        CannotPack: the reference engine must do it; says why.
-    """
+    def refuses(self, requests: ScoringRequests) -> str | None:
+        try:
+            self._ready.check(requests.flat())
+        except CannotScore as error:
+            return error.message
+        return None
 
-    def __init__(self, loaded: LoadedBackbone, *, max_length: int, batch_size: int = 16, budget: int | None = None) -> None:
-        self._loaded, self._max_length = loaded, max_length
-        self._blocks = Blocks(loaded)
-        self.budget = budget or batch_size * _TOKENS_PER_SEQUENCE.get(loaded.device.type, 512)
-        """Tokens a pass reads; halved for good when memory runs out."""
-        self._first_budget = self.budget
-        self.counts = Counts()
+    def noise(self, samples: Sequence[ScoringRequests], variants: Sequence[EngineVariant], reference: Engine) -> float:
+        """Measured on the backbone and on interventions.
 
-    def check(self, requests: Sequence[TokenRequest]) -> None:
+        Exchanged parameters are read as the backbone's own are; an intervention is computed in another way.
         """
-        Raises:
-            CannotPack: an input is so long that the model encodes all positions of its batch in another way.
-        """
-        longest = max((len(self._read(request)) for request in requests), default=0)
-        limit = self._blocks.longest
-        if limit is not None and longest > limit:
-            raise CannotPack(f"an input of {longest} tokens changes the positions of shorter ones (from {limit} on)")
-        if any(len(target) > len(self._read((text, context, target))) for text, context, target in requests if target):
-            raise CannotPack("a continuation is longer than the model's window")
+        scorer, lm = self._ready, LensLM(self.model.loaded(), batch_size=self.settings.batch_size)
+        whole = [request for sample in samples for request in sample.flat()]
+        scorer.check(whole)
+        noise = measure_noise(lm, scorer, whole)
+        # What can be merged exchanges parameters; to find its branch it would be applied for nothing.
+        others = [variant for variant in variants if variant.enhancement is not None and not variant.enhancement.mergeable]
+        for sample in samples:
+            for variant in others:
+                branch = self._branch(variant, sample.language)
+                if branch is not None and branch.is_patch:
+                    noise = measure_noise(lm, scorer, sample.flat(), branch, noise)
+        if math.isfinite(noise) and noise > largest_noise(self.model.dtype):
+            raise CannotScore(f"the tree engine is {noise:.2g} nats off on this model")
+        return noise
 
     def score(
-        self, requests: Sequence[TokenRequest], branches: Sequence[Branch] = (BASE_BRANCH,), wanted: set[int] | None = None
-    ) -> Iterator[Scored]:
-        """Score requests under every branch; each request comes once.
+        self, requests: ScoringRequests, variants: Sequence[EngineVariant], wanted: Mapping[str, Set[str]]
+    ) -> Generator[ScoredItems, None, None]:
+        """An item that is wanted under one variant is scored under all of them."""
+        any_wanted: Set[str] = set().union(*wanted.values())
+        branches = [self._known_branch(variant, requests.language) for variant in variants]
+        owners = [item for item, asked in requests.items.items() for _ in asked]
+        first: dict[str, int] = {}
+        for index, item in enumerate(owners):
+            first.setdefault(item, index)
+        indices = {index for index, item in enumerate(owners) if item in any_wanted}
+        answers: dict[str, list[list[Answer | None]]] = {}
+        for scored in self._ready.score(requests.flat(), branches, indices):
+            done: list[str] = []
+            for place, index in enumerate(scored.requests):
+                item = owners[index]
+                held = answers.setdefault(item, [[None] * len(requests.items[item]) for _ in variants])
+                for mine, found in zip(held, scored.answers, strict=True):
+                    mine[index - first[item]] = found[place]
+                if None not in held[0]:
+                    done.append(item)
+            if done:
+                found_of = [answers.pop(item) for item in done]
+                yield ScoredItems(
+                    done,
+                    {variant.name: [held[row] for held in found_of] for row, variant in enumerate(variants)},  # type: ignore[misc]
+                )
 
-        Passes are made from all requests, also from those that are not wanted: what a token is read with decides its last bits,
-        and a run that goes on is to find the same ones.
+    def _known_branch(self, variant: EngineVariant, language: str) -> Branch:
+        branch = self._branch(variant, language)
+        if branch is None:
+            raise CannotScore(f"{variant.name} cannot be scored by the tree engine")
+        return branch
 
-        Args:
-            wanted: Indices of the requests to score; further ones may be scored along with them. None is all.
-        """
-        inputs = [self._read(request) for request in requests]
-        targets = [target for _, _, target in requests]
-        wanted = set(range(len(requests))) if wanted is None else wanted
-        nothing = [index for index in sorted(wanted) if not targets[index]]
-        if nothing:
-            yield Scored(nothing, [[(0.0, True)] * len(nothing) for _ in branches])
-        open_requests = {index for index in wanted if targets[index]}
-        missing = np.array([len(target) if index in open_requests else 0 for index, target in enumerate(targets)], dtype=np.int64)
-        left = np.tile(missing, (len(branches), 1))
-        totals, greedy = np.zeros(left.shape), np.ones(left.shape, dtype=bool)
-        for part in self._parts(requests, inputs, targets, branches):
-            while (pending := part.answers & (left > 0)).any():
-                # Sums that a pass which ran out of memory left unfinished begin anew.
-                left, totals[pending], greedy[pending] = np.where(pending, missing, left), 0.0, True
-                for found in self._run(part, branches, pending):
-                    for lane, mine in enumerate(part.lanes):
-                        counted = pending[mine, found.requests]
-                        mine_only = found.requests[counted]
-                        np.add.at(totals[mine], mine_only, found.logprobs[lane][counted])
-                        np.logical_and.at(greedy[mine], mine_only, found.greedy[lane][counted])
-                        np.subtract.at(left[mine], mine_only, 1)
-                    done = sorted(
-                        request for request in set(found.requests.tolist()) & open_requests if not left[:, request].any()
-                    )
-                    if done:
-                        open_requests -= set(done)
-                        yield Scored(
-                            done, [[(float(t[r]), bool(g[r])) for r in done] for t, g in zip(totals, greedy, strict=True)]
-                        )
-        assert not open_requests, "requests were left out of the plan"
+    def divide(
+        self, requests: ScoringRequests, variants: Sequence[EngineVariant], wanted: Mapping[str, Set[str]], assign: AssignToRanks
+    ) -> Mapping[str, Set[str]]:
+        """Whole passes; items that are read together mostly stay together."""
+        any_wanted: Set[str] = set().union(*wanted.values())
+        passes = self._ready.plan(requests.flat())
+        places = passes_of_items(passes, [item for item, asked in requests.items.items() for _ in asked])
+        # An item without a token to score has no pass.
+        needed = sorted({places.get(item, 0) for item in any_wanted})
+        costs = [passes[number].tokens if passes else 1 for number in needed]
+        mine = dict(zip(needed, assign(costs, keep_neighbours=True), strict=True))
+        return {name: {item for item in items if mine[places.get(item, 0)]} for name, items in wanted.items()}
 
-    def _parts(
+    def answer(
         self,
-        requests: Sequence[TokenRequest],
-        inputs: Sequence[Sequence[int]],
-        targets: Sequence[Sequence[int]],
-        branches: Sequence[Branch],
-    ) -> Iterator[_Part]:
-        """One trie for all; behind it, where a prompt ends inside another request, one for interventions and such requests alone.
-
-        No variant's trie depends on the company it is scored in, so neither do its last bits.
-        """
-        edits = np.array([branch.edits for branch in branches])
-        prompted = [has_prompt(request) for request in requests]
-        root = build_trie(inputs, targets, prompted if edits.any() else None)
-        self.counts.unique_tokens += root.size
-        again = np.zeros((len(branches), len(requests)), dtype=bool)
-        astray = crossed(root, inputs, targets, prompted) if edits.any() else set()
-        again[:, sorted(astray)] = edits[:, None]
-        yield _Part(root, list(range(len(branches))), ~again)
-        if astray:
-            inputs, targets = ([ids if index in astray else () for index, ids in enumerate(part)] for part in (inputs, targets))
-            yield _Part(build_trie(inputs, targets, prompted, apart=True), np.flatnonzero(edits).tolist(), again)
-
-    def _run(self, part: _Part, branches: Sequence[Branch], pending: np.ndarray) -> Iterator[ScoredTargets]:
-        """The passes that pending requests need, as far as memory lasts.
-
-        Args:
-            pending: `[branches, requests]`.
-        """
-        runner = PassRunner(self._blocks, [branches[lane] for lane in part.lanes], self._loaded.device, self.counts)
-        asked = set(np.flatnonzero(pending.any(0)).tolist())
-        passes = plan_passes(part.root, self.budget)
-        needed: set[Pass] = set()
-        for step in passes:
-            if step.requests & asked:
-                needed.update((step, *step.chain()))
-        for step in passes:
-            if step not in needed:
-                continue
-            try:
-                with torch.inference_mode(), self._blocks.ready():
-                    found = runner.run(step)
-            except RuntimeError as error:
-                self._spend_less(error)
-                return
-            yield found
-
-    def plan(self, requests: Sequence[TokenRequest]) -> list[Pass]:
-        """The passes that `score` makes while memory suffices."""
-        return plan_passes(self._trie(requests), self._first_budget)
-
-    def estimate(self, requests: Sequence[TokenRequest]) -> dict[str, int]:
-        """Tokens that scoring would read, and scored positions, without running anything."""
-        root = self._trie(requests)
-        passes = plan_passes(root, self.budget)
-        return {
-            "unique_tokens": root.size,
-            "forwarded_tokens": sum(step.tokens for step in passes),
-            "head_positions": sum(len({offset for offset, _, _ in s.scored}) for step in passes for s in step.segments),
-            "passes": len(passes),
-        }
-
-    def _trie(self, requests: Sequence[TokenRequest]) -> TokenSpan:
-        return build_trie([self._read(request) for request in requests], [target for _, _, target in requests])
-
-    def _read(self, request: TokenRequest) -> list[int]:
-        _, context, target = request
-        return (context + target)[-(self._max_length + 1) :][:-1]
-
-    def _spend_less(self, error: RuntimeError) -> None:
-        """Halve the budget after an out-of-memory; any other error goes on."""
-        if not out_of_memory(error):
-            raise error
-        if self.budget <= _LEAST:
-            raise RunError(
-                f"scoring runs out of memory even with {self.budget} tokens at a time", "Use a smaller model or --dtype bfloat16."
-            ) from error
-        self.budget = max(self.budget // 2, _LEAST)
-        if self._loaded.device.type == "cuda":
-            torch.cuda.empty_cache()
+        requests: Sequence[AnswerRequest],
+        variants: Sequence[EngineVariant],
+        language: str,
+        on_answer: Callable[[int, GeneratedAnswer], None],
+    ) -> None:
+        self.encoder.refuse_unknown_ids(request.prompt for request in requests)
+        answer_variants(self.model.loaded(), requests, variants, language, self.settings.batch_size, on_answer)
 
 
-class TreeLM(LensLM):
-    """The tree engine as lm-eval sees a model: scores like `LensLM`, with whatever is applied at the moment.
+def measure_noise(
+    lm: LensLM, scorer: TreeScorer, requests: Sequence[TokenRequest], branch: Branch = BASE_BRANCH, noise: float = 0.0
+) -> float:
+    """Largest difference in nats between the trie and the reference over a sample of requests; at least one rounding of a score.
 
-    Raises:
-        CannotPack: see `TreeEngine`.
+    The sample is scored apart from everything else, so that it comes out alike whenever a run goes on.
+
+    Args:
+        branch: The variant that is scored.
+        noise: What was found so far.
     """
-
-    def __init__(self, loaded: LoadedBackbone, *, batch_size: int = 16, budget: int | None = None) -> None:
-        super().__init__(loaded, batch_size=batch_size)
-        self.engine = TreeEngine(loaded, max_length=self.max_length, batch_size=batch_size, budget=budget)
-
-    def score_tokens(self, requests: Sequence[TokenRequest]) -> list[tuple[float, bool]]:
-        """As `LensLM.score_tokens`.
-
-        Raises:
-            CannotPack: what is applied works on the last token of a prompt, or an input is too long.
-        """
-        if self.loaded.wants_prompt_ends:
-            raise CannotPack("what is applied works on the last token of a prompt")
-        self.engine.check(requests)
-        answers = [(float("nan"), False)] * len(requests)
-        for scored in self.engine.score(requests):
-            for index, answer in zip(scored.requests, scored.answers[0], strict=True):
-                answers[index] = answer
-        return answers
+    with branch.applied():
+        expected = [ll for ll, _ in lm.score_tokens(requests)]
+    for scored in scorer.score(requests, [branch]):
+        for index, (ll, _) in zip(scored.requests, scored.answers[0], strict=True):
+            noise = farther(noise, ll, expected[index])
+    return noise

@@ -21,7 +21,7 @@ from lensbench.engines.tree.prompt_end_patch import Captured, PromptEnds, captur
 __all__ = ["Counts", "PassRunner", "ScoredTargets"]
 
 _TRUNK = -1
-"""The backbone's own lane."""
+"""The backbone's own place among the branches."""
 
 _Found = tuple[Float[Tensor, " targets"], Bool[Tensor, " targets"]]
 """Log-probability of each target, and whether it is the likeliest token."""
@@ -56,10 +56,10 @@ class ScoredTargets:
 
 
 @dataclass
-class _Kept:
-    """Keys and values of a kept pass and all above it: by lane and block."""
+class PrefixKV:
+    """Keys and values of a prefix, by branch and block."""
 
-    lanes: dict[int, dict[int, KeysValues]] = field(default_factory=dict)
+    branches: dict[int, dict[int, KeysValues]] = field(default_factory=dict)
 
 
 @dataclass
@@ -76,31 +76,31 @@ class _Read:
     keep: bool
     prompts: PromptEnds | None
     """None also where no branch asks for them."""
-    before: _Kept
-    kept: _Kept = field(default_factory=_Kept)
-    """Filled while the pass runs, if `keep`."""
-    heard: Captured = field(default_factory=Captured)
+    before: PrefixKV
+    prefix: PrefixKV = field(default_factory=PrefixKV)
+    """Of this pass and all in front of it; filled while the pass runs, if `keep`."""
+    captured: Captured = field(default_factory=Captured)
 
 
 class PassRunner:
-    """Runs passes for a fixed list of branches; holds what was kept of passes above the present one."""
+    """Runs passes for a fixed list of branches; holds the KV cache of the prefixes of the present pass."""
 
     def __init__(self, blocks: Blocks, branches: list[Branch], device: torch.device, counts: Counts) -> None:
         self._blocks, self._branches, self._device, self.counts = blocks, branches, device, counts
         self._trunk = trunk_length(branches, blocks.count)
-        self._edits = any(branch.edits for branch in branches)
-        self._with_base = self._edits or any(branch.start is None for branch in branches)
-        self._first_edit = min((self._start(branch) for branch in branches if branch.edits), default=blocks.count)
+        self._has_patches = any(branch.is_patch for branch in branches)
+        self._with_base = self._has_patches or any(branch.start is None for branch in branches)
+        self._first_patch = min((self._start(branch) for branch in branches if branch.is_patch), default=blocks.count)
         self._untouched = {i: {b.untouched[i] for b in branches if b.untouched and i in b.untouched} for i in range(blocks.count)}
-        self._kept: dict[Pass, _Kept] = {}
+        self._prefixes: dict[Pass, PrefixKV] = {}
 
     def run(self, step: Pass) -> ScoredTargets:
-        """Log-probabilities of a pass's scored tokens under every branch; the kept passes it sees must have been run.
+        """Log-probabilities of a pass's scored tokens under every branch; the passes of its prefix must have been run.
 
-        Kept passes that it does not see are given up.
+        Prefixes that it does not see are given up.
         """
         chain = step.chain()
-        self._kept = {above: kept for above, kept in self._kept.items() if above in chain}
+        self._prefixes = {above: prefix for above, prefix in self._prefixes.items() if above in chain}
         layout = lay_out(step)
         flat, requests, tokens = _targets(step, layout.starts)
         at = np.unique(flat)
@@ -112,9 +112,9 @@ class PassRunner:
             rows=RowTensors(rows, layout, cached, self._device),
             at=self._tensor(at),
             narrow=narrow_rows(rows, layout, cached, self._device, at),
-            keep=step.kept,
-            prompts=find_prompt_ends(step, layout, rows, at, cached, self._device) if self._edits else None,
-            before=self._kept[step.above] if step.above is not None else _Kept(),
+            keep=step.is_prefix,
+            prompts=find_prompt_ends(step, layout, rows, at, cached, self._device) if self._has_patches else None,
+            before=self._prefixes[step.above] if step.above is not None else PrefixKV(),
         )
         self.counts.passes += 1
         self.counts.forwarded_tokens += len(layout.ids)
@@ -122,17 +122,17 @@ class PassRunner:
         self._run_trunk(read)
         as_base = self._run_base(read, place, wanted)
         logprobs, greedy = [], []
-        for lane, branch in enumerate(self._branches):
+        for branch_index, branch in enumerate(self._branches):
             found = as_base
-            if branch.start is not None and not (branch.edits and read.prompts is None):
+            if branch.start is not None and not (branch.is_patch and read.prompts is None):
                 with branch.applied():
-                    run = self._run_edited if branch.edits else self._run_branch
-                    found = self._score(run(lane, branch, read), place, wanted)
+                    run = self._run_patched if branch.is_patch else self._run_branch
+                    found = self._score(run(branch_index, branch, read), place, wanted)
             assert found is not None
             logprobs.append(found[0].double().cpu().numpy())
             greedy.append(found[1].cpu().numpy())
-        if step.kept:
-            self._kept[step] = read.kept
+        if step.is_prefix:
+            self._prefixes[step] = read.prefix
         return ScoredTargets(requests, np.stack(logprobs), np.stack(greedy))
 
     def _tensor(self, numbers: np.ndarray) -> Tensor:
@@ -151,21 +151,21 @@ class PassRunner:
         states = calls.states
         for index in range(self._trunk + 1):
             if index in starts:
-                read.heard.leaving[index] = (states, calls)
+                read.captured.leaving[index] = (states, calls)
             if index < self._trunk:
-                with self._listening(index, read):
+                with self._capturing(index, read):
                     states = self._block(_TRUNK, index, states, calls, read)
 
     def _run_base(self, read: _Read, place: Int[Tensor, " targets"], wanted: Int[Tensor, " targets"]) -> _Found | None:
         """The backbone itself, if anything rests on it; scored, if that is asked for."""
         if not self._with_base:
             return None
-        read.heard.last = self._run_branch(_TRUNK, BASE_BRANCH, read)
-        if read.prompts is not None and all(branch.edits for branch in self._branches):
+        read.captured.last = self._run_branch(_TRUNK, BASE_BRANCH, read)
+        if read.prompts is not None and all(branch.is_patch for branch in self._branches):
             return None
-        return self._score(read.heard.last, place, wanted)
+        return self._score(read.captured.last, place, wanted)
 
-    def _run_branch(self, lane: int, branch: Branch, read: _Read) -> Float[Tensor, "1 scored hidden"]:
+    def _run_branch(self, branch_index: int, branch: Branch, read: _Read) -> Float[Tensor, "1 scored hidden"]:
         """Outputs of the last block at the scored tokens."""
         start = self._start(branch)
         if branch.start == 0:
@@ -173,77 +173,79 @@ class PassRunner:
             calls = self._blocks.enter(read.ids, read.depths)
             states = calls.states
         else:
-            states, calls = read.heard.leaving[start]
+            states, calls = read.captured.leaving[start]
         last = self._blocks.count - 1
         for index in range(start, last):
-            states = self._block(lane, index, states, calls, read)
-        with self._listening(last, read) if lane == _TRUNK else nullcontext():
+            states = self._block(branch_index, index, states, calls, read)
+        with self._capturing(last, read) if branch_index == _TRUNK else nullcontext():
             if len(read.at) and read.narrow is None:
-                return self._block(lane, last, states, calls, read)[:, read.at]
-            step = AttentionStep(None, read.before.lanes.get(lane, {}).get(last))
+                return self._block(branch_index, last, states, calls, read)[:, read.at]
+            step = AttentionStep(None, read.before.branches.get(branch_index, {}).get(last))
             if read.keep or len(read.at):
                 self._blocks.keys_values(last, states, calls, step)
-            self._note(lane, last, step, read)
+            self._note(branch_index, last, step, read)
             if not len(read.at):
                 return states[:, :0]
             self.counts.block_tokens += len(read.at)
             return self._blocks.for_some(last, states, read.ids, read.depths, read.at, read.narrow, step.known)
 
-    def _run_edited(self, lane: int, branch: Branch, read: _Read) -> Float[Tensor, "1 scored hidden"]:
+    def _run_patched(self, branch_index: int, branch: Branch, read: _Read) -> Float[Tensor, "1 scored hidden"]:
         """Outputs of the last block at the scored tokens: the backbone's, except behind the ends of prompts."""
-        prompts, heard, start, last = read.prompts, read.heard, self._start(branch), self._blocks.count - 1
-        assert prompts is not None and heard.last is not None and branch.untouched is not None
+        prompts, captured, start, last = read.prompts, read.captured, self._start(branch), self._blocks.count - 1
+        assert prompts is not None and captured.last is not None and branch.untouched is not None
         if not (read.keep or len(prompts.scored)):
-            return heard.last
-        untouched = heard.of(branch.untouched)
+            return captured.last
+        untouched = captured.of(branch.untouched)
         ids, depths = read.ids[prompts.own], read.depths[prompts.own]
         with self._blocks.editing(prompts.ends_own, untouched):
             calls = self._blocks.enter(ids, depths)
-            states = calls.states if branch.start == 0 else heard.leaving[start][0][:, prompts.own]
+            states = calls.states if branch.start == 0 else captured.leaving[start][0][:, prompts.own]
             for index in range(start, last + 1):
                 if prompts.above:
-                    step = AttentionStep(prompts.rows, read.before.lanes[lane][index])
+                    step = AttentionStep(prompts.rows, read.before.branches[branch_index][index])
                 else:
-                    step = AttentionStep(prompts.rows, among=(heard.known[index], prompts.places))
+                    step = AttentionStep(prompts.rows, among=(captured.known[index], prompts.places))
                 whole = index < last or len(prompts.scored) == len(prompts.own)
                 if whole:
                     states = self._blocks.block(index, states, calls, step)
                     self.counts.block_tokens += states.shape[1]
                 else:
                     self._blocks.keys_values(index, states, calls, step)
-                self._note(lane, index, step, read)
+                self._note(branch_index, index, step, read)
         if not len(prompts.scored):
-            return heard.last
+            return captured.last
         if not whole:
             with self._blocks.editing(prompts.last_scored, untouched):
                 states = self._blocks.for_some(last, states, ids, depths, prompts.scored, prompts.scored_rows, step.known)
             self.counts.block_tokens += states.shape[1]
-        return heard.last.index_copy(1, prompts.scored_at, states)
+        return captured.last.index_copy(1, prompts.scored_at, states)
 
-    def _listening(self, index: int, read: _Read) -> AbstractContextManager[None]:
-        """Hear what interventions take from a block of the backbone."""
+    def _capturing(self, index: int, read: _Read) -> AbstractContextManager[None]:
+        """Capture what interventions take from a block of the backbone."""
         if read.prompts is None or not self._untouched[index]:
             return nullcontext()
         at = read.prompts.ends
         if index == self._blocks.count - 1:
             at = read.prompts.last if read.narrow is None else read.prompts.last_at
-        return capture(list(self._untouched[index]), at, read.heard)
+        return capture(list(self._untouched[index]), at, read.captured)
 
-    def _block(self, lane: int, index: int, states: Tensor, calls: BlockCalls, read: _Read) -> Float[Tensor, "1 tokens hidden"]:
-        step = AttentionStep(read.rows, read.before.lanes.get(lane, {}).get(index))
+    def _block(
+        self, branch_index: int, index: int, states: Tensor, calls: BlockCalls, read: _Read
+    ) -> Float[Tensor, "1 tokens hidden"]:
+        step = AttentionStep(read.rows, read.before.branches.get(branch_index, {}).get(index))
         states = self._blocks.block(index, states, calls, step)
-        self._note(lane, index, step, read)
+        self._note(branch_index, index, step, read)
         self.counts.block_tokens += states.shape[1]
         return states
 
-    def _note(self, lane: int, index: int, step: AttentionStep, read: _Read) -> None:
+    def _note(self, branch_index: int, index: int, step: AttentionStep, read: _Read) -> None:
         """Hold on to keys and values that passes below, or interventions, will read."""
         if step.known is None:
             return
         if read.keep:
-            read.kept.lanes.setdefault(lane, {})[index] = step.known
-        if lane == _TRUNK and read.prompts is not None and index >= self._first_edit:
-            read.heard.known[index] = step.known
+            read.prefix.branches.setdefault(branch_index, {})[index] = step.known
+        if branch_index == _TRUNK and read.prompts is not None and index >= self._first_patch:
+            read.captured.known[index] = step.known
 
     def _score(
         self, states: Float[Tensor, "1 scored hidden"], place: Int[Tensor, " targets"], wanted: Int[Tensor, " targets"]

@@ -1,8 +1,8 @@
 """A trie cut into forward passes: each reads unique tokens only, side by side without padding.
 
-A run below which more hangs than one pass may read is read in a pass of its own, and its keys and values are kept until
-everything below it is done: so a few-shot prefix that all items share is read once. A short one is read again in every pass
-instead, since a pass over a handful of tokens costs as much as one over a hundred.
+If the subtree below a shared prefix exceeds the token budget of one pass, the prefix gets its own pass. Its KV cache is kept
+until the whole subtree is scored. So a few-shot prefix that all items share is read once. A short prefix is read again in every
+pass: a pass over a handful of tokens costs as much as one over a hundred.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _READ_AGAIN = 64
 
 @dataclass(frozen=True)
 class Segment:
-    """A piece of a run, as one pass reads it."""
+    """A piece of a span, as one pass reads it."""
 
     tokens: np.ndarray
     depth: int
     parent: int
-    """Index of the segment before it in the pass; -1 where it hangs on what was kept, or begins the input."""
+    """Index of the segment before it in the pass; -1 where it follows a prefix that was read before, or begins the input."""
     scored: tuple[ScoredToken, ...]
     """Offsets are in the segment."""
     ends: tuple[int, ...] = ()
@@ -40,12 +40,12 @@ class Pass:
 
     Attributes:
         above: The pass whose keys and values its tokens see, with all that one saw.
-        kept: Whether passes below see this one; then it is a single chain.
+        is_prefix: Whether passes below see this one, so that its KV cache is kept; then it is a single chain.
         segments: Parents before children, a subtree at a stretch.
     """
 
     above: Pass | None
-    kept: bool
+    is_prefix: bool
     segments: list[Segment] = field(default_factory=list)
 
     @property
@@ -58,7 +58,7 @@ class Pass:
         return {request for segment in self.segments for _, request, _ in segment.scored}
 
     def chain(self) -> list[Pass]:
-        """The kept passes it sees, first to last."""
+        """The passes of the prefix in front of it, first to last."""
         found: list[Pass] = []
         here = self.above
         while here is not None:
@@ -72,9 +72,9 @@ _Piece = tuple[TokenSpan, int, int]
 
 
 def plan_passes(root: TokenSpan, budget: int) -> list[Pass]:
-    """Passes in an order in which kept ones come before what sees them, and are done with as soon as possible.
+    """Passes in an order in which prefixes come before what sees them, and are needed no longer as soon as possible.
 
-    The plan depends on nothing but the trie and the budget, so that a run that goes on makes the passes it would have made.
+    The plan depends on nothing but the trie and the budget, so an interrupted evaluation makes the same passes when it goes on.
 
     Args:
         budget: Tokens a pass may read; at least 1.
@@ -83,55 +83,55 @@ def plan_passes(root: TokenSpan, budget: int) -> list[Pass]:
     counted: set[tuple[int, int]] = set()
     waiting: list[tuple[TokenSpan, Pass | None, tuple[_Piece, ...]]] = [(root, None, ())]
     while waiting:
-        run, above, lead = waiting.pop()
+        span, above, lead = waiting.pop()
         held = sum(stop - start for _, start, stop in lead)
-        if held + run.size <= budget:
-            if run.size:
-                passes.append(_pass(above, lead, [run], counted))
+        if held + span.size <= budget:
+            if span.size:
+                passes.append(_pass(above, lead, [span], counted))
             continue
         start = 0
-        if held + len(run.tokens) > max(budget // _READ_AGAIN, 0):
-            for start in range(0, len(run.tokens), budget):
-                piece = (run, start, min(start + budget, len(run.tokens)))
+        if held + len(span.tokens) > max(budget // _READ_AGAIN, 0):
+            for start in range(0, len(span.tokens), budget):
+                piece = (span, start, min(start + budget, len(span.tokens)))
                 above = Pass(above, True)
                 _read(above, [*lead, piece], counted)
                 passes.append(above)
                 lead, held = (), 0
-        elif len(run.tokens):
-            lead, held = (*lead, (run, 0, len(run.tokens))), held + len(run.tokens)
-        small = [child for child in run.children if held + child.size <= budget]
+        elif len(span.tokens):
+            lead, held = (*lead, (span, 0, len(span.tokens))), held + len(span.tokens)
+        small = [child for child in span.children if held + child.size <= budget]
         # Subtrees of like size together: they are padded to each other where attention is computed.
         small.sort(key=lambda child: -child.size)
         passes += (_pass(above, lead, group, counted) for group in _groups(small, budget - held))
-        waiting += [(child, above, lead) for child in reversed(run.children) if held + child.size > budget]
+        waiting += [(child, above, lead) for child in reversed(span.children) if held + child.size > budget]
     return passes
 
 
-def _groups(runs: list[TokenSpan], budget: int) -> Iterator[list[TokenSpan]]:
+def _groups(spans: list[TokenSpan], budget: int) -> Iterator[list[TokenSpan]]:
     """Subtrees together until the next one would not fit; the last groups are filled evenly."""
-    total = sum(run.size for run in runs)
+    total = sum(span.size for span in spans)
     many = -(-total // budget) if total else 0
     # Of 1100 tokens, two passes of 550 are better than one of 1000 and one of 100.
-    wanted = min(budget, -(-total // many) + (runs[0].size if many > 1 else 0)) if many else budget
+    wanted = min(budget, -(-total // many) + (spans[0].size if many > 1 else 0)) if many else budget
     group: list[TokenSpan] = []
     size = 0
-    for run in runs:
-        if group and size + run.size > wanted:
+    for span in spans:
+        if group and size + span.size > wanted:
             yield group
             group, size = [], 0
-        group.append(run)
-        size += run.size
+        group.append(span)
+        size += span.size
     if group:
         yield group
 
 
-def _pass(above: Pass | None, lead: tuple[_Piece, ...], runs: list[TokenSpan], counted: set[tuple[int, int]]) -> Pass:
+def _pass(above: Pass | None, lead: tuple[_Piece, ...], spans: list[TokenSpan], counted: set[tuple[int, int]]) -> Pass:
     made = Pass(above, False)
     _read(made, list(lead), counted)
     top = len(made.segments) - 1
-    for run in runs:
-        places = {id(run.parent): top}
-        for each in run.below():
+    for span in spans:
+        places = {id(span.parent): top}
+        for each in span.below():
             if not len(each.tokens):
                 places[id(each)] = places[id(each.parent)]
                 continue
@@ -147,11 +147,11 @@ def _read(made: Pass, pieces: list[_Piece], counted: set[tuple[int, int]]) -> No
 
 
 def _segment(piece: _Piece, parent: int, counted: set[tuple[int, int]]) -> Segment:
-    run, start, stop = piece
+    span, start, stop = piece
     scored: tuple[ScoredToken, ...] = ()
     # What is read again is scored the first time only.
-    if (id(run), start) not in counted:
-        counted.add((id(run), start))
-        scored = tuple((offset - start, request, token) for offset, request, token in run.scored if start <= offset < stop)
-    ends = tuple(sorted(offset - start for offset in run.ends if start <= offset < stop))
-    return Segment(run.tokens[start:stop], run.depth + start, parent, scored, ends)
+    if (id(span), start) not in counted:
+        counted.add((id(span), start))
+        scored = tuple((offset - start, request, token) for offset, request, token in span.scored if start <= offset < stop)
+    ends = tuple(sorted(offset - start for offset in span.ends if start <= offset < stop))
+    return Segment(span.tokens[start:stop], span.depth + start, parent, scored, ends)

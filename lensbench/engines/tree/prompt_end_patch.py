@@ -30,8 +30,8 @@ class PromptEnds:
 
     Attributes:
         own: `[own]`, tokens at or behind an end, in rising order: those that may differ from the backbone's.
-        above: Whether a prompt ends in what was kept; then all tokens are `own`.
-        places: The same tokens as indices of kept tokens and pass.
+        above: Whether a prompt ends in the prefix; then all tokens are `own`.
+        places: The same tokens as indices of prefix and pass.
         rows: Rows with `own` as the only queries.
         scored: `[scored]`, those of `own` that are scored, as indices of `own`; the last block is computed for them only.
         scored_rows: Rows with them as the only queries; None if they are all of `own`.
@@ -58,11 +58,11 @@ class PromptEnds:
 def find_prompt_ends(
     step: Pass, layout: Layout, rows: Sequence[Row], at: np.ndarray, cached: int, device: torch.device
 ) -> PromptEnds | None:
-    """Where prompts end in a pass and in what it sees; None if nowhere.
+    """Where prompts end in a pass and in its prefix; None if nowhere.
 
     Args:
         at: `[scored]`, scored tokens of the pass, in rising order.
-        cached: Kept tokens in front.
+        cached: Tokens of the prefix.
     """
     ends = np.array(
         [
@@ -72,7 +72,7 @@ def find_prompt_ends(
         ],
         dtype=np.int64,
     )
-    above = any(segment.ends for kept in step.chain() for segment in kept.segments)
+    above = any(segment.ends for prefix in step.chain() for segment in prefix.segments)
     if not above and not len(ends):
         return None
     behind = np.full(len(layout.ids), above)
@@ -108,7 +108,7 @@ class Captured:
 
     Attributes:
         leaving: States in front of every block at which a branch leaves, and how blocks are called.
-        known: Keys and values of kept tokens and pass, by block.
+        known: Keys and values of prefix and pass, by block.
         outputs: Outputs of modules at the ends of prompts; of those in the last block at the ends that are scored.
         last: `[1, scored, hidden]`, outputs of the last block at the scored tokens.
     """
@@ -119,19 +119,19 @@ class Captured:
     last: Float[Tensor, "1 scored hidden"] | None = None
 
     def of(self, modules: Mapping[int, nn.Module]) -> dict[int, Tensor]:
-        """By block, what was heard of its module."""
+        """By block, the captured output of its module."""
         return {index: self.outputs[module] for index, module in modules.items() if module in self.outputs}
 
 
 @contextmanager
-def capture(modules: Sequence[nn.Module], at: Int[Tensor, " ends"], heard: Captured) -> Iterator[None]:
-    """Hear what modules say at some tokens, while the context lasts."""
+def capture(modules: Sequence[nn.Module], at: Int[Tensor, " ends"], captured: Captured) -> Iterator[None]:
+    """Capture outputs of modules at some tokens, while the context lasts."""
 
-    def hear(module: nn.Module, inputs: Any, output: Any) -> None:
+    def keep(module: nn.Module, inputs: Any, output: Any) -> None:
         states = output[0] if isinstance(output, tuple) else output
-        heard.outputs[module] = states[0, at]
+        captured.outputs[module] = states[0, at]
 
     with ExitStack() as stack:
         for module in modules:
-            stack.callback(module.register_forward_hook(hear).remove)
+            stack.callback(module.register_forward_hook(keep).remove)
         yield

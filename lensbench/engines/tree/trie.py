@@ -10,7 +10,7 @@ import numpy as np
 __all__ = ["ScoredToken", "TokenSpan", "build_trie", "crossed"]
 
 ScoredToken = tuple[int, int, int]
-"""(offset in the run, request, token): the request is scored on how likely this token is behind the run's token at the offset."""
+"""(offset in the span, request, token): the request is scored on how likely this token is behind the one at the offset."""
 
 
 @dataclass(eq=False)
@@ -19,7 +19,7 @@ class TokenSpan:
 
     Attributes:
         depth: Position of the first token in its inputs, from 0.
-        size: Tokens in the run and everything below it.
+        size: Tokens in the span and everything below it.
         ends: Offsets of tokens that are the last of some request's prompt.
     """
 
@@ -32,12 +32,12 @@ class TokenSpan:
     ends: set[int] = field(default_factory=set)
 
     def below(self) -> Iterator[TokenSpan]:
-        """The run and everything below it, parents before children, a subtree at a stretch."""
+        """The span and everything below it, parents before children, a subtree at a stretch."""
         waiting = [self]
         while waiting:
-            run = waiting.pop()
-            yield run
-            waiting += reversed(run.children)
+            span = waiting.pop()
+            yield span
+            waiting += reversed(span.children)
 
 
 def build_trie(
@@ -47,7 +47,7 @@ def build_trie(
     *,
     apart: bool = False,
 ) -> TokenSpan:
-    """The trie of all inputs; its root is an empty run, and its size is the number of unique tokens.
+    """The trie of all inputs; its root is an empty span, and its size is the number of unique tokens.
 
     Args:
         inputs: Token ids that are read, per request: context and continuation without the last token.
@@ -82,15 +82,15 @@ def build_trie(
         ends.setdefault(id(path[-1]), []).append(ids)
         before = here
     every = list(root.below())
-    for run in reversed(every):
-        run.size = len(run.tokens) + sum(child.size for child in run.children)
-    for run in every:
-        for ids in ends.get(id(run), []):
+    for span in reversed(every):
+        span.size = len(span.tokens) + sum(child.size for child in span.children)
+    for span in every:
+        for ids in ends.get(id(span), []):
             for request in asked[ids]:
-                _mark(run, request, len(ids), targets[request], prompted[request])
+                _mark(span, request, len(ids), targets[request], prompted[request])
     if apart:
-        for run in every:
-            run.tokens = run.tokens >> 1
+        for span in every:
+            span.tokens = span.tokens >> 1
     return root
 
 
@@ -104,12 +104,12 @@ def crossed(
     """
     found: set[int] = set()
     above: dict[int, int] = {}
-    for run in root.below():
-        ends = above[id(run)] = len(run.ends) + (above[id(run.parent)] if run.parent is not None else 0)
-        last = run.depth + len(run.tokens) - 1
-        for offset, request, _ in run.scored:
-            # The last target is scored behind the input's last token, where a run ends.
-            if run.depth + offset == last == len(inputs[request]) - 1 and ends != int(prompted[request]):
+    for span in root.below():
+        ends = above[id(span)] = len(span.ends) + (above[id(span.parent)] if span.parent is not None else 0)
+        last = span.depth + len(span.tokens) - 1
+        for offset, request, _ in span.scored:
+            # The last target is scored behind the input's last token, where a span ends.
+            if span.depth + offset == last == len(inputs[request]) - 1 and ends != int(prompted[request]):
                 found.add(request)
     return found
 
@@ -120,18 +120,18 @@ def _common_length(one: np.ndarray, other: np.ndarray) -> int:
     return int(unlike[0]) if len(unlike) else shorter
 
 
-def _cut(run: TokenSpan, length: int) -> TokenSpan:
-    """Leave so many tokens in the run; the others become its only child, with all that came behind. Returns the child."""
-    lower = TokenSpan(run.tokens[length:], run.depth + length, run, run.children)
+def _cut(span: TokenSpan, length: int) -> TokenSpan:
+    """Leave so many tokens in the span; the others become its only child, with all that came behind. Returns the child."""
+    lower = TokenSpan(span.tokens[length:], span.depth + length, span, span.children)
     for child in lower.children:
         child.parent = lower
-    run.tokens, run.children = run.tokens[:length], [lower]
+    span.tokens, span.children = span.tokens[:length], [lower]
     return lower
 
 
-def _mark(run: TokenSpan, request: int, length: int, target: Sequence[int], prompted: bool) -> None:
-    """Note where a request's tokens are scored, from the run its input ends in up towards the root."""
-    here: TokenSpan | None = run
+def _mark(span: TokenSpan, request: int, length: int, target: Sequence[int], prompted: bool) -> None:
+    """Note where a request's tokens are scored, from the span its input ends in up towards the root."""
+    here: TokenSpan | None = span
     for back, token in enumerate(reversed(target), start=1):
         position = length - back
         while here is not None and position < here.depth:

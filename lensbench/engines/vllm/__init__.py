@@ -1,1 +1,1 @@
-"""The vLLM engine: one merged variant after the other. Imports backbones, methods and engines."""
+"""The vLLM engine: variants merged and asked one by one. May import backbones and other modules of engines."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from lensbench.backbones.load import LoadedBackbone
-from lensbench.engines.generation.generate import GeneratedAnswer, finished
-from lensbench.engines.noise import Answer
+from lensbench.engines.generation.generate import Speaks, finished
+from lensbench.engines.protocol import Answer, GeneratedAnswer
 from lensbench.errors import RunError
 
 __all__ = ["read_answer", "read_continuation", "read_labels"]
@@ -55,7 +54,7 @@ def read_labels(output: Any, tokens: Iterable[int]) -> dict[int, Answer]:
     }
 
 
-def read_answer(loaded: LoadedBackbone, output: Any, ends: set[int], seconds: float) -> GeneratedAnswer:
+def read_answer(model: Speaks, output: Any, ends: set[int], seconds: float) -> GeneratedAnswer:
     """A generated answer; its text is decoded here, as for our own generation.
 
     Args:
@@ -65,7 +64,7 @@ def read_answer(loaded: LoadedBackbone, output: Any, ends: set[int], seconds: fl
         RunError: it ended neither at its end of turn nor at its length.
     """
     completion = output.outputs[0]
-    answer = finished(loaded, completion.token_ids, ends, seconds)
+    answer = finished(model, completion.token_ids, ends, seconds)
     if completion.finish_reason != answer.finish:
         raise RunError(f"vLLM ended an answer with '{completion.finish_reason}', its tokens say '{answer.finish}'")
     return answer

@@ -1,1 +1,4 @@
-"""Results and samples of lm-evaluation-harness: read as a run, written from a run. Imports records, numbers, stages and tasks."""
+"""Results and samples of lm-evaluation-harness: read as a run, written from a run; and lensbench as a model of it.
+
+May import records, numbers, stages, tasks, engines and backbones.
+"""

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.engines.chat import encode_prompt
-from lensbench.engines.generation.decode import AnswerRequest, generate_answers
-from lensbench.engines.generation.generate import GeneratedAnswer, end_tokens
+from lensbench.engines.generation.decode import generate_answers
+from lensbench.engines.generation.generate import end_tokens
+from lensbench.engines.protocol import AnswerRequest, GeneratedAnswer
 from lensbench.grading.fidelity import Identifier
 from lensbench.languages import Language
 from lensbench.methods.base import Progress

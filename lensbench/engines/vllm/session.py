@@ -1,7 +1,4 @@
-"""The vLLM engine: an lm-eval `LM` whose log-likelihoods and answers come from a model that vLLM has loaded.
-
-Requests, token ids and results are those of the reference engine (`lm.py`); only the forward passes are done elsewhere.
-"""
+"""One variant in vLLM: scores and answers, from token ids to what the reference engine would give."""
 
 from __future__ import annotations
 
@@ -11,48 +8,38 @@ from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
 from typing import Any, Self
 
-from lensbench.engines.generation.decode import AnswerRequest
-from lensbench.engines.generation.generate import GeneratedAnswer, end_tokens
-from lensbench.engines.layer_sharing import Branch
-from lensbench.engines.noise import Answer, farther, largest_noise
-from lensbench.engines.reference.lm import LensLM, TokenRequest
-from lensbench.engines.vllm.engine import ask
+from lensbench.engines.generation.generate import Speaks, end_tokens
+from lensbench.engines.protocol import Answer, AnswerRequest, GeneratedAnswer, TokenRequest
+from lensbench.engines.vllm.process import ask
 from lensbench.engines.vllm.read import read_answer, read_continuation, read_labels
 
-__all__ = ["ReadsOtherwise", "VllmLM"]
+__all__ = ["GROUP", "VllmSession", "is_cut"]
 
-_GROUP = 1024
+GROUP = 1024
 """Prompts handed over together: enough to keep vLLM busy, few enough that a run that is stopped loses little."""
 _LABELS = 128
 """Tokens of which vLLM tells the log-probability behind one prompt, at most."""
 
 
-class ReadsOtherwise(Exception):
-    """vLLM's log-likelihoods differ from the model's own by more than rounding could explain."""
+def is_cut(request: TokenRequest, window: int) -> bool:
+    """Whether a request loses its beginning. Of single tokens, only the context is part of the prompt."""
+    _, context, target = request
+    read = len(context) if len(target) == 1 and context else len(context) + len(target)
+    return read > window - 1
 
 
-class VllmLM(LensLM):
-    """One variant in vLLM. The engine is started when it is first needed, and ended with the context.
+class VllmSession:
+    """One variant in vLLM. The process is started when it is first needed, and ended with the context.
 
     Args:
-        reference: The same backbone in transformers: its tokenizer, and the scores that vLLM's are held against.
+        model: Tokenizer and generation configuration, by which answers are read.
         vllm: The module.
-        start: A context in which the engine runs.
-        applied: A context in which the reference is this variant.
+        start: A context in which the process runs.
         window: Most tokens of a prompt and what is generated behind it.
     """
 
-    def __init__(
-        self,
-        reference: LensLM,
-        vllm: Any,
-        start: Callable[[], AbstractContextManager[Any]],
-        applied: Callable[[], AbstractContextManager[None]],
-        *,
-        window: int,
-    ) -> None:
-        super().__init__(reference.loaded, batch_size=_GROUP)
-        self._reference, self._vllm, self._start, self._applied, self._window = reference, vllm, start, applied, window
+    def __init__(self, model: Speaks, vllm: Any, start: Callable[[], AbstractContextManager[Any]], *, window: int) -> None:
+        self._model, self._vllm, self._start, self.window = model, vllm, start, window
         self._llm: Any = None
         self._stack = ExitStack()
 
@@ -63,10 +50,6 @@ class VllmLM(LensLM):
         self._llm = None
         self._stack.__exit__(kind, error, trace)
 
-    @property
-    def max_length(self) -> int:
-        return self._window
-
     def _ask(self, prompts: Sequence[tuple[int, ...]], params: Any) -> list[Any]:
         if not prompts:
             return []
@@ -76,13 +59,7 @@ class VllmLM(LensLM):
 
     def _fitting(self, ids: Sequence[int]) -> tuple[int, ...]:
         """A prompt without the beginning that does not fit; vLLM wants room for one token behind it."""
-        return tuple(ids[-(self._window - 1) :])
-
-    def is_cut(self, request: TokenRequest) -> bool:
-        """As the reference; of single tokens, only the context is part of the prompt."""
-        _, context, target = request
-        read = [*context] if len(target) == 1 and context else [*context, *target]
-        return len(self._fitting(read)) < len(read)
+        return tuple(ids[-(self.window - 1) :])
 
     def score_tokens(self, requests: Sequence[TokenRequest]) -> list[Answer]:
         """Log-likelihood (nats) of each continuation given its context, and whether it is the greedy one.
@@ -133,48 +110,21 @@ class VllmLM(LensLM):
             for index in indices:
                 answers[index] = read_continuation(output, len(requests[index][2]))
 
-    def noise(self, requests: Sequence[TokenRequest]) -> float:
-        """Largest difference in nats between vLLM and the reference engine over a sample of requests.
-
-        To be called before the engine is started, which needs the room that the reference takes.
-
-        Raises:
-            ReadsOtherwise: more than rounding could explain.
-        """
-        fitting = [request for request in requests if len(request[1]) + len(request[2]) < self._window]
-        with self._applied():
-            expected = self._reference.score_tokens(fitting)
-        noise = 0.0
-        for (found, _), (wanted, _) in zip(self.score_tokens(fitting), expected, strict=True):
-            noise = farther(noise, found, wanted)
-        if noise > largest_noise(self.loaded.model.dtype):
-            raise ReadsOtherwise(f"vLLM is {noise:.2g} nats off on this model")
-        return noise
-
     def answer(
-        self,
-        requests: Sequence[AnswerRequest],
-        *,
-        branches: Sequence[Branch] = (),
-        on_answer: Callable[[int, GeneratedAnswer], None] | None = None,
+        self, requests: Sequence[AnswerRequest], *, on_answer: Callable[[int, GeneratedAnswer], None] | None = None
     ) -> list[GeneratedAnswer]:
         """Answers to all requests, in their order. Greedy ones equal our own up to rounding; sampled ones are other draws.
 
         Each answer is drawn with its own seed. vLLM hands answers over in groups, and each takes an equal share of its group's
         seconds.
 
-        Args:
-            branches: None: the engine holds one variant.
-
         Raises:
             RunError: vLLM stopped, or ended an answer for another reason than its end of turn or its length.
         """
-        if branches:
-            raise ValueError("vLLM holds one variant at a time")
-        ends = end_tokens(self.loaded)
+        ends = end_tokens(self._model)
         answers: list[GeneratedAnswer] = []
-        for start in range(0, len(requests), _GROUP):
-            group = requests[start : start + _GROUP]
+        for start in range(0, len(requests), GROUP):
+            group = requests[start : start + GROUP]
             params = [
                 self._vllm.SamplingParams(
                     temperature=request.temperature,
@@ -189,7 +139,7 @@ class VllmLM(LensLM):
             outputs = self._ask([request.prompt for request in group], params)
             seconds = (time.perf_counter() - began) / len(group)
             for output in outputs:
-                answers.append(read_answer(self.loaded, output, ends, seconds))
+                answers.append(read_answer(self._model, output, ends, seconds))
                 if on_answer is not None:
                     on_answer(len(answers) - 1, answers[-1])
         return answers

@@ -12,8 +12,9 @@ from families import FAMILIES, VOCABULARY, random_model
 from tree_help import branch, delta, intervention
 
 from lensbench.backbones.load import LoadedBackbone
-from lensbench.engines.generation.decode import AnswerRequest, generate_answers, places_for
+from lensbench.engines.generation.decode import generate_answers, places_for
 from lensbench.engines.layer_sharing import BASE_BRANCH, Branch, held_on_device
+from lensbench.engines.protocol import AnswerRequest
 from lensbench.errors import RunError
 from lensbench.methods.base import Enhancement
 
@@ -34,20 +35,20 @@ def family(request: pytest.FixtureRequest, tiny: LoadedBackbone) -> LoadedBackbo
 CUTS = (3, 20, 11, 1, 16, 8)
 
 
-def in_lanes(prompts: list[tuple[int, ...]], lanes: int, **settings: Any) -> list[AnswerRequest]:
+def under_each_variant(prompts: list[tuple[int, ...]], many: int, **settings: Any) -> list[AnswerRequest]:
     """Item by item, each under every variant."""
     return [
-        AnswerRequest(prompt, cut, lane=lane, seed=place, **settings)
+        AnswerRequest(prompt, cut, variant=variant, seed=place, **settings)
         for place, (prompt, cut) in enumerate(zip(prompts, CUTS, strict=True))
-        for lane in range(lanes)
+        for variant in range(many)
     ]
 
 
 def alone(loaded: LoadedBackbone, deltas: list[Enhancement | None], requests: list[AnswerRequest]) -> list[str]:
     """Each variant's answers with it applied to the model, by the plain path."""
     texts: dict[int, str] = {}
-    for lane, made in enumerate(deltas):
-        mine = [index for index, request in enumerate(requests) if request.lane == lane]
+    for variant, made in enumerate(deltas):
+        mine = [index for index, request in enumerate(requests) if request.variant == variant]
         asked = [requests[index] for index in mine]
         if made is None:
             found = generate_answers(loaded, asked, batch_size=4)
@@ -69,7 +70,7 @@ def test_the_batch_does_not_matter(tiny: LoadedBackbone, batch_size: int) -> Non
 
 def check_answers(family: LoadedBackbone, batch_size: int) -> None:
     deltas = [None, delta(family, 2, seed=1), delta(family, 3, seed=2), delta(family, 1, seed=3)]
-    requests = in_lanes(prompts_of(family), len(deltas))
+    requests = under_each_variant(prompts_of(family), len(deltas))
     expected = alone(family, deltas, requests)
     branches = [BASE_BRANCH if made is None else branch(family, made) for made in deltas]
     before = {name: p.data_ptr() for name, p in family.model.named_parameters()}
@@ -85,7 +86,7 @@ def test_a_variant_with_a_head_of_its_own(tiny: LoadedBackbone) -> None:
     with_head = delta(tiny, 3, seed=2)
     with_head.tensors.update(own)
     deltas: list[Enhancement | None] = [delta(tiny, 2, seed=1), with_head, None]
-    requests = in_lanes(prompts_of(tiny), 3)
+    requests = under_each_variant(prompts_of(tiny), 3)
     branches = [BASE_BRANCH if made is None else branch(tiny, made) for made in deltas]
     assert branches[1].start == 3
     found = generate_answers(tiny, requests, batch_size=7, branches=branches)
@@ -95,7 +96,7 @@ def test_a_variant_with_a_head_of_its_own(tiny: LoadedBackbone) -> None:
 def test_sampled_answers_are_those_of_each_alone(tiny: LoadedBackbone) -> None:
     tiny = dataclasses.replace(tiny, model=random_model("llama"))
     deltas = [None, delta(tiny, 2, seed=1)]
-    requests = in_lanes(prompts_of(tiny), 2, temperature=0.9)
+    requests = under_each_variant(prompts_of(tiny), 2, temperature=0.9)
     branches = [BASE_BRANCH, branch(tiny, deltas[1])]  # type: ignore[arg-type]
     found = generate_answers(tiny, requests, batch_size=100, branches=branches)
     assert [answer.text for answer in found] == alone(tiny, deltas, requests)
@@ -113,15 +114,15 @@ def test_interventions_change_prompts_and_go_on_as_the_backbone(
         delta(tiny, 2, seed=1),
         intervention(tiny, layers, site, values, seed=5),
     ]
-    requests = in_lanes(prompts_of(tiny), len(deltas))
+    requests = under_each_variant(prompts_of(tiny), len(deltas))
     branches = [BASE_BRANCH if made is None else branch(tiny, made) for made in deltas]
-    assert [one.edits for one in branches] == [True, False, False, True]
+    assert [one.is_patch for one in branches] == [True, False, False, True]
     expected = alone(tiny, deltas, requests)
     for batch_size in (3, 100):
         found = generate_answers(tiny, requests, batch_size=batch_size, branches=branches)
         assert [answer.text for answer in found] == expected
     assert expected[0::4] != expected[1::4] and expected[0::4] != expected[3::4]
-    only = [request for request in requests if request.lane == 0]
+    only = [request for request in requests if request.variant == 0]
     assert [answer.text for answer in generate_answers(tiny, only, branches=branches[:1])] == expected[0::4]
 
 
@@ -139,7 +140,7 @@ def test_shared_blocks_read_a_prompt_once(tiny: LoadedBackbone) -> None:
     for index, block in enumerate(tiny.blocks):
         block.register_forward_hook(count(index))
     prompt = tuple(range(3, 43))
-    generate_answers(tiny, [AnswerRequest(prompt, 1, lane=lane) for lane in range(6)], branches=branches)
+    generate_answers(tiny, [AnswerRequest(prompt, 1, variant=variant) for variant in range(6)], branches=branches)
     assert read == {0: 40, 1: 40, 2: 40, 3: 6 * 40}
 
 
@@ -166,13 +167,13 @@ def test_tensors_are_moved_once(tiny: LoadedBackbone) -> None:
     assert applications == 1
 
 
-@pytest.mark.parametrize("lanes", [False, True])
+@pytest.mark.parametrize("several", [False, True])
 def test_out_of_memory_halves_the_batch_and_loses_no_answer(
-    tiny: LoadedBackbone, lanes: bool, monkeypatch: pytest.MonkeyPatch
+    tiny: LoadedBackbone, several: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tiny = dataclasses.replace(tiny, model=random_model("llama"))
-    branches = [BASE_BRANCH, branch(tiny, delta(tiny, 2, seed=1))] if lanes else []
-    requests = in_lanes(prompts_of(tiny), 2 if lanes else 1)
+    branches = [BASE_BRANCH, branch(tiny, delta(tiny, 2, seed=1))] if several else []
+    requests = under_each_variant(prompts_of(tiny), 2 if several else 1)
     expected = [answer.text for answer in generate_answers(tiny, requests, branches=branches)]
     block, rows = tiny.blocks[0], []
     forward = block.forward

@@ -1,0 +1,108 @@
+"""Scores and answers of a run: every backbone with its variants, on rank 0 and on its workers alike."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+from lensbench.backbones import Backbone
+from lensbench.backbones.checkpoint import Checkpoint
+from lensbench.backbones.lazy import LazyBackbone
+from lensbench.engines.chat import chat_renderer
+from lensbench.engines.encoding import RequestEncoder
+from lensbench.engines.protocol import EngineSettings
+from lensbench.engines.registry import get_engine, open_engine
+from lensbench.executors.ranks import Ranks, conversations
+from lensbench.methods.base import Progress
+from lensbench.plan.plan import Plan
+from lensbench.plan.task_items import LoadedRows, TaskItems, render_items, under_the_same_ids
+from lensbench.records import RunFolder
+from lensbench.stages.answer import answer_stage
+from lensbench.stages.longest_input import longest_input
+from lensbench.stages.score import score_stage
+from lensbench.stages.variants import Variant
+
+__all__ = ["Evaluation", "fingerprint", "other_variants"]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What every rank of a run does alike."""
+
+    plan: Plan
+    folder: RunFolder
+    rows: list[LoadedRows]
+    device: str
+    progress: Progress
+    ranks: Ranks
+
+    def open(self, backbone: Backbone, checkpoint: Checkpoint) -> LazyBackbone:
+        return LazyBackbone(
+            backbone,
+            checkpoint,
+            device=self.device,
+            dtype=self.plan.spec.dtype,
+            trust=self.plan.trust_model,
+            notify=self.progress.notify,
+        )
+
+    def render(self, model: LazyBackbone) -> list[TaskItems]:
+        """The questions as a model's chat template words them."""
+        return render_items(self.plan, self.rows, chat_renderer(model.tokenizer, model.backbone.system_text))
+
+    def ask(self, model: LazyBackbone, variants: Sequence[Variant], tasks: Sequence[TaskItems]) -> None:
+        """Scores and answers of the variants of one backbone; its weights are let go of afterwards.
+
+        Raises:
+            LensbenchError: see the stages; what was finished before is in the logs.
+        """
+        name, spec = self.plan.spec.engine, self.plan.spec
+        settings = EngineSettings(
+            batch_size=spec.batch_size,
+            scratch=self.folder.own("merged"),
+            longest_input=lambda: longest_input(RequestEncoder.of(model), model.tokenizer, tasks),
+            notify=self.progress.notify,
+        )
+        groups = [[variant] for variant in variants] if get_engine(name).one_variant_at_a_time else [list(variants)]
+        closed = [asked for asked in tasks if not asked.planned.task.profile.generates]
+        opened = [asked for asked in tasks if asked.planned.task.profile.generates]
+        ranks, progress = self.ranks, self.progress
+        with closing(open_engine(name, model, settings)) as engine, ranks.share_of_cores(model.device.type):
+            for group in groups:
+                with ranks.log(self.folder, "score") as log:
+                    score_stage(engine, group, closed, log, progress, ranks=ranks)
+                if opened:
+                    with ranks.log(self.folder, "answers") as log:
+                        mine = conversations(ranks, opened)
+                        answer_stage(engine, group, mine, self.folder, log, ranks.progress(progress), seed=spec.seed)
+                        ranks.collect(log, progress)
+        # The engine holds the weights too.
+        del engine
+        model.release()
+
+    def ask_others(self, find: Callable[[str, Backbone], Checkpoint], tasks: Sequence[TaskItems]) -> None:
+        """Scores and answers of the run's other checkpoints, one model in memory at a time.
+
+        Args:
+            find: The checkpoint of a variant.
+            tasks: As the backbone is asked them.
+        """
+        for name, backbone in self.plan.externals.items():
+            model = self.open(backbone, find(name, backbone))
+            others = other_variants({name: backbone}, {name: model.checkpoint})
+            self.ask(model, others, under_the_same_ids(self.render(model), tasks))
+
+
+def fingerprint(model: LazyBackbone, variants: Sequence[Variant], tasks: Sequence[TaskItems]) -> str:
+    """Of what decides the keys of all records."""
+    digest = hashlib.sha256(f"{model.checkpoint.digest} {model.tokenizer_digest} {model.dtype}".encode())
+    for text in [*(f"{variant.name} {variant.digest}" for variant in variants), *(i.id for a in tasks for i in a.items)]:
+        digest.update(text.encode())
+    return digest.hexdigest()
+
+
+def other_variants(backbones: Mapping[str, Backbone], checkpoints: Mapping[str, Checkpoint]) -> list[Variant]:
+    """Other checkpoints than the run's backbone as variants, by their names."""
+    return [Variant(name, checkpoint=checkpoints[name], system_text=b.system_text) for name, b in backbones.items()]
