@@ -101,7 +101,7 @@ def test_options_reach_the_plan(tiny_model_dir: Path) -> None:
 def test_a_short_name_keeps_its_own_system_text() -> None:
     short = get_backbone("phi3.5-mini")
     assert with_system(short, "Be brief.") is short
-    with pytest.raises(UsageError, match="^system: no model of this run takes a system text"):
+    with pytest.raises(UsageError, match=r"^system: no model of this run takes a system text"):
         make_plan(RunRequest(backbone="phi3.5-mini", data="embedded", tasks=("xcopa",), system="Be brief."))
 
 
