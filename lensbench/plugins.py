@@ -2,7 +2,7 @@
 
 An entry point's name is the name a user gives, its value an attribute that holds the path of a YAML file. A package is imported
 only when its name is asked for, and whatever it does on import (raise, exit, print) does no harm to anything else. Methods
-(`lensbench.methods`), engines (`lensbench.engines`) and metrics (`lensbench.metrics`) are described by a dataclass, not by a file.
+(`lensbench.methods`), engines (`lensbench.engines`) and metrics (`lensbench.metrics`) are described by a dataclass.
 """
 
 from __future__ import annotations

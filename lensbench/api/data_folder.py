@@ -67,13 +67,13 @@ def import_hints(report: ImportReport) -> list[str]:
         asked = [(each.file.test_split, each.file.validation_split, each.file.fewshot_split) for each in tasks[rows]]
         asking = [each.name for each, splits in zip(tasks[rows], asked, strict=True) if split in splits]
         if asking and split in load_rows_spec(rows).local_splits:
-            hints.append(f"the split '{split}' of {rows} is asked with --tasks {asking[0]}")
+            hints.append(f"the split '{split}' of {rows} is asked with ``tasks={asking[0]}``")
         if asking or split in ("train", "val", "validation", "dev"):
             continue
         name = tasks[rows][0].path.name
         hints.append(
             f"no shipped task asks the split '{split}' of {rows}: copy tasks/{name}, write `test_split: {split}` in it, "
-            "and pass the copy with --include-path"
+            "and pass its folder with ``include``"
         )
     return hints
 

@@ -136,7 +136,7 @@ def _hub() -> dict[str, Any]:
             "hub",
             f"not reached ({type(error).__name__}: {detail})",
             False,
-            "rows from --data DIR or --data embedded, models from a path",
+            "rows from ``data=DIR`` or ``data=embedded``, models from a path",
         )
     return _finding("hub", "reached", True, None)
 
