@@ -87,7 +87,7 @@ def _put_off_lines(source: str) -> set[int]:
         if name not in needed:
             needed.add(name)
             if name in functions:
-                todo += [node.id for node in ast.walk(functions[name]) if isinstance(node, ast.Name)]
+                todo += [name for part in functions[name].body for name in _names_at_once(part)]
     lines = set()
     for node in tree.body:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
