@@ -36,7 +36,7 @@ test-slow: $(STAMP)  ## Run the tests that take minutes
 	$(BIN)/python -m pytest -q -m slow
 
 test-wheel: $(STAMP)  ## Install the wheel with pip, by every supported Python that is here
-	$(BIN)/python -m pytest -q -m slow tests/test_wheel.py
+	$(BIN)/python -m pytest -q -m slow tests/whole/test_wheel.py
 
 check: $(STAMP)  ## Lint, formatting, types, task files
 	$(BIN)/ruff check lensbench tests bench examples
