@@ -8,7 +8,7 @@ DEMO := runs/demo
 # Tests run side by side, each with one thread and some 2 GB.
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 1); echo $$((n > 4 ? 4 : n)))
 
-.PHONY: demo test test-slow test-wheel check parity bench bench-scoring bench-lens bench-generation bench-accelerator bench-report constraints clean help
+.PHONY: demo docs docs-serve test test-slow test-wheel check parity bench bench-scoring bench-lens bench-generation bench-accelerator bench-report constraints clean help
 
 help:  ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -39,8 +39,8 @@ test-wheel: $(STAMP)  ## Install the wheel with pip, by every supported Python t
 	$(BIN)/python -m pytest -q -m slow tests/whole/test_wheel.py
 
 check: $(STAMP)  ## Lint, formatting, types, task files
-	$(BIN)/ruff check lensbench tests bench examples
-	$(BIN)/ruff format --check lensbench tests bench examples
+	$(BIN)/ruff check lensbench tests bench examples docs
+	$(BIN)/ruff format --check lensbench tests bench examples docs
 	$(BIN)/mypy
 	$(BIN)/lensbench tasks validate
 
@@ -64,6 +64,19 @@ bench-accelerator: $(STAMP)  ## On a CUDA machine: the same at the size of Llama
 
 bench-report: $(STAMP)  ## Build and open the HTML report of a run of 210,000 item records: time, memory, size, speed
 	$(BIN)/python bench/report.py
+
+docs: .venv-docs/.installed  ## Build the documentation as a site, in site/
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet
+	@echo "The site is in site/index.html."
+
+docs-serve: .venv-docs/.installed  ## Show the site while you write
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs serve
+
+# Its packages are not needed to use or test lensbench, whose docstrings are read without being imported.
+.venv-docs/.installed: pyproject.toml
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip --disable-pip-version-check install --quiet $$($(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"])')
+	@touch $@
 
 constraints: $(STAMP)  ## Write the installed versions to constraints.txt
 	$(PIP) freeze --exclude-editable --exclude lensbench | sed 's/+cpu$$//' | LC_ALL=C sort -f > constraints.new

@@ -22,6 +22,10 @@ def printable(text: object, *, one_line: bool = False) -> str:
         one_line: Line feeds and tabs are written as escapes too, for a cell of a table or a name in a sentence.
 
     Joiners (U+200C, U+200D), which Bengali, Persian and emoji need, stay.
+
+    Examples:
+        >>> print(printable("a\x1b[31mb"))
+        a\x1b[31mb
     """
     found = str(text)
     if found.isascii() and found.isprintable():

@@ -89,6 +89,13 @@ def split_reasoning(text: str, *, opened: bool = False) -> Parts:
     Known marks: `<think>`, `<thinking>`, `<thought>`, `<reasoning>`, `[THINK]`, `<|begin_of_thought|>`, `<|START_THINKING|>`,
     channels as in gpt-oss. A mark in quotation marks or backticks is text. What stands before a closing mark that nothing opened
     is reasoning; reasoning that is never closed runs to the end. Linear in the length of the text.
+
+    Examples:
+        >>> parts = split_reasoning("<think>Two and two.</think>Four.")
+        >>> parts.reasoning, parts.answer
+        ('Two and two.', 'Four.')
+        >>> split_reasoning("<think>Two and").only_reasoning
+        True
     """
     # Nearly all texts have no reasoning; the search for marks is skipped for them.
     if not opened and not _MAY_HOLD.search(text):

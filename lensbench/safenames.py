@@ -19,7 +19,12 @@ _FORBIDDEN = frozenset('/\\:*?"<>|\x00')
 
 
 def is_safe_name(name: object) -> bool:
-    """Whether a name can be one part of a path: no separators, no control characters, not hidden, not too long."""
+    """Whether a name can be one part of a path: no separators, no control characters, not hidden, not too long.
+
+    Examples:
+        >>> is_safe_name("lens"), is_safe_name("../lens"), is_safe_name(".hidden")
+        (True, False, False)
+    """
     if not isinstance(name, str) or not name or name != name.strip() or name.startswith(".") or name.endswith("."):
         return False
     if any(c in _FORBIDDEN or unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") for c in name):

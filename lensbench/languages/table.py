@@ -198,6 +198,10 @@ def get_language(code: str) -> Language:
     Raises:
         UsageError: unknown code; names the nearest, knows the codes and names of others (`jp`, `swh`, `Chinese`, `Deutsch`), and
             says how a language is added.
+
+    Examples:
+        >>> get_language("sw").name
+        'Swahili'
     """
     table = languages()
     if code in table:

@@ -18,6 +18,12 @@ def krippendorff_alpha(ratings: NDArray[Any]) -> float | None:
 
     Returns:
         None where it is not defined: no unit has two ratings, or all ratings are equal.
+
+    Examples:
+        >>> krippendorff_alpha(np.array([[1, 2, 3, 4], [1, 2, 3, 4]]))
+        1.0
+        >>> krippendorff_alpha(np.array([[5, 5], [5, 5]])) is None
+        True
     """
     values = np.asarray(ratings, dtype=float)
     rated = ~np.isnan(values)

@@ -31,6 +31,11 @@ def wilson(scores: NDArray[Any]) -> Interval:
 
     Raises:
         ValueError: no scores, or one that is neither 0 nor 1.
+
+    Examples:
+        >>> found = wilson(np.array([1, 1, 1, 1, 1, 0, 0, 0, 0, 0]))
+        >>> round(found.low, 4), found.value, round(found.high, 4)
+        (0.2366, 0.5, 0.7634)
     """
     values = np.asarray(scores, dtype=float)
     if values.size == 0 or not np.isin(values, (0.0, 1.0)).all():

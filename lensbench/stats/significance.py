@@ -33,6 +33,12 @@ def mcnemar_exact(wins: int, losses: int) -> float:
 
     Raises:
         ValueError: a negative number.
+
+    Examples:
+        Of ten items on which the two differ, eight are won: 2 (1 + 10 + 45) / 1024.
+
+        >>> mcnemar_exact(8, 2)
+        0.109375
     """
     if min(wins, losses) < 0:
         raise ValueError(f"wins and losses are numbers of items, found {wins} and {losses}")
