@@ -19,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 from report_browser import Watched, chromium, launched
 from simulated_run import CLOSED, LANGUAGES, VARIANTS, simulate

@@ -10,7 +10,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from late_imports import bind, imports_put_off
 from warm import Warm
+
+# What was compiled is kept, asserts as pytest rewrites them too, even where the environment says otherwise: hundreds of processes
+# would compile the package anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Side by side, processes that each take every core wait for each other; read when torch is imported, here and in commands.
@@ -20,6 +26,18 @@ CHAT_TEMPLATE = (
     "{{ bos_token }}{% for m in messages %}<{{ m['role'] }}>{{ m['content'] | trim }}<end>{% endfor %}"
     "{% if add_generation_prompt %}<assistant>\n{% endif %}"
 )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    with imports_put_off(Path(__file__).parent):
+        return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if isinstance(item, pytest.Function):
+        bind(item.module)
 
 
 @pytest.fixture(scope="session")

@@ -93,9 +93,10 @@ def _check(folder: Path) -> None:
         # A pipe would be waited for without end.
         if path.suffix in (".json", ".jinja", ".model", ".safetensors", ".txt") and not path.is_file():
             raise DataError(f"{path} is not a plain file")
+    _check_ends(folder / "config.json", config)
     for name in _SMALL:
         if (folder / name).exists():
-            _object(folder / name)
+            _check_ends(folder / name, _object(folder / name))
     for name in _LARGE:
         if (folder / name).exists():
             _refuse_bom(folder / name, read_bounded(folder / name))
@@ -105,6 +106,13 @@ def _check(folder: Path) -> None:
         except UnicodeDecodeError as error:
             raise DataError(f"{template}: not UTF-8 at byte {error.start}") from None
     _check_shards(folder, config)
+
+
+def _check_ends(path: Path, settings: dict[str, Any]) -> None:
+    """What ends an answer is looked for among token ids, long after the weights were read."""
+    ends = settings.get("eos_token_id")
+    if ends is not None and not all(type(i) is int for i in (ends if isinstance(ends, list) else [ends])):
+        raise DataError(f"{path}: eos_token_id must be a token id or a list of them, found {_shown(ends)}")
 
 
 def _check_shards(folder: Path, config: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from lensbench.backbones import backbones, get_backbone
+from lensbench.backbones.folder import check_folder
 from lensbench.backbones.load import LoadedBackbone, pick_device
 from lensbench.backbones.resolve import find_checkpoint
 from lensbench.errors import LensbenchError, UnavailableError, UsageError
@@ -133,3 +134,25 @@ def test_a_size_that_is_no_number_is_refused_by_name(name: str, tiny_model_dir: 
     (folder / "config.json").write_text(json.dumps({**config, name: [1, 2]}))
     with pytest.raises(LensbenchError, match=name):
         get_backbone(str(folder))
+
+
+@pytest.mark.parametrize("name", ["generation_config.json", "config.json"])
+@pytest.mark.parametrize("ends", ["\u202e", "1", 1.5, True, {"a": 1}, [1, "x"], [[1]]])
+def test_a_token_that_ends_answers_and_is_no_number_is_refused(
+    name: str, ends: object, tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model_dir, folder)
+    settings = json.loads((folder / name).read_text())
+    (folder / name).write_text(json.dumps({**settings, "eos_token_id": ends}))
+    with pytest.raises(LensbenchError, match=f"{name}: eos_token_id"):
+        check_folder(folder)
+
+
+@pytest.mark.parametrize("ends", [None, 1, [1, 2], []])
+def test_tokens_that_end_answers(ends: object, tiny_model_dir: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model_dir, folder)
+    settings = json.loads((folder / "generation_config.json").read_text())
+    (folder / "generation_config.json").write_text(json.dumps({**settings, "eos_token_id": ends}))
+    check_folder(folder)

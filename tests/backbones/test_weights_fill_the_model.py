@@ -22,7 +22,7 @@ from lensbench.backbones.resolve import find_checkpoint
 from lensbench.errors import RunError, UnavailableError
 from lensbench.methods.adapter import Adapter
 
-Tensors = dict[str, torch.Tensor]
+Tensors = dict[str, Any]
 
 
 def changed(source: Path, target: Path, change: Callable[[Tensors], Tensors]) -> Path:
@@ -73,18 +73,16 @@ def test_what_is_missing_or_left_over_is_named(
     assert str(tmp_path / "m") in found.value.message and len(found.value.message) < 2000
 
 
-@pytest.mark.parametrize(("kind", "said"), [(torch.int8, "I8"), (torch.bool, "BOOL"), (torch.float8_e4m3fn, "F8_E4M3")])
-def test_packed_numbers_without_their_scale_are_no_weights(
-    tiny_model_dir: Path, tmp_path: Path, kind: torch.dtype, said: str
-) -> None:
+@pytest.mark.parametrize(("kind", "said"), [("int8", "I8"), ("bool", "BOOL"), ("float8_e4m3fn", "F8_E4M3")])
+def test_packed_numbers_without_their_scale_are_no_weights(tiny_model_dir: Path, tmp_path: Path, kind: str, said: str) -> None:
     """transformers takes them as they are, and a number comes out."""
     with pytest.raises(UnavailableError, match=rf"1 tensors are of type {said} \({re.escape(UP)} in model\.safetensors\)"):
-        load(changed(tiny_model_dir, tmp_path / "m", lambda w: {**w, UP: (w[UP] * 100).to(kind)}))
+        load(changed(tiny_model_dir, tmp_path / "m", lambda w: {**w, UP: (w[UP] * 100).to(getattr(torch, kind))}))
 
 
-@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16, torch.float64])
-def test_other_real_numbers_are_weights(tiny_model_dir: Path, tmp_path: Path, kind: torch.dtype) -> None:
-    load(changed(tiny_model_dir, tmp_path / "m", lambda w: {k: v.to(kind) for k, v in w.items()}))
+@pytest.mark.parametrize("kind", ["bfloat16", "float16", "float64"])
+def test_other_real_numbers_are_weights(tiny_model_dir: Path, tmp_path: Path, kind: str) -> None:
+    load(changed(tiny_model_dir, tmp_path / "m", lambda w: {k: v.to(getattr(torch, kind)) for k, v in w.items()}))
 
 
 def test_a_tensor_in_two_shards_is_refused(tiny_model_dir: Path, tmp_path: Path) -> None:

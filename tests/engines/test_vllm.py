@@ -210,10 +210,9 @@ def test_what_is_asked_of_vllm(tiny: LoadedBackbone, double: Vllm, held: Held) -
     ]
 
 
-@pytest.mark.parametrize(
-    "error", [torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate"), RuntimeError("the engine died")]
-)
-def test_vllms_own_errors_come_through_in_one_line(tiny: LoadedBackbone, double: Vllm, held: Held, error: Exception) -> None:
+@pytest.mark.parametrize("kind", ["OutOfMemoryError", "RuntimeError"])
+def test_vllms_own_errors_come_through_in_one_line(tiny: LoadedBackbone, double: Vllm, held: Held, kind: str) -> None:
+    error = getattr(torch, kind, RuntimeError)("the engine died.\nTried to allocate")
     double.failure = error
     with pytest.raises(RunError) as raised:
         held().score_tokens(requests(LensLM(tiny)))

@@ -87,7 +87,6 @@ def hook_count(loaded: LoadedBackbone) -> int:
     return sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in loaded.model.modules())
 
 
-@torch.no_grad()
 def by_hand(loaded: LoadedBackbone, made: Intervention, language: str, ids: Sequence[int], end: int) -> Tensor:
     """Logits of one row when the site's states at `end` are replaced: a plain pass for the states, then a plain patched one."""
     modules = site_modules(loaded, made.site, tuple(made.alignments[language]))
@@ -95,7 +94,7 @@ def by_hand(loaded: LoadedBackbone, made: Intervention, language: str, ids: Sequ
     batch = torch.tensor([list(ids)])
 
     def run(hook: Any) -> Tensor:
-        with contextlib.ExitStack() as stack:
+        with contextlib.ExitStack() as stack, torch.no_grad():
             for index, module in modules.items():
                 stack.callback(module.register_forward_hook(lambda m, a, out, i=index: hook(i, out)).remove)
             return loaded.model(batch).logits[0]

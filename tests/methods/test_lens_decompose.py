@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lensbench.errors import LensbenchError, RunError, UsageError
+from lensbench import errors
+from lensbench.errors import UsageError
 from lensbench.methods.lens import decompose
 
 
@@ -125,15 +128,15 @@ def test_rank_out_of_range(rank: int) -> None:
 @pytest.mark.parametrize(
     ("bad", "kind"),
     [
-        (torch.ones(1, 8), UsageError),
-        (torch.randn(9, 8), UsageError),
-        (torch.ones(3, 8), RunError),
-        (torch.stack([torch.arange(8.0), 2 * torch.arange(8.0)]), RunError),
-        (torch.tensor([[1.0, 2.0, float("nan")], [1.0, 0.0, 0.0]]), RunError),
-        (torch.cat([means(2, 8), means(2, 8)[1:]]), RunError),
+        (lambda: torch.ones(1, 8), "UsageError"),
+        (lambda: torch.randn(9, 8), "UsageError"),
+        (lambda: torch.ones(3, 8), "RunError"),
+        (lambda: torch.stack([torch.arange(8.0), 2 * torch.arange(8.0)]), "RunError"),
+        (lambda: torch.tensor([[1.0, 2.0, float("nan")], [1.0, 0.0, 0.0]]), "RunError"),
+        (lambda: torch.cat([means(2, 8), means(2, 8)[1:]]), "RunError"),
     ],
     ids=["one language", "more languages than dimensions", "equal means", "through the origin", "nan", "a language twice"],
 )
-def test_degenerate_means_are_refused(bad: torch.Tensor, kind: type[LensbenchError]) -> None:
-    with pytest.raises(kind):
-        decompose(bad)
+def test_degenerate_means_are_refused(bad: Callable[[], torch.Tensor], kind: str) -> None:
+    with pytest.raises(getattr(errors, kind)):
+        decompose(bad())

@@ -157,8 +157,9 @@ def test_checkpointing_changes_nothing_but_memory(tiny: LoadedBackbone) -> None:
     assert [s["loss"] for s in kept.card["log"]] == pytest.approx([s["loss"] for s in plain.card["log"]], rel=1e-4)
 
 
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_a_16_bit_backbone_is_trained_in_fp32(tiny: LoadedBackbone, dtype: torch.dtype) -> None:
+@pytest.mark.parametrize("name", ["bfloat16", "float16"])
+def test_a_16_bit_backbone_is_trained_in_fp32(tiny: LoadedBackbone, name: str) -> None:
+    dtype = getattr(torch, name)
     tiny.model.to(dtype)
     before = snapshot(tiny)
     delta = fit(tiny, small(epochs=6, learning_rate=1e-3))
@@ -267,9 +268,10 @@ def weights_of(adapter: Adapter, loaded: LoadedBackbone) -> dict[str, torch.Tens
     return dict(adapter.merged({name: p.detach() for name, p in loaded.model.named_parameters()}))
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_lora_leaves_an_adapter(tiny: LoadedBackbone, dtype: torch.dtype) -> None:
+@pytest.mark.parametrize("name", ["float32", "bfloat16"])
+def test_lora_leaves_an_adapter(tiny: LoadedBackbone, name: str) -> None:
     pytest.importorskip("peft")
+    dtype = getattr(torch, name)
     tiny.model.to(dtype)
     before = snapshot(tiny)
     adapter = fit(tiny, small(lora_rank=4, epochs=12, learning_rate=2e-2))

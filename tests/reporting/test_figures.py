@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-
-pytest.importorskip("matplotlib")
-
 from figure_help import IDENTIFIER, cell, rating, run
 
 from lensbench.errors import UsageError
 from lensbench.reporting import figures
 from lensbench.reporting.figures import Choice, fonts, style
 
+pytestmark = pytest.mark.skipif(find_spec("matplotlib") is None, reason="needs matplotlib")
+
+ENDINGS = ("svg", "pdf", "png")
 BETTER = {"delta": 0.2, "delta_low": 0.1, "delta_high": 0.3, "p_value": 0.001, "p_holm": 0.004}
 WORSE = {"delta": -0.2, "delta_low": -0.3, "delta_high": -0.1, "p_value": 0.001, "p_holm": 0.004}
 
@@ -218,7 +219,11 @@ def test_drawn_bars_have_the_look_of_their_slot(tmp_path: Path) -> None:
         figures.per_language([run(tmp_path / "more", cells)], "understanding")
 
 
-@pytest.mark.parametrize("ending", style.FORMATS)
+def test_the_formats() -> None:
+    assert set(style.FORMATS) == set(ENDINGS)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
 def test_files_are_the_same_every_time(bilingual, tmp_path: Path, ending: str) -> None:
     written = []
     for name in "ab":

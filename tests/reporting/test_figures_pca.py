@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
-
-pytest.importorskip("matplotlib")
-
 from figure_help import cell, run
 
 from lensbench.errors import RunError, UsageError
 from lensbench.methods.lens.views import principal_plane, views
 from lensbench.reporting import figures
+
+pytestmark = pytest.mark.skipif(find_spec("matplotlib") is None, reason="needs matplotlib")
 
 LANGUAGES = ("en", "zh", "sw")
 

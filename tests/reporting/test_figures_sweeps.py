@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-pytest.importorskip("matplotlib")
-
 from figure_help import cell, rating, run
 
 from lensbench.errors import RunError, UsageError
 from lensbench.reporting import figures
 from lensbench.reporting.figures import Choice
 from lensbench.reporting.figures.sweeps import Setting, find_sweeps
+
+pytestmark = pytest.mark.skipif(find_spec("matplotlib") is None, reason="needs matplotlib")
 
 BASE = {"en": (0.50, 0.41, 0.60), "zh": (0.30, 0.22, 0.40)}
 

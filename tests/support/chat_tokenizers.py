@@ -5,11 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tokenizers import AddedToken
-from transformers import AutoTokenizer
-
-from lensbench.methods.sft.encode import IGNORED
-
 TEMPLATES = Path(__file__).parents[1] / "support" / "templates"
 
 
@@ -28,6 +23,9 @@ def tokenizer_of(folder: Path, family: str) -> Any:
 
     Phi-3.5's own tokens swallow the white space on their right, as in its release.
     """
+    from tokenizers import AddedToken
+    from transformers import AutoTokenizer
+
     bos, eos, others = SPECIALS[family]
     tokenizer = AutoTokenizer.from_pretrained(folder)
     added = [AddedToken(t, special=True, normalized=False, rstrip=family == "phi35") for t in [bos, eos, *others]]
@@ -38,4 +36,6 @@ def tokenizer_of(folder: Path, family: str) -> Any:
 
 
 def learned(tokenizer: Any, row: Any) -> str:
+    from lensbench.methods.sft.encode import IGNORED
+
     return str(tokenizer.decode([token for token, label in zip(row.ids, row.labels, strict=True) if label != IGNORED]))

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-from transformers import AutoConfig, AutoModelForCausalLM
-
 VOCABULARY = 40
 
 
@@ -40,6 +37,9 @@ FAMILIES: dict[str, dict[str, Any]] = {
 
 def random_model(name: str) -> Any:
     """Four layers of the family; weights large enough that answers differ."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
     options = dict(FAMILIES[name])
     sizes: dict[str, Any] = {
         "vocab_size": VOCABULARY,

@@ -1,6 +1,6 @@
 """Damaged originals for `lensbench data import`: small valid files of every format, and seeded ways to spoil them.
 
-`python tests/fuzz_import.py 3000` runs that many from the command line.
+`python tests/support/fuzz_import.py 3000` runs that many from the command line.
 """
 
 from __future__ import annotations

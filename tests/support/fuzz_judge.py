@@ -1,6 +1,6 @@
 """Seeded mutations of what judging reads from strangers: judge YAML, replies of servers, batches, stored replies.
 
-Run alone for many seeds: `python tests/fuzz_judge.py 3000`. Every input is read, or refused with an error of ours.
+Run alone for many seeds: `python tests/support/fuzz_judge.py 3000`. Every input is read, or refused with an error of ours.
 """
 
 from __future__ import annotations
@@ -321,15 +321,15 @@ def stored_files(seed: int, folder: Path) -> str:
         return f"refused {type(error).__name__}"
 
 
-def fuzz(n: int) -> dict[str, Counter[str]]:
-    """`n` inputs of each kind; raises at the first that is neither read nor refused."""
+def fuzz(n: int, first: int = 0) -> dict[str, Counter[str]]:
+    """`n` inputs of each kind, from the seed `first` on; raises at the first that is neither read nor refused."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         found = {
-            "judge files": Counter(judge_files(seed, folder) for seed in range(n)),
-            "stored files": Counter(stored_files(seed, folder) for seed in range(n)),
-            "server replies": server_replies(range(n), folder),
-            "batch replies": batch_replies(range(max(1, n // 4)), folder),
+            "judge files": Counter(judge_files(seed, folder) for seed in range(first, first + n)),
+            "stored files": Counter(stored_files(seed, folder) for seed in range(first, first + n)),
+            "server replies": server_replies(range(first, first + n), folder),
+            "batch replies": batch_replies(range(first, first + max(1, n // 4)), folder),
         }
         run = build_run(folder / "run", items=1)
         judge = load_judge(

@@ -1,4 +1,4 @@
-"""Hostile task, profile, rows and language YAML and JSON lines, from a seed: `python tests/fuzz_yaml.py 3000` tries that many.
+"""Hostile task, profile, rows and language YAML and JSON lines, from a seed; `python tests/support/fuzz_yaml.py 3000` tries many.
 
 Each input is read through the doors a user has: lint of the task file, a registry of its folder, the language table. What
 may come out is a `LensbenchError`; nothing else, no file outside the folder, no code executed, nothing that takes long.

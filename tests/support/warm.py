@@ -8,6 +8,7 @@ those is started from nothing, see `can_run`). LENSBENCH_TEST_COLD=1 starts ever
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import importlib
@@ -22,6 +23,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -177,32 +179,55 @@ class Forked:
 
 
 def _serve(requests: socket.socket) -> dict[str, Any]:
-    """Fork for every request; returns in the forked process, with what it is to do."""
+    """Fork for every request, and tell how each ended; returns in the forked process, with what it is to do."""
+    poll, at_work = select.poll(), dict[int, tuple[int, int]]()
+    poll.register(requests, select.POLLIN)
     while True:
-        content, fds, *_ = socket.recv_fds(requests, _REQUEST_BYTES, 3)
-        if not content:
-            os._exit(0)
-        # The one that waits and tells the exit code, so that several can be at work at a time.
-        if os.fork() == 0:
-            requests.close()
+        for ready, _ in poll.poll():
+            if ready in at_work:
+                pid, reply = at_work.pop(ready)
+                poll.unregister(ready)
+                _, status = os.waitpid(pid, 0)
+                with contextlib.suppress(BrokenPipeError):
+                    os.write(reply, f"{os.waitstatus_to_exitcode(status)}\n".encode())
+                os.close(reply)
+                os.close(ready)
+                continue
+            content, fds, *_ = socket.recv_fds(requests, _REQUEST_BYTES, 3)
+            if not content:
+                os._exit(0)
             out, err, reply = fds
             pid = os.fork()
             if pid == 0:
-                os.close(reply)
+                requests.close()
+                for fd in (reply, *at_work, *(theirs for _, theirs in at_work.values())):
+                    os.close(fd)
                 os.dup2(out, 1)
                 os.dup2(err, 2)
                 os.close(out)
                 os.close(err)
                 return dict(json.loads(content))
             os.write(reply, f"{pid}\n".encode())
-            _, status = os.waitpid(pid, 0)
-            os.write(reply, f"{os.waitstatus_to_exitcode(status)}\n".encode())
-            os._exit(0)
-        for fd in fds:
-            os.close(fd)
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
+            watched = os.pidfd_open(pid)
+            at_work[watched] = (pid, reply)
+            poll.register(watched, select.POLLIN)
+            os.close(out)
+            os.close(err)
+
+
+def _leave(code: int) -> None:
+    """End as Python does, but do not take apart what is shared with the process this one was forked from: that copies all of it.
+
+    Returns where something is left to be said that only Python's own end says.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError, AttributeError):
+        return
+    os._exit(code)
 
 
 def _tell_the_hub(environment: Mapping[str, str]) -> None:
@@ -247,7 +272,13 @@ def main() -> None:
     if "OMP_NUM_THREADS" in os.environ:
         torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     sys.argv = ["lensbench", *asked["args"]]
-    runpy.run_module("lensbench", run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module("lensbench", run_name="__main__", alter_sys=True)
+    except SystemExit as ended:
+        if ended.code is None or isinstance(ended.code, int):
+            _leave((ended.code or 0) & 0xFF)
+        raise
+    _leave(0)
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ def test_other_commands_do_what_they_say(about: str, world: World) -> None:
             words[words.index("glotlid")] = "lid176"  # 1.7 GB
         done = world.call(*words)
         if about == "fetch":
-            # tests/test_hub_runs.py fetches; here nothing can be had, which is said.
+            # tests/whole/test_hub_runs.py fetches; here nothing can be had, which is said.
             if done.returncode != 1 or "HF_HUB_OFFLINE is set" not in done.stderr:
                 wrong.append(f"{line}: exit code {done.returncode} {done.stderr[-500:]}")
         elif done.returncode or not done.stdout.strip():

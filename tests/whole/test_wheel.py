@@ -76,7 +76,7 @@ def test_an_installation_of_the_wheel(extra: str, wheel: Path, runs: dict[str, s
     assert pip("check", python=python).strip() == "No broken requirements found."
     listed = {line.partition("==")[0].lower().replace("_", "-") for line in pip("freeze", python=python).splitlines()}
     listed = {name.partition(" @")[0] for name in listed}
-    assert listed == distributions(extras), "what tests/installed_only.py takes for installed is not what pip installs"
+    assert listed == distributions(extras), "what tests/support/installed_only.py takes for installed is not what pip installs"
     wrong = []
     env = {"LENSBENCH_CACHE": str(tmp_path / "cache"), "OPENAI_API_KEY": "k"}
     for number, (line, lacks) in enumerate(needs()):
