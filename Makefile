@@ -30,7 +30,7 @@ demo: $(STAMP)  ## Fit LENS on the embedded model and data, print the table, nam
 	$(BIN)/lensbench run --method lens --backbone smollm2-135m --languages zh --data embedded --out $(DEMO)
 
 test: $(STAMP)  ## Run the tests
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-slow: $(STAMP)  ## Run the tests that take minutes
 	$(BIN)/python -m pytest -q -m slow

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -32,6 +33,33 @@ CHAT_TEMPLATE = (
 def pytest_collection() -> Iterator[None]:
     with imports_put_off(Path(__file__).parent):
         return (yield)
+
+
+_LONG = (
+    "whole/test_faults.py",
+    "whole/test_end_to_end.py",
+    "whole/test_docs_commands.py",
+    "executors/test_data_parallel.py",
+    "whole/test_hub_runs.py",
+    "methods/test_sdrrl.py",
+    "methods/test_delta_check.py",
+    "whole/test_plugins.py",
+    "backbones/test_gguf.py",
+    "whole/test_installed_only.py",
+    "stages/test_conversations.py",
+    "stages/test_states.py",
+    "engines/test_vllm_run.py",
+    "methods/test_adapter.py",
+    "methods/test_incline.py",
+    "interop/test_lm_eval_beside.py",
+)
+"""Files of few and long tests. Where files are dealt out to several processes these are dealt first, so that all end together."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    folder = Path(__file__).parent
+    rank = {folder / name: place for place, name in enumerate(_LONG)}
+    items.sort(key=lambda item: rank.get(item.path, len(rank)))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -131,6 +159,10 @@ def warm() -> Iterator[Warm | None]:
     warm = Warm()
     yield warm
     warm.close()
+    if warm.refused:
+        # A library that leaves a variable in this process makes every later call several times as long.
+        names = ", ".join(f"{name} ({count})" for name, count in warm.refused.most_common())
+        warnings.warn(f"processes started from nothing because of {names}", stacklevel=1)
 
 
 @pytest.fixture(scope="session")

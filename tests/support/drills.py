@@ -85,7 +85,7 @@ class Start:
         return self._log.read_text(encoding="utf-8")
 
     def until(self, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while not condition():
             assert self.process.poll() is None, f"ended too early with {self.process.returncode}:\n{self.stderr}"
             assert time.monotonic() < deadline, f"never got there:\n{self.stderr}"
@@ -98,7 +98,7 @@ class Start:
         return self.wait()
 
     def wait(self) -> int:
-        return self.process.wait(timeout=180)
+        return self.process.wait(timeout=500)
 
     def probed(self) -> bool:
         """Training begins with the line after this one."""

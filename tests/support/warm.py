@@ -25,6 +25,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -41,6 +42,8 @@ _LIBRARIES = (
     "transformers.models.auto.tokenization_auto",
     "transformers.models.llama.modeling_llama",
     "transformers.loss.loss_utils",
+    "transformers.optimization",
+    "peft",
     "datasets",
     "lm_eval.api.task",
     "lm_eval.api.model",
@@ -93,6 +96,8 @@ class Warm:
 
     def __init__(self) -> None:
         self._environment = dict(os.environ)
+        self.refused = Counter[str]()
+        """Variables for which processes were started from nothing, and how many."""
         self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             command = [sys.executable, __file__, str(theirs.fileno())]
@@ -107,8 +112,9 @@ class Warm:
     def can_run(self, environment: Mapping[str, str]) -> bool:
         """Whether a call's variables are such that a fork does what a process started from nothing would."""
         before, now = {**_EARLY, **self._environment, "HF_HUB_OFFLINE": "1"}, {**_EARLY, **environment}
-        changed = {name for name in {*before, *now} if before.get(name) != now.get(name)}
-        return self._process.poll() is None and all(name.startswith(_FREE) for name in changed)
+        changed = {name for name in {*before, *now} if before.get(name) != now.get(name) and not name.startswith(_FREE)}
+        self.refused.update(changed)
+        return self._process.poll() is None and not changed
 
     def start(
         self, args: list[str], environment: Mapping[str, str], out: IO[Any], err: IO[Any], cwd: Path | None = None, **limits: int
