@@ -60,6 +60,18 @@ if TYPE_CHECKING:
     )
     from lensbench.backbones.load import LoadedBackbone
     from lensbench.datasets.sources import DataSource, Origin
+    from lensbench.engines.base import BaseEngine
+    from lensbench.engines.generation.generate import end_tokens, finished_answer
+    from lensbench.engines.protocol import (
+        Answer,
+        AnswerRequest,
+        EngineVariant,
+        GeneratedAnswer,
+        ScoredItems,
+        ScoringRequests,
+        TokenRequest,
+    )
+    from lensbench.engines.registry import EngineInfo
     from lensbench.errors import DataError, LensbenchError, RunError, UnavailableError, UsageError
     from lensbench.methods.base import Cost, Enhancement, Method, TrainingData
     from lensbench.methods.config import MethodConfig
@@ -71,6 +83,9 @@ if TYPE_CHECKING:
     from lensbench.stages.fit import MethodsFailed
 
 __all__ = [
+    "Answer",
+    "AnswerRequest",
+    "BaseEngine",
     "Comparison",
     "Corpora",
     "Cost",
@@ -78,8 +93,11 @@ __all__ = [
     "DataSource",
     "Delta",
     "Drawing",
+    "EngineInfo",
+    "EngineVariant",
     "Enhancement",
     "Fitted",
+    "GeneratedAnswer",
     "Identification",
     "Incline",
     "Lens",
@@ -102,9 +120,12 @@ __all__ = [
     "RunPlan",
     "Scored",
     "ScoredItem",
+    "ScoredItems",
+    "ScoringRequests",
     "Sdrrl",
     "SilentProgress",
     "TerminalProgress",
+    "TokenRequest",
     "TrainingData",
     "UnavailableError",
     "UsageError",
@@ -114,10 +135,12 @@ __all__ = [
     "check_machine",
     "compare",
     "describe_item",
+    "end_tokens",
     "evaluate",
     "export_tasks",
     "fetch",
     "figure",
+    "finished_answer",
     "fit",
     "import_data",
     "import_lm_eval",
@@ -144,6 +167,18 @@ __all__ = [
 _FOR_PLUGINS = {
     "lensbench.backbones.load": ("LoadedBackbone",),
     "lensbench.datasets.sources": ("DataSource", "Origin"),
+    "lensbench.engines.base": ("BaseEngine",),
+    "lensbench.engines.generation.generate": ("end_tokens", "finished_answer"),
+    "lensbench.engines.protocol": (
+        "Answer",
+        "AnswerRequest",
+        "EngineVariant",
+        "GeneratedAnswer",
+        "ScoredItems",
+        "ScoringRequests",
+        "TokenRequest",
+    ),
+    "lensbench.engines.registry": ("EngineInfo",),
     "lensbench.errors": ("DataError", "LensbenchError", "RunError", "UnavailableError", "UsageError"),
     "lensbench.methods.base": ("Cost", "Enhancement", "Method", "TrainingData"),
     "lensbench.methods.config": ("MethodConfig",),
@@ -154,7 +189,7 @@ _FOR_PLUGINS = {
     "lensbench.records.run_folder": ("write_atomically",),
     "lensbench.stages.fit": ("MethodsFailed",),
 }
-"""Module -> names that authors of methods and metrics need; every other name is that of `lensbench.api`."""
+"""Module -> names that authors of methods, metrics and engines need; every other name is that of `lensbench.api`."""
 _MODULE_OF = {name: module for module, names in _FOR_PLUGINS.items() for name in names}
 
 

@@ -7,17 +7,19 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence, Set
 from typing import Any
 
-from lensbench.engines.base import BaseEngine
-from lensbench.engines.protocol import (
+from lensbench import (
     Answer,
     AnswerRequest,
+    BaseEngine,
+    EngineInfo,
     EngineVariant,
     GeneratedAnswer,
     ScoredItems,
     ScoringRequests,
     TokenRequest,
+    end_tokens,
+    finished_answer,
 )
-from lensbench.engines.registry import EngineInfo
 
 INFO = EngineInfo(
     name="float64",
@@ -55,8 +57,6 @@ class Float64Engine(BaseEngine):
         language: str,
         on_answer: Callable[[int, GeneratedAnswer], None],
     ) -> None:
-        from lensbench.engines.generation.generate import end_tokens, finished
-
         ends = end_tokens(self.model)
         for place, variant in enumerate(variants):
             model = self._copy(variant, language)
@@ -64,7 +64,7 @@ class Float64Engine(BaseEngine):
                 if request.variant == place:
                     started = time.perf_counter()
                     tokens = self._generate(model, request, ends)
-                    on_answer(index, finished(self.model, tokens, ends, time.perf_counter() - started))
+                    on_answer(index, finished_answer(self.model, tokens, ends, time.perf_counter() - started))
 
     def _copy(self, variant: EngineVariant, language: str) -> Any:
         loaded = self.model.loaded()

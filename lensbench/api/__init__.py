@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from lensbench.api.method_objects import Fitted, Incline, Lens, MethodObject, Qalign, Sdrrl, Xsft, XsftFull, fit
     from lensbench.api.paper_tables import PaperTable, table
     from lensbench.api.planning import RunPlan, plan_run
-    from lensbench.api.rendering import TextTable, View, missing_lines
+    from lensbench.api.rendering import TextTable, View, missing_lines, short_judge
     from lensbench.api.run import Identification, Run, load
     from lensbench.api.scoring import Scored, score
     from lensbench.api.task_authoring import describe_item, export_tasks, lint_tasks, task_files
@@ -96,6 +96,7 @@ __all__ = [
     "plan_run",
     "report",
     "score",
+    "short_judge",
     "table",
     "task_files",
     "translate_questions",
@@ -127,7 +128,7 @@ HOMES = {
     "lensbench.api.method_objects": ("Fitted", "Incline", "Lens", "MethodObject", "Qalign", "Sdrrl", "Xsft", "XsftFull", "fit"),
     "lensbench.api.paper_tables": ("PaperTable", "table"),
     "lensbench.api.planning": ("RunPlan", "plan_run"),
-    "lensbench.api.rendering": ("TextTable", "View", "missing_lines"),
+    "lensbench.api.rendering": ("TextTable", "View", "missing_lines", "short_judge"),
     "lensbench.api.run": ("Identification", "Run", "load"),
     "lensbench.api.scoring": ("Scored", "score"),
     "lensbench.api.task_authoring": ("describe_item", "export_tasks", "lint_tasks", "task_files"),

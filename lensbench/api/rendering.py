@@ -13,7 +13,7 @@ from lensbench.printable import printable
 if TYPE_CHECKING:
     from lensbench.records import RunFolder
 
-__all__ = ["TextTable", "View", "damage_notes", "fidelity_view", "missing_lines", "results_view"]
+__all__ = ["TextTable", "View", "damage_notes", "fidelity_view", "missing_lines", "results_view", "short_judge"]
 
 
 @dataclass(frozen=True)
@@ -151,3 +151,10 @@ def missing_lines(results: Mapping[str, Any]) -> list[str]:
     from lensbench.reporting.text.table import missing_notes
 
     return missing_notes(dict(results))
+
+
+def short_judge(judge: str) -> str:
+    """The name of a judge as records have it, without its model, which may be a long path."""
+    from lensbench.records import Grader
+
+    return Grader.parse(judge, "judge").short

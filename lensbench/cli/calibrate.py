@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from lensbench.api import short_judge
 from lensbench.cli.terminal import echo
 
 
@@ -35,7 +36,7 @@ def command(folder: Path, as_json: bool) -> None:
         echo("Agreement (Krippendorff's alpha, interval data: 1 is agreement, 0 is chance)")
         rows = [
             (
-                " / ".join(map(_short, a.raters)),
+                " / ".join(map(short_judge, a.raters)),
                 _number(a.alpha),
                 _number(a.deviation),
                 ", ".join(f"{m:.2f}" for m in a.means),
@@ -49,12 +50,12 @@ def command(folder: Path, as_json: bool) -> None:
     echo("Length: rating points for each 100 further tokens of an answer")
     print_table(
         ("judge", "lang", "slope", "95%", "answers"),
-        [(_short(s.judge), s.language, *_interval(s.slope, sign=True), str(s.answers)) for s in found.length],
+        [(short_judge(s.judge), s.language, *_interval(s.slope, sign=True), str(s.answers)) for s in found.length],
     )
     for slope in found.length:
         if slope.without_answer:
             echo(
-                f"! {_short(slope.judge)} in {slope.language}: {slope.without_answer} ratings are of answers that have no record "
+                f"! {short_judge(slope.judge)} in {slope.language}: {slope.without_answer} ratings are of answers that have no record "
                 "with a length; they are in no slope"
             )
     echo("Language: mean rating of answers in the asked language and of others; difference to base where both are in it")
@@ -62,7 +63,7 @@ def command(folder: Path, as_json: bool) -> None:
         ("judge", "task", "lang", "variant", "in it", "95%", "n", "others", "95%", "n", "diff to base", "95%", "n"),
         [
             (
-                _short(c.judge),
+                short_judge(c.judge),
                 c.task,
                 c.language,
                 c.variant,
@@ -80,13 +81,6 @@ def command(folder: Path, as_json: bool) -> None:
         echo(f"! {found.unidentified} rated answers have no language told by an identifier; they are in neither mean")
     for note in missing_lines({"missing": found.missing}):
         echo(note)
-
-
-def _short(judge: str) -> str:
-    """The judge without its model, which may be a long path."""
-    from lensbench.records import Grader
-
-    return Grader.parse(judge, "judge").short
 
 
 def _number(value: float | None) -> str:

@@ -19,7 +19,7 @@ import torch
 from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
 from lensbench.backbones.load import LoadedBackbone
-from lensbench.engines.generation.generate import end_tokens, finished
+from lensbench.engines.generation.generate import end_tokens, finished_answer
 from lensbench.engines.generation.multi_variant_batch import MultiVariantBatch
 from lensbench.engines.layer_sharing import Branch
 from lensbench.engines.protocol import AnswerRequest, GeneratedAnswer
@@ -116,7 +116,7 @@ def _generate(
     waiting = deque(sorted(missing, key=lambda i: (-len(requests[i].prompt), requests[i].prompt, i)))
 
     def ended(row: _Row) -> None:
-        answer = finished(loaded, row.tokens, ends, row.seconds)
+        answer = finished_answer(loaded, row.tokens, ends, row.seconds)
         done(row.index, replace(answer, finish="not_finite") if row.broken else answer)
 
     batch: _Batch | None = None

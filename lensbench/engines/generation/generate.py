@@ -11,7 +11,7 @@ import torch
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.engines.protocol import GeneratedAnswer
 
-__all__ = ["Speaks", "end_tokens", "finished", "generate_reference"]
+__all__ = ["Speaks", "end_tokens", "finished_answer", "generate_reference"]
 
 
 class Speaks(Protocol):
@@ -49,10 +49,10 @@ def generate_reference(loaded: LoadedBackbone, prompt: Sequence[int], max_new_to
         eos_token_id=sorted(ends),
         pad_token_id=loaded.pad_id,
     )
-    return finished(loaded, output[0, len(prompt) :].tolist(), ends, time.perf_counter() - started)
+    return finished_answer(loaded, output[0, len(prompt) :].tolist(), ends, time.perf_counter() - started)
 
 
-def finished(model: Speaks, tokens: Sequence[int], ends: set[int], seconds: float) -> GeneratedAnswer:
+def finished_answer(model: Speaks, tokens: Sequence[int], ends: set[int], seconds: float) -> GeneratedAnswer:
     """An answer from its new tokens, the end of turn included when it was reached."""
     end = next((i for i, token in enumerate(tokens) if token in ends), None)
     ids = list(tokens) if end is None else list(tokens[:end])

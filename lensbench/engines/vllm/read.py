@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from lensbench.engines.generation.generate import Speaks, finished
+from lensbench.engines.generation.generate import Speaks, finished_answer
 from lensbench.engines.protocol import Answer, GeneratedAnswer
 from lensbench.errors import RunError
 
@@ -64,7 +64,7 @@ def read_answer(model: Speaks, output: Any, ends: set[int], seconds: float) -> G
         RunError: it ended neither at its end of turn nor at its length.
     """
     completion = output.outputs[0]
-    answer = finished(model, completion.token_ids, ends, seconds)
+    answer = finished_answer(model, completion.token_ids, ends, seconds)
     if completion.finish_reason != answer.finish:
         raise RunError(f"vLLM ended an answer with '{completion.finish_reason}', its tokens say '{answer.finish}'")
     return answer
