@@ -55,8 +55,8 @@ def command(folder: Path, as_json: bool) -> None:
     for slope in found.length:
         if slope.without_answer:
             echo(
-                f"! {short_judge(slope.judge)} in {slope.language}: {slope.without_answer} ratings are of answers that have no record "
-                "with a length; they are in no slope"
+                f"! {short_judge(slope.judge)} in {slope.language}: {slope.without_answer} ratings are of answers that have no "
+                "record with a length; they are in no slope"
             )
     echo("Language: mean rating of answers in the asked language and of others; difference to base where both are in it")
     print_table(
