@@ -25,7 +25,7 @@ def in_words(text: str, spell: Callable[[str, str | None], str] | None = None) -
     """A message with its arguments spelled out.
 
     Nothing below the command line knows its flags: a message names an argument between double backquotes, alone or with a value
-    (``limit``, ``data=embedded``). A script reads `limit` and `data=embedded`, the command line `--limit` and `--data embedded`.
+    (``limit``, ``data=embedded``). A script reads `limit` and `data=embedded`; the command line writes flags.
 
     Args:
         spell: Name and value of an argument -> how it is written; None: as in Python.

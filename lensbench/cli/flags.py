@@ -8,7 +8,13 @@ from lensbench.errors import LensbenchError, in_words
 
 __all__ = ["all_with_flags", "error_text", "flag", "with_flags"]
 
-_FLAGS = {"include": "--include-path", "methods": "--method", "overrides": "--set", "variants": "--variant"}
+_FLAGS = {
+    "include": "--include-path",
+    "methods": "--method",
+    "overrides": "--set",
+    "variants": "--variant",
+    "with_variant": "--with",
+}
 """Arguments whose flag has another name."""
 _SWITCHES = {"english=False": "--no-english"}
 """Values that a flag without one stands for."""

@@ -40,7 +40,7 @@ def render_chat(
     if not tokenizer.chat_template:
         raise UsageError(
             f"the tokenizer of {tokenizer.name_or_path} has no chat template",
-            "A base model can be scored with --profile lm-eval, which asks without one.",
+            "A base model can be scored with ``profile=lm-eval``, which asks without one.",
         )
     turns = list(messages)
     if system_text is not None and (not turns or turns[0]["role"] != "system"):
@@ -52,7 +52,7 @@ def render_chat(
         reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise UsageError(
             f"the chat template of {tokenizer.name_or_path} fails on {_roles(turns)}: {reason[:200]}",
-            "Mend the template in the model folder; profiles that ask without one: --profile lm-eval.",
+            "Mend the template in the model folder; profiles that ask without one: ``profile=lm-eval``.",
         ) from None
     _refuse_loss(tokenizer, turns, str(text))
     return str(text)
@@ -117,7 +117,7 @@ def _lost(tokenizer: PreTrainedTokenizerBase, number: int, turn: dict[str, Any],
     return UsageError(
         f"the chat template of {tokenizer.name_or_path} leaves out a message: the {turn['role']} text {shown!r} (message "
         f"{number} of {_roles(turns)}) is not in the prompt, or not in its place",
-        "Every model answers another question then. Mend the template, or ask with --profile lm-eval, which uses none.",
+        "Every model answers another question then. Mend the template, or ask with ``profile=lm-eval``, which uses none.",
     )
 
 

@@ -35,7 +35,7 @@ class EngineInfo:
         packages: What it needs beside the core, by the names that pip knows.
         extra: What to install for them: `lensbench[EXTRA]`, or the plugin's own name.
         options: Options of `lensbench run` that matter to it.
-        divides_work: Whether several ranks can share its work (`--data-parallel`).
+        divides_work: Whether several ranks can share its work (`data_parallel`).
         one_variant_at_a_time: Whether it holds one variant. Everything is then asked of one variant before the next.
         target: `module:attribute` of its class, a `lensbench.engines.base.BaseEngine`.
         origin: The package it comes from.

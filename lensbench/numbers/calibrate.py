@@ -118,7 +118,7 @@ def calibrate(folder: RunFolder) -> Calibration:
     """
     rated = [_Rated.of(record) for record in final_verdicts(folder) if record.state == "ok"]
     if not rated:
-        raise UsageError(f"{folder.path} has no ratings", "Grade its answers first: lensbench judge RUN --judge NAME")
+        raise UsageError(f"{folder.path} has no ratings", "Grade its answers first: lensbench judge RUN with a ``judge``.")
     answers = {record.key: record for record in folder.records(AnswerRecord)}
     faithful = _faithful(folder)
     told = {answer for hits in faithful.values() for answer in hits}

@@ -140,7 +140,9 @@ def compare(first: RunFolder, second: RunFolder, variant: str | None = None, oth
     a, b = _Side(first), _Side(second)
     pairs = _pairs(a, b, variant, other)
     if first.path.resolve() == second.path.resolve() and any(x == y for x, y in pairs):
-        raise UsageError("the same variant of the same run twice", "Name two variants (--variant, --with), or two runs.")
+        raise UsageError(
+            "the same variant of the same run twice", "Name two variants (``variant``, ``with_variant``), or two runs."
+        )
     cells: list[Compared] = []
     notes: dict[str, None] = {}
     gaps = dict.fromkeys(_alone(a, b) if variant is None and other is None else ())
@@ -202,7 +204,7 @@ def _pairs(a: _Side, b: _Side, variant: str | None, other: str | None) -> list[t
         if not both:
             raise UsageError(
                 "the runs have no variant of the same name",
-                f"Name two: --variant ({', '.join(have_a)}) --with ({', '.join(have_b)}).",
+                f"Name two: ``variant`` ({', '.join(have_a)}), ``with_variant`` ({', '.join(have_b)}).",
             )
         return both
     names = (variant or other or "", other or variant or "")
@@ -216,7 +218,7 @@ def _alone(a: _Side, b: _Side) -> list[NotCompared]:
     """Variants whose name only one run has."""
     have = (("RUN_A", a.about["variants"], b.about["variants"]), ("RUN_B", b.about["variants"], a.about["variants"]))
     return [
-        NotCompared("", "", f"variant {name}", f"only {run} has one of this name; --variant and --with name any two")
+        NotCompared("", "", f"variant {name}", f"only {run} has one of this name; ``variant`` and ``with_variant`` name any two")
         for run, own, others in have
         for name in own
         if name not in others

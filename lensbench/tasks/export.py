@@ -82,7 +82,7 @@ def export_task(task: TaskInLanguage, folder: Path, data: Path | None = None) ->
         head += f"# Without what installed packages compute in lensbench: {', '.join(metric.name for metric in task.metrics)}.\n"
     if task.profile.chat:
         letters = "" if task.profile.generates else "; lensbench scores the first token of each letter only"
-        head += f"# Run it with --apply_chat_template{letters}.\n"
+        head += f"# Run it with lm-eval's --apply_chat_template{letters}.\n"
     if task.entry.file.turns:
         head += "# The first turn only: lm-eval asks no follow-up question, and has one temperature for all categories.\n"
     write_atomically(path, head + yaml.safe_dump(config, allow_unicode=True, sort_keys=False, width=1000))

@@ -96,7 +96,7 @@ def generate_answers(
             if not out_of_memory(error):
                 raise
             if batch_size == 1:
-                raise RunError("memory does not suffice for one answer", "Use a smaller model or --dtype bfloat16.") from error
+                raise RunError("memory does not suffice for one answer", "Use a smaller model or ``dtype=bfloat16``.") from error
             batch_size //= 2
         if loaded.device.type == "cuda" and len(answers) < len(requests):
             torch.cuda.empty_cache()

@@ -204,7 +204,8 @@ class TreeScorer:
             raise error
         if self.budget <= _LEAST:
             raise RunError(
-                f"scoring runs out of memory even with {self.budget} tokens at a time", "Use a smaller model or --dtype bfloat16."
+                f"scoring runs out of memory even with {self.budget} tokens at a time",
+                "Use a smaller model or ``dtype=bfloat16``.",
             ) from error
         self.budget = max(self.budget // 2, _LEAST)
         if self._loaded.device.type == "cuda":

@@ -41,25 +41,25 @@ def find_vllm(device: str) -> Any:
         if error.name != "vllm":
             raise _broken(error) from None
         raise UnavailableError(
-            "--engine vllm needs the package 'vllm', which is not installed",
+            "``engine=vllm`` needs the package 'vllm', which is not installed",
             "pip install 'lensbench[engines,vllm]', in an environment of its own: vLLM brings its own torch and transformers.",
         ) from None
     except (ImportError, AttributeError, OSError, RuntimeError, ValueError) as error:
         raise _broken(error) from None
     if platform.is_unspecified():
         raise UnavailableError(
-            f"--engine vllm: vLLM {vllm.__version__} finds no device it can use on this machine",
-            "It needs an accelerator with its driver, or a build of vLLM for the CPU. --engine tree runs anywhere.",
+            f"``engine=vllm``: vLLM {vllm.__version__} finds no device it can use on this machine",
+            "It needs an accelerator with its driver, or a build of vLLM for the CPU. ``engine=tree`` runs anywhere.",
         )
     kind, _, index = device.partition(":")
     if kind != platform.device_type:
         raise UsageError(
-            f"--engine vllm runs on '{platform.device_type}' here, the run on '{device}'", "Leave --device out, or change it."
+            f"``engine=vllm`` runs on '{platform.device_type}' here, the run on '{device}'", "Leave ``device`` out, or change it."
         )
     if index not in ("", "0"):
         raise UsageError(
-            f"--engine vllm runs on the first device, the run on '{device}'",
-            f"Make that one the first: CUDA_VISIBLE_DEVICES={index}, without --device.",
+            f"``engine=vllm`` runs on the first device, the run on '{device}'",
+            f"Make that one the first: CUDA_VISIBLE_DEVICES={index}, without ``device``.",
         )
     return vllm
 
@@ -72,6 +72,6 @@ def first_line(error: BaseException) -> str:
 
 def _broken(error: Exception) -> UnavailableError:
     return UnavailableError(
-        f"--engine vllm: the package 'vllm' is installed but cannot be imported ({first_line(error)})",
+        f"``engine=vllm``: the package 'vllm' is installed but cannot be imported ({first_line(error)})",
         "It fits one torch and few versions of transformers: pip check",
     )
