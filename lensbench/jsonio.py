@@ -90,7 +90,7 @@ def read_json_file(path: Path, *, limit: int = MAX_FILE_BYTES) -> Any:
     return parse_json(read_bounded(path, limit), str(path))
 
 
-def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_json_lines(path: Path) -> Iterator[tuple[int, JsonObject]]:
     """Line number (from 1) and object of every line; blank lines carry nothing and are passed over.
 
     Raises:

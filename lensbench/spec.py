@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 from pydantic_core import PydanticSerializationError
 
 from lensbench.errors import unknown_name
-from lensbench.jsonio import json_text
+from lensbench.jsonio import JsonObject, json_text
 from lensbench.languages import CENTRAL
 
 __all__ = ["BASE", "ExternalChoice", "RunSpec", "TaskChoice", "VariantChoice", "differences"]
@@ -45,7 +44,7 @@ class VariantChoice(BaseModel):
 
     name: str = ""
     method: str
-    config: dict[str, Any] = Field(default_factory=dict)
+    config: JsonObject = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _named(self) -> VariantChoice:
@@ -55,8 +54,8 @@ class VariantChoice(BaseModel):
         return self
 
     @model_serializer(mode="wrap")
-    def _as_before(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        content: dict[str, Any] = serialise(self)
+    def _as_before(self, serialise: SerializerFunctionWrapHandler) -> JsonObject:
+        content: JsonObject = serialise(self)
         if self.name == self.method:
             del content["name"]
         return content
@@ -140,9 +139,9 @@ class RunSpec(BaseModel):
         return (CENTRAL, *self.languages) if self.english else self.languages
 
     @model_serializer(mode="wrap")
-    def _as_before(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _as_before(self, serialise: SerializerFunctionWrapHandler) -> JsonObject:
         """What is as it always was is left out, so that equal runs keep their names."""
-        content: dict[str, Any] = serialise(self)
+        content: JsonObject = serialise(self)
         if self.english:
             del content["english"]
         return {"methods" if key == "variants" else key: value for key, value in content.items()}
@@ -160,7 +159,7 @@ class RunSpec(BaseModel):
         return hashlib.sha256(content).hexdigest()[:10]
 
 
-def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:
+def differences(old: JsonObject, new: JsonObject, prefix: str = "") -> list[str]:
     """The fields in which two specs differ, one line each."""
     lines = []
     for key in sorted({*old, *new}):
@@ -180,14 +179,14 @@ def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> l
     return lines
 
 
-def _with_names(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _with_names(entries: list[JsonObject]) -> list[JsonObject]:
     return [{**entry, "name": entry.get("name", entry["method"])} for entry in entries]
 
 
-def _named_differences(kind: str, key: tuple[str, ...], before: list[dict[str, Any]], now: list[dict[str, Any]]) -> list[str]:
+def _named_differences(kind: str, key: tuple[str, ...], before: list[JsonObject], now: list[JsonObject]) -> list[str]:
     """Differences of two lists whose entries have names."""
 
-    def named(entries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    def named(entries: list[JsonObject]) -> dict[str, JsonObject]:
         return {" in ".join(entry[part] for part in key): entry for entry in entries}
 
     old, new = named(before), named(now)

@@ -18,7 +18,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from lensbench.errors import UsageError, nearest
-from lensbench.jsonio import read_bounded
+from lensbench.jsonio import JsonObject, read_bounded
 from lensbench.yamlevents import check_events
 
 __all__ = ["MAX_YAML_BYTES", "Document", "read_yaml", "validated", "yaml_value"]
@@ -120,7 +120,7 @@ _Loader.add_constructor(None, _tag_refused)
 class Document:
     """A parsed YAML mapping and the line numbers of its keys."""
 
-    def __init__(self, path: Path, data: dict[str, Any], lines: dict[tuple[str | int, ...], int]) -> None:
+    def __init__(self, path: Path, data: JsonObject, lines: dict[tuple[str | int, ...], int]) -> None:
         self.path = path
         self.data = data
         self._lines = lines

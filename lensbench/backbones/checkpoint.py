@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+
+from lensbench.jsonio import JsonObject
 
 __all__ = ["Checkpoint", "file_sha256"]
 
@@ -22,7 +23,7 @@ class Checkpoint:
     digest: str
     """Of the weights: the hub's commit, the SHA-256 of a GGUF file, or one over the files of a local folder."""
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         return {key: value for key, value in asdict(self).items() if key != "path"}
 
 

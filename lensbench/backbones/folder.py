@@ -7,7 +7,7 @@ from typing import Any
 
 from lensbench.backbones.headers import weight_headers
 from lensbench.errors import DataError, UnavailableError
-from lensbench.jsonio import read_bounded, read_json_file
+from lensbench.jsonio import JsonObject, read_bounded, read_json_file
 
 __all__ = ["check_folder", "read_config"]
 
@@ -42,7 +42,7 @@ _LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_la
 _BOM = b"\xef\xbb\xbf"
 
 
-def read_config(folder: Path) -> dict[str, Any]:
+def read_config(folder: Path) -> JsonObject:
     """The `config.json` of a model folder.
 
     Raises:
@@ -108,14 +108,14 @@ def _check(folder: Path) -> None:
     _check_shards(folder, config)
 
 
-def _check_ends(path: Path, settings: dict[str, Any]) -> None:
+def _check_ends(path: Path, settings: JsonObject) -> None:
     """What ends an answer is looked for among token ids, long after the weights were read."""
     ends = settings.get("eos_token_id")
     if ends is not None and not all(type(i) is int for i in (ends if isinstance(ends, list) else [ends])):
         raise DataError(f"{path}: eos_token_id must be a token id or a list of them, found {_shown(ends)}")
 
 
-def _check_shards(folder: Path, config: dict[str, Any]) -> None:
+def _check_shards(folder: Path, config: JsonObject) -> None:
     """More blocks in the configuration than could lie in the weights are refused before they are built."""
     headers = weight_headers(folder)
     text = config.get("text_config")
@@ -125,7 +125,7 @@ def _check_shards(folder: Path, config: dict[str, Any]) -> None:
             raise DataError(f"{folder / 'config.json'}: {key} is {sizes[key]}, the weights hold {len(headers)} tensors in all")
 
 
-def _object(path: Path) -> dict[str, Any]:
+def _object(path: Path) -> JsonObject:
     value = read_json_file(path, limit=_SMALL_BYTES)
     _refuse_bom(path, path.read_bytes()[:3])
     if not isinstance(value, dict):

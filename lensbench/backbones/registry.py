@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from lensbench.backbones.folder import check_folder
 from lensbench.backbones.shape import Shape, shape_of_folder
 from lensbench.errors import UsageError, unknown_name
+from lensbench.jsonio import JsonObject
 from lensbench.plugins import plugin_entries, plugin_file
 from lensbench.yamlio import read_yaml, validated
 
@@ -45,7 +45,7 @@ class Backbone(BaseModel):
     """Sizes, for planning; a model folder has its own."""
     system_text: str | None = None
     """System message of every prompt; "" keeps the header with no text, None sends no system message."""
-    presets: dict[str, dict[str, dict[str, Any]]] = Field(default_factory=dict)
+    presets: dict[str, dict[str, JsonObject]] = Field(default_factory=dict)
     """Method -> setting ("bilingual", "multilingual" or "any") -> configuration values."""
 
     @property
@@ -54,7 +54,7 @@ class Backbone(BaseModel):
         with its system text, and an architecture that transformers has itself."""
         return self.path is not None or (self.hub is not None and self.hub == self.backbone)
 
-    def preset(self, method: str, targets: int) -> dict[str, Any]:
+    def preset(self, method: str, targets: int) -> JsonObject:
         """Configuration values of a method for a number of target languages; {} when there is no preset."""
         settings = self.presets.get(method, {})
         return dict(settings.get("any") or settings.get("bilingual" if targets == 1 else "multilingual") or {})

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lensbench.datasets.rows import Column, RowsSpec
+from lensbench.datasets.rows import Column, Row, RowsSpec
 from lensbench.errors import DataError
 from lensbench.jsonio import parse_json
 
@@ -18,7 +18,7 @@ _CELL = 1 << 24
 """Characters of a cell; Python's own limit is 131,072, and real questions are longer."""
 
 
-def read_delimited(path: Path, content: bytes, spec: RowsSpec, delimiter: str) -> list[dict[str, Any]]:
+def read_delimited(path: Path, content: bytes, spec: RowsSpec, delimiter: str) -> list[Row]:
     """The rows of a file whose first line names the columns. Words such as None, NA and null are text, as every other word.
 
     Args:

@@ -11,6 +11,7 @@ from typing import Any
 
 from lensbench.errors import UnavailableError, UsageError
 from lensbench.hub import Finder, Snapshot, fetch, find_snapshot, list_files, parquet_export
+from lensbench.jsonio import JsonObject
 from lensbench.yamlio import read_yaml
 
 __all__ = ["HubFiles", "find_hub_files"]
@@ -78,7 +79,7 @@ def find_hub_files(
     return HubFiles(export, *exported)
 
 
-def _configs(snapshot: Snapshot, listing: Mapping[str, int], wanted: str) -> dict[str, dict[str, Any]]:
+def _configs(snapshot: Snapshot, listing: Mapping[str, int], wanted: str) -> dict[str, JsonObject]:
     """The configurations of a README that name data files, by name."""
     if _CARD not in listing:
         return {}
@@ -93,7 +94,7 @@ def _configs(snapshot: Snapshot, listing: Mapping[str, int], wanted: str) -> dic
     }
 
 
-def _read_head(text: str, path: Path) -> dict[str, Any]:
+def _read_head(text: str, path: Path) -> JsonObject:
     import tempfile
 
     # The one YAML reader, with its limits, reads files.

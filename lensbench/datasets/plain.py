@@ -6,12 +6,13 @@ import base64
 import datetime
 from typing import Any
 
+from lensbench.datasets.rows import Row
 from lensbench.errors import DataError
 
 __all__ = ["plain_rows", "plain_value"]
 
 
-def plain_rows(table: Any, where: str) -> list[dict[str, Any]]:
+def plain_rows(table: Any, where: str) -> list[Row]:
     """The rows of a `pyarrow.Table`. Dates and times become ISO 8601 texts, decimals texts, bytes base64, maps lists of
     `{key, value}`.
 

@@ -24,6 +24,7 @@ from lensbench.yamlio import read_yaml, validated
 
 __all__ = [
     "Column",
+    "Row",
     "RowsSpec",
     "SourceItem",
     "canonical_json",
@@ -34,6 +35,9 @@ __all__ = [
     "rows_specs",
     "strings_in",
 ]
+
+Row = dict[str, Any]
+"""One row of a data set: column -> value, as JSON has them."""
 
 _SURROGATE = re.compile("[\\ud800-\\udfff]")
 
@@ -136,7 +140,7 @@ class RowsSpec(BaseModel):
             return language.code in self.hub_languages
         return self.config_of(language) is not None
 
-    def adapt(self, row: dict[str, Any]) -> dict[str, Any]:
+    def adapt(self, row: Row) -> Row:
         """A row in the shape of the data set it `adapts`."""
         recoded = {
             name: self.recode.get(name, {}).get(value, value) if name in self.recode else value for name, value in row.items()
@@ -190,7 +194,7 @@ def load_rows_spec(name: str, extra: Path | None = None) -> RowsSpec:
     return specs[name]
 
 
-def check_rows(rows: list[dict[str, Any]], spec: RowsSpec, where: str) -> None:
+def check_rows(rows: list[Row], spec: RowsSpec, where: str) -> None:
     """Check every row against its definition.
 
     Args:
@@ -220,7 +224,7 @@ def check_rows(rows: list[dict[str, Any]], spec: RowsSpec, where: str) -> None:
                     raise DataError(f"{where}, rows {earlier} and {number}, column '{name}': both have {value!r}")
 
 
-def _refuse_surrogates(row: dict[str, Any], where: str) -> None:
+def _refuse_surrogates(row: Row, where: str) -> None:
     for name, value in row.items():
         for text in (str(name), *strings_in(value)):
             if not text.isascii() and _SURROGATE.search(text):

@@ -15,10 +15,10 @@ from typing import Any, Protocol
 from lensbench.datasets.delimited import read_delimited
 from lensbench.datasets.gzipped import unpacked
 from lensbench.datasets.hub_files import HubFiles, find_hub_files
-from lensbench.datasets.rows import RowsSpec, canonical_json, check_rows
+from lensbench.datasets.rows import Row, RowsSpec, canonical_json, check_rows
 from lensbench.errors import DataError, UnavailableError, UsageError
 from lensbench.hub import Snapshot, fetch, find_snapshot
-from lensbench.jsonio import parse_json, read_bounded, read_json_file, read_json_lines
+from lensbench.jsonio import JsonObject, parse_json, read_bounded, read_json_file, read_json_lines
 from lensbench.languages import Language
 
 __all__ = ["EMBEDDED", "DataSource", "Folder", "Hub", "Origin", "Rows", "open_data", "read_jsonl"]
@@ -51,7 +51,7 @@ class Origin:
     """What these rows are when they are not the data set they stand for."""
     warning: str | None = None
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         return asdict(self)
 
 
@@ -59,7 +59,7 @@ class Origin:
 class Rows:
     """The rows of one data set, language and split, checked, in the shape the tasks read."""
 
-    rows: list[dict[str, Any]]
+    rows: list[Row]
     origin: Origin
 
     def __len__(self) -> int:
@@ -238,7 +238,7 @@ def open_data(data: str | None) -> DataSource:
     return Chain([Folder(path), Hub()])
 
 
-def read_rows(path: Path, spec: RowsSpec) -> list[dict[str, Any]]:
+def read_rows(path: Path, spec: RowsSpec) -> list[Row]:
     """The rows of one file, in any of the shapes that the hub keeps them in.
 
     Args:
@@ -261,7 +261,7 @@ def _unpacked(path: Path) -> bytes:
     return unpacked(path, path, _UNPACKED) if path.name.endswith(".gz") else read_bounded(path)
 
 
-def _objects(path: Path, content: bytes) -> list[dict[str, Any]]:
+def _objects(path: Path, content: bytes) -> list[JsonObject]:
     """The objects of a JSON list, or one a line."""
     content = content.removeprefix(b"\xef\xbb\xbf")
     if content.lstrip()[:1] == b"[":
@@ -275,7 +275,7 @@ def _objects(path: Path, content: bytes) -> list[dict[str, Any]]:
     return list(found)
 
 
-def of_language(rows: list[dict[str, Any]], spec: RowsSpec, language: Language, where: str) -> list[dict[str, Any]]:
+def of_language(rows: list[Row], spec: RowsSpec, language: Language, where: str) -> list[Row]:
     """The rows in one language, where a set keeps all in one table and a column says which a row is in.
 
     The same rule for every source. A row without a value in that column is in the language of its folder.
@@ -307,9 +307,7 @@ def _with_ways_around(error: UnavailableError) -> UnavailableError:
     return error
 
 
-def _finish(
-    rows: list[dict[str, Any]], spec: RowsSpec, where: str, language: Language, *, expected: int | None, **origin: Any
-) -> Rows:
+def _finish(rows: list[Row], spec: RowsSpec, where: str, language: Language, *, expected: int | None, **origin: Any) -> Rows:
     if not rows:
         raise DataError(f"{where}: no rows")
     rows = of_language(rows, spec, language, where)
@@ -321,7 +319,7 @@ def _finish(
     return Rows(shaped, Origin(digest=digest, rows=len(rows), expected_rows=expected, **origin))
 
 
-def _read_manifest(folder: Path) -> dict[str, dict[str, Any]]:
+def _read_manifest(folder: Path) -> dict[str, JsonObject]:
     path = folder / MANIFEST
     if not path.is_file():
         return {}
@@ -334,7 +332,7 @@ def _read_manifest(folder: Path) -> dict[str, dict[str, Any]]:
         raise DataError(f"{path}: not a data manifest ({error})", "Make the folder anew with `lensbench data import`.") from None
 
 
-def _read_parquet(path: Path) -> list[dict[str, Any]]:
+def _read_parquet(path: Path) -> list[Row]:
     import pyarrow
     import pyarrow.parquet
 
@@ -347,7 +345,7 @@ def _read_parquet(path: Path) -> list[dict[str, Any]]:
     return plain_rows(table, str(path))
 
 
-def read_jsonl(path: Path) -> list[dict[str, Any]]:
+def read_jsonl(path: Path) -> list[Row]:
     """The objects of a file, one a line.
 
     Raises:

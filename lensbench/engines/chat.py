@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lensbench.engines.specials import encode_text
 from lensbench.errors import UsageError
+from lensbench.jsonio import JsonObject
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -23,7 +24,7 @@ _SECONDS = 10
 
 def render_chat(
     tokenizer: PreTrainedTokenizerBase,
-    messages: Sequence[dict[str, Any]],
+    messages: Sequence[JsonObject],
     system_text: str | None,
     *,
     add_generation_prompt: bool = True,
@@ -61,7 +62,7 @@ def render_chat(
 def chat_renderer(tokenizer: PreTrainedTokenizerBase, system_text: str | None) -> Callable[..., str]:
     """`render_chat` with a model's own tokenizer and system text, as lm-eval calls it."""
 
-    def render(messages: list[dict[str, Any]], add_generation_prompt: bool = True) -> str:
+    def render(messages: list[JsonObject], add_generation_prompt: bool = True) -> str:
         return render_chat(tokenizer, messages, system_text, add_generation_prompt=add_generation_prompt)
 
     return render
@@ -89,7 +90,7 @@ def check_template(tokenizer: PreTrainedTokenizerBase, system_text: str | None, 
         raise UsageError(f"the chat template of {tokenizer.name_or_path} writes nothing")
 
 
-def _refuse_loss(tokenizer: PreTrainedTokenizerBase, turns: Sequence[dict[str, Any]], text: str) -> None:
+def _refuse_loss(tokenizer: PreTrainedTokenizerBase, turns: Sequence[JsonObject], text: str) -> None:
     """Every message must stand in the prompt, in order; white space may differ, and past reasoning may be left out."""
     place, folded, folded_place = 0, "", 0
     for number, turn in enumerate(turns, 1):
@@ -111,7 +112,7 @@ def _refuse_loss(tokenizer: PreTrainedTokenizerBase, turns: Sequence[dict[str, A
         folded_place = found + len(wanted)
 
 
-def _lost(tokenizer: PreTrainedTokenizerBase, number: int, turn: dict[str, Any], turns: Sequence[dict[str, Any]]) -> UsageError:
+def _lost(tokenizer: PreTrainedTokenizerBase, number: int, turn: JsonObject, turns: Sequence[JsonObject]) -> UsageError:
     shown = str(turn["content"]).strip()
     shown = shown if len(shown) <= 60 else shown[:57] + "..."
     return UsageError(
@@ -121,7 +122,7 @@ def _lost(tokenizer: PreTrainedTokenizerBase, number: int, turn: dict[str, Any],
     )
 
 
-def _roles(turns: Sequence[dict[str, Any]]) -> str:
+def _roles(turns: Sequence[JsonObject]) -> str:
     return ", ".join(str(turn["role"]) for turn in turns)
 
 

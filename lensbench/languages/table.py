@@ -13,11 +13,12 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from lensbench.errors import LensbenchError, UsageError
+from lensbench.jsonio import JsonObject
 from lensbench.plugins import plugin_entries, plugin_file
 from lensbench.safenames import checked_name
 from lensbench.yamlio import Document, read_yaml, validated
@@ -177,7 +178,7 @@ class _Below(Document):
         return self._document.where(self._key, *key)
 
 
-def _completed(fields: dict[str, Any]) -> dict[str, Any]:
+def _completed(fields: JsonObject) -> JsonObject:
     """The labels and codes that follow from name, script and ISO 639-3 code, where a line leaves them out."""
     iso3, script = fields.get("iso3"), fields.get("script")
     label = f"{iso3}_{script}"

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,7 +15,7 @@ from torch import Tensor
 from lensbench.backbones.exchange import exchanged
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.errors import RunError
-from lensbench.jsonio import read_json_file
+from lensbench.jsonio import JsonObject, read_json_file
 from lensbench.methods.delta import OWN, Delta
 from lensbench.methods.saved import load_saved, model_card, save_card, save_tensors, update_digest
 from lensbench.records import write_atomically
@@ -37,9 +36,9 @@ class Adapter:
     first_changed_layer: int
     tensors: dict[str, Tensor]
     """Under peft's names, `base_model.model.<module>.lora_A.weight` `[rank, in]` and `.lora_B.weight` `[out, rank]`."""
-    settings: dict[str, Any]
+    settings: JsonObject
     """Content of peft's `adapter_config.json`."""
-    card: dict[str, Any] = field(default_factory=dict)
+    card: JsonObject = field(default_factory=dict)
     """Config, cost and measurements of the fit, as stored beside the tensors."""
 
     mergeable = True
@@ -107,7 +106,7 @@ class Adapter:
             RunError: unreadable or truncated, changed since it was saved, or made for another backbone.
         """
 
-        def make(own: dict[str, Any], card: dict[str, Any], tensors: dict[str, Tensor]) -> Adapter:
+        def make(own: JsonObject, card: JsonObject, tensors: dict[str, Tensor]) -> Adapter:
             _check_pairs(tensors)
             return cls(**own, tensors=tensors, settings=read_json_file(folder / _SETTINGS), card=card)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lensbench.datasets.sources import DataSource, Origin
+from lensbench.jsonio import JsonObject
 from lensbench.methods.config import MethodConfig
 from lensbench.progress import Progress, SilentProgress
 
@@ -50,7 +51,7 @@ class Cost:
     def trainable_share(self) -> float:
         return self.trainable_parameters / self.total_parameters
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         return {**asdict(self), "trainable_share": self.trainable_share}
 
 

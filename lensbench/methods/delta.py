@@ -6,12 +6,12 @@ import hashlib
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from lensbench.backbones.exchange import exchanged
 from lensbench.backbones.load import LoadedBackbone
+from lensbench.jsonio import JsonObject
 from lensbench.methods.saved import load_saved, model_card, read_saved, save_card, save_tensors, update_digest
 
 __all__ = ["OWN", "Delta"]
@@ -31,7 +31,7 @@ class Delta:
     backbone_digest: str
     first_changed_layer: int
     tensors: dict[str, torch.Tensor]
-    card: dict[str, Any] = field(default_factory=dict)
+    card: JsonObject = field(default_factory=dict)
     """Config, cost and measurements of the fit, as stored beside the tensors."""
     extras: dict[str, torch.Tensor] = field(default_factory=dict)
     """Tensors that explain the fit but are not part of the model (LENS: subspaces and directions)."""

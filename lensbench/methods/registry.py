@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lensbench.errors import UnavailableError, unknown_name
+from lensbench.jsonio import JsonObject
 from lensbench.plugins import OURS, BrokenPlugin, load_entry, plugin_entries, plugin_info, target_of, try_entry
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def load_method(name: str) -> Method:
     return method
 
 
-def config_model(name: str) -> tuple[type[MethodConfig], dict[str, dict[str, Any]]]:
+def config_model(name: str) -> tuple[type[MethodConfig], dict[str, JsonObject]]:
     """A method's configuration model and its presets, without importing what the method computes with.
 
     Raises:

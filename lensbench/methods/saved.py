@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from lensbench.errors import DataError, RunError
-from lensbench.jsonio import read_json_file
+from lensbench.jsonio import JsonObject, read_json_file
 from lensbench.records import write_atomically
 from lensbench.records.log import write_failed
 
@@ -97,7 +97,7 @@ def model_card(card: Mapping[str, Any], how: str, *further: str) -> str:
     return f"# {card['method']} on {card['backbone']}\n\n{how}\n\n{listed}\n\nConfiguration:\n\n```json\n{config}\n```\n"
 
 
-def read_saved(folder: Path, tensors: str) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+def read_saved(folder: Path, tensors: str) -> tuple[JsonObject, dict[str, torch.Tensor]]:
     """Card and tensors of a saved enhancement.
 
     Args:
@@ -120,7 +120,7 @@ def load_saved(
     tensors: str,
     own: Sequence[str],
     backbone_digest: str,
-    make: Callable[[dict[str, Any], dict[str, Any], dict[str, torch.Tensor]], _S],
+    make: Callable[[JsonObject, JsonObject, dict[str, torch.Tensor]], _S],
 ) -> _S:
     """A saved enhancement, once it is sure to be what was saved, and of this backbone.
 

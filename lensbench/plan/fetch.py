@@ -8,10 +8,11 @@ from typing import Any
 
 from lensbench.backbones import Backbone
 from lensbench.backbones.resolve import find_checkpoint, find_wheel, hub_files
-from lensbench.datasets.rows import Column, RowsSpec, load_rows_spec
+from lensbench.datasets.rows import Column, Row, RowsSpec, load_rows_spec
 from lensbench.datasets.sources import Chain, DataSource, Hub, Origin, Rows
 from lensbench.errors import LensbenchError
 from lensbench.hub import STANDING_IN, HubError, Snapshot, briefly, cached_size, fetch, find_snapshot
+from lensbench.jsonio import JsonObject
 from lensbench.languages import Language, get_language
 from lensbench.methods import load_method
 from lensbench.plan.plan import Plan
@@ -47,7 +48,7 @@ class Need:
         """Whether a problem is one that a start would meet too, and not only a hub out of reach at this moment."""
         return self.problem is not None and self.fault not in STANDING_IN
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         return {key: value for key, value in asdict(self).items() if key != "files"}
 
 
@@ -213,7 +214,7 @@ class _Notes:
     def __init__(self, source: DataSource) -> None:
         self._source = source
         self.asked: list[tuple[RowsSpec, Language, str]] = []
-        self._made: dict[str, list[dict[str, Any]]] = {}
+        self._made: dict[str, list[Row]] = {}
 
     def describe(self) -> str:
         return self._source.describe()

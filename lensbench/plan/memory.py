@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
+from lensbench.jsonio import JsonObject
 from lensbench.plan.plan import Plan
 
 __all__ = ["MemoryPlan", "plan_memory"]
@@ -21,7 +21,7 @@ class MemoryPlan:
     fits: dict[str, int | None]
     """By fitted variant; None where it cannot be told."""
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         return asdict(self)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from lensbench.backbones import Backbone
 from lensbench.errors import UsageError
+from lensbench.jsonio import JsonObject
 from lensbench.methods import config_model
 from lensbench.methods.config import MethodConfig
 from lensbench.plan.request import RunRequest
@@ -25,11 +26,11 @@ class Layers:
         variants: Variant -> values for it alone. A name that is its method's is not here.
     """
 
-    methods: dict[str, dict[str, Any]]
-    variants: dict[str, dict[str, Any]]
+    methods: dict[str, JsonObject]
+    variants: dict[str, JsonObject]
     document: Document | None = field(default=None)
 
-    def about(self, name: str) -> dict[str, Any] | None:
+    def about(self, name: str) -> JsonObject | None:
         return self.methods.get(name, self.variants.get(name))
 
     @property
@@ -94,7 +95,7 @@ def config_of(
     return config
 
 
-def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> JsonObject:
     """Both mappings, the upper one's values where they meet; mappings inside are treated alike."""
     values = dict(below)
     for key, value in above.items():
@@ -103,12 +104,12 @@ def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, 
     return values
 
 
-def _nested(key: str, value: Any) -> dict[str, Any]:
+def _nested(key: str, value: Any) -> JsonObject:
     first, dot, rest = key.partition(".")
     return {first: _nested(rest, value) if dot else value}
 
 
-def _take(layers: Layers, values: dict[str, Any], where: str) -> None:
+def _take(layers: Layers, values: JsonObject, where: str) -> None:
     if all(layers.about(key) is not None for key in values):
         for name, given in values.items():
             own = layers.about(name)
@@ -140,7 +141,7 @@ def _set(layers: Layers, override: str) -> None:
     values[last] = yaml_value(text, f"``overrides={override}``")
 
 
-def _whose(layers: Layers, key: str, override: str) -> tuple[dict[str, Any], list[str], str]:
+def _whose(layers: Layers, key: str, override: str) -> tuple[JsonObject, list[str], str]:
     """The values that a key is about, and the key without the name in front."""
     *parents, last = key.split(".")
     # Names of variants may hold dots.

@@ -8,6 +8,7 @@ from typing import Any
 
 from lensbench.backbones import Backbone
 from lensbench.errors import UsageError
+from lensbench.jsonio import JsonObject
 from lensbench.methods import config_model, get_method, method_names
 from lensbench.methods.config import MethodConfig
 from lensbench.plan.method_configs import Layers, config_of, read_layers
@@ -129,7 +130,7 @@ def _already(variant: VariantRequest, name: str) -> str:
     return f"``variants={variant.shown}``: the run has a variant '{name}' already"
 
 
-def _settings(planned: PlannedVariant) -> dict[str, Any]:
+def _settings(planned: PlannedVariant) -> JsonObject:
     """What decides a fit: where a method has presets, their name only says what the other values started from."""
     config = planned.config.model_dump(mode="json")
     if config_model(planned.method)[1]:
@@ -137,7 +138,7 @@ def _settings(planned: PlannedVariant) -> dict[str, Any]:
     return config
 
 
-def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flat(config: Mapping[str, Any], prefix: str = "") -> JsonObject:
     return dict(_entries(config, prefix))
 
 

@@ -9,7 +9,8 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+
+from lensbench.jsonio import JsonObject
 
 __all__ = ["gather_provenance"]
 
@@ -28,7 +29,7 @@ _PACKAGES = (
 )
 
 
-def gather_provenance() -> dict[str, Any]:
+def gather_provenance() -> JsonObject:
     """A JSON-ready description of the code and the machine; no names of users or hosts, no environment variables."""
     return {
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -49,7 +50,7 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _git(folder: Path) -> dict[str, Any] | None:
+def _git(folder: Path) -> JsonObject | None:
     """Commit of the checkout this package lies in, and whether it had local changes; None for an installed wheel."""
     if not (folder / ".git").exists():
         return None

@@ -30,7 +30,7 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import ValidationError
 
 from lensbench.errors import DataError, RunError, UsageError
-from lensbench.jsonio import json_text, read_json_file
+from lensbench.jsonio import JsonObject, json_text, read_json_file
 from lensbench.records.damage import Damage, read_leniently
 from lensbench.records.log import RecordLog, not_a_record, read_objects, write_failed
 from lensbench.records.reader import RECORDS, NotARecord, read_record
@@ -227,7 +227,7 @@ class RunFolder:
         """
         return self.own(Path("enhancements") / checked_name(folder_name(variant), "variant", str(self.path)))
 
-    def card(self, variant: str) -> dict[str, Any] | None:
+    def card(self, variant: str) -> JsonObject | None:
         """What a fit wrote down of itself; None of a variant without one, which one whose name can be no folder's never has.
 
         Raises:

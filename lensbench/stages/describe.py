@@ -7,6 +7,7 @@ from typing import Any
 
 from lensbench.backbones.checkpoint import Checkpoint
 from lensbench.backbones.lazy import LazyBackbone
+from lensbench.jsonio import JsonObject
 from lensbench.plan.plan import Plan
 from lensbench.plan.resume_checks import check_variants
 from lensbench.plan.task_items import TaskItems
@@ -27,7 +28,7 @@ def describe(
     externals: Mapping[str, Checkpoint],
     tasks: Sequence[TaskItems],
     failed: Mapping[str, str],
-) -> dict[str, Any]:
+) -> JsonObject:
     """Write `variants.json`.
 
     Args:
@@ -89,7 +90,7 @@ def _directions(asked: TaskItems) -> dict[str, bool]:
     return {str(name): more for name, more in told.items() if isinstance(more, bool)}
 
 
-def _variant(variant: Variant, plan: Plan, externals: Mapping[str, Checkpoint]) -> dict[str, Any]:
+def _variant(variant: Variant, plan: Plan, externals: Mapping[str, Checkpoint]) -> JsonObject:
     checkpoint = externals.get(variant.name)
     note = getattr(variant.enhancement, "card", {}).get("note")
     return {

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 
 from lensbench.backbones.lazy import LazyBackbone
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.errors import LensbenchError, RunError, in_words
+from lensbench.jsonio import JsonObject
 from lensbench.languages import CENTRAL
 from lensbench.memory import release
 from lensbench.methods import load_method
@@ -142,7 +142,7 @@ def _memory_as_error(name: str) -> Iterator[None]:
         ) from None
 
 
-def _cost_line(name: str, cost: dict[str, Any]) -> str:
+def _cost_line(name: str, cost: JsonObject) -> str:
     peak, floor = cost.get("peak_bytes"), cost.get("floor_bytes")
     memory = "peak memory unknown"
     if peak and floor:

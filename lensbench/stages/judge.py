@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from lensbench.cache import cache_dir
 from lensbench.errors import RunError, UsageError
@@ -20,6 +19,7 @@ from lensbench.grading.judge.journal import Journal, Left, read_journal
 from lensbench.grading.judge.registry import Judge, shown_url
 from lensbench.grading.judge.spend import Budget, Usage, cost_usd
 from lensbench.grading.judge.tokens import ceiling, token_counter
+from lensbench.jsonio import JsonObject
 from lensbench.methods.base import Progress
 from lensbench.records import AnswerRecord, RunFolder, TaskKey, VerdictRecord
 from lensbench.records.run_languages import add_run_languages
@@ -131,7 +131,7 @@ def _through_batches(
     fetched: list[str] = []
     failed: set[str] = set()
     factor = judge.file.prices.batch_factor if judge.file.prices else 1.0
-    asked: dict[str, tuple[dict[str, Any], Grading, int]] = {}
+    asked: dict[str, tuple[JsonObject, Grading, int]] = {}
     for unit, attempt in units:
         body = judge.body(list(unit.messages))
         asked.setdefault(judge.request_hash(body, unit.repeat, attempt), (body, unit, attempt))
@@ -170,7 +170,7 @@ def _through_batches(
     for batch in client.open_batches():
         progress.notify(f"going on with batch {batch}")
         collect(batch)
-    bodies: dict[str, dict[str, Any]] = {}
+    bodies: dict[str, JsonObject] = {}
     worst = 0.0
     for key, (body, unit, attempt) in asked.items():
         if key in failed or known_reply(judge, body, unit.repeat, attempt, replies, cache) is not None:
@@ -188,7 +188,7 @@ def _through_batches(
     return fetched
 
 
-def _sizes(asked: tuple[dict[str, Any], Grading, int] | None, reply: Reply) -> tuple[int, int]:
+def _sizes(asked: tuple[JsonObject, Grading, int] | None, reply: Reply) -> tuple[int, int]:
     """Bytes of a prompt and of its reply; of a prompt that is not known any more, none."""
     messages = asked[1].messages if asked is not None else ()
     prompt = sum(len(message["content"].encode("utf-8", "replace")) for message in messages)
@@ -284,7 +284,7 @@ def _settle_killed(folder: RunFolder, left: Left) -> None:
     folder.write_json(_STARTS, starts)
 
 
-def _starts(folder: RunFolder) -> list[dict[str, Any]]:
+def _starts(folder: RunFolder) -> list[JsonObject]:
     """What earlier starts noted.
 
     Raises:

@@ -14,6 +14,7 @@ from lensbench.backbones.resolve import find_checkpoint
 from lensbench.datasets.rows import load_rows_spec
 from lensbench.datasets.sources import DataSource, open_data
 from lensbench.errors import DataError, RunError, UsageError, unknown_name
+from lensbench.jsonio import JsonObject
 from lensbench.languages import get_language
 from lensbench.methods.base import Enhancement, Progress
 from lensbench.methods.lens.config import LensConfig
@@ -173,7 +174,7 @@ def _choose(folder: RunFolder, names: Sequence[str], variant: str | None) -> str
     return variant or having[0]
 
 
-def _plane(plane: Plane) -> dict[str, Any]:
+def _plane(plane: Plane) -> JsonObject:
     return {"points": [[_short(value) for value in point] for point in plane.points], "shares": [_short(s) for s in plane.shares]}
 
 

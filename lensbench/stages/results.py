@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from lensbench.interop.lm_eval.write_files import write_lm_eval_files
+from lensbench.jsonio import JsonObject
 from lensbench.numbers.results import results_of
 from lensbench.numbers.results_check import CHECK_FILE, check_of
 from lensbench.numbers.summarise import Cell, summary
@@ -28,7 +27,7 @@ def write_results(folder: RunFolder) -> list[Cell]:
     return numbers.cells
 
 
-def store_results(folder: RunFolder, content: dict[str, Any]) -> None:
+def store_results(folder: RunFolder, content: JsonObject) -> None:
     """Write `results.json`, and beside it what it was made from."""
     folder.write_json("results.json", content)
     folder.write_json(CHECK_FILE, check_of(folder, content))

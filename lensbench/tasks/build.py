@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lensbench.datasets.rows import row_hash
+from lensbench.datasets.rows import Row, row_hash
 from lensbench.datasets.sources import Rows
 from lensbench.errors import DataError, UnavailableError, UsageError
 from lensbench.records import ItemRecord
@@ -44,7 +44,7 @@ class Item:
     doc_id: int
     """Index of the row in its split."""
     row: str
-    doc: dict[str, Any]
+    doc: Row
     requests: tuple[tuple[str, str], ...]
     """(context, continuation) per choice, or the one of a task that scores its target; for open questions one (prompt, "")."""
     gold: str
@@ -206,13 +206,13 @@ def _refuse_gold(wrong: dict[int, str], total: int, where: str) -> None:
         )
 
 
-def _source(doc: dict[str, Any], source: tuple[str, str] | None) -> str | None:
+def _source(doc: Row, source: tuple[str, str] | None) -> str | None:
     if source is None or doc.get(source[0]) is None:
         return None
     return f"{source[1]}/{doc[source[0]]}"
 
 
-def _requests(task: TaskInLanguage, built: Any, doc: dict[str, Any], render_chat: RenderChat) -> tuple[tuple[str, str], ...]:
+def _requests(task: TaskInLanguage, built: Any, doc: Row, render_chat: RenderChat) -> tuple[tuple[str, str], ...]:
     chat = task.profile.chat
     context = built.fewshot_context(
         doc,
@@ -229,14 +229,14 @@ def _requests(task: TaskInLanguage, built: Any, doc: dict[str, Any], render_chat
     return tuple((i.args[0], i.args[1]) for i in instances)
 
 
-def _turns(task: TaskInLanguage, built: Any, doc: dict[str, Any]) -> tuple[str, ...]:
+def _turns(task: TaskInLanguage, built: Any, doc: Row) -> tuple[str, ...]:
     if not task.profile.generates:
         return ()
     column = task.entry.file.turns
     return tuple(doc[column]) if column else (str(built.doc_to_text(doc)),)
 
 
-def _gold(built: Any, doc: dict[str, Any]) -> tuple[int | None, str]:
+def _gold(built: Any, doc: Row) -> tuple[int | None, str]:
     """The right choice as an index, where it is one, and as text.
 
     Raises:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lensbench.errors import UsageError, unknown_name
+from lensbench.jsonio import JsonObject
 from lensbench.metrics import metrics_of_packages
 from lensbench.tasks.schema import TaskFile
 from lensbench.yamlio import Document
@@ -86,7 +87,7 @@ def _code_in_dataset(path: str) -> str | None:
     return None if _HUB_ID.match(path) or path in _BUILDERS else f"there is no folder {path[:80]!r}, and it is no hub id"
 
 
-def _functions(filters: list[dict[str, Any]] | None) -> Iterator[Any]:
+def _functions(filters: list[JsonObject] | None) -> Iterator[Any]:
     for one in filters or ():
         steps = one.get("filter")
         for step in steps if isinstance(steps, list) else ():

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from lensbench.errors import UsageError
+from lensbench.jsonio import JsonObject
 from lensbench.records.run_folder import write_atomically
 from lensbench.tasks.package_metrics import for_lm_eval
 from lensbench.tasks.resolve import TaskInLanguage
@@ -27,7 +27,7 @@ def export_task(task: TaskInLanguage, folder: Path, data: Path | None = None) ->
     name = f"lensbench_{task.name}_{task.language.code}"
     if task.upstream is not None:
         _refuse_upstream(task)
-    config: dict[str, Any] = {key: value for key, value in task.config.items() if not callable(value)}
+    config: JsonObject = {key: value for key, value in task.config.items() if not callable(value)}
     config["task"] = name
     config["metadata"] = {
         **(config.get("metadata") or {}),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from lensbench.errors import UsageError
+from lensbench.jsonio import JsonObject
 from lensbench.yamlio import MAX_YAML_BYTES, Document, read_yaml
 
 __all__ = ["read_including"]
@@ -34,7 +34,7 @@ def read_including(path: Path, *, trust: bool, within: Path | None = None, chain
     where = document.where("include")
     chain = (*chain, path.resolve())
     within = within or path.resolve().parent.parent
-    merged: dict[str, Any] = {}
+    merged: JsonObject = {}
     for name in includes if isinstance(includes, list) else [includes]:
         if not isinstance(name, str) or not name.strip():
             raise UsageError(f"{where}: include: expected the name of a file, found {str(name)[:80]!r}")
@@ -62,7 +62,7 @@ def _included(path: Path, name: str, where: str) -> Path:
     return found
 
 
-def _trusted(path: Path) -> dict[str, Any]:
+def _trusted(path: Path) -> JsonObject:
     """lm-eval's own loader resolves the function; reached only where the user trusts the file."""
     from lm_eval.tasks._yaml_loader import load_yaml
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lensbench.errors import RunError, UsageError
+from lensbench.jsonio import JsonObject
 from lensbench.metrics import Metric, ScoredItem, installed_metric
 from lensbench.printable import printable
 from lensbench.tasks.schema import Profile
@@ -116,5 +117,5 @@ def _finite(metric: Metric, where: str, function: Callable[[], Any]) -> float:
     return float(value)
 
 
-def _entries(metric_list: Any) -> list[dict[str, Any]]:
+def _entries(metric_list: Any) -> list[JsonObject]:
     return [entry for entry in metric_list or () if isinstance(entry, dict)]

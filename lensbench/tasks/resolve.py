@@ -9,11 +9,11 @@ import importlib.util
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from lensbench.datasets.rows import RowsSpec, canonical_json, load_rows_spec
 from lensbench.datasets.sources import DataSource
 from lensbench.errors import UnavailableError, UsageError
+from lensbench.jsonio import JsonObject
 from lensbench.languages import Language, get_language
 from lensbench.metrics import Metric
 from lensbench.safenames import inside
@@ -35,12 +35,12 @@ class TaskInLanguage:
     entry: TaskEntry
     language: Language
     profile: Profile
-    config: dict[str, Any]
+    config: JsonObject
     """lm-eval's TaskConfig fields, templates with their words filled in."""
     upstream: Path | None
-    templates: dict[str, Any] = dataclasses.field(default_factory=dict)
+    templates: JsonObject = dataclasses.field(default_factory=dict)
     """The configuration before the words were put in front of its templates."""
-    words: dict[str, Any] = dataclasses.field(default_factory=dict)
+    words: JsonObject = dataclasses.field(default_factory=dict)
     """`vars` of the file and the language."""
     metrics: tuple[Metric, ...] = ()
     """Of its `metric_list`, those that installed packages compute."""
@@ -137,7 +137,7 @@ def resolve(
     language = get_language(code)
     own = entry.file.languages[code]
     upstream = _upstream_path(own.upstream) if own.upstream else None
-    config: dict[str, Any] = {}
+    config: JsonObject = {}
     if upstream is None:
         config.update({k: v for k in LM_EVAL_FIELDS if (v := getattr(entry.file, k)) is not None})
     else:
@@ -165,7 +165,7 @@ def resolve(
     return dataclasses.replace(task, profile=profile.model_copy(update={"generation": generation}))
 
 
-def _fill_words(config: dict[str, Any], words: dict[str, Any]) -> dict[str, Any]:
+def _fill_words(config: JsonObject, words: JsonObject) -> JsonObject:
     """Put the words in front of every template as `{% set %}`: plain Jinja, so an export runs in lm-eval unchanged."""
     prefix = "".join(f"{{% set {name} = {json.dumps(value, ensure_ascii=False)} %}}" for name, value in words.items())
     filled = dict(config)
@@ -191,7 +191,7 @@ def _upstream_path(name: str) -> Path:
     return path
 
 
-def _read_upstream(path: Path) -> dict[str, Any]:
+def _read_upstream(path: Path) -> JsonObject:
     """lm_eval's own definition, with its functions: code of an installed package, not of a data file."""
     from lm_eval.tasks._yaml_loader import load_yaml
 

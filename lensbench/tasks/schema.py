@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from lensbench.jsonio import JsonObject
+
 __all__ = ["LM_EVAL_FIELDS", "Generation", "LanguageEntry", "Profile", "Sample", "TaskFile"]
 
 
@@ -83,7 +85,7 @@ class _LmEvalKeys(BaseModel):
     validation_split: str | None = None
     test_split: str | None = None
     fewshot_split: str | None = None
-    fewshot_config: dict[str, Any] | None = None
+    fewshot_config: JsonObject | None = None
     num_fewshot: int | None = Field(default=None, ge=0, le=10_000)
     doc_to_text: Any = None
     doc_to_choice: Any = None
@@ -94,16 +96,16 @@ class _LmEvalKeys(BaseModel):
     target_delimiter: str | None = None
     fewshot_delimiter: str | None = None
     gen_prefix: str | None = None
-    metric_list: list[dict[str, Any]] | None = None
+    metric_list: list[JsonObject] | None = None
     generation_kwargs: dict[str, Any] | None = None
-    filter_list: list[dict[str, Any]] | None = None
+    filter_list: list[JsonObject] | None = None
     repeats: int | None = Field(default=None, ge=1, le=10_000)
     should_decontaminate: bool | None = None
     doc_to_decontamination_query: str | None = None
     dataset_path: str | None = None
     dataset_name: str | None = None
     dataset_kwargs: dict[str, Any] | None = None
-    metadata: dict[str, Any] | None = None
+    metadata: JsonObject | None = None
 
 
 LM_EVAL_FIELDS = tuple(_LmEvalKeys.model_fields)
@@ -114,7 +116,7 @@ class LanguageEntry(_LmEvalKeys):
 
     upstream: str | None = None
     """Path of a task definition inside the installed `lm_eval/tasks`; its keys come before the file's own."""
-    vars: dict[str, Any] = Field(default_factory=dict)
+    vars: JsonObject = Field(default_factory=dict)
     """Words the templates use, on top of the file's `vars`."""
 
 
@@ -133,7 +135,7 @@ class TaskFile(_LmEvalKeys):
     """Column with the user's turns, for conversations: after each answer the next one is asked. None asks `doc_to_text` only."""
     wording: Wording | None = None
     """As in the profile, and before it: a task of `lens-paper` in the authors' own words says `authors`."""
-    vars: dict[str, Any] = Field(default_factory=dict)
+    vars: JsonObject = Field(default_factory=dict)
     languages: dict[str, LanguageEntry] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from lensbench.datasets.rows import Row
 from lensbench.errors import DataError
 
 __all__ = ["table_of"]
 
 
-def table_of(rows: list[dict[str, Any]], where: str) -> Any:
+def table_of(rows: list[Row], where: str) -> Any:
     """A `datasets.Dataset` with all columns of all rows, in the order in which they come up; null where a row lacks one.
 
     `Dataset.from_list` takes the columns of the first row, and an optional column that it lacks is lost in all others.

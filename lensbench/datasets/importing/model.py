@@ -14,14 +14,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from lensbench.datasets.gzipped import unpacked
 from lensbench.datasets.importing.problems import Problems, shortened
 from lensbench.datasets.importing.sniff import HEAD_BYTES, wrong_content
-from lensbench.datasets.rows import load_rows_spec
+from lensbench.datasets.rows import Row, load_rows_spec
 from lensbench.errors import DataError
-from lensbench.jsonio import parse_json
+from lensbench.jsonio import JsonObject, parse_json
 from lensbench.languages import Language
 from lensbench.printable import printable
 from lensbench.safenames import checked_name
@@ -124,7 +123,7 @@ class Original:
         return self.head.partition(b"\n")[0].decode("utf-8-sig", "replace").rstrip("\r\n")
 
     @functools.cached_property
-    def first_object(self) -> dict[str, Any]:
+    def first_object(self) -> JsonObject:
         """The JSON object on the first line, or an empty one."""
         if not self.first_line.lstrip().startswith("{"):
             return {}
@@ -135,7 +134,7 @@ class Original:
         return value if isinstance(value, dict) else {}
 
     @functools.cached_property
-    def first_element(self) -> dict[str, Any]:
+    def first_element(self) -> JsonObject:
         """The first object of a JSON list, or of JSON lines; else an empty one."""
         text = self.head.decode("utf-8-sig", "replace").lstrip()
         if not text.startswith("["):
@@ -173,7 +172,7 @@ class Split:
     rows: str
     language: Language
     split: str
-    records: list[dict[str, Any]]
+    records: list[Row]
     originals: tuple[Original, ...]
     licence: str
     stand_in: str | None = None

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 from lensbench.errors import DataError
+from lensbench.jsonio import JsonObject
 
 __all__ = ["Problem", "Problems", "shortened"]
 
@@ -30,7 +30,7 @@ class Problem:
     """Line (or record, item, instance) the row begins on; None where the whole file is meant."""
     column: str | None = None
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         return asdict(self)
 
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from lensbench.datasets.importing.model import Original
-from lensbench.datasets.rows import check_rows, load_rows_spec, row_hash, strings_in
+from lensbench.datasets.rows import Row, check_rows, load_rows_spec, row_hash, strings_in
 from lensbench.errors import DataError
-from lensbench.jsonio import parse_json
+from lensbench.jsonio import JsonObject, parse_json
 from lensbench.languages import Language, language_of
 
 __all__ = [
@@ -83,7 +83,7 @@ def _refuse_mark(text: str, where: str) -> None:
         raise DataError(f"{where}: a byte-order mark before a row, as where one file was appended to another")
 
 
-def json_lines(original: Original) -> Iterator[tuple[int, dict[str, Any]]]:
+def json_lines(original: Original) -> Iterator[tuple[int, JsonObject]]:
     """Numbered objects of a JSON-lines file; blank lines are passed over, and wrong ones kept as problems.
 
     Raises:
@@ -91,7 +91,7 @@ def json_lines(original: Original) -> Iterator[tuple[int, dict[str, Any]]]:
     """
     for number, line in lines(original):
         if line.strip():
-            record: dict[str, Any] | None = None
+            record: Row | None = None
             with original.row(number):
                 where = f"{original}, line {number}"
                 record = as_object(parse_json(line, where), where)
@@ -108,7 +108,7 @@ def json_document(original: Original) -> Any:
     return parse_json(text_of(original), str(original))
 
 
-def json_records(original: Original) -> Iterator[tuple[int, dict[str, Any]]]:
+def json_records(original: Original) -> Iterator[tuple[int, JsonObject]]:
     """Numbered objects of a JSON list or of JSON lines; wrong ones are kept as problems.
 
     Raises:
@@ -119,14 +119,14 @@ def json_records(original: Original) -> Iterator[tuple[int, dict[str, Any]]]:
         return
     found = json_document(original)
     for number, value in enumerate(found if isinstance(found, list) else [found], start=1):
-        record: dict[str, Any] | None = None
+        record: Row | None = None
         with original.row(number):
             record = as_object(value, f"{original}, record {number}")
         if record is not None:
             yield number, record
 
 
-def checked(row: dict[str, Any], rows: str, where: str) -> dict[str, Any]:
+def checked(row: Row, rows: str, where: str) -> Row:
     """The row, if it is one of the data set and can be stored.
 
     Args:
@@ -159,7 +159,7 @@ class Once:
     """The column, for the message."""
     _lines: dict[Any, int] = field(default_factory=dict)
 
-    def check_row(self, value: Any, row: dict[str, Any], line: int, where: str) -> None:
+    def check_row(self, value: Any, row: Row, line: int, where: str) -> None:
         """Take note of a row under its identifier. Another row under the same one is a warning on the file, not an error here.
 
         Raises:
@@ -184,7 +184,7 @@ class Once:
             raise DataError(f"{where}, column '{self.what}': {same} in line {first} too")
 
 
-def as_object(value: Any, where: str) -> dict[str, Any]:
+def as_object(value: Any, where: str) -> JsonObject:
     """The value, if it is a JSON object.
 
     Raises:
@@ -242,7 +242,7 @@ def named_columns(found: Sequence[str], wanted: Collection[str], where: str) -> 
         raise DataError(f"{where}: missing {plural} {', '.join(repr(name) for name in missing)}", f"Found: {', '.join(found)}.")
 
 
-def column(record: dict[str, Any], name: str, kind: type[T], where: str) -> T:
+def column(record: Row, name: str, kind: type[T], where: str) -> T:
     """One typed value of an object.
 
     Raises:

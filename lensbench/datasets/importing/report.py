@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from lensbench.datasets.importing.problems import Problem
+from lensbench.jsonio import JsonObject
 
 __all__ = ["ImportReport", "ImportedFile", "SkippedFile"]
 
@@ -41,7 +41,7 @@ class ImportedFile:
     left_out: tuple[str, ...] = ()
     """Rows and files that were wrong and are therefore missing here."""
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         """The last two only where there are any."""
         found = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
         return {name: value for name, value in found.items() if value or name not in ("warnings", "left_out")}
@@ -69,7 +69,7 @@ class ImportReport:
     warnings: tuple[str, ...] = ()
     """What to look into, on several files together."""
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         """All of it, as JSON can hold it."""
         return {
             "target": str(self.target),

@@ -14,7 +14,7 @@ from lensbench.datasets.importing.model import Context, Split
 from lensbench.datasets.importing.problems import Problems
 from lensbench.datasets.importing.report import ImportedFile
 from lensbench.datasets.importing.writing import Manifest, parquet_bytes, write_atomically
-from lensbench.datasets.rows import canonical_json, check_rows, load_rows_spec
+from lensbench.datasets.rows import Row, canonical_json, check_rows, load_rows_spec
 from lensbench.errors import DataError, RunError, UsageError
 from lensbench.safenames import inside
 
@@ -184,7 +184,7 @@ def _shadowed(target: Path, entry: ImportedFile) -> list[str]:
     return [str(place.relative_to(target)) for place in dict.fromkeys(places) if place != own and place.is_file()]
 
 
-def _rows(file: Path) -> list[dict[str, Any]]:
+def _rows(file: Path) -> list[Row]:
     import pyarrow.parquet
 
     return list(pyarrow.parquet.read_table(file).to_pylist())

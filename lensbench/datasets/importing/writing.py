@@ -5,19 +5,18 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
-from typing import Any
 
 from lensbench.datasets.importing.report import ImportedFile
-from lensbench.datasets.rows import RowsSpec
+from lensbench.datasets.rows import Row, RowsSpec
 from lensbench.errors import DataError, RunError
-from lensbench.jsonio import json_text, read_json_file
+from lensbench.jsonio import JsonObject, json_text, read_json_file
 
 __all__ = ["Manifest", "parquet_bytes", "write_atomically"]
 
 MANIFEST_VERSION = 1
 
 
-def parquet_bytes(records: list[dict[str, Any]], spec: RowsSpec, where: str) -> bytes:
+def parquet_bytes(records: list[Row], spec: RowsSpec, where: str) -> bytes:
     """The rows as a parquet file with the columns of the definition; an optional one that no row has is left out.
 
     Equal rows give equal bytes under the same version of pyarrow, which signs the file with its version.
@@ -76,7 +75,7 @@ class Manifest:
             DataError: the file is not a manifest of this version.
         """
         self.path = folder / "manifest.json"
-        self._entries: dict[str, dict[str, Any]] = {}
+        self._entries: dict[str, JsonObject] = {}
         if not self.path.is_file():
             return
         try:
@@ -89,11 +88,11 @@ class Manifest:
                 f"{self.path}: not a data manifest ({error})", "Import into another folder, or move this file away."
             ) from None
 
-    def entry(self, path: str) -> dict[str, Any] | None:
+    def entry(self, path: str) -> JsonObject | None:
         """What the manifest says of a file of this path."""
         return self._entries.get(path)
 
-    def put(self, entry: ImportedFile, replaced: dict[str, Any] | None = None) -> None:
+    def put(self, entry: ImportedFile, replaced: JsonObject | None = None) -> None:
         """Add an entry, or replace that of the same path, and write the manifest.
 
         Args:

@@ -13,7 +13,10 @@ from lensbench.memory import release
 
 __all__ = ["ask", "running"]
 
-_HINT = "What was finished is in the run folder, and the same command goes on from there. Without vLLM: ``engine=tree``, another ``out``."
+_HINT = (
+    "What was finished is in the run folder, and the same command goes on from there. "
+    "Without vLLM: ``engine=tree``, another ``out``."
+)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from lensbench.grading.judge.client import error_detail, fatal_error, may_be_bil
 from lensbench.grading.judge.completion import read_completion
 from lensbench.grading.judge.http import MAX_FILE_BYTES, Redirected, TooLarge, api_key, cause_of, hidden, open_client
 from lensbench.grading.judge.registry import Judge, shown_url
-from lensbench.jsonio import json_text, parse_json
+from lensbench.jsonio import JsonObject, json_text, parse_json
 from lensbench.records import RunFolder
 
 __all__ = ["BatchClient", "BatchResult"]
@@ -63,7 +63,7 @@ class BatchClient:
         """Ids of this judge's batches that were submitted and not yet collected."""
         return [b["id"] for b in self._list() if b["judge"] == self._judge.signature and not b["collected"]]
 
-    def submit(self, bodies: Mapping[str, dict[str, Any]]) -> str:
+    def submit(self, bodies: Mapping[str, JsonObject]) -> str:
         """Send requests up.
 
         Args:
@@ -129,7 +129,7 @@ class BatchClient:
             )
         return result
 
-    def _list(self) -> list[dict[str, Any]]:
+    def _list(self) -> list[JsonObject]:
         content = self._folder.read_json(_LIST) if (self._folder.path / _LIST).is_file() else []
         known = isinstance(content, list) and all(
             isinstance(b, dict) and {"judge", "collected"} <= set(b) and _ID.fullmatch(str(b.get("id"))) for b in content
@@ -146,7 +146,7 @@ class BatchClient:
         entries = [{**b, "collected": True} if b["id"] == batch_id else b for b in self._list()]
         self._folder.write_json(_LIST, entries)
 
-    def _call(self, action: Callable[[Any], Awaitable[Any]], *, tries: int = _TRIES) -> dict[str, Any]:
+    def _call(self, action: Callable[[Any], Awaitable[Any]], *, tries: int = _TRIES) -> JsonObject:
         """What the server says of a file or batch: an object.
 
         Raises:

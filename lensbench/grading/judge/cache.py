@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lensbench.errors import DataError, UsageError
-from lensbench.jsonio import json_text, parse_json, read_json_file
+from lensbench.jsonio import JsonObject, json_text, parse_json, read_json_file
 from lensbench.records import write_atomically
 
 __all__ = ["Reply", "ReplyCache", "read_replay"]
@@ -30,7 +30,7 @@ class Reply:
     model: str | None
     """The model the server says answered."""
     fingerprint: str | None
-    usage: dict[str, Any] | None
+    usage: JsonObject | None
     finish: str | None
     refusal: str | None = None
     seconds: float = 0.0
@@ -39,7 +39,7 @@ class Reply:
     reasoning: str | None = None
     """What the server sent beside the text as the judge's reasoning."""
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         found = asdict(self)
         if self.reasoning is None:
             del found["reasoning"]

@@ -20,6 +20,7 @@ from lensbench.grading.judge.journal import JournalEntry
 from lensbench.grading.judge.pace import BudgetExhausted, Pace
 from lensbench.grading.judge.registry import Judge, shown_url
 from lensbench.grading.judge.spend import Budget, Usage, cost_usd
+from lensbench.jsonio import JsonObject
 from lensbench.printable import printable
 
 __all__ = [
@@ -111,7 +112,7 @@ class JudgeClient:
                 worker.cancel()
 
     async def ask(
-        self, body: dict[str, Any], prompt_tokens: int, ceiling_tokens: int, *, journal: JournalEntry | None = None
+        self, body: JsonObject, prompt_tokens: int, ceiling_tokens: int, *, journal: JournalEntry | None = None
     ) -> Reply:
         """The reply to one request, after as many attempts as the judge allows.
 
@@ -156,7 +157,7 @@ class JudgeClient:
         reply = read_completion(content)
         return dataclasses.replace(reply, seconds=round(time.perf_counter() - started, 3), attempts=attempts)
 
-    async def _attempt(self, body: dict[str, Any], prompt_tokens: int, ceiling_tokens: int, journal: JournalEntry | None) -> Any:
+    async def _attempt(self, body: JsonObject, prompt_tokens: int, ceiling_tokens: int, journal: JournalEntry | None) -> Any:
         max_tokens = int(body[self._judge.file.token_parameter])
         if self._halted:
             raise asyncio.CancelledError
@@ -196,7 +197,7 @@ class JudgeClient:
             journal.came(content, spent)
         return content
 
-    async def _send(self, body: dict[str, Any]) -> dict[str, Any]:
+    async def _send(self, body: JsonObject) -> JsonObject:
         where = shown_url(self._judge.base_url)
         own = {key: value for key, value in body.items() if key not in ("model", "messages")}
         try:
@@ -304,7 +305,7 @@ def setting_hint(judge: Judge, said: str) -> str | None:
     return None
 
 
-def _prompt_bytes(body: dict[str, Any]) -> int:
+def _prompt_bytes(body: JsonObject) -> int:
     return sum(len(message["content"].encode("utf-8", "replace")) for message in body["messages"])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lensbench.grading.judge.cache import Reply
+from lensbench.jsonio import JsonObject
 
 __all__ = ["read_completion"]
 
@@ -23,7 +24,7 @@ def read_completion(content: Any) -> Reply:
     choice = choices[0]
     if choice.get("finish_reason") == "error":
         raise ValueError("its finish_reason is 'error'")
-    message: dict[str, Any] = choice["message"]
+    message: JsonObject = choice["message"]
     text, thoughts = _parts(message.get("content"))
     for name in ("reasoning_content", "reasoning"):
         value = message.get(name)

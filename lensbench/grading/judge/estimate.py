@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from lensbench.grading.judge.cache import Reply, ReplyCache
 from lensbench.grading.judge.grade import known_reply
@@ -12,6 +11,7 @@ from lensbench.grading.judge.gradings import Grading
 from lensbench.grading.judge.registry import Judge
 from lensbench.grading.judge.spend import Usage, cost_usd
 from lensbench.grading.judge.tokens import TokenCounter
+from lensbench.jsonio import JsonObject
 
 __all__ = ["Estimate", "estimate"]
 
@@ -35,7 +35,7 @@ class Estimate:
     seconds_at_least: float | None
     """From the limits of the judge; None where it has none."""
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         return asdict(self)
 
 

@@ -18,6 +18,7 @@ from lensbench.grading.judge.registry import Judge, same_model
 from lensbench.grading.judge.spend import Budget
 from lensbench.grading.judge.tokens import ceiling
 from lensbench.grading.judge.verdict import Rating, read_rating
+from lensbench.jsonio import JsonObject
 from lensbench.records import RecordLog, UngradedRecord, VerdictRecord
 
 __all__ = ["Graded", "Judging", "known_reply", "outcome", "pending"]
@@ -198,7 +199,7 @@ class Judging:
         self._advance(1, spent)
 
     async def _reply(
-        self, client: JudgeClient | None, request: str, body: dict[str, Any], unit: Grading, number: int
+        self, client: JudgeClient | None, request: str, body: JsonObject, unit: Grading, number: int
     ) -> tuple[Reply | None, bool]:
         """The reply to a request, and whether it was known. Two units with one request ask once."""
         async with self._asking[request]:
@@ -248,7 +249,7 @@ class Judging:
         )
 
 
-def _about(judge: Judge, unit: Grading, number: int, request: str) -> dict[str, Any]:
+def _about(judge: Judge, unit: Grading, number: int, request: str) -> JsonObject:
     """What the record of a verdict and that of a failure have in common."""
     return {
         "answer": unit.answer,

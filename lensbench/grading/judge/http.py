@@ -17,7 +17,7 @@ import openai
 
 from lensbench.errors import UnavailableError, UsageError
 from lensbench.grading.judge.registry import Judge, shown_url
-from lensbench.jsonio import parse_json
+from lensbench.jsonio import JsonObject, parse_json
 
 __all__ = [
     "MAX_FILE_BYTES",
@@ -130,7 +130,7 @@ def open_client(judge: Judge, *, total_seconds: float | None = None, max_bytes: 
     """
     endpoint = judge.file.endpoint
     seconds = total_seconds or endpoint.timeout_seconds
-    common: dict[str, Any] = {
+    common: JsonObject = {
         "api_key": api_key(judge),
         "max_retries": 0,
         "timeout": seconds,

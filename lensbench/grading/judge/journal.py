@@ -12,7 +12,7 @@ from typing import Any
 from lensbench.errors import DataError
 from lensbench.grading.judge.cache import Reply
 from lensbench.grading.judge.completion import read_completion
-from lensbench.jsonio import json_text, parse_json
+from lensbench.jsonio import JsonObject, json_text, parse_json
 
 __all__ = ["Journal", "JournalEntry", "Left", "read_journal"]
 
@@ -47,7 +47,7 @@ class Journal:
     def entry(self, request: str) -> JournalEntry:
         return JournalEntry(self, request)
 
-    def _write(self, line: dict[str, Any]) -> None:
+    def _write(self, line: JsonObject) -> None:
         self._stream.write(b"\n" + json_text(line, separators=(",", ":")).encode("utf-8", "surrogatepass") + b"\n")
 
     def close(self, logged: set[str]) -> None:

@@ -17,6 +17,7 @@ from lensbench.datasets.rows import canonical_json
 from lensbench.errors import UsageError
 from lensbench.grading.judge.prompts import PromptSet, load_prompts
 from lensbench.grading.judge.schema import JudgeFile, checked_url
+from lensbench.jsonio import JsonObject
 from lensbench.reasoning import READS
 from lensbench.records import Grader
 from lensbench.yamlio import read_yaml, validated
@@ -82,9 +83,9 @@ class Judge:
         digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
         return Grader("judge", self.name, self.model, digest[:8])
 
-    def body(self, messages: list[dict[str, str]]) -> dict[str, Any]:
+    def body(self, messages: list[dict[str, str]]) -> JsonObject:
         """The request as the chat completions endpoint takes it."""
-        body: dict[str, Any] = {"model": self.model, "messages": messages, self.file.token_parameter: self.file.max_tokens}
+        body: JsonObject = {"model": self.model, "messages": messages, self.file.token_parameter: self.file.max_tokens}
         if self.file.temperature is not None:
             body["temperature"] = self.file.temperature
         if self.file.reasoning_effort is not None:

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from lensbench.jsonio import JsonObject
+
 __all__ = ["Endpoint", "JudgeFile", "Limits", "Prices", "PromptFiles", "RatingScale", "References", "Retry"]
 
 
@@ -161,7 +163,7 @@ class JudgeFile(_Strict):
     token_parameter: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     reasoning_effort: str | None = None
     """As sent; which words a model takes is the model's (`none`, `minimal`, `low`, `medium`, `high`, ...)."""
-    extra_body: dict[str, Any] = {}
+    extra_body: JsonObject = {}
     """Further keys of the request, as the server knows them."""
     verdict: Literal["one-rating", "fastchat-first", "result"] = "one-rating"
     """How a rating is read (docs/judging.md). `one-rating`: the judge's own; `fastchat-first`: the first in the text, for
@@ -180,7 +182,7 @@ class JudgeFile(_Strict):
 
     @field_validator("extra_body")
     @classmethod
-    def _further_keys(cls, extra: dict[str, Any]) -> dict[str, Any]:
+    def _further_keys(cls, extra: JsonObject) -> JsonObject:
         taken = sorted({*extra} & _OWN_KEYS)
         if taken:
             raise ValueError(f"'{taken[0]}' is set by a key of its own, or cannot be changed")

@@ -7,8 +7,6 @@ and then hands its arguments to lm-eval.
 
 from __future__ import annotations
 
-from typing import Any
-
 from lm_eval.api.registry import register_model
 
 from lensbench.backbones import get_backbone
@@ -19,6 +17,7 @@ from lensbench.engines.protocol import Answer, TokenRequest
 from lensbench.engines.reference.lm import LensLM
 from lensbench.engines.tree.scorer import TreeScorer
 from lensbench.errors import UsageError
+from lensbench.jsonio import JsonObject
 
 __all__ = ["LensbenchLM"]
 
@@ -86,7 +85,7 @@ class LensbenchLM(LensLM):
                 answers[index] = answer
         return answers
 
-    def get_model_info(self) -> dict[str, Any]:
+    def get_model_info(self) -> JsonObject:
         """What lm-eval writes into its results of a model."""
         checkpoint = self.loaded.checkpoint
         return {

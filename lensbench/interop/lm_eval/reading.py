@@ -14,7 +14,7 @@ from typing import Any
 from lensbench.errors import DataError, UsageError
 from lensbench.interop.lm_eval.finding import results_files, samples_file
 from lensbench.interop.lm_eval.samples import LmEvalSample, read_samples
-from lensbench.jsonio import json_text, read_json_file
+from lensbench.jsonio import JsonObject, json_text, read_json_file
 from lensbench.metrics import LM_EVAL
 
 __all__ = ["LmEvalModel", "LmEvalSample", "LmEvalTask", "holds_lm_eval", "read_lm_eval"]
@@ -42,7 +42,7 @@ class LmEvalTask:
     name: str
     version: str
     num_fewshot: int | None
-    config: dict[str, Any]
+    config: JsonObject
     numbers: dict[str, float]
     samples: list[LmEvalSample] | None
     planned: int
@@ -62,7 +62,7 @@ class LmEvalModel:
     path: Path
     name: str
     version: str
-    content: dict[str, Any]
+    content: JsonObject
     tasks: dict[str, LmEvalTask]
     groups: list[str]
 
@@ -113,7 +113,7 @@ def _read_results(path: Path) -> LmEvalModel:
     return LmEvalModel(path, _model_name(path, content), version, content, tasks, groups)
 
 
-def _version(path: Path, content: dict[str, Any]) -> str:
+def _version(path: Path, content: JsonObject) -> str:
     """
     Raises:
         UsageError: the content is not of lm-eval 0.4 or the file says that it is of another version.
@@ -131,7 +131,7 @@ def _version(path: Path, content: dict[str, Any]) -> str:
     return told if _VERSION.match(told) else NOT_TOLD
 
 
-def _model_name(path: Path, content: dict[str, Any]) -> str:
+def _model_name(path: Path, content: JsonObject) -> str:
     """As the file has it; before 0.4.3 it is only among the model's arguments."""
     if content.get("model_name"):
         return str(content["model_name"])
@@ -144,7 +144,7 @@ def _model_name(path: Path, content: dict[str, Any]) -> str:
     return str(named or path.parent.name)
 
 
-def _read_task(path: Path, name: str, numbers: Any, content: dict[str, Any]) -> LmEvalTask:
+def _read_task(path: Path, name: str, numbers: Any, content: JsonObject) -> LmEvalTask:
     def about(key: str) -> Any:
         return (content.get(key) or {}).get(name)
 
@@ -178,7 +178,7 @@ def _read_task(path: Path, name: str, numbers: Any, content: dict[str, Any]) -> 
     )
 
 
-def _directions(told: Any, config: dict[str, Any]) -> dict[str, bool]:
+def _directions(told: Any, config: JsonObject) -> dict[str, bool]:
     """From the file's own table, which lm-eval writes since 0.4.3; else from the configuration of the task."""
     listed = config.get("metric_list")
     entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
@@ -187,7 +187,7 @@ def _directions(told: Any, config: dict[str, Any]) -> dict[str, bool]:
     return {str(name): value for name, value in found.items() if isinstance(value, bool)}
 
 
-def _filters(config: dict[str, Any], numbers: dict[str, float]) -> tuple[str, ...]:
+def _filters(config: JsonObject, numbers: dict[str, float]) -> tuple[str, ...]:
     """Names of the filters in the order in which lm-eval applies them."""
     listed = config.get("filter_list")
     named = [str(entry.get("name")) for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lensbench.errors import DataError
-from lensbench.jsonio import read_bounded, read_json_file, read_json_lines
+from lensbench.jsonio import JsonObject, read_bounded, read_json_file, read_json_lines
 
 __all__ = ["LmEvalSample", "read_samples", "sample_hash"]
 
@@ -34,13 +34,13 @@ class LmEvalSample:
     """
 
     doc_id: int
-    doc: dict[str, Any]
+    doc: JsonObject
     target: str
     hashes: tuple[str, str, str]
-    arguments: list[dict[str, Any]]
+    arguments: list[JsonObject]
     requests: list[tuple[str, str]]
     answers: list[tuple[float, bool]]
-    metrics: dict[str, Any] = field(default_factory=dict)
+    metrics: JsonObject = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
 
 
@@ -75,7 +75,7 @@ def read_samples(path: Path, output_type: Any, filters: Sequence[str]) -> list[L
     return [found[doc_id] for doc_id in sorted(found)]
 
 
-def _lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _lines(path: Path) -> Iterator[tuple[str, JsonObject]]:
     """Place and content of every sample; before 0.4.3 the file is one JSON list, whatever its ending says."""
     try:
         if read_bounded(path).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
@@ -110,7 +110,7 @@ def _take(found: dict[int, LmEvalSample], doc_id: int, record: Mapping[str, Any]
         sample.texts[kept] = str(replies[0] if isinstance(replies, list) and replies else replies)
 
 
-def _arguments(given: Any) -> list[dict[str, Any]]:
+def _arguments(given: Any) -> list[JsonObject]:
     """`gen_args_0: {arg_0, arg_1}`, and before 0.4.3 plain lists."""
     if isinstance(given, list):
         return [{f"arg_{i}": part for i, part in enumerate(request)} for request in given]

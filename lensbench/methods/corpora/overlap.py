@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from lensbench.datasets.rows import strings_in
+from lensbench.jsonio import JsonObject
 
 __all__ = ["Overlap", "TrainingIndex", "find_overlap"]
 
@@ -32,7 +33,7 @@ class Overlap:
     examples: tuple[tuple[int, str], ...]
     """Row (0-based) and the beginning of the text, of the first few."""
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         return asdict(self)
 
 

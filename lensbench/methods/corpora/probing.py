@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lensbench.datasets.rows import load_rows_spec
+from lensbench.datasets.rows import Row, load_rows_spec
 from lensbench.datasets.sources import DataSource, Origin
 from lensbench.errors import DataError
 from lensbench.languages import Language, get_language
@@ -93,7 +93,7 @@ def load_corpora(
     return Corpora(tuple(languages), probing, parallel, origins)
 
 
-def one_chinese_script(rows: Sequence[dict[str, Any]], language: Language) -> list[dict[str, Any]]:
+def one_chinese_script(rows: Sequence[Row], language: Language) -> list[Row]:
     """Aya keeps two scripts under one code for Chinese; the simplified one is taken."""
     if language.code != "zh":
         return list(rows)

@@ -11,6 +11,7 @@ from torch import Tensor
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.engines.chat import encode_prompt, render_chat
 from lensbench.errors import DataError
+from lensbench.jsonio import JsonObject
 from lensbench.memory import measure_peak
 from lensbench.methods.base import Cost, Progress
 from lensbench.methods.corpora.parallel import Pair
@@ -38,7 +39,7 @@ def fit_incline(loaded: LoadedBackbone, corpora: PairCorpora, config: InclineCon
     layers = config.layer_indices(len(loaded.blocks))
     alphas: dict[str, float] = {}
     alignments: dict[str, dict[int, Alignment]] = {}
-    measures: dict[str, dict[str, Any]] = {}
+    measures: dict[str, JsonObject] = {}
     prompts: dict[str, list[int]] = {}
     central = _Reader(loaded, config, layers)
     items = tokens = 0
@@ -146,9 +147,9 @@ def _strength(
     n: int,
     alignments: Mapping[int, Alignment],
     config: InclineConfig,
-) -> tuple[float, dict[str, Any]]:
+) -> tuple[float, JsonObject]:
     """The strength of a language, given or chosen on the pairs from `n` on, and what is worth keeping about the fit."""
-    measures: dict[str, Any] = {
+    measures: JsonObject = {
         "pairs": n,
         "rank": {str(i): len(found.basis) for i, found in alignments.items()},
         # 0 says that W maps the source states onto the central ones; with fewer pairs than dimensions it must be near 0.

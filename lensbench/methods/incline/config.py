@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, field_validator
 
 from lensbench.backbones.shape import Shape
 from lensbench.errors import UsageError
+from lensbench.jsonio import JsonObject
 from lensbench.methods.config import MethodConfig
 from lensbench.methods.corpora.parallel import check_pairs
 
@@ -135,7 +136,7 @@ class InclineConfig(MethodConfig):
         return chosen
 
 
-PRESETS: dict[str, dict[str, Any]] = {
+PRESETS: dict[str, JsonObject] = {
     "default": {},
     "paper": {"pairs": "ntrex"},
     "released": {"pairs": "ntrex", "sample": "first", "concat_trick": True, "site": "mlp", "pool": "mean"},

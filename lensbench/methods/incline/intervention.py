@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.errors import RunError
+from lensbench.jsonio import JsonObject
 from lensbench.methods.incline.config import Site
 from lensbench.methods.incline.fit import Alignment
 from lensbench.methods.incline.hooks import PromptEndHooks
@@ -40,7 +40,7 @@ class Intervention:
     alphas: Mapping[str, float]
     """Strength by target language; at 0 nothing is done at all."""
     alignments: Mapping[str, Mapping[int, Alignment]]
-    card: dict[str, Any] = field(default_factory=dict)
+    card: JsonObject = field(default_factory=dict)
     """Config, cost and measurements of the fit, as stored beside the tensors."""
 
     mergeable = False
@@ -110,13 +110,13 @@ class Intervention:
             RunError: unreadable or truncated, changed since it was saved, or made for another backbone.
         """
 
-        def make(own: dict[str, Any], card: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Intervention:
+        def make(own: JsonObject, card: JsonObject, tensors: dict[str, torch.Tensor]) -> Intervention:
             rest = {name: value for name, value in card.items() if name not in ("method", "first_changed_layer")}
             return cls(**own, alignments=_alignments(tensors), card=rest)
 
         return load_saved(folder, _TENSORS, _OWN, backbone_digest, make)
 
-    def _own(self) -> dict[str, Any]:
+    def _own(self) -> JsonObject:
         return {**{name: getattr(self, name) for name in _OWN}, "alphas": dict(self.alphas)}
 
     def _tensors(self) -> dict[str, torch.Tensor]:

@@ -4,12 +4,13 @@ evidently an artefact (padding, truncation, second BOS, fp16 means), then the pa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, field_validator
 
 from lensbench.backbones.shape import Shape
 from lensbench.errors import UsageError
+from lensbench.jsonio import JsonObject
 from lensbench.methods.config import MethodConfig
 
 __all__ = ["PRESETS", "LensConfig"]
@@ -125,7 +126,7 @@ class LensConfig(MethodConfig):
         return self.push_strength
 
 
-PRESETS: dict[str, dict[str, Any]] = {
+PRESETS: dict[str, JsonObject] = {
     "default": {},
     "paper": {"loss_layer": "all_trainable", "reduction": "norm", "retain_pool": "last"},
     "official": {

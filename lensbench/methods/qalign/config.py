@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from lensbench.errors import UsageError
+from lensbench.jsonio import JsonObject
 from lensbench.methods.corpora.parallel import check_pairs
 from lensbench.methods.sft.config import SftConfig
 
@@ -41,7 +42,7 @@ class QalignConfig(SftConfig):
             raise UsageError(f"n_pairs={self.n_pairs} is less than one pair for each of {len(targets)} target languages")
 
 
-PRESETS: dict[str, dict[str, Any]] = {
+PRESETS: dict[str, JsonObject] = {
     "default": {},
     # For a model of 135M parameters on two cores; the embedded set has 96 pairs per language.
     "small": {"n_pairs": 64, "epochs": 2, "max_length": 192, "learning_rate": 5e-5, "micro_batch": 1},

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from lensbench.errors import UsageError
+from lensbench.jsonio import JsonObject
 from lensbench.methods.sft.config import SftConfig
 
 __all__ = ["ALL_COMBOS", "PRESETS", "Combo", "SdrrlConfig"]
@@ -116,7 +117,7 @@ class SdrrlConfig(SftConfig):
             )
 
 
-PRESETS: dict[str, dict[str, Any]] = {
+PRESETS: dict[str, JsonObject] = {
     "default": {},
     # For a model of 135M parameters on two cores and data of less than a hundred parallel questions. The model translates itself,
     # which is no translation to speak of at this size: it shows that the method runs.

@@ -8,6 +8,7 @@ from typing import Any
 
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.errors import RunError
+from lensbench.jsonio import JsonObject
 from lensbench.languages import get_language
 from lensbench.methods.adapter import Adapter
 from lensbench.methods.base import Progress
@@ -85,10 +86,10 @@ def _answer(loaded: LoadedBackbone, corpora: SdrrlCorpora, config: SdrrlConfig, 
 
 def _translate(
     loaded: LoadedBackbone, corpora: SdrrlCorpora, config: SdrrlConfig, own: OwnAnswers, progress: Progress, stages: Stages
-) -> tuple[dict[str, dict[str, str]], dict[str, Any]]:
+) -> tuple[dict[str, dict[str, str]], JsonObject]:
     """By target language: answer -> translation; and what became of the answers."""
     translations: dict[str, dict[str, str]] = {}
-    about: dict[str, Any] = {}
+    about: JsonObject = {}
     if corpora.translator is None:
         return translations, about
     central = corpora.languages[0]
@@ -131,10 +132,10 @@ def _card(
     corpora: SdrrlCorpora,
     config: SdrrlConfig,
     own: OwnAnswers,
-    translations: dict[str, Any],
+    translations: JsonObject,
     items: Sequence[Items],
     examples: Sequence[Example],
-) -> dict[str, Any]:
+) -> JsonObject:
     lexicons = {
         code: {"entries": lexicon.entries, "phrases": lexicon.phrases, "sha256": lexicon.sha256}
         for code, lexicon in corpora.lexicons.items()

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from lensbench.backbones.load import LoadedBackbone
+from lensbench.jsonio import JsonObject
 from lensbench.memory import measure_peak
 
 __all__ = ["StageCost", "Stages"]
@@ -54,7 +55,7 @@ class Stages:
         if peak is not None:
             self.peak_bytes = max(peak, self.peak_bytes or 0)
 
-    def added_to(self, cost: Mapping[str, Any]) -> dict[str, Any]:
+    def added_to(self, cost: Mapping[str, Any]) -> JsonObject:
         """The cost of a fine-tuning, as a card has it, with the stages in front of it."""
         own = list(self.costs.values())
         total = {

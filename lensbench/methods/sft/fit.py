@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.errors import UsageError
+from lensbench.jsonio import JsonObject
 from lensbench.memory import measure_peak
 from lensbench.methods.adapter import Adapter
 from lensbench.methods.base import Cost, Progress
@@ -107,9 +108,7 @@ def fine_tune(
     return made
 
 
-def _enhancement(
-    method: str, loaded: LoadedBackbone, tensors: dict[str, Tensor], adapter: dict[str, Any] | None
-) -> Delta | Adapter:
+def _enhancement(method: str, loaded: LoadedBackbone, tensors: dict[str, Tensor], adapter: JsonObject | None) -> Delta | Adapter:
     """What was trained, with the share of the values it could change that did; its card says no more yet.
 
     In 16-bit weights a small update may round back to where it came from.

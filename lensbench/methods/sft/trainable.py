@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.errors import UsageError
+from lensbench.jsonio import JsonObject
 from lensbench.methods.sft.config import SftConfig
 
 __all__ = ["Trainee", "first_changed_layer", "trainee"]
@@ -35,7 +36,7 @@ class Trainee:
     tensors: Callable[[], dict[str, Tensor]]
     """Values now, on the CPU: all that training may have changed, by the backbone's parameter names in the backbone's dtype, or
     an adapter's own in fp32."""
-    adapter: dict[str, Any] | None = None
+    adapter: JsonObject | None = None
     """Settings of the adapter, as peft has them; None where the backbone's own parameters are trained."""
 
     @property

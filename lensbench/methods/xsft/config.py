@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from lensbench.errors import UsageError
+from lensbench.jsonio import JsonObject
 from lensbench.methods.sft.config import SftConfig
 
 __all__ = ["PRESETS", "XsftConfig", "XsftPools"]
@@ -43,7 +44,7 @@ class XsftConfig(XsftPools):
     """Rows of Bactrian-X per target language; null and 0 as above."""
 
 
-PRESETS: dict[str, dict[str, Any]] = {
+PRESETS: dict[str, JsonObject] = {
     "default": {},
     # For a model of 135M parameters on two cores, and for the embedded set, whose Bactrian-X rows have no answers.
     "small": {"n_aya": 48, "n_bactrian": 0, "max_length": 256, "learning_rate": 5e-5, "micro_batch": 1},

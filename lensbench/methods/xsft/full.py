@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from lensbench.jsonio import JsonObject
 from lensbench.methods.xsft.config import XsftPools
 
 __all__ = ["PRESETS", "XsftFullConfig"]
@@ -13,7 +12,7 @@ class XsftFullConfig(XsftPools):
     """Configuration of xSFT-Full; nothing in the central language is learned."""
 
 
-PRESETS: dict[str, dict[str, Any]] = {
+PRESETS: dict[str, JsonObject] = {
     "default": {},
     "small": {"n_bactrian": 0, "n_total": 64, "max_length": 256, "learning_rate": 5e-5, "micro_batch": 1},
 }

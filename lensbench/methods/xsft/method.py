@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lensbench.datasets.sources import DataSource
+from lensbench.jsonio import JsonObject
 from lensbench.methods.base import Progress
 from lensbench.methods.config import MethodConfig
 from lensbench.methods.sft.encode import chat_layout
@@ -54,7 +55,7 @@ class Xsft:
         layout = chat_layout(loaded.tokenizer, loaded.backbone.system_text)
         return fine_tune(self.name, loaded, corpora.examples, layout, config, progress, self._card(corpora))
 
-    def _card(self, corpora: XsftCorpora) -> dict[str, Any]:
+    def _card(self, corpora: XsftCorpora) -> JsonObject:
         return {
             "languages": list(corpora.languages),
             "data": sorted({f"{key} from {o.kind} {o.name}" for key, o in corpora.origins.items()}),

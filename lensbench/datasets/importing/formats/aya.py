@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from lensbench.datasets.importing.model import Context, Format, Original, Split
 from lensbench.datasets.importing.reading import checked, column, json_lines
+from lensbench.datasets.rows import Row
 from lensbench.errors import DataError
 from lensbench.languages import Language, language_of
 
@@ -22,13 +22,13 @@ def _recognise(original: Original) -> str | None:
 
 def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]:
     for original in originals:
-        rows: dict[str, list[dict[str, Any]]] = {}
+        rows: dict[str, list[Row]] = {}
         taken: dict[str, Language] = {}
         others: Counter[str] = Counter()
         for number, record in json_lines(original):
             with original.row(number):
                 where = f"{original}, line {number}"
-                row: dict[str, Any] = {name: column(record, name, str, where) for name in _COLUMNS}
+                row: Row = {name: column(record, name, str, where) for name in _COLUMNS}
                 if not row["inputs"].strip():
                     raise DataError(f"{where}, column 'inputs': empty text")
                 language = language_of("aya", row["language_code"])

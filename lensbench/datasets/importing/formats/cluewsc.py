@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from lensbench.datasets.importing.checks import repeated_from
 from lensbench.datasets.importing.model import Context, Format, Original, Skip, Split
 from lensbench.datasets.importing.reading import checked, column, json_lines, label
+from lensbench.datasets.rows import Row
 from lensbench.errors import DataError
 from lensbench.languages import get_language
 
@@ -101,7 +102,7 @@ def _without_parts(originals: Sequence[Original], context: Context) -> Iterator[
             yield original
 
 
-def _read(record: dict[str, Any], where: str) -> tuple[_Pronoun, _Candidate]:
+def _read(record: Row, where: str) -> tuple[_Pronoun, _Candidate]:
     text = column(record, "text", str, where)
     target = column(record, "target", dict, where)
     index, written = column(target, "span2_index", int, where), column(target, "span2_text", str, where)
@@ -115,7 +116,7 @@ def _read(record: dict[str, Any], where: str) -> tuple[_Pronoun, _Candidate]:
     return _Pronoun(text, index, written), candidate
 
 
-def _row(pronoun: _Pronoun, candidates: list[_Candidate]) -> dict[str, Any] | str:
+def _row(pronoun: _Pronoun, candidates: list[_Candidate]) -> Row | str:
     """The pair of the right candidate and the wrong one that comes first in the text, or a key of LEFT_OUT."""
     right = [candidate for candidate in candidates if candidate.right]
     if len(right) != 1:

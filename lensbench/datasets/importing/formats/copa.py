@@ -10,6 +10,7 @@ from xml.parsers import expat
 
 from lensbench.datasets.importing.model import Context, Format, Original, Skip, Split
 from lensbench.datasets.importing.reading import Once, checked, label
+from lensbench.datasets.rows import Row
 from lensbench.errors import DataError
 from lensbench.languages import get_language
 
@@ -34,7 +35,7 @@ def part_of(original: Original) -> str | None:
     return match[1] if match else None
 
 
-def read_copa(original: Original) -> list[dict[str, Any]]:
+def read_copa(original: Original) -> list[Row]:
     """The items as XCOPA rows; wrong items are kept as problems.
 
     Raises:
@@ -55,7 +56,7 @@ def read_copa(original: Original) -> list[dict[str, Any]]:
     return rows
 
 
-def _row(item: ElementTree.Element, first: int, where: str) -> dict[str, Any]:
+def _row(item: ElementTree.Element, first: int, where: str) -> Row:
     if not re.fullmatch(r"[0-9]{1,9}", item.get("id", "")) or int(item.get("id", "")) < first:
         raise DataError(f"{where}, column 'id': expected a number from {first} on, found {item.get('id')!r}")
     texts = {}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from lensbench.datasets.importing.model import Context, Format, Original, Split
 from lensbench.datasets.importing.reading import Once, as_object, checked, column, json_lines
+from lensbench.datasets.rows import Row
 from lensbench.errors import DataError
 from lensbench.languages import Language, language_named
 
@@ -30,7 +30,7 @@ def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]
     by_name: dict[str, Language] = {}
     nameless: set[str] = set()
     for original in originals:
-        rows: dict[str, list[dict[str, Any]]] = {}
+        rows: dict[str, list[Row]] = {}
         other: dict[str, Counter[int]] = {}
         unknown: Counter[str] = Counter()
         seen: Counter[str] = Counter()
@@ -83,7 +83,7 @@ def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]
             context.note(f"{original.name}: {listed} left out, not in the language table")
 
 
-def _row(record: dict[str, Any], where: str) -> tuple[dict[str, Any] | None, int]:
+def _row(record: Row, where: str) -> tuple[Row | None, int]:
     """The row if there are four choices, else None; and the number of choices."""
     question = column(record, "question", dict, where)
     choices = {}

@@ -9,12 +9,11 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from lensbench.datasets.importing.formats.hub_paths import language_in_path, missing_shards, named_in_path, split_in_path
 from lensbench.datasets.importing.model import Context, Format, Original, Skip, Split
 from lensbench.datasets.importing.reading import Once, checked, csv_records, json_records
-from lensbench.datasets.rows import RowsSpec, load_rows_spec, rows_specs
+from lensbench.datasets.rows import Row, RowsSpec, load_rows_spec, rows_specs
 from lensbench.errors import DataError
 from lensbench.languages import Language, get_language, language_of
 
@@ -52,7 +51,7 @@ def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]
     verdict = _recognise(originals[0])
     rows, split, code, folder = str(verdict).split("\t")
     spec = load_rows_spec(rows)
-    found: dict[str, list[dict[str, Any]]] = {}
+    found: dict[str, list[Row]] = {}
     seen: Counter[str] = Counter()
     others: Counter[str] = Counter()
     once = {name: Once(name) for name, column in spec.columns.items() if column.unique}
@@ -138,14 +137,14 @@ def _language(original: Original, spec: RowsSpec) -> Language | None:
     return language_in_path(original.path, spec)
 
 
-def _row_language(record: dict[str, Any], spec: RowsSpec, where: str) -> Language | None:
+def _row_language(record: Row, spec: RowsSpec, where: str) -> Language | None:
     code = record.get(str(spec.language_column))
     if not isinstance(code, str):
         raise DataError(f"{where}, column '{spec.language_column}': expected a language code, found {code!r}")
     return language_of(spec.codes or spec.rows, code)
 
 
-def _records(original: Original, spec: RowsSpec) -> Iterator[tuple[int, dict[str, Any]]]:
+def _records(original: Original, spec: RowsSpec) -> Iterator[tuple[int, Row]]:
     """Numbered rows with the definition's columns, and null for none.
 
     Raises:
@@ -165,7 +164,7 @@ def _records(original: Original, spec: RowsSpec) -> Iterator[tuple[int, dict[str
         yield from json_records(original)
 
 
-def _parquet(original: Original, spec: RowsSpec) -> list[dict[str, Any]]:
+def _parquet(original: Original, spec: RowsSpec) -> list[Row]:
     import pyarrow
     import pyarrow.parquet
 
@@ -178,7 +177,7 @@ def _parquet(original: Original, spec: RowsSpec) -> list[dict[str, Any]]:
         raise DataError(f"{original}: not a readable parquet file ({error})") from None
 
 
-def _coded(cells: dict[str, str], spec: RowsSpec) -> dict[str, Any]:
+def _coded(cells: dict[str, str], spec: RowsSpec) -> Row:
     """CSV cells, whole numbers where the definition wants them."""
     return {
         name: int(value) if column.type == "int" and value.isascii() and value.isdigit() and len(value) < 19 else value
@@ -187,7 +186,7 @@ def _coded(cells: dict[str, str], spec: RowsSpec) -> dict[str, Any]:
     }
 
 
-def _typed(record: dict[str, Any], spec: RowsSpec) -> dict[str, Any]:
+def _typed(record: Row, spec: RowsSpec) -> Row:
     """The definition's columns; an identifier that the hub keeps as a number is text where the definition says so."""
     row = {name: record[name] for name in spec.columns if record.get(name) is not None}
     for name, value in row.items():

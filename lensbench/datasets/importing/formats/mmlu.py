@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from lensbench.datasets.importing.checks import ASK, repeated_from
 from lensbench.datasets.importing.model import Context, Original, Skip, Split
 from lensbench.datasets.importing.reading import checked, csv_records, label
+from lensbench.datasets.rows import Row
 from lensbench.errors import DataError
 from lensbench.languages import get_language
 
@@ -84,7 +84,7 @@ def pooled(originals: Sequence[Original], release: Release, context: Context) ->
     """
     split = _split_of(originals[0], release.default) or "test"
     ordered = _one_a_subject(originals, context)
-    records: list[dict[str, Any]] = []
+    records: list[Row] = []
     read: list[Original] = []
     warnings: list[str] = []
     seen = 0
@@ -142,7 +142,7 @@ def _one_a_subject(originals: Sequence[Original], context: Context) -> list[Orig
     return chosen
 
 
-def _rows(original: Original, split: str, release: Release) -> tuple[list[dict[str, Any]], int]:
+def _rows(original: Original, split: str, release: Release) -> tuple[list[Row], int]:
     """The rows of one subject, and how many the file has.
 
     Raises:
@@ -150,7 +150,7 @@ def _rows(original: Original, split: str, release: Release) -> tuple[list[dict[s
     """
     header, first = release.header, release.first
     names = header or ("question", "A", "B", "C", "D", "answer")
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     seen_header = not header
     number = 0
     for line, cells in csv_records(original, len(names)):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from lensbench.datasets.importing.formats.mt_bench_rows import add_answers, listed, questions
 from lensbench.datasets.importing.formats.mt_bench_sets import chosen_sets, language_in
 from lensbench.datasets.importing.model import Context, Format, Original, Skip, Split
 from lensbench.datasets.importing.reading import lines
+from lensbench.datasets.rows import Row
 
 __all__ = ["MT_BENCH"]
 
@@ -35,7 +35,7 @@ def _recognise(original: Original) -> str | Skip | None:
 def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]:
     for found in chosen_sets(originals, context):
         notes: list[str] = []
-        rows: list[dict[str, Any]] = []
+        rows: list[Row] = []
         seen = 0
         with found.questions.problems.whole(found.questions.name):
             rows = questions(found, notes)

@@ -10,7 +10,7 @@ from typing import Any
 from lensbench.datasets.importing.formats.mt_bench_sets import QuestionSet, split_id
 from lensbench.datasets.importing.model import Original
 from lensbench.datasets.importing.reading import Once, as_object, checked, column, json_lines, label
-from lensbench.datasets.rows import load_rows_spec
+from lensbench.datasets.rows import Row, load_rows_spec
 from lensbench.errors import DataError
 
 __all__ = ["add_answers", "listed", "questions"]
@@ -20,7 +20,7 @@ SHIFT = 1000
 """huozi numbers its questions so much higher."""
 
 
-def questions(found: QuestionSet, notes: list[str]) -> list[dict[str, Any]]:
+def questions(found: QuestionSet, notes: list[str]) -> list[Row]:
     """The questions as rows, with their own references; what was found, mended or left out is added to the notes.
 
     Raises:
@@ -30,7 +30,7 @@ def questions(found: QuestionSet, notes: list[str]) -> list[dict[str, Any]]:
     original = found.questions
     categories = {name: name for name in load_rows_spec("mt_bench").columns["category"].values or ()}
     prefix = f"{found.language.code}_"
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     blank: list[int] = []
     printed: list[int] = []
     unreadable: list[int] = []
@@ -45,7 +45,7 @@ def questions(found: QuestionSet, notes: list[str]) -> list[dict[str, Any]]:
             written = column(record, "category", str, where)
             category = label(written.removeprefix(prefix), categories, where, "category")
             turns = _two_texts(column(record, "turns", list, where), where, "turns")
-            row: dict[str, Any] = {"question_id": question_id, "category": category, "turns": turns}
+            row: Row = {"question_id": question_id, "category": category, "turns": turns}
             reference = record.get("reference")
             if isinstance(reference, str):
                 (printed if (reference := _read_back(reference)) else unreadable).append(question_id)
@@ -74,14 +74,14 @@ def questions(found: QuestionSet, notes: list[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def add_answers(rows: list[dict[str, Any]], original: Original, notes: list[str]) -> tuple[str, ...]:
+def add_answers(rows: list[Row], original: Original, notes: list[str]) -> tuple[str, ...]:
     """Put the stored answers into the rows they belong to, and say which models wrote them.
 
     Raises:
         DataError: the file cannot be read. An id that comes twice or is not understood, or an answer that is not two texts,
             is kept as a problem of its row.
     """
-    answers: dict[int, dict[str, Any]] = {}
+    answers: dict[int, Row] = {}
     once = Once("question_id")
     for number, record in json_lines(original):
         with original.row(number):
@@ -109,7 +109,7 @@ def add_answers(rows: list[dict[str, Any]], original: Original, notes: list[str]
     return tuple(models)
 
 
-def _question_id(record: dict[str, Any], where: str) -> int:
+def _question_id(record: Row, where: str) -> int:
     """81 for 81, "81", "81_IT" and 1081.
 
     Raises:
@@ -122,7 +122,7 @@ def _question_id(record: dict[str, Any], where: str) -> int:
     return parts[0] - SHIFT if parts[0] - SHIFT in ENGLISH_IDS else parts[0]
 
 
-def _same_language(record: dict[str, Any], first: dict[str, Any], where: str) -> None:
+def _same_language(record: Row, first: Row, where: str) -> None:
     for name, said, expected in (
         ("lang", record.get("lang"), first.get("lang")),
         ("question_id", *((split_id(each["question_id"]) or (0, ""))[1] for each in (record, first))),

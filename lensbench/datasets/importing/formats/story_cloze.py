@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from lensbench.datasets.importing.model import Context, Format, Original, Skip, Split
 from lensbench.datasets.importing.reading import Once, checked, checked_width, known_language, label, lines, named_columns
+from lensbench.datasets.rows import Row
 from lensbench.languages import language_of
 
 __all__ = ["STORY_CLOZE"]
@@ -54,7 +54,7 @@ def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]
             seen += 1
             with original.row(number):
                 cells = dict(zip(header, checked_width(line.split("\t"), len(header), where), strict=True))
-                row: dict[str, Any] = {ours: cells[theirs] for theirs, ours in _COLUMNS.items()}
+                row: Row = {ours: cells[theirs] for theirs, ours in _COLUMNS.items()}
                 row["answer_right_ending"] = label(cells[_LABEL], {"1": 1, "2": 2}, where, _LABEL)
                 once.check_row(row["story_id"], checked(row, "xstory_cloze", where), number, where)
                 rows.append(row)

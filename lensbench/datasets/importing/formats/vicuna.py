@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from lensbench.datasets.importing.model import Context, Format, Original, Skip, Split
 from lensbench.datasets.importing.reading import Once, checked, column, json_lines
+from lensbench.datasets.rows import Row
 from lensbench.errors import DataError
 from lensbench.languages import language_named
 
@@ -31,7 +31,7 @@ def _recognise(original: Original) -> str | Skip | None:
 
 def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]:
     for original in originals:
-        rows: list[dict[str, Any]] = []
+        rows: list[Row] = []
         once = Once("question_id")
         seen = 0
         for number, record in json_lines(original):

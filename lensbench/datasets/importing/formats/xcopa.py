@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from lensbench.datasets.importing.formats.copa import COPA, TEST, part_of, read_copa
 from lensbench.datasets.importing.model import Context, Format, Original, Skip, Split
 from lensbench.datasets.importing.reading import Once, checked, json_lines, known_language, named_columns
+from lensbench.datasets.rows import Row
 from lensbench.errors import DataError
 from lensbench.languages import language_of
 
@@ -34,7 +34,7 @@ def _recognise(original: Original) -> str | Skip | None:
 def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]:
     for original in originals:
         part, code, _ = original.path.name.split(".")
-        rows: list[dict[str, Any]] = []
+        rows: list[Row] = []
         once = Once("idx")
         seen = 0
         for number, record in json_lines(original):
@@ -59,7 +59,7 @@ def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]
         )
 
 
-def _compared(rows: list[dict[str, Any]], original: Original, context: Context) -> tuple[str, ...]:
+def _compared(rows: list[Row], original: Original, context: Context) -> tuple[str, ...]:
     """How often `question` and `label` differ from the English item that each row translates. No row is changed.
 
     The English file is the one to trust: in Thai every row of the release says "effect". It matters because

@@ -8,6 +8,7 @@ from typing import Any
 
 from lensbench.datasets.importing.model import Context, Format, Original, Split
 from lensbench.datasets.importing.reading import checked, checked_width, lines
+from lensbench.datasets.rows import Row
 from lensbench.errors import DataError
 from lensbench.jsonio import parse_json
 from lensbench.languages import Language, language_of
@@ -54,7 +55,7 @@ def token_spans(sentence: str, tokens: Sequence[str]) -> list[tuple[int, int]] |
     return spans if not sentence[position:].strip() else None
 
 
-def _row(sentence: str, tokens: list[str], pronoun: Any, candidates: Any) -> dict[str, Any] | str:
+def _row(sentence: str, tokens: list[str], pronoun: Any, candidates: Any) -> Row | str:
     """The hub's row, or the reason (a key of LEFT_OUT) why there is none.
 
     The blank comes from the span and not from a search: the pronoun's letters often stand elsewhere too.
@@ -89,7 +90,7 @@ def _recognise(original: Original) -> str | None:
 
 def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]:
     for original in originals:
-        rows: dict[str, list[dict[str, Any]]] = {}
+        rows: dict[str, list[Row]] = {}
         found: dict[str, Counter[str]] = {}
         languages: dict[str, Language] = {}
         unknown: Counter[str] = Counter()
