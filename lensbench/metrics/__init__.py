@@ -6,7 +6,8 @@ compares no name of a metric or unit itself.
 
 from lensbench.metrics.basis import LANGUAGES, RATINGS, SCORES, Basis
 from lensbench.metrics.fidelity import LENIENT, READINGS, STRICT, WITHOUT_CODE, fidelity_name, split_fidelity_name, turn_part
-from lensbench.metrics.metric import Metric
+from lensbench.metrics.lm_eval import ACCURACY, LM_EVAL
+from lensbench.metrics.metric import Corpus, Metric
 from lensbench.metrics.rating import RATING, rating_of_category, rating_of_turn
 from lensbench.metrics.registry import (
     GROUP,
@@ -22,9 +23,11 @@ from lensbench.metrics.scored_item import ScoredItem, gold_choice, likeliest
 from lensbench.metrics.unit import NUMBER, POINTS, SHARE, UNITS, Unit
 
 __all__ = [
+    "ACCURACY",
     "GROUP",
     "LANGUAGES",
     "LENIENT",
+    "LM_EVAL",
     "NUMBER",
     "POINTS",
     "RATING",
@@ -36,6 +39,7 @@ __all__ = [
     "UNITS",
     "WITHOUT_CODE",
     "Basis",
+    "Corpus",
     "Metric",
     "ScoredItem",
     "Unit",

@@ -5,7 +5,9 @@ from __future__ import annotations
 from lensbench.metrics.metric import Metric
 from lensbench.metrics.unit import NUMBER
 
-__all__ = ["LM_EVAL"]
+__all__ = ["ACCURACY", "LM_EVAL"]
+
+ACCURACY = "acc"
 
 _SHARES = ("acc_norm", "acc_bytes", "acc_mutual_info", "exact_match", "em", "f1", "likelihood_diff_acc")
 """Shares of right answers, or of what is right of them, on every item."""
@@ -15,7 +17,7 @@ _DOWN = ("perplexity", "word_perplexity", "byte_perplexity", "bits_per_byte", "t
 LM_EVAL = {
     metric.name: metric
     for metric in (
-        Metric("acc", "accuracy", short="accuracy", headline=0, implied=True, by_likeliest=True),
+        Metric(ACCURACY, "accuracy", short="accuracy", headline=0, implied=True, by_likeliest=True),
         *(Metric(name, name) for name in _SHARES),
         *(Metric(name, name, NUMBER) for name in _UP),
         *(Metric(name, name, NUMBER, higher_is_better=False) for name in _DOWN),

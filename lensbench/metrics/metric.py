@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from lensbench.metrics.basis import SCORES, Basis
 from lensbench.metrics.scored_item import ScoredItem
 from lensbench.metrics.unit import SHARE, Unit
 
-__all__ = ["OTHERWISE", "OURS", "Metric"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["OTHERWISE", "OURS", "Corpus", "Metric"]
 
 OURS = "lensbench"
 OTHERWISE = 1
@@ -17,10 +21,24 @@ OTHERWISE = 1
 
 
 @dataclass(frozen=True)
+class Corpus:
+    """A metric of the whole corpus, which is no mean over items: chrF, or bits per byte.
+
+    Attributes:
+        statistics: What one item adds to the sums: always as many numbers, all finite.
+        compute: Sums of the statistics, `[..., statistics]` -> the metric, `[...]`, finite. It is called with the sums of one
+            item, of all items, and of every resample.
+    """
+
+    statistics: Callable[[ScoredItem], Sequence[float]]
+    compute: Callable[[NDArray[Any]], NDArray[Any]]
+
+
+@dataclass(frozen=True)
 class Metric:
     """What is known of a metric, and how it is computed where lensbench computes it.
 
-    A number of a run is the mean of a metric over items.
+    A number of a run is the mean of a metric over items, or the metric of the whole corpus where it is given by its sums.
 
     Attributes:
         name: As records, `results.json` and `metric_list` of a task have it. One of lm-eval with a filter is `NAME:FILTER`.
@@ -34,7 +52,9 @@ class Metric:
         mark: What tells its numbers from other numbers of the same task in a sentence; "" where nothing needs to.
         implied: Whether the title of a task is enough to name it in a figure.
         by_likeliest: Whether it depends on nothing but which choice is the likeliest.
-        per_item: Its value for one scored item; None where lm-eval, an identifier or a judge gives the values.
+        per_item: Its value for one scored item. None where it is of the corpus, or lm-eval, an identifier or a judge gives it.
+        corpus: How it is computed over the corpus; None where it is a mean over items. It is tested in each language, but is in
+            no average.
         origin: The package it comes from.
     """
 
@@ -51,6 +71,7 @@ class Metric:
     implied: bool = False
     by_likeliest: bool = False
     per_item: Callable[[ScoredItem], float] | None = None
+    corpus: Corpus | None = None
     origin: str = OURS
 
     @property

@@ -8,7 +8,7 @@ from importlib.metadata import EntryPoint
 from typing import Any
 
 from lensbench.metrics.basis import SCORES
-from lensbench.metrics.metric import Metric
+from lensbench.metrics.metric import Corpus, Metric
 from lensbench.metrics.unit import Unit
 from lensbench.plugins import BrokenPackage, BrokenPlugin, origin_of
 from lensbench.safenames import is_safe_name
@@ -46,6 +46,9 @@ def _fault(name: str, found: Any) -> str | None:
         return "has neither a whole number nor None in headline"
     if found.basis is not SCORES:
         return "is not computed from scores; packages bring no metrics of identifiers and judges"
-    if not callable(found.per_item):
-        return "has no function in per_item"
-    return None
+    if (found.per_item is None) == (found.corpus is None):
+        return "needs a function in per_item, or a Corpus in corpus, and not both"
+    if found.corpus is None:
+        return None if callable(found.per_item) else "has no function in per_item"
+    known = isinstance(found.corpus, Corpus) and callable(found.corpus.statistics) and callable(found.corpus.compute)
+    return None if known else "has no Corpus of two functions in corpus"

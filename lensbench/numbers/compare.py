@@ -256,6 +256,9 @@ def _task(
             if mine is not None and yours is not None and mine.metric.higher_is_better != yours.metric.higher_is_better:
                 yield what, "the runs do not agree on whether more is better"
                 continue
+            if mine is not None and yours is not None and (mine.statistics or yours.statistics):
+                yield what, "it is a metric of the corpus, and two runs are compared item by item"
+                continue
             if mine is not None and yours is not None:
                 cell = _compared(a, b, mine, yours, by_content)
                 yield what, cell if cell is not None else f"no item with a score in both ({pair[0]}, {pair[1]})"

@@ -74,7 +74,7 @@ class Tested:
     """One paired difference under its null hypothesis.
 
     Attributes:
-        test: "mcnemar" or "sign-flip".
+        test: "mcnemar", "sign-flip" or "swap".
         differing: Share of the pairs that differ, under McNemar's test.
         error: Standard error, clustered.
     """

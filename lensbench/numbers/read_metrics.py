@@ -11,6 +11,7 @@ import numpy as np
 
 from lensbench.grading.judge.gradings import TURNS_GRADED, gradable
 from lensbench.metrics import (
+    ACCURACY,
     LANGUAGES,
     RATING,
     RATINGS,
@@ -31,9 +32,6 @@ __all__ = ["Kind", "MetricSeries", "final_verdicts", "read_metrics"]
 Kind = tuple[str, str, str]
 """Task, language, profile."""
 
-_UNSCORED = "acc"
-"""Metric of a task of which no item has a score, so that no record names one."""
-
 
 @dataclass
 class MetricSeries:
@@ -43,6 +41,7 @@ class MetricSeries:
         grader: Signature of the identifier or judge; "" for log-likelihoods. Unlike graders never share a series.
         metric: With the direction that the task gives it.
         values: (item, turn) -> value; turn 0 where an item has one value.
+        statistics: (item, turn) -> what it adds to the sums of a metric of the corpus; empty for means over items.
         states: Items, or graded answers, by state.
         planned: How many the run is to have.
         picks: Choice with the highest log-likelihood -> items.
@@ -55,6 +54,7 @@ class MetricSeries:
     metric: Metric
     planned: int
     values: dict[tuple[str, int], float] = field(default_factory=dict)
+    statistics: dict[tuple[str, int], tuple[float, ...]] = field(default_factory=dict)
     states: Counter[str] = field(default_factory=Counter)
     picks: Counter[int] = field(default_factory=Counter)
     tied: int = 0
@@ -92,7 +92,8 @@ def _scored(folder: RunFolder, planned: Counter[Kind]) -> Iterator[MetricSeries]
         groups[_kind(record), record["variant"]][record["item"]] = record
         names[_kind(record)].update(dict.fromkeys(record["metrics"]))
     for (kind, variant), records in groups.items():
-        for metric in names[kind] or [_UNSCORED]:
+        # No record names a metric where no item has a score.
+        for metric in names[kind] or [ACCURACY]:
             series = MetricSeries(kind, variant, "", metric_as(metric, SCORES), planned[kind])
             for item, record in records.items():
                 # Each filter of lm-eval has a state of its own where these differ.
@@ -100,6 +101,8 @@ def _scored(folder: RunFolder, planned: Counter[Kind]) -> Iterator[MetricSeries]
                 series.states[state] += 1
                 if record["metrics"].get(metric) is not None:
                     series.values[item, 0] = record["metrics"][metric]
+                    if metric in record.get("statistics", {}):
+                        series.statistics[item, 0] = tuple(record["statistics"][metric])
                 pick = likeliest(record["loglikelihoods"]) if record["state"] == "ok" else None
                 if pick is not None:
                     series.picks[pick] += 1

@@ -47,6 +47,7 @@ def results_of(folder: RunFolder, about: dict[str, Any], numbers: Summary) -> di
     return {
         "lensbench": __version__,
         **head,
+        **({"gaps": [*head.get("gaps", ()), *numbers.gaps]} if numbers.gaps else {}),
         "cells": [*(cell.as_dict() for cell in numbers.cells), *(with_verdict(cell) for cell in given)],
         "averages": [entry.as_dict() for entry in numbers.averages],
         "unnamed": numbers.unnamed,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from lensbench.numbers.average import Average, average
+from lensbench.numbers.corpus import corpus_numbers
 from lensbench.numbers.headline import headline_series
 from lensbench.numbers.pair import DRAWS, SEED, SourceItems, Tested, line_up, test_pairs
 from lensbench.numbers.read_metrics import Kind, MetricSeries, read_metrics
@@ -60,7 +61,8 @@ class Cell:
     clusters: int
     """Source items among the items that have a score."""
     test: str | None
-    """"mcnemar" or "sign-flip"; None where nothing is tested: `base`, and numbers that are not their task's own."""
+    """"mcnemar", "sign-flip" or, of a metric of the corpus, "swap". None where nothing is tested: `base`, and numbers that are
+    not their task's own."""
     p_value: float | None
     """That variant and base could as well have changed places on each source item; two-sided, as it is."""
     p_holm: float | None
@@ -84,11 +86,13 @@ class Summary:
 
     Attributes:
         unnamed: `TASK/LANGUAGE` -> items that name no source item, each a cluster of its own.
+        gaps: What has no number, and why.
     """
 
     cells: list[Cell]
     averages: list[Average]
     unnamed: dict[str, int]
+    gaps: list[str] = field(default_factory=list)
 
 
 def summarise(folder: RunFolder) -> list[Cell]:
@@ -99,7 +103,13 @@ def summarise(folder: RunFolder) -> list[Cell]:
 def summary(folder: RunFolder) -> Summary:
     """All cells and averages of a run, from its records only."""
     series, sources, made = list(read_metrics(folder)), SourceItems.of(folder), RunIdentity(folder)
-    return Summary(_cells(series, sources, made), average(headline_series(series), sources, made), dict(sources.unnamed))
+    means = [one for one in headline_series(series) if not one.statistics]
+    gaps = dict.fromkeys(
+        f"{one.metric.name} of {one.kind[0]}/{one.kind[1]}: it is of the corpus, and no installed package computes it"
+        for one in series
+        if one.statistics and one.metric.corpus is None
+    )
+    return Summary(_cells(series, sources, made), average(means, sources, made), dict(sources.unnamed), list(gaps))
 
 
 def _cells(series: list[MetricSeries], sources: SourceItems, made: RunIdentity) -> list[Cell]:
@@ -130,6 +140,8 @@ def _cells(series: list[MetricSeries], sources: SourceItems, made: RunIdentity) 
 
 def _one_metric(series: list[MetricSeries], sources: SourceItems, made: RunIdentity) -> list[tuple[Cell, Tested | None]]:
     """The cells of one metric of one task in one language: all variants share the bootstrap's draws."""
+    if any(one.statistics for one in series):
+        return _over_corpus(series, sources, made)
     values, clusters = line_up(series, sources.cluster)
     base = next((row for row, one in enumerate(series) if one.variant == BASE), None)
     if not values.size:
@@ -154,6 +166,18 @@ def _one_metric(series: list[MetricSeries], sources: SourceItems, made: RunIdent
                 level = wilson(values[row][there])
         cells.append((_cell(one, made, int(found.clusters[row]), level, delta), tested))
     return cells
+
+
+def _over_corpus(series: list[MetricSeries], sources: SourceItems, made: RunIdentity) -> list[tuple[Cell, Tested | None]]:
+    """The same of a metric of the corpus; without a number where the package that computes it is not installed."""
+    corpus = series[0].metric.corpus
+    if corpus is None:
+        return [(_cell(one, made, 0, None, None), None) for one in series]
+    found = corpus_numbers(series, corpus, sources.cluster)
+    return [
+        (_cell(one, made, clusters, level, delta), tested)
+        for one, (level, clusters, delta, tested) in zip(series, found, strict=True)
+    ]
 
 
 def _adjusted(cells: list[Cell], tests: list[Tested | None]) -> list[Cell]:

@@ -123,6 +123,7 @@ _RECORDS: dict[str, tuple[Mapping[str, _Check], Mapping[str, _Check]]] = {
             "tied": _flag,
             "texts": _map(_text),
             "states": _map(_text),
+            "statistics": _map(_list(_number)),
         },
     ),
     "answers": (

@@ -13,7 +13,7 @@ from lensbench.metrics import ScoredItem, get_metric, gold_choice
 from lensbench.plan.task_items import TaskItems
 from lensbench.stages.variants import Variant
 from lensbench.tasks.build import Item
-from lensbench.tasks.package_metrics import compute_metric
+from lensbench.tasks.package_metrics import compute_metric, corpus_statistics
 
 __all__ = ["as_truncated", "score_record"]
 
@@ -48,10 +48,12 @@ def score_record(
         # The tokenizer begins several option letters with one token: the arg-max could not tell them apart.
         state = "letters_collide"
     metrics: dict[str, float] = {}
+    statistics: dict[str, list[float]] = {}
     tied = False
     if state == "ok":
         tokens = [len(target) for _, _, target in encoded[:choices]]
         metrics = _metrics(asked, item, tokens, results)
+        statistics = _statistics(asked, item, tokens, results)
         tied = is_tied([ll for ll, _ in results[:choices]], noise)
         if not tied and not all(get_metric(name).by_likeliest for name in metrics):
             tied = could_change(metrics, results[:choices], noise, functools.partial(_moved, asked, item, tokens, results))
@@ -66,6 +68,7 @@ def score_record(
         "state": state,
         "tied": tied,
         "metrics": metrics,
+        **({"statistics": statistics} if statistics else {}),
         "loglikelihoods": [ll for ll, _ in plain[:choices]],
         "greedy": [greedy for _, greedy in plain[:choices]],
         "tokens": [len(target) for _, _, target in encoded[:choices]],
@@ -78,7 +81,8 @@ def as_truncated(record: dict[str, Any]) -> dict[str, Any]:
 
     lm-eval counts such an item; here its log-likelihoods stay as lm-eval has them, and it has no metric.
     """
-    return {**record, "state": "truncated", "metrics": {}, "tied": False}
+    kept = {name: value for name, value in record.items() if name != "statistics"}
+    return {**kept, "state": "truncated", "metrics": {}, "tied": False}
 
 
 def _asks_twice(asked: TaskItems) -> bool:
@@ -106,15 +110,23 @@ def _metrics(asked: TaskItems, item: Item, tokens: Sequence[int], results: Seque
     found = asked.built.process_results(item.doc, list(results))
     metrics = {name: float(value) for name, value in found.items() if isinstance(value, int | float) or hasattr(value, "item")}
     if asked.planned.task.metrics:
-        choices = tuple(continuation for _, continuation in item.requests)
-        scored = ScoredItem(
-            item.doc,
-            choices,
-            gold_choice(item.gold, choices),
-            tuple(ll for ll, _ in results[: len(tokens)]),
-            tuple(greedy for _, greedy in results[: len(tokens)]),
-            tuple(tokens),
-        )
-        where = f"{item.task}/{item.language}, row {item.doc_id + 1}"
-        metrics |= {metric.name: compute_metric(metric, scored, where) for metric in asked.planned.task.metrics}
+        scored = _scored_item(item, tokens, results)
+        metrics |= {metric.name: compute_metric(metric, scored, _where(item)) for metric in asked.planned.task.metrics}
     return metrics
+
+
+def _statistics(asked: TaskItems, item: Item, tokens: Sequence[int], results: Sequence[Answer]) -> dict[str, list[float]]:
+    """Metric of the corpus -> what the item adds to its sums."""
+    found = [metric for metric in asked.planned.task.metrics if metric.corpus is not None]
+    scored = _scored_item(item, tokens, results) if found else None
+    return {metric.name: corpus_statistics(metric, scored, _where(item)) for metric in found if scored is not None}
+
+
+def _scored_item(item: Item, tokens: Sequence[int], results: Sequence[Answer]) -> ScoredItem:
+    choices = tuple(continuation for _, continuation in item.requests)
+    lls, greedy = zip(*results[: len(tokens)], strict=True)
+    return ScoredItem(item.doc, choices, gold_choice(item.gold, choices), lls, greedy, tuple(tokens))
+
+
+def _where(item: Item) -> str:
+    return f"{item.task}/{item.language}, row {item.doc_id + 1}"

@@ -2,6 +2,7 @@
 
 from lensbench.stats.agreement import krippendorff_alpha, within_unit_deviation
 from lensbench.stats.bootstrap import Intervals, bootstrap_means, clustered_errors, paired_bootstrap
+from lensbench.stats.corpus import CorpusPair, corpus_interval, corpus_pair
 from lensbench.stats.intervals import Interval, wilson
 from lensbench.stats.power import ALPHA, POWER, detectable_mean, detectable_share
 from lensbench.stats.significance import holm, mcnemar_exact, sign_flip
@@ -10,11 +11,14 @@ from lensbench.stats.slope import clustered_slope
 __all__ = [
     "ALPHA",
     "POWER",
+    "CorpusPair",
     "Interval",
     "Intervals",
     "bootstrap_means",
     "clustered_errors",
     "clustered_slope",
+    "corpus_interval",
+    "corpus_pair",
     "detectable_mean",
     "detectable_share",
     "holm",

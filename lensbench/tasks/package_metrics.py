@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from lensbench.metrics import Metric, ScoredItem, installed_metric
 from lensbench.printable import printable
 from lensbench.tasks.schema import Profile
 
-__all__ = ["compute_metric", "for_lm_eval", "package_metrics", "versions_of"]
+__all__ = ["compute_metric", "corpus_statistics", "for_lm_eval", "package_metrics", "versions_of"]
 
 _KEYS = frozenset(("metric", "aggregation", "higher_is_better"))
 
@@ -36,7 +37,7 @@ def package_metrics(metric_list: Any, profile: Profile, path: Path) -> tuple[Met
                 f"{where} is computed from log-likelihoods; under profile '{profile.profile}' answers are generated",
                 "Take it out of metric_list, or ask the task under a profile that scores choices.",
             )
-        if entry.get("aggregation", "mean") != "mean":
+        if metric.corpus is None and entry.get("aggregation", "mean") != "mean":
             raise UsageError(
                 f"{where}: aggregation is {entry['aggregation']!r}, and lensbench takes the mean over items", "Write mean."
             )
@@ -61,7 +62,7 @@ def versions_of(metrics: Sequence[Metric]) -> dict[str, str]:
 
 
 def compute_metric(metric: Metric, item: ScoredItem, where: str) -> float:
-    """The metric of one item.
+    """The metric of one item; one of the corpus, as if the item were all of it.
 
     Args:
         where: Names the item in a message.
@@ -69,11 +70,45 @@ def compute_metric(metric: Metric, item: ScoredItem, where: str) -> float:
     Raises:
         RunError: the package's function fails, or returns no finite number.
     """
+    if metric.corpus is not None:
+        # Here, since commands that only list tasks need no numpy.
+        import numpy as np
+
+        sums = np.array(corpus_statistics(metric, item, where))
+        compute = metric.corpus.compute
+        return _finite(metric, where, lambda: float(compute(sums)))
     assert metric.per_item is not None, "only metrics with a function are taken from packages"
+    function = metric.per_item
+    return _finite(metric, where, lambda: function(item))
+
+
+def corpus_statistics(metric: Metric, item: ScoredItem, where: str) -> list[float]:
+    """What an item adds to the sums of a metric of the corpus.
+
+    Raises:
+        RunError: the package's function fails, or returns something else than finite numbers.
+    """
+    assert metric.corpus is not None
+    corpus = metric.corpus
+    found: list[Any] = []
+
+    def gather() -> float:
+        found.extend(corpus.statistics(item))
+        return 0.0
+
+    _finite(metric, where, gather)
+    return [_finite(metric, where, functools.partial(_same, value)) for value in found]
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _finite(metric: Metric, where: str, function: Callable[[], Any]) -> float:
     about = f"metric '{metric.name}' of the package '{metric.origin}', {where}"
     hint = "Take it out of the task's metric_list, or have the package mended."
     try:
-        value = metric.per_item(item)
+        value = function()
     except Exception as error:
         raise RunError(f"{about}: {printable(f'{type(error).__name__}: {error}', one_line=True)[:300]}", hint) from error
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):

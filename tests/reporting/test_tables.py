@@ -86,22 +86,22 @@ LENS & \textbf{87.60} {\scriptsize\ensuremath{\uparrow}\,+4.20}\textsuperscript{
 _NOTE = "a plain mean of the numbers shown; the run has no interval of it"
 # 274/504 = 54.36507937 %, 336/504 = 66.66666667 %, 62/504 = 12.3015873 points.
 CSV = """\
-section,row,variant,column,language,average,shown,value,unit,low,high,delta,delta_low,delta_high,p_holm,n,failures,style,note,run,profile,protocol,signature
-S,base,base,XCOPA,zh,,83.40,83.4,percent,80,86,,,,,500,0,none,,run0,lens-paper,lens-paper-xcopa,s
-S,base,base,XWinograd,en,,63.50,63.5,percent,60,66,,,,,1000,0,bold,,run0,lens-paper,lens-paper-xwinograd,s
-S,base,base,XWinograd,zh,,54.37,54.36507937,percent,50,59,,,,,504,0,none,,run0,lens-paper,lens-paper-xwinograd,s
-S,base,base,Average,en,avg,–,,,,,,,,,,,none,nothing to average over: only XWinograd En is asked,run0,,,
-S,base,base,Average,zh,avg,68.88,68.88253968,percent,,,,,,,,,none,MEAN,run0,lens-paper,lens-paper-xcopa; lens-paper-xwinograd,
-S,xSFT,xsft,XCOPA,zh,,87.20,87.2,percent,84,90,3.8,0,7,0.06,500,0,underline,,run0,lens-paper,lens-paper-xcopa,s
-S,xSFT,xsft,XWinograd,en,,60.10,60.1,percent,57,63,-3.4,-6,-1,0.02,1000,0,underline,,run0,lens-paper,lens-paper-xwinograd,s
-S,xSFT,xsft,XWinograd,zh,,60.00,60,percent,56,64,5.6,2,9,0.3,504,4,underline,4 of 504 without a score: 4 not finite,run0,lens-paper,lens-paper-xwinograd,s
-S,xSFT,xsft,Average,en,avg,–,,,,,,,,,,,none,nothing to average over: only XWinograd En is asked,run0,,,
-S,xSFT,xsft,Average,zh,avg,73.60,73.6,percent,,,4.7,,,,,,underline,MEAN,run0,lens-paper,lens-paper-xcopa; lens-paper-xwinograd,
-S,LENS,lens,XCOPA,zh,,87.60,87.6,percent,84,90,4.2,2,6,0.003,500,0,bold,,run0,lens-paper,lens-paper-xcopa,s
-S,LENS,lens,XWinograd,en,,–,,,,,,,,,,,none,not scored yet,run0,,,
-S,LENS,lens,XWinograd,zh,,66.67,66.66666667,percent,62,71,12.3015873,9,15,0.0001,504,0,bold,,run0,lens-paper,lens-paper-xwinograd,s
-S,LENS,lens,Average,en,avg,–,,,,,,,,,,,none,nothing to average over: only XWinograd En is asked,run0,,,
-S,LENS,lens,Average,zh,avg,77.13,77.13333333,percent,,,8.250793651,,,,,,bold,MEAN,run0,lens-paper,lens-paper-xcopa; lens-paper-xwinograd,
+section,row,variant,column,language,average,shown,value,unit,low,high,delta,delta_low,delta_high,p_holm,verdict,n,failures,style,note,run,profile,protocol,signature
+S,base,base,XCOPA,zh,,83.40,83.4,percent,80,86,,,,,,500,0,none,,run0,lens-paper,lens-paper-xcopa,s
+S,base,base,XWinograd,en,,63.50,63.5,percent,60,66,,,,,,1000,0,bold,,run0,lens-paper,lens-paper-xwinograd,s
+S,base,base,XWinograd,zh,,54.37,54.36507937,percent,50,59,,,,,,504,0,none,,run0,lens-paper,lens-paper-xwinograd,s
+S,base,base,Average,en,avg,–,,,,,,,,,,,,none,nothing to average over: only XWinograd En is asked,run0,,,
+S,base,base,Average,zh,avg,68.88,68.88253968,percent,,,,,,,,,,none,MEAN,run0,lens-paper,lens-paper-xcopa; lens-paper-xwinograd,
+S,xSFT,xsft,XCOPA,zh,,87.20,87.2,percent,84,90,3.8,0,7,0.06,not distinguishable,500,0,underline,,run0,lens-paper,lens-paper-xcopa,s
+S,xSFT,xsft,XWinograd,en,,60.10,60.1,percent,57,63,-3.4,-6,-1,0.02,worse,1000,0,underline,,run0,lens-paper,lens-paper-xwinograd,s
+S,xSFT,xsft,XWinograd,zh,,60.00,60,percent,56,64,5.6,2,9,0.3,not distinguishable,504,4,underline,4 of 504 without a score: 4 not finite,run0,lens-paper,lens-paper-xwinograd,s
+S,xSFT,xsft,Average,en,avg,–,,,,,,,,,,,,none,nothing to average over: only XWinograd En is asked,run0,,,
+S,xSFT,xsft,Average,zh,avg,73.60,73.6,percent,,,4.7,,,,,,,underline,MEAN,run0,lens-paper,lens-paper-xcopa; lens-paper-xwinograd,
+S,LENS,lens,XCOPA,zh,,87.60,87.6,percent,84,90,4.2,2,6,0.003,better,500,0,bold,,run0,lens-paper,lens-paper-xcopa,s
+S,LENS,lens,XWinograd,en,,–,,,,,,,,,,,,none,not scored yet,run0,,,
+S,LENS,lens,XWinograd,zh,,66.67,66.66666667,percent,62,71,12.3015873,9,15,0.0001,better,504,0,bold,,run0,lens-paper,lens-paper-xwinograd,s
+S,LENS,lens,Average,en,avg,–,,,,,,,,,,,,none,nothing to average over: only XWinograd En is asked,run0,,,
+S,LENS,lens,Average,zh,avg,77.13,77.13333333,percent,,,8.250793651,,,,,,,bold,MEAN,run0,lens-paper,lens-paper-xcopa; lens-paper-xwinograd,
 """.replace("MEAN", _NOTE).replace("\nS,", "\nLLaMA-3-8B-Instruct: English and Chinese,")  # noqa: E501
 
 

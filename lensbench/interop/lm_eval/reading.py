@@ -15,6 +15,7 @@ from lensbench.errors import DataError, UsageError
 from lensbench.interop.lm_eval.finding import results_files, samples_file
 from lensbench.interop.lm_eval.samples import LmEvalSample, read_samples
 from lensbench.jsonio import json_text, read_json_file
+from lensbench.metrics import LM_EVAL
 
 __all__ = ["LmEvalModel", "LmEvalSample", "LmEvalTask", "holds_lm_eval", "read_lm_eval"]
 
@@ -122,7 +123,7 @@ def _version(path: Path, content: dict[str, Any]) -> str:
         raise UsageError(f"{path}: written by lm-eval {told}, which is not known here", "Files of lm-eval 0.4.x are read.")
     tables = [numbers for numbers in content["results"].values() if isinstance(numbers, dict)]
     plain = [key for numbers in tables for key, value in numbers.items() if isinstance(value, int | float) and "," not in key]
-    if not any("," in key for numbers in tables for key in numbers) and any(name in plain for name in ("acc", "acc_norm")):
+    if not any("," in key for numbers in tables for key in numbers) and any(name in LM_EVAL for name in plain):
         raise UsageError(
             f"{path}: its numbers stand under names without a filter ({plain[0]}), as lm-eval wrote them before 0.4",
             "Files of lm-eval 0.4.x are read; their numbers stand under METRIC,FILTER.",
