@@ -36,7 +36,13 @@ class RunIdentity:
             f"w:{self.about['backbone_digest'][:24]}",
             f"e:{self.about['variants'][variant]['digest'][:12]}",
             f"dtype:{self.about.get('dtype')}",
+            *self._own_seed(variant),
         ]
+
+    def _own_seed(self, variant: str) -> list[str]:
+        """The seed that a variant was fitted with, where that is not the run's."""
+        seed = self.about["variants"][variant].get("seed")
+        return [] if seed in (None, self._seed) else [f"fit-seed:{seed}"]
 
     def tail(self) -> list[str]:
         return [

@@ -16,6 +16,7 @@ from lensbench.cli import cli as lensbench
 from lensbench.languages import get_language, parse_languages
 from lensbench.methods import config_model, get_method
 from lensbench.methods.lens.config import PRESETS, LensConfig
+from lensbench.plan.variant_text import parse_variant
 from lensbench.tasks import TaskRegistry
 
 ROOT = Path(__file__).parents[2]
@@ -93,7 +94,11 @@ def test_commands_parse_and_name_what_exists(page: str, line: str) -> None:
         assert set(codes) <= set(entry.file.languages)
     if values.get("language"):
         get_language(str(values["language"]))
-    methods = [name for name in str(values.get("method") or "").split(",") if name]
+    methods = [name for text in values.get("method") or () for name in str(text).split(",") if name]
+    if line.startswith("lensbench run"):
+        for variant in map(parse_variant, map(str, values.get("variants") or ())):
+            known = config_model(variant.method)[0].model_fields if variant.method else {}
+            assert {key.partition(".")[0] for key in variant.settings} <= set(known), line
     fields = {field for name in methods for field in config_model(get_method(name).name)[0].model_fields}
     if values.get("backbone") and not str(values["backbone"]).startswith("./"):
         get_backbone(str(values["backbone"]))
