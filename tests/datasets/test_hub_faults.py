@@ -143,7 +143,7 @@ def test_each_failure_says_what_it_is_and_what_to_do(hub, monkeypatch, name):
         load(case.rows, "zh", split)
     error = told.value
     assert isinstance(error, HubError) and error.fault == case.fault and error.exit_code == 1
-    assert case.message in error.message and case.hint in (error.hint or "") and "--data DIR" in (error.hint or "")
+    assert case.message in error.message and case.hint in (error.hint or "") and "data=DIR" in (error.hint or "")
     assert str(load_rows_spec(case.rows).hub) in error.message
     asked = [one for one in hub.asked if one.path.endswith("/revision/main")]
     assert len(asked) == case.tries
