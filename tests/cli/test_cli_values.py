@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from judged_run import build_run
 
 from lensbench.cli import cli as lensbench
+from lensbench.cli.flags import error_text
 from lensbench.errors import LensbenchError
 
 NUMBERS = ("nan", "inf", "-1", "0", "x", "", "99999999999999999999999", "1e400", "0x10", "1_0", "\u0663")
@@ -130,7 +131,7 @@ def test_numbers_out_of_range_are_refused_by_name(
     assert problem(result) is None
     assert isinstance(result.exception, click.UsageError) or getattr(result.exception, "exit_code", None) == 2
     assert says in (
-        result.exception.format_message() if isinstance(result.exception, click.UsageError) else str(result.exception)
+        result.exception.format_message() if isinstance(result.exception, click.UsageError) else error_text(result.exception)
     )
 
 
