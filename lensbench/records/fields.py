@@ -79,6 +79,13 @@ class Field:
     nested: type | None
     several: bool
 
+    def check_for(self, kind: type) -> Check | None:
+        """What a value of this Python type must pass; None where its type says that it belongs here."""
+        by_type = {str: "", bool: True, type(None): None}
+        if kind in by_type:
+            return None if self.check(by_type[kind]) else self.check
+        return math.isfinite if kind is float and self.check(0.5) else self.check
+
 
 def fields_of(record: type) -> tuple[Field, ...]:
     """The fields of a record type, in the order in which they are written."""

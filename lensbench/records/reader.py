@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from lensbench.errors import LensbenchError
 from lensbench.jsonio import JsonObject
-from lensbench.records.fields import Field, fields_of, kind_of
+from lensbench.records.fields import Check, Field, fields_of, kind_of
 from lensbench.records.types import (
     AnswerRecord,
     IdentifiedRecord,
@@ -20,7 +20,7 @@ from lensbench.records.types import (
     VerdictRecord,
 )
 
-__all__ = ["RECORDS", "NotARecord", "as_json", "read_record"]
+__all__ = ["RECORDS", "NotARecord", "as_json", "read_record", "reader_of"]
 
 R = TypeVar("R", bound=Record | IdentifiedTurn)
 
@@ -38,15 +38,21 @@ class NotARecord(LensbenchError):
     """A JSON value is not what its file should hold; the message says why."""
 
 
+def reader_of(kind: type[R]) -> Callable[[Any], R]:
+    """What makes a record of the JSON value of its line; raises as `read_record` does."""
+    found = _READERS.get(kind)
+    if found is None:
+        found = _READERS[kind] = _reader(kind)
+    return found
+
+
 def read_record(kind: type[R], value: Any) -> R:
     """A record from the JSON value of its line.
 
     Raises:
         NotARecord: a field is missing, or is not of its type, or two do not fit together.
     """
-    read = _READERS.get(kind) or _READERS.setdefault(kind, _reader(kind))
-    found: R = read(value)
-    return found
+    return reader_of(kind)(value)
 
 
 def as_json(record: Record | IdentifiedTurn) -> JsonObject:
@@ -73,7 +79,8 @@ def _reader(kind: type[Any]) -> Callable[[Any], Any]:
     fields = {field.name: field for field in fields_of(kind)}
     layouts: dict[tuple[str, ...], _Layout] = {}
     new, put = object.__new__, object.__setattr__
-    problem = getattr(kind, "problem", None)
+    problem: Callable[[Any], str | None] = getattr(kind, "problem", Record.problem)
+    checked = problem is not Record.problem
 
     def read(value: Any) -> object:
         if type(value) is not dict:
@@ -84,13 +91,18 @@ def _reader(kind: type[Any]) -> Callable[[Any], Any]:
             if len(layouts) >= _MOST:
                 layouts.clear()
             layout = layouts[names] = _Layout(fields, names)
-        layout.check(value, tuple(map(type, value.values())))
+        types = tuple(map(type, value.values()))
+        for name, check in layout.checks.get(types) or layout.learn(types):
+            if not check(value[name]):
+                raise NotARecord(f"its '{name}' is {kind_of(value[name])}, which does not belong there")
         record: object = new(kind)
         # The type is frozen. To set its dictionary takes a tenth of the time that its own `__init__` takes.
-        put(record, "__dict__", layout.content(value))
-        reason = problem(record) if problem is not None else None
-        if reason is not None:
-            raise NotARecord(reason)
+        content = {**layout.defaults, **value}
+        put(record, "__dict__", content if layout.as_it_is else layout.changed(content))
+        if checked:
+            reason = problem(record)
+            if reason is not None:
+                raise NotARecord(reason)
         return record
 
     return read
@@ -98,12 +110,15 @@ def _reader(kind: type[Any]) -> Callable[[Any], Any]:
 
 _MOST = 1000
 """Layouts, and combinations of types, that are remembered: a stranger's file may have a new one in every line."""
-_BY_TYPE = (str, bool, str | None, bool | None)
-"""Types of which the type of a value decides all."""
 
 
 class _Layout:
     """What a reader knows of lines with the same names in the same order.
+
+    Attributes:
+        defaults: Attribute -> value, of fields that these lines do not have.
+        as_it_is: Whether the JSON object is the content of the record.
+        checks: Types of the values -> what is left to check.
 
     Raises:
         NotARecord: these lines lack a field.
@@ -113,38 +128,38 @@ class _Layout:
         lacking = next((name for name, field in fields.items() if field.default is MISSING and name not in names), None)
         if lacking is not None:
             raise NotARecord(f"it has no '{lacking}'")
-        own = [fields[name] for name in names if name in fields]
-        self._defaults = {field.attribute: field.default for name, field in fields.items() if name not in names}
-        # Fields of a newer version are passed over.
-        self._as_it_is = len(own) == len(names) and all(field.attribute == field.name and not field.several for field in own)
-        self._fields = own
-        self._all = [(field.name, field.check) for field in own]
-        self._values = [(field.name, field.check) for field in own if field.hint not in _BY_TYPE]
-        self._types: set[tuple[type, ...]] = set()
+        self._own = [fields.get(name) for name in names]
+        own = [field for field in self._own if field is not None]
+        self.defaults = {field.attribute: field.default for name, field in fields.items() if name not in names}
+        self._unknown = [name for name in names if name not in fields]
+        self._renamed = [(field.name, field.attribute) for field in own if field.attribute != field.name]
+        self._nested = [field for field in own if field.several]
+        self.as_it_is = not (self._unknown or self._renamed or self._nested)
+        self.checks: dict[tuple[type, ...], list[tuple[str, Check]]] = {}
 
-    def check(self, value: JsonObject, types: tuple[type, ...]) -> None:
-        """
-        Raises:
-            NotARecord: a field is not of its type.
-        """
-        known = types in self._types
-        for name, check in self._values if known else self._all:
-            if not check(value[name]):
-                raise NotARecord(f"its '{name}' is {kind_of(value[name])}, which does not belong there")
-        if not known and len(self._types) < _MOST:
-            self._types.add(types)
+    def learn(self, types: tuple[type, ...]) -> list[tuple[str, Check]]:
+        """What is left to check where the values are of these types, which decide all of a text and a flag."""
+        if len(self.checks) >= _MOST:
+            self.checks.clear()
+        found = [(f.name, check) for f, kind in zip(self._own, types, strict=True) if f and (check := f.check_for(kind))]
+        self.checks[types] = found
+        return found
 
-    def content(self, value: JsonObject) -> dict[str, object]:
-        """Attribute -> value of the record."""
-        if self._as_it_is:
-            return self._defaults | value
-        return self._defaults | {field.attribute: _made(field, value[field.name]) for field in self._fields}
+    def changed(self, content: JsonObject) -> JsonObject:
+        """What is read, with the names of the attributes and without fields of a newer version."""
+        for name in self._unknown:
+            del content[name]
+        for name, attribute in self._renamed:
+            content[attribute] = content.pop(name)
+        for field in self._nested:
+            content[field.attribute] = _entries(field, content[field.attribute])
+        return content
 
 
-def _made(field: Field, value: Any) -> object:
-    if not field.several or field.nested is None:
-        return value
+def _entries(field: Field, values: list[Any]) -> list[Any]:
+    assert field.nested is not None
+    read: Callable[[Any], Any] = reader_of(field.nested)
     try:
-        return [read_record(field.nested, part) for part in value]
+        return [read(value) for value in values]
     except NotARecord as error:
         raise NotARecord(f"its '{field.name}' has an entry that does not belong there: {error.message}") from None

@@ -24,6 +24,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -33,7 +34,7 @@ from lensbench.errors import DataError, RunError, UsageError
 from lensbench.jsonio import JsonObject, json_text, read_json_file
 from lensbench.records.damage import Damage, read_leniently
 from lensbench.records.log import RecordLog, not_a_record, read_objects, write_failed
-from lensbench.records.reader import RECORDS, NotARecord, read_record
+from lensbench.records.reader import RECORDS, NotARecord, reader_of
 from lensbench.records.shapes import wrong_shape
 from lensbench.records.types import Record
 from lensbench.safenames import checked_name, folder_name, inside, is_safe_name
@@ -211,11 +212,13 @@ class RunFolder:
 
     def _counted(self, stage: str, records: Iterator[R]) -> Iterator[R]:
         """The records; what they are of is counted on the way, since reading them is what takes the time."""
-        size, found = _size(self.log_path(stage)), Counter[tuple[str, str, str, str]]()
+        size, found = _size(self.log_path(stage)), Counter[tuple[str, ...]]()
+        names = RECORDS[stage].PLACE
+        place_of = attrgetter(*names)
         for record in records:
-            found[record.by, record.task, record.language, record.graded_by] += 1
+            found[place_of(record)] += 1
             yield record
-        self._counts[stage] = (size, Counter({Place(*place): n for place, n in found.items()}))
+        self._counts[stage] = (size, Counter({_place(names, values): n for values, n in found.items()}))
 
     def has_records(self, stage: str) -> bool:
         return self.log_path(stage).is_file()
@@ -259,14 +262,20 @@ class RunFolder:
         write_atomically(self.own(name), json_text(content, indent=1) + "\n")
 
 
+def _place(names: tuple[str, ...], values: tuple[str, ...]) -> Place:
+    told = dict(zip(names, values, strict=True))
+    return Place(told.get("variant", ""), told["task"], told["language"], told.get("identifier") or told.get("judge") or "")
+
+
 def _fitting(kind: type[R], path: Path) -> Iterator[R]:
     """
     Raises:
         RunError: a line is no record of its kind.
     """
+    read = reader_of(kind)
     for number, value in read_objects(path):
         try:
-            yield read_record(kind, value)
+            yield read(value)
         except NotARecord as error:
             raise not_a_record(path, number, error.message) from None
 

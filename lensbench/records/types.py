@@ -39,6 +39,8 @@ class Record:
     """Name of the file, without its ending."""
     IS: ClassVar[str] = ""
     """What one line is, for the documentation."""
+    PLACE: ClassVar[tuple[str, ...]] = ("task", "language")
+    """Fields that say what it is of."""
 
     key: str = needed("unique in the file")
     task: str = needed("name of the task")
@@ -48,16 +50,6 @@ class Record:
     @property
     def task_key(self) -> TaskKey:
         return TaskKey(self.task, self.language, self.profile)
-
-    @property
-    def by(self) -> str:
-        """The variant; "" of a question."""
-        return ""
-
-    @property
-    def graded_by(self) -> str:
-        """The identifier or judge, as it is written; "" where there is none."""
-        return ""
 
     def problem(self) -> str | None:
         """What does not fit together, in words; None where all does."""
@@ -91,13 +83,11 @@ class ItemRecord(Record):
 class _OfVariant(Record):
     """What records of a variant have."""
 
+    PLACE: ClassVar[tuple[str, ...]] = ("task", "language", "variant")
+
     item: str = needed("`key` of the item")
     variant: str = needed("name of the variant")
     state: str = needed("`ok`, or why there is no score")
-
-    @property
-    def by(self) -> str:
-        return self.variant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,9 +113,8 @@ class ScoreRecord(_OfVariant):
         return likeliest(self.loglikelihoods) if self.state == "ok" else None
 
     def problem(self) -> str | None:
-        for name in _SHARES:
-            value = self.metrics.get(name)
-            if value is not None and not 0 <= value <= 1:
+        for name, value in self.metrics.items():
+            if value is not None and not 0 <= value <= 1 and name in _SHARES:
                 return f"its '{name}' is {value!r}, which is no share of 1"
         if self.state == "ok" and None in self.loglikelihoods:
             return "its state is ok, and a log-likelihood is missing"
@@ -192,6 +181,7 @@ class IdentifiedRecord(_OfVariant):
 
     STAGE: ClassVar[str] = "identified"
     IS: ClassVar[str] = "one conversation of one variant, read by one identifier"
+    PLACE: ClassVar[tuple[str, ...]] = ("task", "language", "variant", "identifier")
 
     identifier: str = needed("the identifier, `NAME:DIGEST`")
     metrics: Mapping[str, float | None] = needed("metric -> value; null where it has none")
@@ -201,14 +191,12 @@ class IdentifiedRecord(_OfVariant):
     def grader(self) -> Grader:
         return Grader.parse(self.identifier, "identifier")
 
-    @property
-    def graded_by(self) -> str:
-        return self.identifier
-
 
 @dataclass(frozen=True, kw_only=True)
 class _Graded(_OfVariant):
     """What a verdict has, and a grading that failed."""
+
+    PLACE: ClassVar[tuple[str, ...]] = ("task", "language", "variant", "judge")
 
     answer: str = needed("`key` of the answer")
     turn: int = needed("from 1")
@@ -225,10 +213,6 @@ class _Graded(_OfVariant):
     @property
     def grader(self) -> Grader:
         return Grader.parse(self.judge, "judge")
-
-    @property
-    def graded_by(self) -> str:
-        return self.judge
 
     @property
     def grading(self) -> tuple[str, str, int]:
