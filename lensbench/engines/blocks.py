@@ -125,7 +125,7 @@ class Blocks:
                 config._attn_implementation = implementation
 
     def enter(self, ids: Int[Tensor, " tokens"], depths: Int[Tensor, " tokens"]) -> BlockCalls:
-        """Embed the tokens of one line and hear what each block is called with."""
+        """Embed the tokens of one line and capture what each block is called with."""
         return self.capture_calls(input_ids=ids[None], position_ids=depths[None], use_cache=False)
 
     @torch.no_grad()

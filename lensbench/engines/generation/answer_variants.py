@@ -54,7 +54,7 @@ def _generate(
 ) -> None:
     """
     Args:
-        indices: Of the requests, as `on_answer` is to hear them.
+        indices: Of the requests, as `on_answer` gets them.
     """
     places = places_for(loaded, requests, batch_size, len(branches) or 1)
     generate_answers(
