@@ -19,7 +19,17 @@ from lensbench.plan.plan import make_plan
 from lensbench.plan.request import RunRequest
 
 PACKAGE = Path(__file__).parents[2] / "lensbench"
-FOREIGN = {"--porcelain", "--no-deps", "--upgrade", "--target", "--log_samples", "--include_path", "--model", "--output_path", "--apply_chat_template"}
+FOREIGN = {
+    "--porcelain",
+    "--no-deps",
+    "--upgrade",
+    "--target",
+    "--log_samples",
+    "--include_path",
+    "--model",
+    "--output_path",
+    "--apply_chat_template",
+}
 """Flags of git, pip and lm-eval."""
 
 
