@@ -92,7 +92,7 @@ def evaluate(
         base_url: The judge's OpenAI-compatible server.
         max_usd: The most that judging may cost.
         out: Run folder; None makes `runs/` and a name from the choices.
-        resume: Only go on with a run that is there.
+        resume: Continue an existing run; fail if there is none.
         trust_tasks: Let `!function` in task files run Python code.
         trust_model: Let Python code of models given as folder or hub id run.
         progress: Where stages report to; None shows bars.

@@ -88,7 +88,7 @@ def table(
         format: "md", "latex", "csv" or "html": what `render` and `save` write where they name none.
         published: Set the numbers against those the papers print.
         paper_backbone: Which of the papers'; None is the run's own.
-        judge: Whose ratings, where a run has several judges'.
+        judge: Judge whose ratings to show, if the run has several.
         identifier: Whose labels, where a run has several identifiers'.
         profile: Which profile, where runs were asked under several.
 

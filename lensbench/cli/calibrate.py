@@ -13,7 +13,7 @@ from lensbench.cli.terminal import echo
 
 @click.command()
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(folder: Path, as_json: bool) -> None:
     """Check the judges of a run: agreement of repeats and of judges, length, and the language of the answers.
 

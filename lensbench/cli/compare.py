@@ -10,9 +10,9 @@ import click
 @click.command()
 @click.argument("run_a", type=click.Path(path_type=Path))
 @click.argument("run_b", type=click.Path(path_type=Path))
-@click.option("--variant", metavar="X", help="Variant of RUN_A [default: every name that both runs have].")
-@click.option("--with", "other", metavar="Y", help="Variant of RUN_B that X is compared with [default: X].")
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@click.option("--variant", metavar="X", help="Variant of RUN_A. Default: every variant that both runs have.")
+@click.option("--with", "other", metavar="Y", help="Variant of RUN_B to compare with X. Default: X.")
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 def command(run_a: Path, run_b: Path, variant: str | None, other: str | None, as_json: bool) -> None:
     """Compare two runs item by item, where both asked the same rows in the same way; list what cannot be compared, and why.
 

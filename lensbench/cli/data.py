@@ -18,13 +18,13 @@ def command() -> None:
 
 @command.command("import")
 @click.argument("source", type=click.Path(path_type=Path))
-@click.option("--to", "target", required=True, type=click.Path(path_type=Path), metavar="DATA", help="Data folder to write to.")
-@click.option("--strict", is_flag=True, help="Stop at the first thing that is wrong.")
-@click.option("--replace", "overwrite", is_flag=True, help="Put files in the place of those that are there with other rows.")
+@click.option("--to", "target", required=True, type=click.Path(path_type=Path), metavar="DATA", help="Data folder to write.")
+@click.option("--strict", is_flag=True, help="Stop at the first problem.")
+@click.option("--replace", "overwrite", is_flag=True, help="Replace existing files that hold other rows.")
 @click.option(
-    "--prefer", multiple=True, metavar="PATTERN", help="Which originals to take where several hold the same rows; repeatable."
+    "--prefer", multiple=True, metavar="PATTERN", help="Originals to use when several hold the same rows; may be repeated."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print what was written, skipped and wrong as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was written, skipped or wrong as JSON.")
 def import_(source: Path, target: Path, strict: bool, overwrite: bool, prefer: tuple[str, ...], as_json: bool) -> None:
     """Convert original release files under SOURCE to the hub's field names, as parquet with a manifest.
 
@@ -97,14 +97,14 @@ def _remarks(file: Any) -> list[str]:
 
 
 @command.command()
-@click.option("-l", "--language", required=True, metavar="CODE", help="Language to make a question set in.")
+@click.option("-l", "--language", required=True, metavar="CODE", help="Language of the new question set.")
 @click.option("--from", "origin", default="en", show_default=True, metavar="CODE", help="Language to translate from.")
-@click.option("--data", metavar="DIR", help="Data folder with the original questions (else $LENSBENCH_DATA, else the hub).")
-@click.option("--to", "target", required=True, type=click.Path(path_type=Path), metavar="DATA", help="Data folder to write to.")
+@click.option("--data", metavar="DIR", help="Data folder with the original questions. Default: $LENSBENCH_DATA, else the hub.")
+@click.option("--to", "target", required=True, type=click.Path(path_type=Path), metavar="DATA", help="Data folder to write.")
 @click.option("-j", "--judge", "name", required=True, metavar="NAME|YAML", help="Judge whose API translates.")
-@click.option("--model", metavar="NAME", help="In place of the judge's model.")
-@click.option("--base-url", metavar="URL", help="Any OpenAI-compatible server.")
-@click.option("--max-usd", type=float, help="Send nothing that could bring the cost above this.")
+@click.option("--model", metavar="NAME", help="Model to use instead of the judge's own.")
+@click.option("--base-url", metavar="URL", help="URL of an OpenAI-compatible server.")
+@click.option("--max-usd", type=float, help="Maximum cost in US dollars. No request is sent that could exceed it.")
 def translate(**options: Any) -> None:
     """Make an MT-Bench question set for a language that has none. It is marked as machine-translated wherever it is used.
 

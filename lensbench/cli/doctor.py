@@ -9,7 +9,7 @@ from lensbench.cli.terminal import echo
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def command(as_json: bool) -> None:
     """Check packages, memory, accelerators, the embedded model, the identifier, the hub and the data folder.
 

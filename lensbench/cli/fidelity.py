@@ -17,9 +17,9 @@ from lensbench.cli.log_options import log_options, progress_of
     default="auto",
     show_default=True,
     metavar="NAME|PATH",
-    help="glotlid, lid176, or any fastText file; auto: GlotLID where it can be had, else lid.176.",
+    help="Language identifier: glotlid, lid176 or a fastText file. `auto` uses GlotLID if available, else lid.176.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Cells and matrices as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print cells and matrices as JSON.")
 @log_options
 def command(folder: Path, identifier: str, as_json: bool, quiet: bool, verbose: bool, log: Path | None) -> None:
     """Identify the language of the answers of a run: share in the asked language, and where the others went.

@@ -17,18 +17,33 @@ _WIDTHS = ("auto", "column", "page")
 @click.argument("kind", metavar="|".join(_KINDS))
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN [RUN ...]")
 @click.option(
-    "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Ends in .svg, .pdf or .png."
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="File to write, with the ending .svg, .pdf or .png.",
 )
-@click.option("--task", "tasks", multiple=True, metavar="NAME", help="Show this task only; may be repeated.")
-@click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Show this metric; may be repeated.")
-@click.option("--language", "languages", multiple=True, metavar="CODE", help="Show this language only; may be repeated.")
-@click.option("--variant", "variants", multiple=True, metavar="NAME", help="Show this variant (and base) only; may be repeated.")
-@click.option("--by", "by", multiple=True, metavar="SWITCH", help="ablation: the switch along x; default: all that differ.")
-@click.option("--identifier", metavar="NAME", help="matrix: whose labels; default: the first there are.")
-@click.option("--turn", type=click.IntRange(1, 2), default=1, help="matrix: of which turn.")
-@click.option("--lines", is_flag=True, help="matrix: lines of answers, not whole answers.")
-@click.option("--native", is_flag=True, help="Name languages in their own script.")
-@click.option("--width", type=click.Choice(_WIDTHS), default="auto", help="One column (3.3 in) or a page (6.8 in) of a paper.")
+@click.option("--task", "tasks", multiple=True, metavar="NAME", help="Show only this task; may be repeated.")
+@click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Show only this metric; may be repeated.")
+@click.option("--language", "languages", multiple=True, metavar="CODE", help="Show only this language; may be repeated.")
+@click.option("--variant", "variants", multiple=True, metavar="NAME", help="Show only this variant and base; may be repeated.")
+@click.option(
+    "--by",
+    "by",
+    multiple=True,
+    metavar="SWITCH",
+    help="For `ablation`: setting on the x axis. Default: every setting that differs.",
+)
+@click.option("--identifier", metavar="NAME", help="For `matrix`: language identifier to use. Default: the first one of the run.")
+@click.option("--turn", type=click.IntRange(1, 2), default=1, help="For `matrix`: turn of the conversation.")
+@click.option("--lines", is_flag=True, help="For `matrix`: count lines of answers instead of whole answers.")
+@click.option("--native", is_flag=True, help="Write language names in their own script.")
+@click.option(
+    "--width",
+    type=click.Choice(_WIDTHS),
+    default="auto",
+    help="Width of the figure: one column (3.3 in) or a full page (6.8 in) of a paper.",
+)
 def command(kind: str, runs: tuple[Path, ...], out: Path, **options: Any) -> None:
     """Draw a figure of one or several runs and print its caption.
 

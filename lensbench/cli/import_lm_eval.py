@@ -14,7 +14,11 @@ from lensbench.cli.terminal import echo
 @click.argument("sources", nargs=-1, required=True, metavar="[NAME=]RESULTS [...]")
 @click.option("--to", "target", required=True, type=click.Path(path_type=Path), metavar="RUN", help="Run folder to write.")
 @click.option(
-    "--language", "languages", multiple=True, metavar="TASK=CODE", help="Language of a task whose name does not tell it."
+    "--language",
+    "languages",
+    multiple=True,
+    metavar="TASK=CODE",
+    help="Language of a task whose file does not name one; may be repeated.",
 )
 def command(sources: tuple[str, ...], target: Path, languages: tuple[str, ...]) -> None:
     """Turn results and samples files of lm-evaluation-harness into a run: the first model is `base`, others are compared with it.

@@ -14,19 +14,35 @@ from lensbench.printable import printable
 
 @click.command(epilog="Exit codes: 0 done, 1 the judge could not be asked, 2 the command was wrong, 3 the money cap was reached.")
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("-j", "--judge", "name", required=True, metavar="NAME|YAML", help="gpt-4o, local, or a judge YAML of your own.")
-@click.option("--model", metavar="NAME", help="In place of the judge's model.")
-@click.option("--base-url", metavar="URL", help="Any OpenAI-compatible server, such as http://127.0.0.1:8000/v1.")
-@click.option("--tokenizer", metavar="NAME|PATH", help="What estimates count with: tiktoken:NAME, a hub id or a folder.")
-@click.option("-t", "--tasks", metavar="NAMES", help="Tasks to grade, by comma; default: judged ones, else all with answers.")
-@click.option("--estimate", is_flag=True, help="Show requests, tokens and money, and stop.")
-@click.option("--max-usd", type=float, help="Send nothing that could bring the cost of this command above this.")
-@click.option("--batch", is_flag=True, help="Use the provider's batch API: slower, and cheaper.")
-@click.option("--poll-seconds", type=float, default=30.0, show_default=True, help="How often to look after a batch.")
-@click.option("--repeats", type=click.IntRange(1, 100), default=1, show_default=True, help="Grade every answer so many times.")
-@click.option("--replay", type=click.Path(path_type=Path), metavar="RUN|FILE", help="Judge from stored verdicts; asks nobody.")
-@click.option("--no-cache", is_flag=True, help="Neither read nor write the verdicts of other runs.")
-@click.option("--json", "as_json", is_flag=True, help="Print results.json (or the estimate) as JSON.")
+@click.option(
+    "-j",
+    "--judge",
+    "name",
+    required=True,
+    metavar="NAME|YAML",
+    help="Judge: a name from `lensbench ls judges`, or your own YAML file.",
+)
+@click.option("--model", metavar="NAME", help="Model to use instead of the judge's own.")
+@click.option("--base-url", metavar="URL", help="URL of an OpenAI-compatible server, such as http://127.0.0.1:8000/v1.")
+@click.option("--tokenizer", metavar="NAME|PATH", help="Tokenizer for the estimate: tiktoken:NAME, a hub id or a folder.")
+@click.option(
+    "-t",
+    "--tasks",
+    metavar="NAMES",
+    help="Tasks to grade, separated by commas. Default: judged tasks, else all tasks with answers.",
+)
+@click.option("--estimate", is_flag=True, help="Show the number of requests, tokens and the cost, and stop.")
+@click.option("--max-usd", type=float, help="Maximum cost in US dollars. No request is sent that could exceed it.")
+@click.option("--batch", is_flag=True, help="Use the provider's batch API, which is slower and cheaper.")
+@click.option("--poll-seconds", type=float, default=30.0, show_default=True, help="Seconds between two looks at a batch.")
+@click.option(
+    "--repeats", type=click.IntRange(1, 100), default=1, show_default=True, help="Number of times that each answer is graded."
+)
+@click.option(
+    "--replay", type=click.Path(path_type=Path), metavar="RUN|FILE", help="Use stored verdicts instead of asking the judge."
+)
+@click.option("--no-cache", is_flag=True, help="Do not use the cache of verdicts that runs share.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results or the estimate as JSON.")
 @log_options
 def command(folder: Path, **options: Any) -> None:
     """Grade the answers of a run from 1 to 10. What was graded stays; the same command goes on.

@@ -20,14 +20,9 @@ __all__ = ["log_options", "progress_of"]
 def log_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the three options; it receives `quiet`, `verbose` and `log`."""
     options = (
-        click.option("--quiet", "-q", is_flag=True, help="Say nothing of progress; problems, errors and the result are shown."),
-        click.option("--verbose", "-v", is_flag=True, help="A line every ten seconds with the time of day, also in a terminal."),
-        click.option(
-            "--log",
-            type=click.Path(path_type=Path),
-            metavar="FILE",
-            help="Also write the lines of progress to this file, at its end.",
-        ),
+        click.option("--quiet", "-q", is_flag=True, help="Show only problems, errors and the result."),
+        click.option("--verbose", "-v", is_flag=True, help="Write a progress line every ten seconds, with the time of day."),
+        click.option("--log", type=click.Path(path_type=Path), metavar="FILE", help="Append progress lines to this file."),
     )
     for option in reversed(options):
         command = option(command)

@@ -14,8 +14,14 @@ _WITH_FOLDERS = ("tasks", "languages", "profiles")
 
 @click.command()
 @click.argument("kind", metavar="|".join(_KINDS))
-@click.option("--include-path", "include", multiple=True, type=click.Path(path_type=Path), help="Further task folder.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option(
+    "--include-path",
+    "include",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Additional folder with task files; may be repeated.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 def command(kind: str, include: tuple[Path, ...], as_json: bool) -> None:
     """List what can be named.
 

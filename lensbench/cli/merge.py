@@ -12,10 +12,10 @@ from lensbench.cli.terminal import echo
 
 @click.command()
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--variant", metavar="NAME", help="Enhanced variant; not needed where the run has one.")
-@click.option("--to", "target", required=True, type=click.Path(path_type=Path), metavar="FOLDER", help="Folder to write.")
-@click.option("--dtype", help="Of the written weights: float32, bfloat16, float16; default: the run's.")
-@click.option("--trust-model", is_flag=True, help="Let Python code of a model given as folder or hub id run.")
+@click.option("--variant", metavar="NAME", help="Enhanced variant. Not needed if the run has only one.")
+@click.option("--to", "target", required=True, type=click.Path(path_type=Path), metavar="FOLDER", help="Model folder to write.")
+@click.option("--dtype", help="Data type of the written weights: float32, bfloat16 or float16. Default: that of the run.")
+@click.option("--trust-model", is_flag=True, help="Allow Python code that comes with a model folder or hub id.")
 @log_options
 def command(
     folder: Path,

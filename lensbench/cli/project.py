@@ -12,14 +12,18 @@ from lensbench.cli.terminal import echo
 
 @click.command()
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--variant", metavar="NAME", help="Variant with subspaces; not needed where the run has one.")
+@click.option("--variant", metavar="NAME", help="Variant with subspaces. Not needed if the run has only one.")
 @click.option(
-    "--rows", default="multiq", show_default=True, metavar="NAME", help="Data set of prompts that are parallel across languages."
+    "--rows",
+    default="multiq",
+    show_default=True,
+    metavar="NAME",
+    help="Data set with prompts that are parallel across languages.",
 )
-@click.option("--data", metavar="SOURCE", help="hub, embedded or a folder; default: the run's.")
-@click.option("--limit", type=click.IntRange(min=2), help="Prompts per language.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, ...")
-@click.option("--trust-model", is_flag=True, help="Let Python code of a model given as folder or hub id run.")
+@click.option("--data", metavar="SOURCE", help="Source of the prompts: hub, embedded or a folder. Default: that of the run.")
+@click.option("--limit", type=click.IntRange(min=2), help="Maximum number of prompts per language.")
+@click.option("--device", default="auto", show_default=True, help="Device: auto, cpu, cuda, cuda:1 ...")
+@click.option("--trust-model", is_flag=True, help="Allow Python code that comes with a model folder or hub id.")
 @log_options
 def command(
     folder: Path,

@@ -12,7 +12,11 @@ from lensbench.cli.terminal import echo
 @click.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN [RUN ...]")
 @click.option(
-    "--html", "target", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Default: RUN/report.html."
+    "--html",
+    "target",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="HTML file to write. Default: RUN/report.html.",
 )
 @click.option(
     "--figure",
@@ -20,7 +24,7 @@ from lensbench.cli.terminal import echo
     multiple=True,
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="SVG",
-    help="Also show a figure; may be repeated.",
+    help="Figure to add to the report; may be repeated.",
 )
 def command(runs: tuple[Path, ...], target: Path | None, figures: tuple[Path, ...]) -> None:
     """Write one HTML file with the tables, figures and every item of one or several runs; it opens from disk, without a network.

@@ -13,7 +13,11 @@ from lensbench.cli.terminal import echo
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--parquet", is_flag=True, help="Write items.parquet and cells.parquet.")
 @click.option(
-    "--to", "target", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER", help="Default: the run's own."
+    "--to",
+    "target",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Folder to write. Default: the run folder.",
 )
 def command(folder: Path, parquet: bool, target: Path | None) -> None:
     """Write the items and cells of a run as Parquet files, for pandas, Polars or DuckDB.

@@ -20,32 +20,59 @@ from lensbench.errors import LensbenchError
     "--method",
     multiple=True,
     metavar="NAMES",
-    help="Methods to fit, by comma or repeated; none: only the untouched backbone is scored.",
+    help="Methods to fit, separated by commas; may be repeated. Without it, only the backbone is scored.",
 )
 @click.option(
     "--variant",
     "variants",
     multiple=True,
     metavar="[NAME=]METHOD:KEY=VALUE,...|[NAME=]HUB|PATH",
-    help="A method with settings of its own, or another checkpoint; may be repeated.",
+    help="Method with its own settings, or another checkpoint to score; may be repeated.",
 )
-@click.option("-b", "--backbone", required=True, metavar="NAME|HUB|PATH", help="Short name, hub id or model folder.")
+@click.option("-b", "--backbone", required=True, metavar="NAME|HUB|PATH", help="Base model: short name, hub id or model folder.")
 @click.option(
-    "-l", "--languages", default="zh", show_default=True, metavar="CODES", help="Target languages; English is there too."
+    "-l",
+    "--languages",
+    default="zh",
+    show_default=True,
+    metavar="CODES",
+    help="Target languages, separated by commas. English is always added.",
 )
-@click.option("--no-english", is_flag=True, help="Ask nothing in English; methods still learn from it.")
-@click.option("-t", "--tasks", metavar="NAMES", help="Tasks, by comma; default: the paper's four and open questions.")
-@click.option("-p", "--profile", default="lens-paper", show_default=True, help="How items are asked and scored.")
-@click.option("--data", metavar="DIR|embedded", help="Data folder (else $LENSBENCH_DATA, else the hub), or the embedded set.")
+@click.option("--no-english", is_flag=True, help="Do not evaluate in English. Methods still use English training data.")
 @click.option(
-    "--include-path", "include", multiple=True, type=click.Path(path_type=Path), help="Further task folder; may be repeated."
+    "-t", "--tasks", metavar="NAMES", help="Tasks, separated by commas. Default: the paper's four tasks and open questions."
 )
-@click.option("--config", "config_file", type=click.Path(path_type=Path), help="YAML with the method's configuration.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="One configuration value; may be repeated.")
-@click.option("--limit", type=int, help="At most this many items per task and language.")
-@click.option("--num-fewshot", type=click.IntRange(min=0), help="Examples before each item, in place of the task's own number.")
-@click.option("--max-new-tokens", type=click.IntRange(min=1), help="Cut answers there, not where the profile does.")
-@click.option("--batch-size", type=click.IntRange(min=1), default=16, show_default=True, help="Sequences per forward pass.")
+@click.option(
+    "-p",
+    "--profile",
+    default="lens-paper",
+    show_default=True,
+    help="Protocol for prompts and scoring: see `lensbench ls profiles`.",
+)
+@click.option(
+    "--data",
+    metavar="DIR|embedded",
+    help="Data folder, or `embedded` for the built-in set. Default: $LENSBENCH_DATA, else the hub.",
+)
+@click.option(
+    "--include-path",
+    "include",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Additional folder with task files; may be repeated.",
+)
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="YAML file with the configuration of the methods.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Set one configuration value; may be repeated.")
+@click.option("--limit", type=int, help="Maximum number of items per task and language.")
+@click.option(
+    "--num-fewshot", type=click.IntRange(min=0), help="Number of few-shot examples per item. Overrides the task's own number."
+)
+@click.option(
+    "--max-new-tokens", type=click.IntRange(min=1), help="Maximum number of new tokens per answer. Overrides the profile's limit."
+)
+@click.option(
+    "--batch-size", type=click.IntRange(min=1), default=16, show_default=True, help="Number of sequences per forward pass."
+)
 @click.option(
     "--engine",
     default=DEFAULT_ENGINE,
@@ -54,30 +81,51 @@ from lensbench.errors import LensbenchError
     help=f"Engine that scores: {', '.join(engine_names())}. With `vllm` it also generates the answers. docs/engines.md.",
 )
 @click.option(
-    "--data-parallel", type=click.IntRange(min=1), metavar="N", help="Score and answer on N accelerators; docs/engines.md."
+    "--data-parallel",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Number of accelerators that score and answer together. See docs/engines.md.",
 )
-@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1 ...")
-@click.option("--dtype", default="auto", show_default=True, help="float32, bfloat16 or float16; auto: fp32 on CPU, bf16 on CUDA.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=42, show_default=True, help="Of sampling and training.")
-@click.option("--revision", metavar="COMMIT", help="Hub revision of the backbone.")
+@click.option("--device", default="auto", show_default=True, help="Device: auto, cpu, cuda, cuda:1 ...")
 @click.option(
-    "--identifier", default="auto", show_default=True, metavar="NAME|PATH", help="Of answers' languages: glotlid, lid176, a file."
+    "--dtype",
+    default="auto",
+    show_default=True,
+    help="float32, bfloat16 or float16. `auto` is float32 on a CPU and bfloat16 on CUDA.",
 )
-@click.option("-j", "--judge", "judge", metavar="NAME|YAML", help="Grade the answers too; else `lensbench judge` does it later.")
-@click.option("--judge-model", metavar="NAME", help="In place of the judge's model.")
-@click.option("--base-url", metavar="URL", help="The judge's OpenAI-compatible server.")
-@click.option("--max-usd", type=float, help="The most that judging may cost.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=42, show_default=True, help="Seed for sampling and training.")
+@click.option("--revision", metavar="COMMIT", help="Hub commit of the backbone.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), metavar="RUN", help="Run folder; default: runs/ and a name made from the options."
+    "--identifier",
+    default="auto",
+    show_default=True,
+    metavar="NAME|PATH",
+    help="Language identifier for answers: glotlid, lid176 or a model file.",
 )
 @click.option(
-    "--resume", is_flag=True, help="Only go on with a run that is there; a run that was killed also goes on without this."
+    "-j", "--judge", "judge", metavar="NAME|YAML", help="Judge that grades the answers. `lensbench judge` can do this later."
 )
-@click.option("--dry-run", is_flag=True, help="Show the plan, look whether its data are to be had, and stop.")
-@click.option("--system", metavar="TEXT", help="System text of models given as folder or hub id; docs/engines.md.")
-@click.option("--trust-tasks", "--trust", "trust_tasks", is_flag=True, help="Let !function in task YAML run.")
-@click.option("--trust-model", is_flag=True, help="Let Python code of a model given as folder or hub id run.")
-@click.option("--json", "as_json", is_flag=True, help="Print results.json instead of the table.")
+@click.option("--judge-model", metavar="NAME", help="Model to use instead of the judge's own.")
+@click.option("--base-url", metavar="URL", help="URL of an OpenAI-compatible server for the judge.")
+@click.option("--max-usd", type=float, help="Maximum cost of judging, in US dollars.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Run folder. Default: a folder in runs/ named after the options.",
+)
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Continue an existing run; fail if there is none. Interrupted runs continue without this flag too.",
+)
+@click.option("--dry-run", is_flag=True, help="Show the plan, check that its data are available, and stop.")
+@click.option("--system", metavar="TEXT", help="System prompt for models given as folder or hub id. See docs/engines.md.")
+@click.option(
+    "--trust-tasks", "--trust", "trust_tasks", is_flag=True, help="Allow Python code that task files name with !function."
+)
+@click.option("--trust-model", is_flag=True, help="Allow Python code that comes with a model folder or hub id.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON instead of the table.")
 @log_options
 def command(**options: Any) -> None:
     """Fit a method, score the untouched backbone and the enhanced model on the same items, print one table.

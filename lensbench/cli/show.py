@@ -11,8 +11,8 @@ from lensbench.cli.terminal import echo
 
 @click.command()
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--all", "everything", is_flag=True, help="Also further units of fidelity and ratings by category.")
-@click.option("--json", "as_json", is_flag=True, help="Print results.json.")
+@click.option("--all", "everything", is_flag=True, help="Also show the other units of fidelity and the ratings by category.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 def command(folder: Path, everything: bool, as_json: bool) -> None:
     """Show the table of a run, recomputed from its item records; also of one that is unfinished.
 

@@ -13,14 +13,18 @@ from lensbench.printable import printable
 @click.command()
 @click.argument("table", metavar="TABLE")
 @click.argument("runs", nargs=-1, type=click.Path(path_type=Path), metavar="RUN [RUN ...]")
-@click.option("--format", "form", default="md", metavar="FORMAT", help="md, latex, csv or html. Default: md.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write a file instead of printing.")
-@click.option("--intervals", is_flag=True, help="Also interval, number of items and failures in every cell.")
-@click.option("--published", is_flag=True, help="Set the numbers against those the papers print.")
-@click.option("--paper-backbone", metavar="NAME", help="With --published: which of the paper's. Default: the run's own.")
-@click.option("--judge", metavar="NAME", help="Whose ratings, where a run has several judges'.")
-@click.option("--identifier", metavar="NAME", help="Whose labels, where a run has several identifiers'.")
-@click.option("--profile", metavar="NAME", help="Which profile, where runs were asked under several.")
+@click.option("--format", "form", default="md", metavar="FORMAT", help="Format: md, latex, csv or html. Default: md.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="File to write. Default: print the table."
+)
+@click.option("--intervals", is_flag=True, help="Also show interval, number of items and failures in every cell.")
+@click.option("--published", is_flag=True, help="Compare the numbers with those that the papers report.")
+@click.option(
+    "--paper-backbone", metavar="NAME", help="With --published: backbone in the paper to compare with. Default: that of the run."
+)
+@click.option("--judge", metavar="NAME", help="Judge whose ratings to show, if the run has several.")
+@click.option("--identifier", metavar="NAME", help="Language identifier whose labels to show, if the run has several.")
+@click.option("--profile", metavar="NAME", help="Profile to show, if the runs used several.")
 def command(
     table: str,
     runs: tuple[Path, ...],

@@ -18,10 +18,10 @@ def command() -> None:
 
 @command.command()
 @click.argument("path", required=False, type=click.Path(path_type=Path))
-@click.option("--data", metavar="DIR|embedded", help="Where the rows of sample items come from.  [default: embedded]")
-@click.option("--trust-tasks", "trust", is_flag=True, help="Let Python code that task files name run.")
+@click.option("--data", metavar="DIR|embedded", help="Source of the rows for sample items.  [default: embedded]")
+@click.option("--trust-tasks", "trust", is_flag=True, help="Allow Python code that task files name with !function.")
 @click.option("--trust", "trust_old", is_flag=True, hidden=True)
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def validate(path: Path | None, data: str | None, trust: bool, trust_old: bool, as_json: bool) -> None:
     """Lint task files: keys, languages, splits, rendered items, gold answers, version, provenance. PATH is a file or a folder.
 
@@ -50,11 +50,15 @@ def validate(path: Path | None, data: str | None, trust: bool, trust_old: bool, 
 @click.argument("task")
 @click.option("-l", "--language", required=True, metavar="CODE")
 @click.option("-p", "--profile", default="lens-paper", show_default=True)
-@click.option("-b", "--backbone", default="smollm2-135m", show_default=True, help="Whose tokenizer and chat template are used.")
-@click.option("--data", metavar="DIR|embedded", help="Where the row comes from.  [default: embedded]")
-@click.option("--item", type=click.IntRange(min=1), default=1, show_default=True, help="Which item, in the profile's order.")
+@click.option(
+    "-b", "--backbone", default="smollm2-135m", show_default=True, help="Model whose tokenizer and chat template are used."
+)
+@click.option("--data", metavar="DIR|embedded", help="Source of the row.  [default: embedded]")
+@click.option(
+    "--item", type=click.IntRange(min=1), default=1, show_default=True, help="Number of the item, in the profile's order."
+)
 @click.option("--include-path", "include", multiple=True, type=click.Path(path_type=Path))
-@click.option("--trust-tasks", "trust", is_flag=True, help="Let Python code that task files name run.")
+@click.option("--trust-tasks", "trust", is_flag=True, help="Allow Python code that task files name with !function.")
 @click.option("--trust", "trust_old", is_flag=True, hidden=True)
 def describe(
     task: str,
@@ -92,17 +96,28 @@ def describe(
 @command.command()
 @click.argument("tasks", nargs=-1)
 @click.option(
-    "--to", "folder", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Folder for the lm-eval YAML."
+    "--to",
+    "folder",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder to write lm-eval's YAML files to.",
 )
 @click.option("-p", "--profile", default="lens-paper", show_default=True)
-@click.option("-l", "--languages", metavar="CODES", help="Languages, by comma; default: all that can be exported.")
+@click.option("-l", "--languages", metavar="CODES", help="Languages, separated by commas. Default: all that can be exported.")
 @click.option(
     "--data",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Name files of this data folder instead of the hub.",
+    help="Refer to files of this data folder instead of the hub.",
 )
-@click.option("--include-path", "include", multiple=True, type=click.Path(path_type=Path), help="Further task folder.")
-@click.option("--trust-tasks", "trust", is_flag=True, help="Let Python code that task files name run.")
+@click.option(
+    "--include-path",
+    "include",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Additional folder with task files; may be repeated.",
+)
+@click.option("--trust-tasks", "trust", is_flag=True, help="Allow Python code that task files name with !function.")
 @click.option("--trust", "trust_old", is_flag=True, hidden=True)
 def export(
     tasks: tuple[str, ...],

@@ -64,7 +64,7 @@ class Cell:
     """"mcnemar", "sign-flip" or, of a metric of the corpus, "swap". None where nothing is tested: `base`, and numbers that are
     not their task's own."""
     p_value: float | None
-    """That variant and base could as well have changed places on each source item; two-sided, as it is."""
+    """Two-sided p-value of the paired test. Null hypothesis: swapping variant and base on each source item changes nothing."""
     p_holm: float | None
     """Adjusted by Holm over all tests of the variant: languages x tasks, headline metrics."""
     smallest_detectable: float | None

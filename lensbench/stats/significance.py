@@ -1,4 +1,4 @@
-"""Tests of one null hypothesis: on each source item, the variant's score and the base's could as well have changed places.
+"""Tests of one null hypothesis: swapping the scores of variant and base on each source item changes nothing.
 
 For 0/1 scores, one a cluster, that is McNemar's exact test: of the items on which the two differ, each is as likely to be won
 as lost. For ratings and shares, and where a cluster has several values, the same hypothesis is tested by swapping the two
