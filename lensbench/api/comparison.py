@@ -129,5 +129,5 @@ def _about(folder: RunFolder) -> dict[str, Any]:
         "dtype": about.get("dtype"),
         "variants": list(about["variants"]),
         "finished": folder.has("results.json") and not missing,
-        "missing": missing,
+        "missing": [entry.as_dict() for entry in missing],
     }

@@ -173,7 +173,7 @@ def test_another_spec_is_refused_with_the_difference(tmp_path: Path) -> None:
         folder.begin(other)
     lines = [line.strip() for line in caught.value.message.splitlines()[1:]]
     assert lines == [
-        "method lens, config.push_strength.zh: 0.5 there, 0.9 here",
+        "variant lens, config.push_strength.zh: 0.5 there, 0.9 here",
         "seed: 42 there, 7 here",
         "task xcopa in zh: there only",
         "task xwinograd in zh: here only",
