@@ -148,5 +148,5 @@ def test_a_tasks_metric_list_says_it(tmp_path: Path) -> None:
 
     rows = open_data("embedded").load(load_rows_spec("xcopa", task.entry.folder), task.language, task.split)
     task.config["metric_list"] = [{"metric": "acc", "aggregation": "mean", "higher_is_better": False}]
-    built: Any = SimpleNamespace(built=build_task(task, rows))
+    built: Any = SimpleNamespace(built=build_task(task, rows), planned=SimpleNamespace(task=task))
     assert _directions(built) == {"acc": False}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from lensbench.numbers.verdict import with_verdict
 from lensbench.records import RunFolder
 from lensbench.reporting.html.runs import ReportRun
 
@@ -88,4 +89,7 @@ def run(
         },
         **more,
     }
+    for name in ("cells", "averages"):
+        if name in results:
+            results[name] = [with_verdict(entry) for entry in results[name]]
     return ReportRun(RunFolder(path), results, label)

@@ -19,8 +19,8 @@ import numpy as np
 import pytest
 
 from lensbench.errors import RunError
-from lensbench.metrics import Metric, ScoredItem
-from lensbench.tasks.package_metrics import compute_metric
+from lensbench.metrics import Corpus, Metric, ScoredItem
+from lensbench.tasks.package_metrics import compute_metric, corpus_statistics
 
 ROOT = Path(__file__).parents[2]
 
@@ -328,3 +328,14 @@ def test_a_metric_that_fails_names_the_item() -> None:
     for value in (math.nan, None, True, "1"):
         with pytest.raises(RunError, match="no finite number"):
             compute_metric(dataclasses.replace(metric, per_item=lambda item, value=value: value), item, "")
+
+
+def test_a_metric_of_the_corpus_gives_statistics_and_the_value_of_an_item() -> None:
+    corpus = Corpus(lambda item: (-item.loglikelihoods[0], len(item.choices[0])), lambda sums: sums[..., 0] / sums[..., 1])
+    metric = Metric("nats", "nats per character", corpus=corpus, origin="odd-package")
+    item = ScoredItem({}, ("four", "B"), 0, (-1.0, -2.0), (True, False), (1, 1))
+    assert corpus_statistics(metric, item, "") == [1.0, 4.0]
+    assert compute_metric(metric, item, "") == 0.25
+    nothing = dataclasses.replace(item, loglikelihoods=(math.inf, -2.0))
+    with pytest.raises(RunError, match="'nats' of the package 'odd-package', row 1: it is -inf, which is no finite number"):
+        corpus_statistics(metric, nothing, "row 1")
