@@ -11,9 +11,16 @@ __all__ = ["answered_by_task"]
 
 
 def answered_by_task(folder: RunFolder) -> list[JsonObject]:
-    """Asked x answered matrices of a run, JSON-ready: per task, identifier, variant, turn and level."""
+    """Asked x answered matrices of a run, JSON-ready: per task, identifier, variant, turn and level.
+
+    Raises:
+        KeyError: a record of an older version does not say which languages its answers are in.
+    """
     answers: dict[tuple[str, str], list[AnsweredIn]] = {}
     for record in last_identified(folder.records(IdentifiedRecord)).values():
+        if not record.turns:
+            # Every conversation has a turn, so this is a record from before turns were written.
+            raise KeyError("turns")
         answers.setdefault((record.task, record.identifier), []).extend(
             AnsweredIn(record.language, record.variant, turn.turn, turn.cell, turn.lines) for turn in record.turns
         )
