@@ -22,7 +22,17 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
 from lensbench.errors import UsageError
-from lensbench.sandbox.limits import MAX_TEXT, check_call, check_format, check_integers, check_length, listed, measured, size_of
+from lensbench.sandbox.limits import (
+    MAX_NUMBER,
+    MAX_TEXT,
+    check_call,
+    check_format,
+    check_integers,
+    check_length,
+    listed,
+    measured,
+    size_of,
+)
 
 __all__ = ["SafeEnvironment", "limited", "render", "task_environment"]
 
