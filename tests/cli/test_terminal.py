@@ -38,7 +38,7 @@ def test_headers_and_titles_are_no_markup(capsys: pytest.CaptureFixture[str]) ->
 
 SAID_AS_IT_IS = {
     "quiet.py": "`printable`, below the command line",
-    "pipeline/launch.py": "the number of a rank, and its own traceback",
+    "executors/launch.py": "the number of a rank, and its own traceback",
 }
 
 
