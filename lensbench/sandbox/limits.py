@@ -9,7 +9,17 @@ from typing import Any
 import jinja2
 from jinja2.exceptions import SecurityError
 
-__all__ = ["MAX_TEXT", "check_call", "check_format", "check_integers", "check_length", "listed", "measured", "size_of"]
+__all__ = [
+    "MAX_NUMBER",
+    "MAX_TEXT",
+    "check_call",
+    "check_format",
+    "check_integers",
+    "check_length",
+    "listed",
+    "measured",
+    "size_of",
+]
 
 MAX_TEXT = 2**22
 """Characters of a rendered text, and of any string on the way to it."""

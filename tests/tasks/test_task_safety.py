@@ -53,6 +53,13 @@ def test_a_name_that_is_not_there_stands_in_no_list(template: str) -> None:
         render(template, ROW)
 
 
+def test_powers_are_worked_out_where_they_stay_small() -> None:
+    assert render("{{ x ** 3 }}", {"x": 2}) == "8"
+    for huge in ("{{ x ** 1001 }}", "{{ (x * 1000000) ** 2 }}"):
+        with pytest.raises(UsageError, match="huge number"):
+            render(huge, {"x": 2})
+
+
 def test_time_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     from lensbench.sandbox import environment as sandbox
 
