@@ -84,9 +84,15 @@ _FREE = (
     "TORCHINDUCTOR_CACHE_DIR",
     "HF_XET_HIGH_PERFORMANCE",
     "KMP_DUPLICATE_LIB_OK",
+    "KMP_INIT_AT_FORK",
 )
 """Beginnings of variables that a forked process can be given: no library reads them while it is imported, or it is told anew."""
-_EARLY = {"OMP_WAIT_POLICY": "PASSIVE", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "TOKENIZERS_PARALLELISM": "false"}
+_EARLY = {
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "PYDANTIC_DISABLE_PLUGINS": "__all__",
+}
 """What lensbench sets before it imports anything, where it is not set: tests that call it in their own process leave it there."""
 _REQUEST_BYTES = 1 << 17
 
