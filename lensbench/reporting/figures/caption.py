@@ -39,6 +39,8 @@ def cells_sentences(groups: Mapping[str, Sequence[BlockCell]]) -> list[str]:
     if failures:
         states = _states(counted)
         sentences.append(f"Without a score, and in no mean: {failures} of {asked} ({states}).")
+    elif any(cell.failures is None for cell in counted):
+        sentences.append("How many items have no score is not recorded.")
     else:
         sentences.append("Every item has a score.")
     short = [cell for cell in cells if cell.n < cell.planned]

@@ -50,10 +50,11 @@ def projection_caption(projection: Projection) -> str:
     where = f"layer {layer} of {projection.layers}" + (" (final norm)" if layer == projection.layers else "")
     return (
         f"Hidden states of {projection.prompts} parallel prompts ({projection.rows}) in each of {len(projection.languages)} "
-        f"languages under {projection.backbone} and its variant {projection.variant}, at the last token of the "
-        f"prompt after {where}. Left: principal components inside the language-specific subspace (rank {projection.rank}). Middle: of what is left "
-        "without it; the agnostic subspace has one dimension and no plane. Right: coordinate along that one dimension. Both rows "
-        "share their axes; components are of both variants' states together, percentages the share of the variance along each. "
+        f"languages under {projection.backbone} and its variant {projection.variant}, at the last token of the prompt after "
+        f"{where}. Left: principal components inside the language-specific subspace (rank {projection.rank}). Middle: of what is "
+        "left without it; the agnostic subspace has one dimension and no plane. Right: coordinate along that one dimension. Both "
+        "rows share their axes; components are of both variants' states together, percentages the share of the variance along "
+        "each. "
         "Every prompt is shown."
     )
 

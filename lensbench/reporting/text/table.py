@@ -55,7 +55,7 @@ def table_line(results: Results, cell: Cell) -> Line:
     about = results.task_of(cell)
     title = about.title + (f" ({about.substitute})" if about.substitute else "")
     n = str(cell.n) if cell.n == cell.planned else f"{cell.n} of {cell.planned}"
-    failures = "" if cell.failures is None else str(cell.failures)
+    failures = "unknown" if cell.failures is None else str(cell.failures)
     if cell.states.get("empty"):
         failures += f" ({cell.states['empty']} empty)"
     return Line(
