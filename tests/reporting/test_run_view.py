@@ -70,7 +70,6 @@ def oldest() -> dict[str, Any]:
 def test_the_oldest_results_open_in_every_view(tmp_path: Path, here: Here) -> None:
     run = write_run(tmp_path / "run", oldest())
     for command in (
-        ["show", run, "--all"],
         ["table", "bilingual", run, "--published"],
         ["report", run, "--html", tmp_path / "report.html"],
         ["figure", "understanding", run, "--out", tmp_path / "figure.svg"],
