@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from lensbench.errors import UnavailableError
 from lensbench.jsonio import JsonObject, json_text
 from lensbench.numbers.results import current_results
+from lensbench.numbers.run_results import Results, read_results
 from lensbench.records import AnswerRecord, IdentifiedRecord, ItemRecord, RunFolder, ScoreRecord
 from lensbench.records.counting import final_verdicts, graders, last_identified
 from lensbench.records.grader import short_names
@@ -30,14 +31,19 @@ class RunFrames:
         self.folder = folder
 
     @cached_property
-    def results(self) -> JsonObject:
-        """`results.json` as the records are now."""
+    def content(self) -> JsonObject:
+        """Content of `results.json` as the records are now."""
         return current_results(self.folder)
+
+    @cached_property
+    def results(self) -> Results:
+        """The same as types."""
+        return read_results(self.content)
 
     @cached_property
     def cells(self) -> pandas.DataFrame:
         """One row a cell, with the fields of docs/architecture.md; `states` as JSON text."""
-        rows = [{**cell, "states": json_text(cell["states"], sort_keys=True)} for cell in self.results["cells"]]
+        rows = [{**cell, "states": json_text(cell.get("states"), sort_keys=True)} for cell in self.content["cells"]]
         return _frame(rows)
 
     @cached_property

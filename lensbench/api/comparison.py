@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,23 +11,48 @@ from typing import TYPE_CHECKING, Any
 from lensbench.api.arguments import a_path
 from lensbench.api.rendering import TextTable, View, damage_notes, missing_lines
 from lensbench.errors import RunError, UnavailableError
+from lensbench.jsonio import JsonObject
 
 if TYPE_CHECKING:
     import pandas
 
+    from lensbench.numbers.compare import Comparison as Compared
+    from lensbench.numbers.compare import NotCompared
     from lensbench.records import RunFolder
+    from lensbench.records.missing import MissingRecords
 
-__all__ = ["Comparison", "compare", "run_folder"]
+__all__ = ["ComparedRun", "Comparison", "compare", "run_folder"]
+
+
+@dataclass(frozen=True)
+class ComparedRun:
+    """One of two runs.
+
+    Attributes:
+        finished: Whether results are stored and nothing that was planned or noted is missing.
+        missing: Places that have fewer records than they should.
+    """
+
+    path: str
+    backbone: str
+    backbone_digest: str
+    dtype: str | None
+    variants: Sequence[str]
+    finished: bool
+    missing: Sequence[MissingRecords]
+
+    def as_dict(self) -> JsonObject:
+        return asdict(self)
 
 
 class Comparison:
     """What two runs asked in the same way, number by number, and what cannot be compared.
 
     Attributes:
-        runs: What is known of both: path, backbone, dtype, variants, whether it finished.
+        runs: What is known of both.
     """
 
-    def __init__(self, folders: tuple[RunFolder, RunFolder], found: dict[str, Any]) -> None:
+    def __init__(self, folders: tuple[RunFolder, RunFolder], found: Compared) -> None:
         self.runs = tuple(_about(folder) for folder in folders)
         self._found = found
         self._damage = [note for folder in folders for note in damage_notes(folder)]
@@ -41,29 +68,29 @@ class Comparison:
             import pandas
         except ImportError:
             raise UnavailableError("frames need pandas, which is not installed", "pip install 'lensbench[report]'") from None
-        return pandas.DataFrame(self._found["cells"])
+        return pandas.DataFrame([asdict(cell) for cell in self._found.cells])
 
     @property
-    def not_compared(self) -> list[dict[str, Any]]:
+    def not_compared(self) -> list[NotCompared]:
         """What cannot be compared, each with its reason."""
-        return list(self._found["not_compared"])
+        return list(self._found.gaps)
 
     def view(self) -> View:
         """The runs, the table and the notes."""
         from lensbench.reporting.text.comparison import COMPARISON_HEADER, comparison_notes, comparison_rows
 
         blocks: list[TextTable | str] = [
-            f"{letter}: {run['path']} on {run['backbone']}, {run['dtype']}{'' if run['finished'] else '; unfinished'}"
+            f"{letter}: {run.path} on {run.backbone}, {run.dtype}{'' if run.finished else '; unfinished'}"
             for letter, run in zip("AB", self.runs, strict=True)
         ]
-        if self._found["cells"]:
-            blocks.append(TextTable(COMPARISON_HEADER, comparison_rows(self._found["cells"])))
+        if self._found.cells:
+            blocks.append(TextTable(COMPARISON_HEADER, comparison_rows(self._found.cells)))
         return View([*blocks, *comparison_notes(self._found)])
 
     def warnings(self) -> list[str]:
         """Records of both runs that are missing, and lines that could not be read."""
         pairs = zip("AB", self.runs, strict=True)
-        missing = [f"{note[:2]}{letter}: {note[2:]}" for letter, run in pairs for note in missing_lines(run)]
+        missing = [f"{note[:2]}{letter}: {note[2:]}" for letter, run in pairs for note in missing_lines(run.missing)]
         return [*missing, *self._damage]
 
     def check(self) -> None:
@@ -71,11 +98,11 @@ class Comparison:
         Raises:
             RunError: nothing could be compared.
         """
-        if not self._found["cells"]:
+        if not self._found.cells:
             raise RunError("nothing in these two runs can be compared", "The reasons are listed with what could not be compared.")
 
-    def as_dict(self) -> dict[str, Any]:
-        return {"run_a": self.runs[0], "run_b": self.runs[1], **self._found}
+    def as_dict(self) -> JsonObject:
+        return {"run_a": self.runs[0].as_dict(), "run_b": self.runs[1].as_dict(), **self._found.as_dict()}
 
     def _repr_html_(self) -> str:
         return self.view()._repr_html_()
@@ -96,7 +123,7 @@ def compare(run: Any, other: Any, *, variant: str | None = None, with_variant: s
     from lensbench.numbers.compare import compare as compare_folders
 
     folders = (run_folder(run), run_folder(other))
-    return Comparison(folders, compare_folders(*folders, variant, with_variant).as_dict())
+    return Comparison(folders, compare_folders(*folders, variant, with_variant))
 
 
 def run_folder(run: Any) -> RunFolder:
@@ -117,17 +144,17 @@ def run_paths(runs: Any) -> list[Path]:
     return as_runs([a_path("run", getattr(run, "folder", run)) for run in runs])
 
 
-def _about(folder: RunFolder) -> dict[str, Any]:
+def _about(folder: RunFolder) -> ComparedRun:
     from lensbench.records.missing import missing_records
 
     about = folder.read_json("variants.json")
     missing = missing_records(folder, about)
-    return {
-        "path": str(folder.path),
-        "backbone": about["backbone"],
-        "backbone_digest": about["backbone_digest"],
-        "dtype": about.get("dtype"),
-        "variants": list(about["variants"]),
-        "finished": folder.has("results.json") and not missing,
-        "missing": [entry.as_dict() for entry in missing],
-    }
+    return ComparedRun(
+        str(folder.path),
+        about["backbone"],
+        about["backbone_digest"],
+        about.get("dtype"),
+        list(about["variants"]),
+        folder.has("results.json") and not missing,
+        missing,
+    )

@@ -11,6 +11,7 @@ from lensbench.api.arguments import a_path, a_whole_number, names, one_of
 from lensbench.api.comparison import run_paths
 from lensbench.api.rendering import damage_notes, missing_lines
 from lensbench.errors import UsageError, unknown_name
+from lensbench.jsonio import JsonObject
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,18 +92,15 @@ def figure(
     if kind not in FIGURES:
         raise unknown_name("figure", kind, FIGURES)
     from lensbench.printable import printable
-    from lensbench.records import RunFolder
     from lensbench.reporting import figures
     from lensbench.reporting.figures.style import format_of
-    from lensbench.reporting.html import name_runs, report_run
+    from lensbench.reporting.open_runs import open_runs
 
     if out is not None:
         format_of(a_path("out", out))
     wide = {"auto": None, "column": figures.COLUMN, "page": figures.PAGE}[one_of("width", width, _WIDTHS)]
-    look: dict[str, Any] = {"native": native, "width": wide}
-    found = run_paths(runs)
-    labelled = zip(found, name_runs(found), strict=True)
-    read = [report_run(RunFolder.existing(path, lenient=True), label) for path, label in labelled]
+    look: JsonObject = {"native": native, "width": wide}
+    read = open_runs(run_paths(runs))
     choice = figures.Choice(
         names("tasks", tasks, "xcopa"), names("metrics", metrics, "acc"), names("languages", languages, "zh"), tuple(variants)
     )
@@ -126,7 +124,7 @@ def figure(
         )
     else:
         drawn = {"layers": figures.layers, "external": figures.external, "pca": figures.pca}[kind](read, choice, **look)
-    gone = [f"{run.label}: {note[2:]}" if run.label else note[2:] for run in read for note in missing_lines(run.results)]
+    gone = [f"{run.label}: {note[2:]}" if run.label else note[2:] for run in read for note in missing_lines(run.results.missing)]
     warnings: list[str] = []
     for run in read:
         if not run.finished:

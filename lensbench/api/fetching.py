@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from lensbench.api.planning import needs_blocks, not_pinned
 from lensbench.api.rendering import TextTable, View
 from lensbench.api.reporting_to import progress_or_default
 from lensbench.api.requests import RunChoices, run_request
 from lensbench.errors import RunError
+from lensbench.jsonio import JsonObject
 from lensbench.progress import Progress
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Fetched:
         size = f"{size_text(total)} for this run are here, {size_text(new)} of them new"
         return View([*blocks, *not_pinned(self.needs), size])
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         return {"needs": [need.as_dict() for need in self.needs], "gaps": list(self.gaps)}
 
     def _repr_html_(self) -> str:

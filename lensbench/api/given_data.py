@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lensbench.errors import UnavailableError, UsageError
+from lensbench.jsonio import JsonObject
 
 if TYPE_CHECKING:
     from lensbench.datasets.rows import RowsSpec
@@ -82,7 +83,7 @@ def given_rows(
     texts: Mapping[str, Sequence[str]] | None,
     parallel: Parallel | None,
     answers: Mapping[str, Sequence[tuple[str, str]]] | None,
-) -> dict[str, dict[str, list[dict[str, Any]]]]:
+) -> dict[str, dict[str, list[JsonObject]]]:
     """Given texts in the shape of the data sets that methods read.
 
     Args:
@@ -91,7 +92,7 @@ def given_rows(
     Raises:
         UsageError: texts that are no lists of text, or a pair with another number of texts than languages.
     """
-    rows: dict[str, dict[str, list[dict[str, Any]]]] = {"aya": {}, "bactrian_x": {}}
+    rows: dict[str, dict[str, list[JsonObject]]] = {"aya": {}, "bactrian_x": {}}
     for code, own in (texts or {}).items():
         if isinstance(own, str) or not all(isinstance(text, str) for text in own):
             raise UsageError(f"texts['{code}'] must be a list of texts", "Example: texts={'zh': ['...', '...']}")

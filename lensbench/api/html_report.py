@@ -45,7 +45,8 @@ def report(
         UsageError: no run at a path, a run named twice, several runs and no file, or a figure that is no SVG.
         RunError: a run cannot be read, or the file cannot be written.
     """
-    from lensbench.reporting.html import write_comparison
+    from lensbench.reporting.html import write_html_report
+    from lensbench.reporting.open_runs import open_runs
 
     given = [a_path("run", getattr(run, "folder", run)) for run in runs]
     found = run_paths(runs)
@@ -61,10 +62,12 @@ def report(
         raise UsageError(f"``html={target}``: names no file", "Example: ``html=report.html``")
     shown = [_figure(a_path("figures", figure)) for figure in figures]
     warnings: list[str] = []
-    for run in write_comparison(found, target, shown):
+    read = open_runs(found)
+    write_html_report(read, target, shown)
+    for run in read:
         if not run.finished:
             warnings.append(f"! {run.folder.path} is unfinished: the report goes as far as it got")
-        warnings += [*missing_lines(run.results), *damage_notes(run.folder)]
+        warnings += [*missing_lines(run.results.missing), *damage_notes(run.folder)]
     return Report(target, tuple(warnings))
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
 
 from lensbench.api.arguments import paths
 from lensbench.engines.registry import DEFAULT as DEFAULT_ENGINE
 from lensbench.engines.registry import engine_names
+from lensbench.jsonio import JsonObject
 
 __all__ = [
     "DEFAULT_ENGINE",
@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 
-def list_methods() -> list[dict[str, Any]]:
+def list_methods() -> list[JsonObject]:
     """Built-in methods, then those of installed packages; one that cannot be imported has the kind "broken"."""
     from lensbench.methods import BrokenPlugin, methods
 
@@ -35,7 +35,7 @@ def list_methods() -> list[dict[str, Any]]:
     ]
 
 
-def list_backbones() -> list[dict[str, Any]]:
+def list_backbones() -> list[JsonObject]:
     """Backbones with a short name."""
     from lensbench.backbones import backbones
 
@@ -52,7 +52,7 @@ def list_backbones() -> list[dict[str, Any]]:
     ]
 
 
-def list_languages(include: Sequence[str | os.PathLike[str]] = ()) -> list[dict[str, Any]]:
+def list_languages(include: Sequence[str | os.PathLike[str]] = ()) -> list[JsonObject]:
     """Languages with their script, direction, and the code that each data set uses.
 
     Args:
@@ -65,7 +65,7 @@ def list_languages(include: Sequence[str | os.PathLike[str]] = ()) -> list[dict[
     return [language.model_dump(mode="json", include=set(shown)) for language in languages().values()]
 
 
-def list_tasks(include: Sequence[str | os.PathLike[str]] = ()) -> list[dict[str, Any]]:
+def list_tasks(include: Sequence[str | os.PathLike[str]] = ()) -> list[JsonObject]:
     """Tasks with their profile, rows and languages.
 
     Args:
@@ -85,7 +85,7 @@ def list_tasks(include: Sequence[str | os.PathLike[str]] = ()) -> list[dict[str,
     ]
 
 
-def list_profiles(include: Sequence[str | os.PathLike[str]] = ()) -> list[dict[str, Any]]:
+def list_profiles(include: Sequence[str | os.PathLike[str]] = ()) -> list[JsonObject]:
     """Profiles: how items are asked and scored.
 
     Args:
@@ -105,7 +105,7 @@ def list_profiles(include: Sequence[str | os.PathLike[str]] = ()) -> list[dict[s
     ]
 
 
-def list_judges() -> list[dict[str, Any]]:
+def list_judges() -> list[JsonObject]:
     """Shipped judges; a `model` of None must be named when the judge is used."""
     from lensbench.grading.judge.registry import judges, read_judge, shown_url
 
@@ -123,7 +123,7 @@ def list_judges() -> list[dict[str, Any]]:
     ]
 
 
-def list_metrics() -> list[dict[str, Any]]:
+def list_metrics() -> list[JsonObject]:
     """Metrics, also those of installed packages; one that cannot be imported is computed from "broken"."""
     from lensbench.metrics import Metric, metrics
 
@@ -143,7 +143,7 @@ def list_metrics() -> list[dict[str, Any]]:
     ]
 
 
-def list_engines() -> list[dict[str, Any]]:
+def list_engines() -> list[JsonObject]:
     """Engines: what computes log-likelihoods and generates answers."""
     from lensbench.engines.registry import engines
     from lensbench.plugins import BrokenPlugin

@@ -7,12 +7,13 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+
+from lensbench.jsonio import JsonObject
 
 __all__ = ["check_machine"]
 
 
-def check_machine() -> list[dict[str, Any]]:
+def check_machine() -> list[JsonObject]:
     """Packages, memory, accelerators, the embedded model, the identifier, the hub and the data folder.
 
     Returns:
@@ -21,7 +22,7 @@ def check_machine() -> list[dict[str, Any]]:
     return list(_findings())
 
 
-def _findings() -> Iterator[dict[str, Any]]:
+def _findings() -> Iterator[JsonObject]:
     for package, extra in (
         ("torch", "engines"),
         ("transformers", "engines"),
@@ -55,7 +56,7 @@ def _findings() -> Iterator[dict[str, Any]]:
     yield _hub()
 
 
-def _engines() -> Iterator[dict[str, Any]]:
+def _engines() -> Iterator[JsonObject]:
     """Every engine of the registry: whether the packages it needs are installed."""
     from lensbench.engines.registry import engines
     from lensbench.plugins import BrokenPlugin
@@ -74,7 +75,7 @@ def _engines() -> Iterator[dict[str, Any]]:
         )
 
 
-def _machine() -> Iterator[dict[str, Any]]:
+def _machine() -> Iterator[JsonObject]:
     from lensbench.cache import cache_dir
 
     try:
@@ -102,7 +103,7 @@ def _machine() -> Iterator[dict[str, Any]]:
         return
 
 
-def _models() -> Iterator[dict[str, Any]]:
+def _models() -> Iterator[JsonObject]:
     from lensbench.backbones.packages import install_command, package_version
     from lensbench.cache import cache_dir
     from lensbench.errors import LensbenchError
@@ -125,7 +126,7 @@ def _models() -> Iterator[dict[str, Any]]:
         yield _finding("language identifier", error.message, False, error.hint)
 
 
-def _hub() -> dict[str, Any]:
+def _hub() -> JsonObject:
     try:
         from huggingface_hub import HfApi
 
@@ -148,5 +149,5 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _finding(what: str, found: str, ok: bool, fix: str | None) -> dict[str, Any]:
+def _finding(what: str, found: str, ok: bool, fix: str | None) -> JsonObject:
     return {"what": what, "found": found, "ok": ok, "fix": None if ok else fix}

@@ -14,6 +14,7 @@ from lensbench.api.given_data import GivenData, Parallel, given_rows, languages_
 from lensbench.api.loaded_models import evaluating, weights_fingerprint, wrapped
 from lensbench.api.reporting_to import progress_or_default
 from lensbench.errors import UsageError
+from lensbench.jsonio import JsonObject
 from lensbench.progress import Progress
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Fitted:
         self._loaded = loaded
 
     @property
-    def card(self) -> dict[str, Any]:
+    def card(self) -> JsonObject:
         """Configuration, cost and measurements of the fit; {} where the method keeps none."""
         return dict(getattr(self.enhancement, "card", {}))
 

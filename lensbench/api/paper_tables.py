@@ -95,7 +95,8 @@ def table(
     Raises:
         UsageError: an unknown name, no run, or what the table asks for cannot be had from these runs.
     """
-    from lensbench.reporting.tables import FORMATS, Choice, build_table, load_table_spec, table_runs
+    from lensbench.reporting.open_runs import open_runs
+    from lensbench.reporting.tables import FORMATS, Choice, build_table, load_table_spec
 
     if format not in FORMATS:
         raise unknown_name("format", format, FORMATS)
@@ -105,5 +106,5 @@ def table(
     if paper_backbone is not None and not published:
         raise UsageError("``paper_backbone`` goes with ``published``")
     choice = Choice(judge, identifier, profile)
-    read = table_runs(run_paths(runs))
+    read = open_runs(run_paths(runs))
     return PaperTable(build_table(spec, read, choice=choice, published=published, paper_backbone=paper_backbone), format)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from lensbench.api.arguments import a_path
 from lensbench.api.judging import judge_of_run
@@ -14,6 +14,7 @@ from lensbench.api.rendering import TextTable, View
 from lensbench.api.requests import RunChoices, default_folder, run_request
 from lensbench.errors import UnavailableError
 from lensbench.extras import missing_package
+from lensbench.jsonio import JsonObject
 
 if TYPE_CHECKING:
     from lensbench.plan.fetch import Need
@@ -64,7 +65,7 @@ class RunPlan:
                 f"{len(missing)} of {len(self.needs)} things that the run reads cannot be had", missing[0].problem
             )
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         return {
             "out": str(self.out),
             "ranks": self.ranks,

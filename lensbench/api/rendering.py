@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lensbench.errors import in_words
 from lensbench.printable import printable
 
 if TYPE_CHECKING:
+    from lensbench.numbers.answered import AnsweredMatrix
+    from lensbench.numbers.cell import Cell
+    from lensbench.numbers.run_results import Results
     from lensbench.records import RunFolder
+    from lensbench.records.missing import MissingRecords
 
 __all__ = ["TextTable", "View", "damage_notes", "fidelity_view", "missing_lines", "results_view", "short_judge"]
 
@@ -84,11 +88,10 @@ _RESULTS_HEADER = (
 _RIGHT = frozenset({"value", "diff to base", "p (Holm)", "n", "failures"})
 
 
-def results_view(results: dict[str, Any], *, everything: bool = False) -> View:
+def results_view(results: Results, *, everything: bool = False) -> View:
     """The tables of a run, and the notes that belong to them.
 
     Args:
-        results: Content of `results.json`.
         everything: Also further units of fidelity and ratings by category.
     """
     from lensbench.reporting.text.cost import COST_HEADER, cost_rows
@@ -116,12 +119,12 @@ def results_view(results: dict[str, Any], *, everything: bool = False) -> View:
     averages = average_rows(results)
     if averages:
         blocks += [TextTable(AVERAGES_HEADER, averages), AVERAGES_NOTE]
-    if results.get("costs"):
-        blocks.append(TextTable(COST_HEADER, cost_rows(results["costs"])))
+    if results.costs:
+        blocks.append(TextTable(COST_HEADER, cost_rows(results.costs)))
     return View([*blocks, *notes(results)])
 
 
-def fidelity_view(identifier: str, cells: Sequence[dict[str, Any]], matrices: Sequence[dict[str, Any]]) -> View:
+def fidelity_view(identifier: str, cells: Sequence[Cell], matrices: Sequence[AnsweredMatrix]) -> View:
     """Every unit of fidelity, and where the answers went, for one identifier."""
     from lensbench.reporting.text.fidelity import fidelity_table
     from lensbench.reporting.text.matrix import matrix_table, with_base
@@ -129,7 +132,7 @@ def fidelity_view(identifier: str, cells: Sequence[dict[str, Any]], matrices: Se
 
     blocks: list[TextTable | str] = [f"% of questions (answers) in the asked language, by {identifier}"]
     blocks += [TextTable(*fidelity_table(cells)), *unscored_notes(cells)]
-    for matrix, base in with_base(list(matrices)):
+    for matrix, base in with_base(matrices):
         title, header, rows = matrix_table(matrix, base)
         blocks += [title, TextTable(header, rows)]
     return View(blocks)
@@ -146,11 +149,11 @@ def damage_notes(folder: RunFolder) -> list[str]:
     return found
 
 
-def missing_lines(results: Mapping[str, Any]) -> list[str]:
-    """What a run should have and has not."""
+def missing_lines(missing: Sequence[MissingRecords]) -> list[str]:
+    """One sentence for every file of a run that has fewer records than it should."""
     from lensbench.reporting.text.table import missing_notes
 
-    return missing_notes(dict(results))
+    return missing_notes(missing)
 
 
 def short_judge(judge: str) -> str:

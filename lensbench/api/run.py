@@ -13,6 +13,7 @@ from lensbench.api.judging import existing_folder, judge_request
 from lensbench.api.rendering import View, damage_notes, fidelity_view, missing_lines, results_view
 from lensbench.api.reporting_to import progress_or_default
 from lensbench.errors import LensbenchError
+from lensbench.jsonio import JsonObject
 from lensbench.progress import Progress
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from lensbench.frames import RunFrames
     from lensbench.grading.judge.estimate import Estimate
     from lensbench.grading.judge.grade import Graded
+    from lensbench.numbers.answered import AnsweredMatrix
     from lensbench.numbers.calibrate import Calibration
+    from lensbench.numbers.cell import Cell
     from lensbench.spec import RunSpec
 
 __all__ = ["Identification", "Run", "load"]
@@ -46,16 +49,20 @@ class Identification:
     """Name and digest."""
     fresh: int
     """Conversations identified by this call."""
-    cells: list[dict[str, Any]]
-    matrices: list[dict[str, Any]]
-    """Asked x answered, as in `results.json`."""
+    cells: Sequence[Cell]
+    matrices: Sequence[AnsweredMatrix]
+    """Asked x answered."""
 
     def view(self) -> View:
         """Every unit of fidelity, and where the answers went."""
         return fidelity_view(self.identifier, self.cells, self.matrices)
 
-    def as_dict(self) -> dict[str, Any]:
-        return {"identifier": self.identifier, "cells": self.cells, "matrices": self.matrices}
+    def as_dict(self) -> JsonObject:
+        return {
+            "identifier": self.identifier,
+            "cells": [cell.as_dict() for cell in self.cells],
+            "matrices": [matrix.as_dict() for matrix in self.matrices],
+        }
 
     def _repr_html_(self) -> str:
         return self.view()._repr_html_()
@@ -85,9 +92,9 @@ class Run:
         return self._frames
 
     @property
-    def results(self) -> dict[str, Any]:
+    def results(self) -> JsonObject:
         """Content of `results.json` as the records are now (docs/architecture.md)."""
-        return self._read.results
+        return self._read.content
 
     @property
     def cells(self) -> pandas.DataFrame:
@@ -122,7 +129,7 @@ class Run:
     def finished(self) -> bool:
         """Whether results are stored and nothing that was planned is missing."""
         stored = (self.folder / "results.json").is_file()
-        return stored and not any(entry["why"] == "planned" for entry in self.results["missing"])
+        return stored and not any(entry.why == "planned" for entry in self._read.results.missing)
 
     def refresh(self) -> Run:
         """Forget what was read, so that it is read anew; returns the run."""
@@ -135,7 +142,7 @@ class Run:
         Args:
             everything: Also further units of fidelity and ratings by category.
         """
-        return results_view(self.results, everything=everything)
+        return results_view(self._read.results, everything=everything)
 
     def damage(self) -> list[str]:
         """Lines of the item files read so far that could not be read."""
@@ -143,7 +150,7 @@ class Run:
 
     def warnings(self) -> list[str]:
         """Records that are missing, and lines that could not be read."""
-        return [*missing_lines(self.results), *self.damage()]
+        return [*missing_lines(self._read.results.missing), *self.damage()]
 
     def compare(self, other: Any, *, variant: str | None = None, with_variant: str | None = None) -> Comparison:
         """Compare with another run item by item; see `lensbench.compare`."""
@@ -243,9 +250,9 @@ class Run:
                 fresh = identify_stage(folder, found, identified, reporter)
             write_results(folder)
         reporter.notify(f"{found.signature}: {fresh} conversations identified now")
-        results = self.refresh().results
-        cells = [cell for cell in results["cells"] if cell["source"] == found.signature]
-        matrices = [matrix for matrix in results["matrices"] if matrix["identifier"] == found.signature]
+        results = self.refresh()._read.results
+        cells = [cell for cell in results.cells if cell.source == found.signature]
+        matrices = [matrix for matrix in results.matrices if matrix.identifier == found.signature]
         return Identification(found.signature, fresh, cells, matrices)
 
     def calibrate(self) -> Calibration:

@@ -79,7 +79,7 @@ def command(folder: Path, as_json: bool) -> None:
     )
     if found.unidentified:
         echo(f"! {found.unidentified} rated answers have no language told by an identifier; they are in neither mean")
-    for note in missing_lines({"missing": [entry.as_dict() for entry in found.missing]}):
+    for note in missing_lines(found.missing):
         echo(note)
 
 

@@ -12,9 +12,11 @@ from lensbench.metrics.metric_name import MetricName
 from lensbench.metrics.rating import RATING, rating_of_category, rating_of_turn
 from lensbench.metrics.registry import (
     GROUP,
+    Measured,
     get_metric,
     installed_metric,
     metric_as,
+    metric_in,
     metric_of,
     metrics,
     metrics_of_packages,
@@ -41,6 +43,7 @@ __all__ = [
     "WITHOUT_CODE",
     "Basis",
     "Corpus",
+    "Measured",
     "Metric",
     "MetricName",
     "ScoredItem",
@@ -51,6 +54,7 @@ __all__ = [
     "installed_metric",
     "likeliest",
     "metric_as",
+    "metric_in",
     "metric_of",
     "metrics",
     "metrics_of_packages",

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib.metadata import EntryPoint
-from typing import Any
+from typing import Any, Protocol
 
 from lensbench.errors import UnavailableError
 from lensbench.metrics.basis import LANGUAGES, RATINGS, SCORES, Basis
@@ -21,9 +21,11 @@ from lensbench.plugins import BrokenPlugin, load_entry, plugin_entries, try_entr
 
 __all__ = [
     "GROUP",
+    "Measured",
     "get_metric",
     "installed_metric",
     "metric_as",
+    "metric_in",
     "metric_of",
     "metrics",
     "metrics_of_packages",
@@ -111,8 +113,26 @@ def told_direction(metric: Metric, told: Mapping[str, Any] | None) -> Metric:
     return metric
 
 
-def metric_of(cell: Mapping[str, Any]) -> Metric:
-    """The metric of a cell, an average or a comparison of `results.json`, with the unit and direction that stand there.
+class Measured(Protocol):
+    """A number that says what it measures: a cell, an average or a comparison."""
+
+    @property
+    def metric(self) -> str: ...
+    @property
+    def unit(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def higher_is_better(self) -> bool | None: ...
+
+
+def metric_of(number: Measured) -> Metric:
+    """The metric of a cell, an average or a comparison, with the unit and direction that stand there."""
+    return _measured(number.metric, number.unit, bool(number.source), number.higher_is_better)
+
+
+def metric_in(cell: Mapping[str, Any]) -> Metric:
+    """The same of a number as it stands in `results.json`.
 
     A cell that an older version wrote without one of these has it from the name.
     """

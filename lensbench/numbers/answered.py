@@ -2,16 +2,44 @@
 
 from __future__ import annotations
 
-from lensbench.grading.fidelity.matrix import AnsweredIn, Level, build_matrices
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lensbench.grading.fidelity.matrix import AnsweredIn, Level, Matrix, build_matrices
 from lensbench.jsonio import JsonObject
-from lensbench.records import IdentifiedRecord, RunFolder
+from lensbench.records import Grader, IdentifiedRecord, RunFolder
 from lensbench.records.counting import last_identified
+from lensbench.records.from_object import from_object
 
-__all__ = ["answered_by_task"]
+__all__ = ["AnsweredMatrix", "answered_by_task"]
 
 
-def answered_by_task(folder: RunFolder) -> list[JsonObject]:
-    """Asked x answered matrices of a run, JSON-ready: per task, identifier, variant, turn and level.
+@dataclass(frozen=True)
+class AnsweredMatrix:
+    """The matrix of one variant, turn and level in one task, by one identifier."""
+
+    task: str
+    identifier: str
+    """Name and digest."""
+    matrix: Matrix
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> AnsweredMatrix:
+        """A matrix as it stands in `results.json`."""
+        counts = tuple(tuple(row) for row in content["counts"])
+        return cls(content["task"], content["identifier"], from_object(Matrix, content, counts=counts))
+
+    @property
+    def grader(self) -> Grader:
+        return Grader.parse(self.identifier, "identifier")
+
+    def as_dict(self) -> JsonObject:
+        return {"task": self.task, "identifier": self.identifier, **self.matrix.as_dict()}
+
+
+def answered_by_task(folder: RunFolder) -> list[AnsweredMatrix]:
+    """Asked x answered matrices of a run: per task, identifier, variant, turn and level.
 
     Raises:
         KeyError: a record of an older version does not say which languages its answers are in.
@@ -26,7 +54,7 @@ def answered_by_task(folder: RunFolder) -> list[JsonObject]:
         )
     levels: tuple[Level, ...] = ("answer", "line")
     return [
-        {"task": task, "identifier": identifier, **matrix.as_dict()}
+        AnsweredMatrix(task, identifier, matrix)
         for (task, identifier), own in answers.items()
         for level in levels
         for matrix in build_matrices(own, level)

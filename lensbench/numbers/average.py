@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from lensbench.jsonio import JsonObject
 from lensbench.languages import CENTRAL
-from lensbench.metrics import Metric
+from lensbench.metrics import Metric, metric_in
 from lensbench.numbers.pair import DRAWS, SEED, SourceItems
 from lensbench.numbers.read_metrics import MetricSeries
 from lensbench.numbers.signature import RunIdentity, average_signature
 from lensbench.numbers.verdict import Verdict, make_verdict
 from lensbench.records import TaskKey
+from lensbench.records.from_object import from_object
 from lensbench.spec import BASE
 from lensbench.stats import bootstrap_means, clustered_errors, detectable_mean, holm, sign_flip
 from lensbench.tasks.lm_eval_names import UNKNOWN
@@ -52,9 +55,10 @@ class Average:
     value: float | None
     n: int
     """Scores in it."""
-    clusters: int
-    """Source items in it: one that stands in several languages counts once, and is drawn as one."""
-    unnamed: int
+    clusters: int | None
+    """Source items in it: one that stands in several languages counts once, and is drawn as one; None where an older version
+    did not say."""
+    unnamed: int | None
     """Items of the cells that name no source item and so count as their own."""
     low: float | None
     high: float | None
@@ -75,8 +79,23 @@ class Average:
     verdict: Verdict | None = None
     """What the difference to `base` says; None where nothing was tested."""
 
-    def as_dict(self) -> dict[str, Any]:
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> Average:
+        """An average as it stands in `results.json`; of an older version, with what can be told from the rest."""
+        metric = metric_in(content)
+        told = {"unit": metric.unit.name, "higher_is_better": metric.higher_is_better}
+        return from_object(cls, {**_UNTOLD, **told, **content, "source": content.get("source") or ""})
+
+    def as_dict(self) -> JsonObject:
         return asdict(self)
+
+
+_UNTOLD: JsonObject = {
+    **dict.fromkeys(("clusters", "unnamed", "low", "high", "delta", "delta_low", "delta_high", "p_value", "p_holm")),
+    "smallest_detectable": None,
+    "signature": "",
+}
+"""What an older version did not say of an average."""
 
 
 _Table = dict[TaskKey, dict[str, MetricSeries]]

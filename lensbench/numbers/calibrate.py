@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from lensbench.errors import UsageError
+from lensbench.jsonio import JsonObject
 from lensbench.metrics import fidelity_name, turn_part
 from lensbench.records import AnswerRecord, IdentifiedRecord, RunFolder, UngradedRecord, VerdictRecord
 from lensbench.records.counting import final_verdicts, last_identified
@@ -86,7 +87,7 @@ class Calibration:
     missing: tuple[MissingRecords, ...] = ()
     """Places of the run that have fewer records than they should (`lensbench/records/missing.py`)."""
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         return asdict(self)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from lensbench.datasets.rows import row_hash
 from lensbench.errors import UsageError, unknown_name
+from lensbench.jsonio import JsonObject
 from lensbench.metrics import Basis
 from lensbench.numbers.headline import headline_series
 from lensbench.numbers.pair import DRAWS, SEED, SourceItems, Tested, test_pairs
@@ -85,7 +86,7 @@ class Comparison:
     notes: list[str] = field(default_factory=list)
     """What a reader must know of what was compared."""
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         return {
             "pairs": [list(pair) for pair in self.pairs],
             "cells": [asdict(cell) for cell in self.cells],
@@ -99,7 +100,7 @@ class _Side:
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
-        self.about: dict[str, Any] = folder.read_json("variants.json")
+        self.about: JsonObject = folder.read_json("variants.json")
         self.sources = SourceItems.of(folder)
         self.rows = {r.key: r.key if r.row is None or r.doc_id is None else (r.doc_id, r.row) for r in folder.records(ItemRecord)}
         self.series: dict[tuple[str, str, Basis], dict[tuple[str, str], MetricSeries]] = {}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from lensbench.metrics import Metric, metric_of
+from lensbench.numbers.cell import Cell
 from lensbench.numbers.read_metrics import MetricSeries
 from lensbench.records import TaskKey
 
@@ -33,12 +33,12 @@ def headline_series(series: Sequence[MetricSeries]) -> list[MetricSeries]:
     return [one for one in series if names.get((one.key, one.grader, one.metric.unit.name)) == one.metric.name]
 
 
-def table_cells(cells: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """The cells of `results.json` that the one table of a run shows; all others stand in `results.json` only."""
-    have = {(cell["task"], cell["language"], cell["metric"]) for cell in cells}
+def table_cells(cells: Sequence[Cell]) -> list[Cell]:
+    """The cells that the one table of a run shows; all others stand in `results.json` only."""
+    have = {(cell.task, cell.language, cell.metric) for cell in cells}
     found = []
     for cell in cells:
         metric = metric_of(cell)
-        if metric.in_table and (cell["task"], cell["language"], metric.replaced_by) not in have:
+        if metric.in_table and (cell.task, cell.language, metric.replaced_by) not in have:
             found.append(cell)
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lensbench.errors import RunError
 from lensbench.jsonio import JsonObject
 from lensbench.numbers.answered import answered_by_task
-from lensbench.numbers.judging_notes import beside_ratings
+from lensbench.numbers.judging_notes import judging_notes
 from lensbench.numbers.results_check import is_current, record_counts
 from lensbench.numbers.summarise import Summary, summary
 from lensbench.numbers.verdict import with_verdict
@@ -50,8 +50,8 @@ def results_of(folder: RunFolder, about: JsonObject, numbers: Summary) -> JsonOb
         "cells": [*(cell.as_dict() for cell in numbers.cells), *(with_verdict(cell) for cell in given)],
         "averages": [entry.as_dict() for entry in numbers.averages],
         "unnamed": numbers.unnamed,
-        "matrices": answered_by_task(folder),
-        "judging": beside_ratings(folder),
+        "matrices": [matrix.as_dict() for matrix in answered_by_task(folder)],
+        "judging": [note.as_dict() for note in judging_notes(folder)],
         "costs": _costs(folder, about),
         "overlap": folder.read_json("overlap.json") if folder.has("overlap.json") else [],
         "made_from": record_counts(folder),
@@ -72,7 +72,9 @@ def current_results(folder: RunFolder) -> JsonObject:
     stored = _usable(folder)
     if stored is not None and is_current(folder, stored):
         return _with_verdicts(stored)
-    if stored is not None and not folder.has("variants.json"):
+    if not folder.has("variants.json") and folder.has("results.json"):
+        # Nothing can be made again, so the numbers of whatever version serve.
+        stored = stored_results(folder) if stored is None else stored
         unchecked = "a check of these numbers: the folder was sent without what they were made from"
         return _with_verdicts({**stored, "gaps": [*stored.get("gaps", ()), unchecked]})
     try:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from lensbench.jsonio import JsonObject
 from lensbench.metrics import Metric
 from lensbench.numbers.pair import DRAWS, SEED
 from lensbench.numbers.read_metrics import MetricSeries
@@ -22,7 +21,7 @@ class RunIdentity:
     """
 
     def __init__(self, folder: RunFolder) -> None:
-        self.about: dict[str, Any] = folder.read_json("variants.json")
+        self.about: JsonObject = folder.read_json("variants.json")
         self._seed = folder.spec().seed if folder.has("run.json") else None
         starts = folder.read_json("provenance.json")["starts"] if folder.has("provenance.json") else []
         # A run that went on under other versions was made with all of them.

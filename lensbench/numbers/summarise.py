@@ -3,81 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from lensbench.numbers.average import Average, average
+from lensbench.numbers.cell import Cell
 from lensbench.numbers.corpus import corpus_numbers
 from lensbench.numbers.headline import headline_series
 from lensbench.numbers.pair import DRAWS, SEED, SourceItems, Tested, line_up, test_pairs
 from lensbench.numbers.read_metrics import MetricSeries, read_metrics
 from lensbench.numbers.signature import RunIdentity, cell_signature
-from lensbench.numbers.verdict import Verdict, make_verdict
+from lensbench.numbers.verdict import make_verdict
 from lensbench.records import RunFolder, TaskKey
 from lensbench.spec import BASE
 from lensbench.stats import Interval, bootstrap_means, clustered_errors, holm, wilson
 
-__all__ = ["Cell", "Summary", "summarise", "summary"]
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One number in a table."""
-
-    task: str
-    language: str
-    profile: str
-    variant: str
-    metric: str
-    unit: str
-    """"share" (0 to 1), "rating" (on the judge's scale), or "number" (of a metric that is not known to be a share)."""
-    source: str
-    """Signature of the identifier or judge; "" for log-likelihoods. Unlike sources never share a series."""
-    value: float | None
-    """Mean over what has a score; None when nothing has."""
-    n: int
-    """Items asked and answered; for ratings, gradings made or failed."""
-    failures: int
-    """Of those, without a score."""
-    low: float | None
-    high: float | None
-    """95% interval of `value`: Wilson where every item is 0 or 1 and a source item of its own, else a bootstrap over source
-    items; None where there are fewer than two."""
-    delta: float | None
-    """Mean difference to `base` over what both have a score for; None for `base` itself."""
-    delta_low: float | None
-    delta_high: float | None
-    """95% paired bootstrap interval of `delta`, over source items; None where there are fewer than two."""
-    signature: str
-    """Everything needed to say what this number is, in one line."""
-    states: dict[str, int]
-    """Items, or gradings, by state."""
-    planned: int
-    """What the run is to have; more than `n` while it is unfinished."""
-    picks: tuple[int, ...]
-    """How often each choice had the highest log-likelihood, in the order of the choices; empty for open questions."""
-    clusters: int
-    """Source items among the items that have a score."""
-    test: str | None
-    """"mcnemar", "sign-flip" or, of a metric of the corpus, "swap". None where nothing is tested: `base`, and numbers that are
-    not their task's own."""
-    p_value: float | None
-    """Two-sided p-value of the paired test. Null hypothesis: swapping variant and base on each source item changes nothing."""
-    p_holm: float | None
-    """Adjusted by Holm over all tests of the variant: languages x tasks, headline metrics."""
-    smallest_detectable: float | None
-    """Smallest true difference that is found in four cases of five at Holm's strictest step; None where it is not defined."""
-    tied: int = 0
-    """Items that rounding could decide (docs/engines.md); they count as they fell."""
-    higher_is_better: bool | None = True
-    """As the task's definition says; None where nothing does, and then no difference is better or worse."""
-    verdict: Verdict | None = None
-    """What the difference to `base` says; None where nothing was tested."""
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+__all__ = ["Summary", "summarise", "summary"]
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from lensbench.metrics import metric_of
+from lensbench.jsonio import JsonObject
+from lensbench.metrics import metric_in
 from lensbench.stats import ALPHA
 
-__all__ = ["VERDICTS", "Verdict", "make_verdict", "with_verdict"]
+__all__ = ["VERDICTS", "Verdict", "direction", "is_significant", "make_verdict", "with_verdict"]
 
 Verdict = Literal["better", "worse", "differs", "not distinguishable"]
 VERDICTS: tuple[Verdict, ...] = ("better", "worse", "differs", "not distinguishable")
@@ -30,14 +31,28 @@ def make_verdict(p_holm: float | None, low: float | None, high: float | None, hi
         return None
     if p_holm >= ALPHA or low is None or high is None or low <= 0 <= high:
         return "not distinguishable"
+    return direction(low > 0, higher_is_better)
+
+
+def direction(rises: bool, higher_is_better: bool | None) -> Literal["better", "worse", "differs"]:
+    """What a difference is, by its sign; "differs" where nothing tells which way is better.
+
+    Args:
+        rises: Whether the difference is above 0.
+    """
     if higher_is_better is None:
         return "differs"
-    return "better" if (low > 0) == higher_is_better else "worse"
+    return "better" if rises == higher_is_better else "worse"
 
 
-def with_verdict(cell: Mapping[str, Any]) -> dict[str, Any]:
+def is_significant(p_holm: float | None, alpha: float) -> bool:
+    """Whether an adjusted p-value is below a level; never, where nothing was tested."""
+    return p_holm is not None and p_holm < alpha
+
+
+def with_verdict(cell: Mapping[str, Any]) -> JsonObject:
     """A cell or average of `results.json` with its verdict; one of a run from before verdicts were written gets it now."""
     if "verdict" in cell:
         return dict(cell)
-    found = make_verdict(cell.get("p_holm"), cell.get("delta_low"), cell.get("delta_high"), metric_of(cell).higher_is_better)
+    found = make_verdict(cell.get("p_holm"), cell.get("delta_low"), cell.get("delta_high"), metric_in(cell).higher_is_better)
     return {**cell, "verdict": found}

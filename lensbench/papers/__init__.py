@@ -2,7 +2,16 @@
 
 from lensbench.papers.facts import CellFacts, RunFacts
 from lensbench.papers.load import load_published, published_names
-from lensbench.papers.paper_comparison import Beside, beside, beside_average
+from lensbench.papers.paper_comparison import PaperComparison, compare_average_with_paper, compare_with_paper
 from lensbench.papers.schema import Published
 
-__all__ = ["Beside", "CellFacts", "Published", "RunFacts", "beside", "beside_average", "load_published", "published_names"]
+__all__ = [
+    "CellFacts",
+    "PaperComparison",
+    "Published",
+    "RunFacts",
+    "compare_average_with_paper",
+    "compare_with_paper",
+    "load_published",
+    "published_names",
+]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from lensbench.metrics import LANGUAGES, RATINGS
-from lensbench.papers.facts import NOT_RECORDED, CellFacts, RunFacts
+from lensbench.papers.facts import CellFacts, RunFacts
 from lensbench.papers.schema import Published, PublishedColumn
 from lensbench.records import Grader
+from lensbench.records.described import NOT_RECORDED
 
-__all__ = ["incomparable", "matching_backbone", "reasons", "same_setting", "shown_setting"]
+__all__ = ["discrepancies_of", "incomparable", "matching_backbone", "same_setting", "shown_setting"]
 
 
 def matching_backbone(published: Published, run: RunFacts, wanted: str | None = None) -> tuple[str, str | None]:
@@ -46,10 +46,10 @@ def incomparable(facts: CellFacts, column: PublishedColumn, targets: tuple[str, 
     return None
 
 
-def reasons(
-    facts: CellFacts, column: PublishedColumn, published: Published, settings: Mapping[str, Any], backbone: str | None
+def discrepancies_of(
+    facts: CellFacts, column: PublishedColumn, published: Published, settings: Mapping[str, object], backbone: str | None
 ) -> tuple[str, ...]:
-    """All reasons that the provenance gives, the weightiest first.
+    """All discrepancies that the provenance gives, the weightiest first.
 
     Args:
         settings: The paper's configuration of the method on this backbone, as far as it prints one.
@@ -66,14 +66,14 @@ def _data(facts: CellFacts) -> Iterator[str]:
     if rows is None:
         yield "other data: where the rows come from is not recorded"
         return
-    if rows.get("kind") == "embedded":
+    if rows.kind == "embedded":
         yield "other data: the embedded set, a demonstration"
-    if rows.get("stand_in"):
-        yield f"other data: a stand-in, {rows['stand_in']}"
+    if rows.stand_in:
+        yield f"other data: a stand-in, {rows.stand_in}"
     if facts.substitute:
         yield f"other data: rows of {facts.substitute} stand in"
-    if rows.get("expected_rows") and rows.get("rows") != rows["expected_rows"]:
-        yield f"other data: {rows.get('rows')} rows of the set's {rows['expected_rows']}"
+    if rows.expected_rows and rows.rows != rows.expected_rows:
+        yield f"other data: {rows.rows} rows of the set's {rows.expected_rows}"
 
 
 def _wording(facts: CellFacts) -> Iterator[str]:
@@ -106,7 +106,7 @@ def _graders(facts: CellFacts, published: Published) -> Iterator[str]:
             yield f"other identifier: {name}, the paper's is {published.identifier}"
 
 
-def _fit(facts: CellFacts, settings: Mapping[str, Any]) -> Iterator[str]:
+def _fit(facts: CellFacts, settings: Mapping[str, object]) -> Iterator[str]:
     if not facts.fitted:
         return
     for key, theirs in settings.items():
@@ -121,7 +121,7 @@ def _fit(facts: CellFacts, settings: Mapping[str, Any]) -> Iterator[str]:
         yield f"other fit: {facts.remark}"
 
 
-def same_setting(ours: Any, theirs: Any, targets: tuple[str, ...]) -> bool:
+def same_setting(ours: object, theirs: object, targets: tuple[str, ...]) -> bool:
     """Whether two configuration values say the same; one number stands for that number in every target language."""
     if isinstance(theirs, Mapping):
         if isinstance(ours, (int, float)):
@@ -130,7 +130,7 @@ def same_setting(ours: Any, theirs: Any, targets: tuple[str, ...]) -> bool:
     return bool(ours == theirs)
 
 
-def shown_setting(value: Any) -> str:
+def shown_setting(value: object) -> str:
     """A configuration value in words: `zh 1, ja 0.6` for a mapping, "none" for null."""
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {shown_setting(item)}" for key, item in value.items())

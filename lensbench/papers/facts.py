@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from lensbench.metrics import Metric
+from lensbench.records.described import RowsOrigin
 
-__all__ = ["NOT_RECORDED", "CellFacts", "RunFacts"]
-
-NOT_RECORDED = "not recorded"
+__all__ = ["CellFacts", "RunFacts"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,7 @@ class RunFacts:
     """
 
     backbone: str
-    origin: Mapping[str, Any]
+    origin: Mapping[str, object]
     targets: tuple[str, ...]
     machines: tuple[str, ...] = ()
 
@@ -38,7 +36,7 @@ class CellFacts:
         method: The method of the variant; the variant's own name where it has none ("base", another checkpoint).
         fitted: Whether a method made the variant.
         value: Share from 0 to 1, or rating; None where nothing has a score.
-        rows: Where the rows came from (`data.sources.Origin`); None where it is not recorded.
+        rows: Where the rows came from; None where it is not recorded.
         substitute: Rows definition that stood in for the task's first choice.
         profile: The one it was asked under, or the one which that stands for.
         wording: Whose words the prompts have, as the task says: "ours" or "authors"; None where it does not say;
@@ -63,10 +61,10 @@ class CellFacts:
     n: int
     planned: int
     failures: int
-    rows: Mapping[str, Any] | None
+    rows: RowsOrigin | None
     substitute: str | None = None
     wording: str | None = None
     cut: int | None = None
-    config: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, object] = field(default_factory=dict)
     learned_from: tuple[str, ...] = ()
     remark: str | None = None

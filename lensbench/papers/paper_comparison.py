@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from lensbench.papers.discrepancies import incomparable, matching_backbone, reasons
+from lensbench.papers.discrepancies import discrepancies_of, incomparable, matching_backbone
 from lensbench.papers.facts import CellFacts, RunFacts
 from lensbench.papers.schema import Note, Published, PublishedColumn, ScoreTable, half_digit
 
-__all__ = ["EXPLAINED", "NO_VALUE", "OPEN", "UNLIKE", "WITHIN", "Beside", "beside", "beside_average", "settings_of"]
+__all__ = [
+    "EXPLAINED",
+    "NO_VALUE",
+    "OPEN",
+    "UNLIKE",
+    "WITHIN",
+    "PaperComparison",
+    "compare_average_with_paper",
+    "compare_with_paper",
+    "settings_of",
+]
 
 WITHIN, EXPLAINED, OPEN = "within the interval", "explained", "open"
 UNLIKE, NO_VALUE = "not comparable", "no number here"
 
 
 @dataclass(frozen=True)
-class Beside:
+class PaperComparison:
     """What a paper prints beside a number of ours.
 
     Attributes:
@@ -26,7 +35,8 @@ class Beside:
         difference: Ours less the paper's, in the same units; None where they are not comparable or we have none.
         verdict: "within the interval" (of ours, give or take half a unit of the paper's last digit), "explained", "open",
             "not comparable" or "no number here".
-        reasons: What the run's provenance says. For a number within the interval they are told too: it may be there by chance.
+        discrepancies: What the run's provenance says. For a number within the interval they are told too, since it may be
+            there by chance.
         note: What is known of the printed number.
     """
 
@@ -34,7 +44,7 @@ class Beside:
     table: int | None
     difference: float | None
     verdict: str
-    reasons: tuple[str, ...]
+    discrepancies: tuple[str, ...]
     note: str | None = None
 
 
@@ -47,7 +57,7 @@ class _Found:
     number: int | None
 
 
-def beside(facts: CellFacts, published: Published, wanted: str | None = None) -> Beside | None:
+def compare_with_paper(facts: CellFacts, published: Published, wanted: str | None = None) -> PaperComparison | None:
     """A cell beside the paper's.
 
     Args:
@@ -62,15 +72,15 @@ def beside(facts: CellFacts, published: Published, wanted: str | None = None) ->
         return None
     unlike = incomparable(facts, found.column, found.table.targets)
     if unlike is not None:
-        return _beside(found, None, UNLIKE, (unlike,))
+        return _compared(found, None, UNLIKE, (unlike,))
     if facts.value is None:
-        return _beside(found, None, NO_VALUE, ())
-    why = reasons(facts, found.column, published, settings_of(published, facts.method, key, facts.run.targets), backbone)
+        return _compared(found, None, NO_VALUE, ())
+    why = discrepancies_of(facts, found.column, published, settings_of(published, facts.method, key, facts.run.targets), backbone)
     scale = facts.metric.unit.scale
     return _judged(found, scale * facts.value, _scaled(facts.low, scale), _scaled(facts.high, scale), why)
 
 
-def beside_average(
+def compare_average_with_paper(
     published: Published,
     run: RunFacts,
     method: str,
@@ -79,9 +89,9 @@ def beside_average(
     value: float | None,
     low: float | None,
     high: float | None,
-    parts: Sequence[tuple[str, Beside | None]],
+    parts: Sequence[tuple[str, PaperComparison | None]],
     wanted: str | None = None,
-) -> Beside | None:
+) -> PaperComparison | None:
     """An average over tasks beside the paper's; without an interval of its own it is judged by its parts.
 
     Args:
@@ -94,23 +104,23 @@ def beside_average(
         return None
     ours, theirs = [task for task, _ in parts], list(found.column.average)
     if sorted(ours) != sorted(theirs):
-        return _beside(found, None, UNLIKE, (f"averages {', '.join(ours)}; the paper's is over {', '.join(theirs)}",))
+        return _compared(found, None, UNLIKE, (f"averages {', '.join(ours)}; the paper's is over {', '.join(theirs)}",))
     known = [part for _, part in parts if part is not None]
-    unlike = [reason for part in known if part.verdict == UNLIKE for reason in part.reasons]
+    unlike = [one for part in known if part.verdict == UNLIKE for one in part.discrepancies]
     if unlike:
-        return _beside(found, None, UNLIKE, tuple(dict.fromkeys(unlike)))
+        return _compared(found, None, UNLIKE, tuple(dict.fromkeys(unlike)))
     if value is None:
-        return _beside(found, None, NO_VALUE, ())
-    why = tuple(dict.fromkeys(reason for part in known for reason in part.reasons))
+        return _compared(found, None, NO_VALUE, ())
+    why = tuple(dict.fromkeys(one for part in known for one in part.discrepancies))
     if low is not None and high is not None:
         return _judged(found, 100 * value, 100 * low, 100 * high, why)
     difference = 100 * value - float(found.printed)
     if len(known) == len(parts) and all(part.verdict == WITHIN for part in known):
-        return _beside(found, difference, WITHIN, why)
-    return _beside(found, difference, EXPLAINED if why else OPEN, why)
+        return _compared(found, difference, WITHIN, why)
+    return _compared(found, difference, EXPLAINED if why else OPEN, why)
 
 
-def settings_of(published: Published, method: str, backbone: str, targets: Sequence[str]) -> dict[str, Any]:
+def settings_of(published: Published, method: str, backbone: str, targets: Sequence[str]) -> Mapping[str, object]:
     """The paper's configuration of a method, as far as it prints one; {} where it prints none for these languages."""
     for row in published.settings:
         if row.method == method and row.backbone == backbone and set(row.targets) == set(targets):
@@ -129,14 +139,14 @@ def _find(published: Published, backbone: str, method: str, language: str, metri
     return None
 
 
-def _judged(found: _Found, value: float, low: float | None, high: float | None, why: tuple[str, ...]) -> Beside:
+def _judged(found: _Found, value: float, low: float | None, high: float | None, why: tuple[str, ...]) -> PaperComparison:
     difference = value - float(found.printed)
     if _holds(low, high, found.printed):
-        return _beside(found, difference, WITHIN, why)
+        return _compared(found, difference, WITHIN, why)
     corrected = found.note.corrected if found.note else None
     if corrected is not None and _holds(low, high, corrected):
-        return _beside(found, difference, EXPLAINED, (*why, f"misprint: {corrected} was probably meant"))
-    return _beside(found, difference, EXPLAINED if why else OPEN, why)
+        return _compared(found, difference, EXPLAINED, (*why, f"misprint: {corrected} was probably meant"))
+    return _compared(found, difference, EXPLAINED if why else OPEN, why)
 
 
 def _holds(low: float | None, high: float | None, printed: str) -> bool:
@@ -146,8 +156,8 @@ def _holds(low: float | None, high: float | None, printed: str) -> bool:
     return low - slack <= float(printed) <= high + slack
 
 
-def _beside(found: _Found, difference: float | None, verdict: str, why: tuple[str, ...]) -> Beside:
-    return Beside(found.printed, found.number, difference, verdict, why, found.note.text if found.note else None)
+def _compared(found: _Found, difference: float | None, verdict: str, why: tuple[str, ...]) -> PaperComparison:
+    return PaperComparison(found.printed, found.number, difference, verdict, why, found.note.text if found.note else None)
 
 
 def _scaled(value: float | None, scale: float) -> float | None:

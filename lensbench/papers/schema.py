@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -138,7 +138,7 @@ class SettingsRow(_Strict):
     method: str
     backbone: str
     targets: tuple[str, ...]
-    values: dict[str, Any]
+    values: dict[str, object]
     """Configuration key of lensbench's method -> the paper's value."""
 
 

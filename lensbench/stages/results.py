@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from lensbench.interop.lm_eval.write_files import write_lm_eval_files
 from lensbench.jsonio import JsonObject
+from lensbench.numbers.cell import Cell
 from lensbench.numbers.results import results_of
 from lensbench.numbers.results_check import CHECK_FILE, check_of
-from lensbench.numbers.summarise import Cell, summary
+from lensbench.numbers.run_results import read_results
+from lensbench.numbers.summarise import summary
 from lensbench.records import RunFolder
 from lensbench.records.missing import note_counts
 from lensbench.reporting import write_report
-from lensbench.reporting.html import ReportRun, write_html_report
+from lensbench.reporting.html import write_html_report
+from lensbench.reporting.run_view import RunView
 
 __all__ = ["store_results", "write_results"]
 
@@ -22,8 +25,9 @@ def write_results(folder: RunFolder) -> list[Cell]:
     note_counts(folder)
     store_results(folder, results_of(folder, about, numbers))
     write_lm_eval_files(folder, about, numbers.cells)
-    write_report(folder)
-    write_html_report([ReportRun(folder, folder.read_json("results.json"))], folder.path / "report.html")
+    view = RunView(folder, read_results(folder.read_json("results.json")))
+    write_report(view)
+    write_html_report([view], folder.path / "report.html")
     return numbers.cells
 
 

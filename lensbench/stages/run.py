@@ -14,7 +14,7 @@ from lensbench.engines.registry import check_engine
 from lensbench.errors import RunError, UsageError
 from lensbench.executors.ranks import ALONE, Ranks
 from lensbench.methods.base import Enhancement, Progress, SilentProgress
-from lensbench.numbers.summarise import Cell
+from lensbench.numbers.cell import Cell
 from lensbench.plan.plan import Plan
 from lensbench.plan.resume_checks import check_questions, pin_checkpoint, pin_rows
 from lensbench.plan.task_items import load_rows

@@ -19,7 +19,7 @@ from lensbench.interop.lm_eval.import_run import Imported, import_lm_eval
 from lensbench.interop.lm_eval.reading import read_lm_eval
 from lensbench.numbers.compare import compare
 from lensbench.records import ItemRecord, RunFolder, ScoreRecord
-from lensbench.reporting.html.runs import name_runs
+from lensbench.reporting.open_runs import name_runs
 
 ROWS = 6
 FIRST = {"function": "take_first"}

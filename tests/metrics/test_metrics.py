@@ -20,11 +20,12 @@ from lensbench.metrics import (
     gold_choice,
     likeliest,
     metric_as,
-    metric_of,
+    metric_in,
     metrics,
     split_fidelity_name,
     turn_part,
 )
+from lensbench.numbers.cell import Cell
 from lensbench.numbers.headline import headline_of, table_cells
 from lensbench.numbers.verdict import make_verdict, with_verdict
 
@@ -50,11 +51,12 @@ def test_one_metric_is_the_tasks_own_number(names: list[str], expected: str | No
 
 
 def test_the_one_table_shows_the_response_in_place_of_the_first_turn() -> None:
-    def cell(metric: str, language: str = "zh", source: str = "lid176:1") -> dict[str, str]:
-        return {"task": "mt_bench", "language": language, "metric": metric, "source": source}
+    def cell(metric: str, language: str = "zh", source: str = "lid176:1") -> Cell:
+        place = {"task": "mt_bench", "language": language, "profile": "mt-bench", "variant": "base"}
+        return Cell.of({**place, "metric": metric, "source": source, "value": 0.5, "n": 2})
 
     both = [cell("lf_turn1"), cell("lf_turn2"), cell("lf_response"), cell("lf_response_lenient"), cell("lf_turn1", "sw")]
-    shown = [(c["metric"], c["language"]) for c in table_cells([*both, cell("rating", source="j:m:1"), cell("odd", source="")])]
+    shown = [(c.metric, c.language) for c in table_cells([*both, cell("rating", source="j:m:1"), cell("odd", source="")])]
     assert shown == [("lf_response", "zh"), ("lf_turn1", "sw"), ("rating", "zh"), ("odd", "zh")]
 
 
@@ -76,27 +78,27 @@ def test_a_name_of_a_fidelity_metric_is_read_as_it_is_made() -> None:
 
 
 def test_a_file_says_more_than_a_name() -> None:
-    told = metric_of({"metric": "acc", "unit": "number", "higher_is_better": None, "source": ""})
+    told = metric_in({"metric": "acc", "unit": "number", "higher_is_better": None, "source": ""})
     assert (told.unit.name, told.higher_is_better, told.title) == ("number", None, "accuracy")
-    unknown = metric_of({"metric": "hats", "unit": "share", "higher_is_better": False, "source": ""})
+    unknown = metric_in({"metric": "hats", "unit": "share", "higher_is_better": False, "source": ""})
     assert (unknown.unit.name, unknown.higher_is_better, unknown.title, unknown.basis) == ("share", False, "hats", SCORES)
-    later = metric_of({"metric": "hats", "unit": "parsecs", "source": ""})
+    later = metric_in({"metric": "hats", "unit": "parsecs", "source": ""})
     assert later.unit.text(1.5) == "1.500"
 
 
 def test_a_cell_of_an_older_version_has_it_from_the_name() -> None:
-    assert metric_of({"metric": "rating_turn1"}).unit.name == "rating"
-    assert metric_of({"metric": "lf_turn1"}).basis is LANGUAGES
+    assert metric_in({"metric": "rating_turn1"}).unit.name == "rating"
+    assert metric_in({"metric": "lf_turn1"}).basis is LANGUAGES
     # Before units were written there were only shares and ratings.
-    assert metric_of({"metric": "hats"}).unit.name == "share"
-    assert metric_of({"metric": "perplexity"}).higher_is_better is False
+    assert metric_in({"metric": "hats"}).unit.name == "share"
+    assert metric_in({"metric": "perplexity"}).higher_is_better is False
 
 
 def test_a_score_that_is_called_as_a_rating_is_none() -> None:
     assert metric_as("rating_of_hats", SCORES).unit.name == "number"
     assert metric_as("rating_of_hats", SCORES).higher_is_better is None
     assert metric_as("rating_of_hats", RATINGS).unit.name == "rating"
-    assert metric_of({"metric": "hats", "unit": "rating", "source": "j:m:1"}).basis is RATINGS
+    assert metric_in({"metric": "hats", "unit": "rating", "source": "j:m:1"}).basis is RATINGS
 
 
 def test_likeliest_is_the_first_of_equals_and_needs_all() -> None:

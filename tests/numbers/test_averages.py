@@ -15,6 +15,7 @@ from statsmodels.stats.multitest import multipletests
 
 from lensbench.datasets.rows import load_rows_spec
 from lensbench.numbers.results import collect_results
+from lensbench.numbers.run_results import read_results
 from lensbench.numbers.summarise import Summary, summary
 from lensbench.numbers.verdict import make_verdict
 from lensbench.records import RunFolder
@@ -157,7 +158,7 @@ def test_without_source_items_each_row_is_its_own_and_that_is_said(scores: dict,
     assert bare.delta_high - bare.delta_low < named.delta_high - named.delta_low
     results = collect_results(run)
     assert results["unnamed"] == ITEMS
-    (note,) = [note for note in notes(results) if "name no source item" in note]
+    (note,) = [note for note in notes(read_results(results)) if "name no source item" in note]
     assert "xcopa (70)" in note and "xwinograd (80)" in note
     wide = average(found, "languages", "lens", task="xwinograd")
     assert (wide.clusters, wide.unnamed) == (80, 80)
@@ -183,8 +184,8 @@ def test_an_average_is_never_taken_over_fewer_cells(scores: dict, tmp_path: Path
     lens, xsft = (average(found, "languages", name, task="xcopa") for name in ("lens", "xsft"))
     assert (lens.value, lens.low, lens.delta, lens.p_value, lens.p_holm) == (None,) * 5
     assert xsft.value is not None and xsft.p_value is not None
-    results = {**json.loads((tmp_path / "variants.json").read_text()), "averages": [lens.as_dict()]}
-    assert average_rows(results)[0][4] == "no score"
+    results = {**json.loads((tmp_path / "variants.json").read_text()), "cells": [], "averages": [lens.as_dict()]}
+    assert average_rows(read_results(results))[0][4] == "no score"
 
 
 def test_averages_are_a_family_of_their_own(found: Summary) -> None:
@@ -230,12 +231,13 @@ def test_the_english_average_is_also_taken_as_papers_print_it(english: RunFolder
         assert some.p_holm == pytest.approx(multipletests([some.p_value, chinese.p_value], method="holm")[1][0])
         assert some.signature.startswith("mean:tasks-without-xcopa:en|xwinograd/en:")
     results = collect_results(english)
-    assert "3 tasks" in (titles := [row[0] for row in average_rows(results)]) and "2 tasks without xcopa" in titles
-    assert not [note for note in notes(results) if "name no source item" in note], "nothing here is over languages"
+    assert "3 tasks" in (titles := [row[0] for row in average_rows(read_results(results))]) and "2 tasks without xcopa" in titles
+    assert not [note for note in notes(read_results(results)) if "name no source item" in note], "nothing here is over languages"
 
 
 def test_the_english_average_of_the_table_has_an_interval_and_a_test(english: RunFolder) -> None:
-    from lensbench.reporting.tables import build_table, load_table_spec, table_runs
+    from lensbench.reporting.open_runs import open_runs
+    from lensbench.reporting.tables import build_table, load_table_spec
 
     results = collect_results(english)
     for cell in results["cells"] + results["averages"]:
@@ -246,7 +248,7 @@ def test_the_english_average_of_the_table_has_an_interval_and_a_test(english: Ru
     home.mkdir()
     (home / "run.json").write_text(json.dumps({"spec": {"languages": ["zh"], "backbone": "b", "methods": []}}))
     (home / "results.json").write_text(json.dumps(results))
-    [section] = build_table(load_table_spec("bilingual"), table_runs([home])).sections
+    [section] = build_table(load_table_spec("bilingual"), open_runs([home])).sections
     rows = {(c.fields["variant"], c.fields["column"], c.fields["language"]): c.fields for row in section.rows for c in row.cells}
     recorded = {(a["variant"], a["over"], a["language"]): a for a in results["averages"]}
     for over, language in (("tasks without xcopa", "en"), ("tasks", "zh")):
@@ -312,7 +314,7 @@ def test_tables_say_what_the_numbers_say(scores: dict, found: Summary, tmp_path:
         {"starts": [{"packages": {"torch": "2.1", "lm_eval": "0.4.13"}}, {"packages": {"torch": "2.2", "lm_eval": "0.4.13"}}]},
     )
     results = collect_results(run)
-    lines = {(x.task, x.language, x.variant): x for x in table_lines(results)}
+    lines = {(x.task, x.language, x.variant): x for x in table_lines(read_results(results))}
     for cell in found.cells:
         line = lines[cell.task, cell.language, cell.variant]
         if cell.p_holm is None:
@@ -321,7 +323,7 @@ def test_tables_say_what_the_numbers_say(scores: dict, found: Summary, tmp_path:
             assert line.p_holm == ("<0.001" if cell.p_holm < 0.001 else f"{cell.p_holm:.3f}")
             called = cell.p_holm < 0.05 and (cell.delta_low > 0 or cell.delta_high < 0)
             assert (line.verdict == "not distinguishable") == (not called)
-    text = "\n".join(notes(results))
+    text = "\n".join(notes(read_results(results)))
     assert "lens 5, xsft 5" in text and "Holm" in text and "changed places" in text
     reach = [cell.smallest_detectable for cell in found.cells if cell.task == "xcopa" and cell.smallest_detectable]
     assert f"xcopa {100 * min(reach):.1f} to {100 * max(reach):.1f} points" in text

@@ -11,15 +11,17 @@ from scored_run import write_run as write_scored
 from simulated_run import simulate
 from table_runs import SMALL, cell, results, write_run
 
-from lensbench.metrics import get_metric, metric_of, told_direction
+from lensbench.metrics import get_metric, metric_in, told_direction
 from lensbench.numbers.compare import compare
 from lensbench.numbers.results import collect_results
+from lensbench.numbers.run_results import read_results
 from lensbench.numbers.summarise import summary
 from lensbench.numbers.verdict import with_verdict
 from lensbench.records import RunFolder
 from lensbench.reporting.html.gather import gather
-from lensbench.reporting.html.runs import ReportRun
-from lensbench.reporting.tables import build_table, load_table_spec, render_table, table_runs
+from lensbench.reporting.open_runs import open_runs
+from lensbench.reporting.run_view import RunView
+from lensbench.reporting.tables import build_table, load_table_spec, render_table
 from lensbench.reporting.text.table import table_lines
 
 
@@ -49,7 +51,9 @@ def scored(tmp_path: Path) -> RunFolder:
 )
 def test_the_verdict_follows_the_direction(scored: RunFolder, told: dict[str, bool] | None, expected: str) -> None:
     tell(scored, xcopa__zh=told)
-    line = next(row for row in table_lines(collect_results(scored)) if row.task.lower() == "xcopa" and row.variant == "lens")
+    line = next(
+        row for row in table_lines(read_results(collect_results(scored))) if row.task.lower() == "xcopa" and row.variant == "lens"
+    )
     assert line.verdict == expected
     assert line.metric == ("accuracy, lower is better" if expected == "worse" else "accuracy")
 
@@ -75,10 +79,10 @@ def test_fixed_and_broken_follow_it(scored: RunFolder) -> None:
 
 def test_the_report_marks_items_by_it(tmp_path: Path) -> None:
     folder = simulate(tmp_path / "run", items=12, variants=("base", "lens"), languages=("en",), tasks=("xcopa",))
-    up = gather([ReportRun(folder, collect_results(folder))])
+    up = gather([RunView(folder, read_results(collect_results(folder)))])
     tell(folder, xcopa__en={"acc": False})
-    down = gather([ReportRun(folder, collect_results(folder))])
-    rights = [(a.cells[n]["right"], b.cells[n]["right"]) for a, b in zip(up, down, strict=True) for n in (0, 1)]
+    down = gather([RunView(folder, read_results(collect_results(folder)))])
+    rights = [(a.cells[n].right, b.cells[n].right) for a, b in zip(up, down, strict=True) for n in (0, 1)]
     assert {True, False} <= {one for one, _ in rights}
     assert all(one is None if other is None else one is not other for one, other in rights)
 
@@ -94,7 +98,7 @@ def test_bold_and_arrows_follow_it(tmp_path: Path) -> None:
     )
     spec = tmp_path / "small.yaml"
     spec.write_text(SMALL, encoding="utf-8")
-    runs = table_runs([write_run(tmp_path / "run", content)])
+    runs = open_runs([write_run(tmp_path / "run", content)])
     made = build_table(load_table_spec(str(spec)), runs)
     shown = {row.label: [(c.style, c.change) for c in row.cells if c.text not in ("–", "—")] for row in made.sections[0].rows}
     assert shown == {
@@ -110,7 +114,7 @@ def test_a_mean_over_unlike_directions_is_none(tmp_path: Path) -> None:
     )
     spec = tmp_path / "small.yaml"
     spec.write_text(SMALL, encoding="utf-8")
-    runs = table_runs([write_run(tmp_path / "run", content)])
+    runs = open_runs([write_run(tmp_path / "run", content)])
     assert "of metrics of which some are better high and some low" in render_table(
         build_table(load_table_spec(str(spec)), runs), "md"
     )
@@ -118,7 +122,7 @@ def test_a_mean_over_unlike_directions_is_none(tmp_path: Path) -> None:
 
 def test_a_metric_of_which_nothing_tells_it_is_never_better_or_worse() -> None:
     tested = {"metric": "share_of_hats", "p_holm": 0.001, "delta_low": 0.1, "delta_high": 0.3}
-    assert metric_of(tested).higher_is_better is None
+    assert metric_in(tested).higher_is_better is None
     assert with_verdict(tested)["verdict"] == "differs"
     assert with_verdict({**tested, "higher_is_better": False})["verdict"] == "worse"
 

@@ -15,8 +15,8 @@ from table_runs import write_run as write_results_only
 import lensbench
 from lensbench.numbers.results import collect_results, current_results
 from lensbench.records import RunFolder
-from lensbench.reporting.html import report_run
-from lensbench.reporting.tables import table_runs
+from lensbench.reporting.open_runs import open_runs
+from lensbench.reporting.run_view import RunView
 from lensbench.stages.results import store_results
 
 
@@ -74,7 +74,7 @@ def test_an_older_run_that_was_sent_without_records_gets_its_verdicts_when_it_is
     (run.path / "variants.json").unlink()
     found = current_results(RunFolder(run.path))
     assert verdicts(found["cells"]) == verdicts(found["averages"]) == EXPECTED
-    assert verdicts(report_run(RunFolder(run.path)).results["cells"]) == EXPECTED
+    assert verdicts([cell.as_dict() for cell in RunView.of(RunFolder(run.path)).results.cells]) == EXPECTED
 
 
 def test_an_older_file_that_is_still_true_gets_them_too(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,8 +88,8 @@ def test_an_older_file_that_is_still_true_gets_them_too(run: RunFolder, monkeypa
 
 def test_tables_read_them(tmp_path: Path) -> None:
     assert all("verdict" not in cell for cell in small()["cells"])
-    (found,) = table_runs([write_results_only(tmp_path / "old", small())])
-    said = {(c["task"], c["language"], c["variant"]): c["verdict"] for c in found.cells if c["variant"] == "xsft"}
+    (found,) = open_runs([write_results_only(tmp_path / "old", small())])
+    said = {(c.task, c.language, c.variant): c.verdict for c in found.results.cells if c.variant == "xsft"}
     assert said == {
         ("xcopa", "zh", "xsft"): "not distinguishable",
         ("xwinograd", "en", "xsft"): "worse",

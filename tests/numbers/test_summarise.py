@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lensbench.numbers.run_results import read_results
 from lensbench.numbers.summarise import Cell, summarise
 from lensbench.records import RunFolder
 from lensbench.reporting.text.table import notes, table_lines
@@ -77,21 +78,21 @@ def test_items_that_rounding_could_decide_are_counted_and_said(folder: RunFolder
     found = cells(folder, [{**score("base", i, True), "tied": i < 2} for i in range(5)])["base"]
     assert (found.tied, found.value, found.failures) == (2, 1.0, 0), "they count as they fell"
     results = {**folder.read_json("variants.json"), "cells": [json.loads(json.dumps(found.as_dict()))]}
-    assert any("2 of 5 in xcopa/zh base" in note and "rounding could decide" in note for note in notes(results))
+    assert any("2 of 5 in xcopa/zh base" in note and "rounding could decide" in note for note in notes(read_results(results)))
 
 
 def test_a_cell_without_any_score_has_no_value(folder: RunFolder) -> None:
     found = cells(folder, [score("base", i, None) for i in range(3)])["base"]
     assert (found.value, found.low, found.n, found.failures, found.planned) == (None, None, 3, 3, 5)
     results = {**folder.read_json("variants.json"), "cells": [json.loads(json.dumps(found.as_dict()))]}
-    (line,) = table_lines(results)
+    (line,) = table_lines(read_results(results))
     assert (line.value, line.n, line.failures) == ("no score", "3 of 5", "3")
 
 
 def test_a_habit_beyond_the_letters_is_named(folder: RunFolder) -> None:
     found = cells(folder, [score("base", i, False, [-3.0] * 11 + [-1.0]) for i in range(12)])["base"]
     results = {**folder.read_json("variants.json"), "cells": [json.loads(json.dumps(found.as_dict()))]}
-    assert any("base picks option 12 (xcopa/zh)" in note for note in notes(results))
+    assert any("base picks option 12 (xcopa/zh)" in note for note in notes(read_results(results)))
 
 
 def test_a_habit_is_named(folder: RunFolder, tmp_path: Path) -> None:
@@ -99,7 +100,7 @@ def test_a_habit_is_named(folder: RunFolder, tmp_path: Path) -> None:
     found = cells(folder, records)["base"]
     assert found.picks == (0, 12)
     results = {**folder.read_json("variants.json"), "cells": [found.as_dict()]}
-    assert any("base picks B (xcopa/zh)" in note for note in notes(results))
+    assert any("base picks B (xcopa/zh)" in note for note in notes(read_results(results)))
 
 
 def test_an_answer_in_no_language_is_unfaithful_and_counted(folder: RunFolder) -> None:
@@ -173,8 +174,8 @@ def test_ratings_by_turn_and_category(graded: RunFolder) -> None:
     assert found["rating_math"].value == 6 and found["rating_math"].planned == 2
     assert "judge:j:m:1" in found["rating"].signature
     results = {**graded.read_json("variants.json"), "cells": [cell.as_dict() for cell in found.values()]}
-    assert any("2 of 6 gradings by j have no rating" in note for note in notes(results))
-    line = next(line for line in table_lines(results) if line.metric.startswith("judge's rating, 1 to 10"))
+    assert any("2 of 6 gradings by j have no rating" in note for note in notes(read_results(results)))
+    line = next(line for line in table_lines(read_results(results)) if line.metric.startswith("judge's rating, 1 to 10"))
     assert (line.value, line.n, line.failures) == ("5.25", "6", "2")
 
 

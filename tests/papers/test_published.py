@@ -13,9 +13,12 @@ from lensbench.backbones import get_backbone
 from lensbench.content import content_dir
 from lensbench.errors import UsageError
 from lensbench.metrics import get_metric
-from lensbench.papers import CellFacts, RunFacts, beside, beside_average, load_published, published_names
+from lensbench.papers import CellFacts, RunFacts, compare_average_with_paper, compare_with_paper, load_published, published_names
 from lensbench.papers.schema import half_digit, seconds_of
-from lensbench.reporting.tables import build_table, load_table_spec, render_table, table_runs
+from lensbench.records.described import RowsOrigin
+from lensbench.records.from_object import from_object
+from lensbench.reporting.open_runs import open_runs
+from lensbench.reporting.tables import build_table, load_table_spec, render_table
 
 LENS = load_published("lens")
 
@@ -146,7 +149,7 @@ LIKE = CellFacts(
     n=500,
     planned=500,
     failures=0,
-    rows=origin(),
+    rows=from_object(RowsOrigin, origin()),
     config=CONFIG,
     learned_from=("aya/zh from hub CohereForAI/aya_dataset",),
 )
@@ -158,8 +161,8 @@ def changed(**more: Any) -> CellFacts:
 
 
 def test_within_the_interval() -> None:
-    found = beside(LIKE, LENS)
-    assert found is not None and (found.paper, found.verdict, found.reasons, found.table) == (
+    found = compare_with_paper(LIKE, LENS)
+    assert found is not None and (found.paper, found.verdict, found.discrepancies, found.table) == (
         "87.60",
         "within the interval",
         (),
@@ -170,13 +173,13 @@ def test_within_the_interval() -> None:
 
 def test_the_last_printed_digit_may_have_been_rounded() -> None:
     """87.60 stands for anything from 87.595 on: an interval that ends there holds it, one that ends before does not."""
-    assert beside(changed(low=0.80, high=0.87595), LENS).verdict == "within the interval"  # type: ignore[union-attr]
-    assert beside(changed(low=0.80, high=0.87594), LENS).verdict == "open"  # type: ignore[union-attr]
+    assert compare_with_paper(changed(low=0.80, high=0.87595), LENS).verdict == "within the interval"  # type: ignore[union-attr]
+    assert compare_with_paper(changed(low=0.80, high=0.87594), LENS).verdict == "open"  # type: ignore[union-attr]
 
 
 def test_open_when_nothing_is_unlike() -> None:
-    found = beside(changed(low=0.80, high=0.87), LENS)
-    assert found is not None and (found.verdict, found.reasons) == ("open", ())
+    found = compare_with_paper(changed(low=0.80, high=0.87), LENS)
+    assert found is not None and (found.verdict, found.discrepancies) == ("open", ())
 
 
 @pytest.mark.parametrize(
@@ -192,9 +195,12 @@ def test_open_when_nothing_is_unlike() -> None:
         ),
         ({"run": RunFacts("llama3-8b", {}, ("zh",))}, "other backbone: where its weights come from is not recorded"),
         ({"rows": None}, "other data: where the rows come from is not recorded"),
-        ({"rows": origin(kind="embedded", expected_rows=None)}, "other data: the embedded set, a demonstration"),
-        ({"rows": origin(stand_in="CLUEWSC")}, "other data: a stand-in, CLUEWSC"),
-        ({"rows": origin(rows=480)}, "other data: 480 rows of the set's 500"),
+        (
+            {"rows": from_object(RowsOrigin, origin(kind="embedded", expected_rows=None))},
+            "other data: the embedded set, a demonstration",
+        ),
+        ({"rows": from_object(RowsOrigin, origin(stand_in="CLUEWSC"))}, "other data: a stand-in, CLUEWSC"),
+        ({"rows": from_object(RowsOrigin, origin(rows=480))}, "other data: 480 rows of the set's 500"),
         ({"substitute": "mmmlu"}, "other data: rows of mmmlu stand in"),
         ({"n": 24, "planned": 24}, "other sample: 24 items, the paper's 500"),
         ({"n": 24}, "other sample: unfinished, 24 of 500 items"),
@@ -208,19 +214,21 @@ def test_open_when_nothing_is_unlike() -> None:
     ],
 )
 def test_each_reason_is_read_off_the_run(more: dict[str, Any], reason: str) -> None:
-    found = beside(changed(low=0.80, high=0.87, **more), LENS)
-    assert found is not None and (found.verdict, found.reasons) == ("explained", (reason,))
-    inside = beside(changed(**more), LENS)
-    assert inside is not None and (inside.verdict, inside.reasons) == ("within the interval", (reason,))
+    found = compare_with_paper(changed(low=0.80, high=0.87, **more), LENS)
+    assert found is not None and (found.verdict, found.discrepancies) == ("explained", (reason,))
+    inside = compare_with_paper(changed(**more), LENS)
+    assert inside is not None and (inside.verdict, inside.discrepancies) == ("within the interval", (reason,))
 
 
 def test_one_strength_for_all_is_that_strength_for_each() -> None:
-    assert beside(changed(config={"start_layer": 31, "push_strength": 1}), LENS).reasons == ()  # type: ignore[union-attr]
+    assert compare_with_paper(changed(config={"start_layer": 31, "push_strength": 1}), LENS).discrepancies == ()  # type: ignore[union-attr]
 
 
 def test_the_base_has_no_settings() -> None:
-    found = beside(changed(method="base", fitted=False, config={}, learned_from=(), value=0.834, low=0.8, high=0.86), LENS)
-    assert found is not None and (found.paper, found.verdict, found.reasons) == ("83.40", "within the interval", ())
+    found = compare_with_paper(
+        changed(method="base", fitted=False, config={}, learned_from=(), value=0.834, low=0.8, high=0.86), LENS
+    )
+    assert found is not None and (found.paper, found.verdict, found.discrepancies) == ("83.40", "within the interval", ())
 
 
 RATED = changed(
@@ -233,7 +241,7 @@ RATED = changed(
     high=5.4,
     n=160,
     planned=160,
-    rows=origin(rows=80, expected_rows=80),
+    rows=from_object(RowsOrigin, origin(rows=80, expected_rows=80)),
 )
 
 
@@ -248,16 +256,16 @@ RATED = changed(
     ],
 )
 def test_the_judge_is_its_model(source: str, reasons: tuple[str, ...]) -> None:
-    found = beside(dataclasses.replace(RATED, source=source), LENS)
-    assert found is not None and found.reasons == reasons and found.paper == "5.77"
+    found = compare_with_paper(dataclasses.replace(RATED, source=source), LENS)
+    assert found is not None and found.discrepancies == reasons and found.paper == "5.77"
     assert found.difference == pytest.approx(-0.77) and found.verdict == ("explained" if reasons else "open")
 
 
 def test_the_identifier_is_its_name() -> None:
     facts = dataclasses.replace(RATED, metric=get_metric("lf_question_concat"), value=0.9, low=0.8, high=0.95, n=80, planned=80)
-    assert beside(dataclasses.replace(facts, source="glotlid:1a"), LENS).reasons == ()  # type: ignore[union-attr]
-    found = beside(dataclasses.replace(facts, source="lid176:8f34"), LENS)
-    assert found is not None and found.reasons == ("other identifier: lid176, the paper's is glotlid",)
+    assert compare_with_paper(dataclasses.replace(facts, source="glotlid:1a"), LENS).discrepancies == ()  # type: ignore[union-attr]
+    found = compare_with_paper(dataclasses.replace(facts, source="lid176:8f34"), LENS)
+    assert found is not None and found.discrepancies == ("other identifier: lid176, the paper's is glotlid",)
 
 
 @pytest.mark.parametrize(
@@ -268,71 +276,71 @@ def test_the_identifier_is_its_name() -> None:
     ],
 )
 def test_the_unlike_is_listed_and_never_compared(more: dict[str, Any], reason: str) -> None:
-    found = beside(changed(**more), LENS)
+    found = compare_with_paper(changed(**more), LENS)
     assert found is not None
-    assert (found.verdict, found.reasons, found.difference) == ("not comparable", (reason,), None)
+    assert (found.verdict, found.discrepancies, found.difference) == ("not comparable", (reason,), None)
 
 
 def test_the_base_of_a_run_with_more_targets_is_comparable() -> None:
     run = RunFacts("llama3-8b", HUB, ("zh", "sw"))
-    assert beside(changed(run=run, method="base", fitted=False), LENS).verdict != "not comparable"  # type: ignore[union-attr]
+    assert compare_with_paper(changed(run=run, method="base", fitted=False), LENS).verdict != "not comparable"  # type: ignore[union-attr]
 
 
 def test_no_profile_is_that_of_incline() -> None:
     facts = changed(task="xstory_cloze", method="base", fitted=False, run=RunFacts("llama3.1-8b", HUB, ("zh",)))
-    found = beside(facts, load_published("incline"))
+    found = compare_with_paper(facts, load_published("incline"))
     assert found is not None and (found.paper, found.verdict, found.difference) == ("92.39", "not comparable", None)
 
 
 def test_a_number_without_a_value_or_a_counterpart() -> None:
-    found = beside(changed(value=None, low=None, high=None), LENS)
+    found = compare_with_paper(changed(value=None, low=None, high=None), LENS)
     assert found is not None and (found.verdict, found.difference) == ("no number here", None)
-    assert beside(changed(language="sw"), LENS) is None
-    assert beside(changed(method="incline"), LENS) is None
+    assert compare_with_paper(changed(language="sw"), LENS) is None
+    assert compare_with_paper(changed(method="incline"), LENS) is None
 
 
 def test_a_misprint_explains_when_the_number_that_was_meant_is_inside() -> None:
     """58.83 is printed and 58.93 meant: 58.90 to 61 holds the one and not the other."""
     run = RunFacts("llama3.1-8b", {**HUB, "name": "meta-llama/Llama-3.1-8B-Instruct"}, ("zh",))
     facts = changed(run=run, method="sdrrl", task="xwinograd", n=504, planned=504, value=0.60, low=0.589, high=0.61, config={})
-    found = beside(facts, LENS)
+    found = compare_with_paper(facts, LENS)
     assert found is not None and (found.paper, found.verdict) == ("58.83", "explained")
-    assert found.reasons == ("misprint: 58.93 was probably meant",) and found.note is not None
-    assert beside(dataclasses.replace(facts, low=0.5895), LENS).verdict == "open"  # type: ignore[union-attr]
+    assert found.discrepancies == ("misprint: 58.93 was probably meant",) and found.note is not None
+    assert compare_with_paper(dataclasses.replace(facts, low=0.5895), LENS).verdict == "open"  # type: ignore[union-attr]
 
 
 def test_a_backbone_of_the_paper_can_be_chosen() -> None:
-    found = beside(changed(config={"start_layer": 27, "push_strength": {"zh": 0.3}}), LENS, "phi3.5-mini")
+    found = compare_with_paper(changed(config={"start_layer": 27, "push_strength": {"zh": 0.3}}), LENS, "phi3.5-mini")
     assert found is not None and (found.paper, found.table) == ("81.60", 4)
-    assert found.reasons == ("other backbone: llama3-8b, the paper's is Phi-3.5-mini-Instruct",)
+    assert found.discrepancies == ("other backbone: llama3-8b, the paper's is Phi-3.5-mini-Instruct",)
 
 
 def average(parts: list[Any], value: float | None = 0.74, low: float | None = None, high: float | None = None) -> Any:
-    return beside_average(LENS, RUN, "lens", "zh", "acc", value, low, high, parts)
+    return compare_average_with_paper(LENS, RUN, "lens", "zh", "acc", value, low, high, parts)
 
 
 def test_an_average_follows_its_cells() -> None:
     """It prints 73.67; without an interval of its own it is within when all of its parts are."""
-    within, opened = beside(LIKE, LENS), beside(changed(low=0.80, high=0.87), LENS)
-    explained = beside(changed(low=0.80, high=0.87, failures=1), LENS)
+    within, opened = compare_with_paper(LIKE, LENS), compare_with_paper(changed(low=0.80, high=0.87), LENS)
+    explained = compare_with_paper(changed(low=0.80, high=0.87, failures=1), LENS)
     tasks = ["xcopa", "xwinograd", "xstory_cloze", "m_mmlu"]
     assert average([(task, within) for task in tasks]).verdict == "within the interval"
     assert average([(tasks[0], opened), *[(task, within) for task in tasks[1:]]]).verdict == "open"
     found = average([(tasks[0], explained), *[(task, within) for task in tasks[1:]]])
-    assert (found.verdict, found.reasons) == ("explained", ("other sample: 1 of 500 items have no score",))
+    assert (found.verdict, found.discrepancies) == ("explained", ("other sample: 1 of 500 items have no score",))
     assert found.difference == pytest.approx(0.33)
     assert average([(task, opened) for task in tasks], low=0.73, high=0.75).verdict == "within the interval"
-    unlike = beside(changed(profile="lm-eval"), LENS)
+    unlike = compare_with_paper(changed(profile="lm-eval"), LENS)
     assert average([(task, unlike) for task in tasks]).verdict == "not comparable"
     found = average([(task, within) for task in tasks[:3]])
-    assert found.verdict == "not comparable" and found.reasons[0].startswith(
+    assert found.verdict == "not comparable" and found.discrepancies[0].startswith(
         "averages xcopa, xwinograd, xstory_cloze; the paper's"
     )
 
 
 def shown(tmp_path: Path, table: str, content: dict[str, Any], form: str = "md", **more: Any) -> str:
     path = write_run(tmp_path / "run", content, **more)
-    return render_table(build_table(load_table_spec(table), table_runs([path]), published=True), form)
+    return render_table(build_table(load_table_spec(table), open_runs([path]), published=True), form)
 
 
 def test_the_table_lists_every_comparison(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from conftest import Cli
 from simulated_run import simulate
 
 from lensbench.numbers.results import collect_results, current_results
+from lensbench.numbers.run_results import read_results
 from lensbench.records import RunFolder
 from lensbench.reporting.text.table import missing_notes
 from lensbench.stages.results import write_results
@@ -47,7 +48,7 @@ def lacking(run: RunFolder, why: str) -> dict[str, int]:
 
 def test_nothing_is_missing_of_a_whole_run(run: RunFolder) -> None:
     assert current_results(run)["missing"] == []
-    assert missing_notes(collect_results(run)) == []
+    assert missing_notes(read_results(collect_results(run)).missing) == []
 
 
 @pytest.mark.parametrize("stage", ["score", "answers", "identified", "verdicts", "items"])
@@ -86,7 +87,10 @@ def test_a_run_that_was_stopped_is_held_to_its_plan(run: RunFolder, stage: str, 
     cut(run, stage, slice(0, len(lines) // 4))
     write_results(run)
     assert sum(lacking(run, "planned").values()) >= promised - len(lines) // 4
-    assert any(note.startswith(f"! unfinished: items/{stage}.jsonl lacks") for note in missing_notes(current_results(run)))
+    assert any(
+        note.startswith(f"! unfinished: items/{stage}.jsonl lacks")
+        for note in missing_notes(read_results(current_results(run)).missing)
+    )
 
 
 def test_a_variant_and_a_task_of_the_plan_without_any_record_are_missed(run: RunFolder) -> None:

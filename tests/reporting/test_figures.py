@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from figure_help import IDENTIFIER, cell, rating, run
+from figure_help import IDENTIFIER, cell, content_of, rating, run
 
 from lensbench.errors import UsageError
 from lensbench.reporting import figures
@@ -118,8 +118,8 @@ def test_several_runs_share_one_base_and_keep_apart_what_differs(tmp_path: Path)
     assert list(bars(axes)) == ["base", "lens", "xsft"]
     (axes,) = figures.per_language([one, two, other], "understanding").figure.axes
     assert list(bars(axes)) == ["A a · base", "lens", "xsft", "C c · base"]
-    unlike = run(tmp_path / "d", [cell("xcopa", "en", "base", 0.9, 0.8, 0.95)], label="D d")
-    unlike.results["tasks"]["xcopa/en"]["protocol"] = "another"
+    asked = {"xcopa/en": {"title": "XCOPA", "protocol": "another", "rows": "local:r:1"}}
+    unlike = run(tmp_path / "d", [cell("xcopa", "en", "base", 0.9, 0.8, 0.95)], label="D d", tasks=asked)
     drawn = figures.per_language([one, unlike], "understanding")
     assert len(drawn.figure.axes) == 2 and "not comparable" in drawn.caption
 
@@ -195,13 +195,13 @@ def test_luminance_is_that_of_wcag() -> None:
 
 
 def test_neighbours_differ_in_grey_and_no_two_look_alike() -> None:
-    for left, right in zip(style.SLOTS, style.SLOTS[1:], strict=False):
+    for left, right in zip(style.LOOKS, style.LOOKS[1:], strict=False):
         assert abs(lightness(left.fill) - lightness(right.fill)) > 12, (left, right)
-    assert len({s.fill for s in style.SLOTS}) == len({s.marker for s in style.SLOTS}) == len(style.SLOTS)
-    for i, one in enumerate(style.SLOTS):
-        for other in style.SLOTS[i + 1 :]:
+    assert len({s.fill for s in style.LOOKS}) == len({s.marker for s in style.LOOKS}) == len(style.LOOKS)
+    for i, one in enumerate(style.LOOKS):
+        for other in style.LOOKS[i + 1 :]:
             assert one.hatch != other.hatch or abs(lightness(one.fill) - lightness(other.fill)) > 15, (one, other)
-    for look in style.SLOTS:
+    for look in style.LOOKS:
         light, dark = sorted((style.luminance(look.fill), style.luminance(look.hatch_colour)), reverse=True)
         assert (light + 0.05) / (dark + 0.05) > 2.5, look
 
@@ -212,7 +212,7 @@ def test_drawn_bars_have_the_look_of_their_slot(tmp_path: Path) -> None:
     names = ["base", *(f"v{i}" for i in range(8))]
     cells = [cell("xcopa", "en", name, 0.5, 0.4, 0.6) for name in names]
     (axes,) = figures.per_language([run(tmp_path / "run", cells)], "understanding").figure.axes
-    for (name, own), look in zip(bars(axes).items(), style.SLOTS, strict=True):
+    for (name, own), look in zip(bars(axes).items(), style.LOOKS, strict=True):
         assert (to_hex(own[0].get_facecolor()), own[0].get_hatch() or "") == (look.fill, look.hatch), name
     cells.append(cell("xcopa", "en", "one too many", 0.5, 0.4, 0.6))
     with pytest.raises(UsageError, match="9 series"):
@@ -361,8 +361,9 @@ def test_the_command_writes_the_figure_and_prints_the_caption(cli, bilingual, tm
 
     folder = bilingual.folder
     folder.begin(RunSpec(lensbench="0", backbone="b", languages=("zh",), profile="lens-paper", tasks=(), data="embedded"))
-    folder.write_json("results.json", bilingual.results)
-    about = {key: bilingual.results[key] for key in ("backbone", "variants", "tasks")}
+    content = content_of([cell.as_dict() for cell in bilingual.results.cells])
+    folder.write_json("results.json", content)
+    about = {key: content[key] for key in ("backbone", "variants", "tasks")}
     folder.write_json("variants.json", {"backbone_digest": "w", "lensbench": "0", **about})
     done = cli("figure", "understanding", folder.path, "--out", tmp_path / "out" / "a.svg")
     assert done.returncode == 0, done.stderr

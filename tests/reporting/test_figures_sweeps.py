@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -129,8 +130,8 @@ def test_seeds_at_one_value_are_points_and_no_line(tmp_path: Path) -> None:
 
 def test_a_backbone_the_runs_do_not_agree_on_is_not_drawn(tmp_path: Path) -> None:
     runs = [fitted(tmp_path / str(f), {"zh": (0.3, 0.2, 0.4)}, f, str(f)) for f in (9, 20)]
-    base = next(c for c in runs[1].results["cells"] if c["variant"] == "base")
-    base["value"] = 0.31
+    moved = [replace(c, value=0.31) if c.variant == "base" else c for c in runs[1].results.cells]
+    runs[1] = replace(runs[1], results=replace(runs[1].results, cells=tuple(moved)))
     drawn = figures.layers(runs)
     assert len(drawn.figure.axes[0].lines) == 1
     assert "Not drawn where the runs do not agree on it: XCOPA (zh)." in drawn.caption

@@ -14,8 +14,9 @@ from report_browser import Watched, launched, require_browser
 from simulated_run import simulate
 
 from lensbench.records import RunFolder
-from lensbench.reporting.html import write_comparison
+from lensbench.reporting.html import write_html_report
 from lensbench.reporting.html.pack import link_id
+from lensbench.reporting.open_runs import open_runs
 from lensbench.stages.results import write_results
 
 VARIANTS, LANGUAGES, TASKS = ("base", "lens", "xsft"), ("en", "ar", "zh"), ("xcopa", "mt_bench")
@@ -38,7 +39,7 @@ def run(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 @pytest.fixture(scope="module")
 def report(run: RunFolder) -> Path:
     target = run.path.parent / "report.html"
-    write_comparison([run.path], target)
+    write_html_report(open_runs([run.path]), target)
     return target
 
 
@@ -232,7 +233,7 @@ def test_two_runs_stand_side_by_side(browser: Any, run: RunFolder, tmp_path: Pat
     changed = simulate(tmp_path / "changed", items=5, variants=("base",), languages=("en",), tasks=("xcopa",), protocol="another")
     write_results(changed)
     target = tmp_path / "report.html"
-    write_comparison([run.path, other.path, changed.path], target)
+    write_html_report(open_runs([run.path, other.path, changed.path]), target)
     with Watched(browser, target) as view:
         assert view.page.locator(".runs li").all_inner_texts() == [
             "A run lens + xsft on simulated",
@@ -280,7 +281,7 @@ def test_nothing_that_a_model_writes_runs(browser: Any, tmp_path: Path) -> None:
     write_results(folder)
     path.write_bytes(whole)
     target = tmp_path / "report.html"
-    write_comparison([folder.path], target)
+    write_html_report(open_runs([folder.path]), target)
     with Watched(browser, target) as view:
         assert "1 line of items/answers.jsonl" in view.page.inner_text("#summary")
         assert "no UTF-8" in view.page.inner_text("#summary")

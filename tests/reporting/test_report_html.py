@@ -18,16 +18,21 @@ from simulated_run import simulate
 
 from lensbench.errors import RunError, UsageError
 from lensbench.numbers.results import collect_results, current_results
+from lensbench.numbers.run_results import read_results
 from lensbench.records import RunFolder
-from lensbench.reporting.html import Figure, ReportRun, report_run, write_comparison
+from lensbench.records.damage import Damage
+from lensbench.reporting.blocks import blocks_of, headline
+from lensbench.reporting.columns import columns_of
+from lensbench.reporting.html import Figure, write_html_report
 from lensbench.reporting.html.gather import Entry, gather
 from lensbench.reporting.html.health import health_of, native_share
+from lensbench.reporting.html.item_cell import ItemCell
 from lensbench.reporting.html.outcome import ASKED, BROKEN, FIXED, FLIPPED, OFF_TARGET, RIGHT, UNSCORED, outcome
 from lensbench.reporting.html.pack import link_id, shared_ends
 from lensbench.reporting.html.page import render_html_report
-from lensbench.reporting.html.runs import columns_of
-from lensbench.reporting.html.tables import blocks_of, headline
 from lensbench.reporting.html.text import json_for_page, plain, visible
+from lensbench.reporting.open_runs import open_runs
+from lensbench.reporting.run_view import RunView
 from lensbench.reporting.text.table import notes
 from lensbench.stages.results import store_results, write_results
 
@@ -63,8 +68,8 @@ def unpack(page: str) -> tuple[dict[str, Any], bytes, list[list[dict[str, Any]]]
 @pytest.mark.parametrize(("base", "own"), [*itertools.product([True, False, None], repeat=2)])
 @pytest.mark.parametrize("same", [True, False])
 def test_outcomes_by_their_definitions(base: bool | None, own: bool | None, same: bool) -> None:
-    def cell(right: bool | None, gave: int) -> dict[str, Any]:
-        return {"right": right, "gave": None if right is None else gave, "unscored": right is None, "off_target": False}
+    def cell(right: bool | None, gave: int) -> ItemCell:
+        return ItemCell(right=right, gave=None if right is None else gave, unscored=right is None)
 
     bits = outcome(cell(own, 0 if same else 1), cell(base, 0))
     assert bool(bits & FIXED) == (base is False and own is True)
@@ -76,7 +81,7 @@ def test_outcomes_by_their_definitions(base: bool | None, own: bool | None, same
 
 
 def test_the_page_holds_every_record(run: RunFolder) -> None:
-    page = render_html_report([report_run(run)])
+    page = render_html_report([RunView.of(run)])
     meta, index, blocks = unpack(page)
     contents = [content for block in blocks for content in block]
     assert meta["starts"] == list(itertools.accumulate((len(b) for b in blocks[:-1]), initial=0))
@@ -128,13 +133,13 @@ def test_the_same_run_gives_the_same_bytes(run: RunFolder, tmp_path: Path) -> No
 
     shutil.copytree(run.path, tmp_path / "elsewhere")
     first, second = tmp_path / "1.html", tmp_path / "2.html"
-    write_comparison([run.path], first)
-    write_comparison([tmp_path / "elsewhere"], second)
+    write_html_report(open_runs([run.path]), first)
+    write_html_report(open_runs([tmp_path / "elsewhere"]), second)
     assert first.read_bytes() == second.read_bytes()
 
 
 def test_the_policy_allows_only_the_page_s_own_script_and_style(run: RunFolder) -> None:
-    page = render_html_report([report_run(run)], [Figure("A figure", '<svg xmlns="http://www.w3.org/2000/svg"/>')])
+    page = render_html_report([RunView.of(run)], [Figure("A figure", '<svg xmlns="http://www.w3.org/2000/svg"/>')])
     (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]+)"', page)
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
     assert rules["default-src"] == rules["base-uri"] == rules["form-action"] == "'none'" and "unsafe" not in policy
@@ -236,9 +241,9 @@ def test_shares_of_scripts(text: str, names: tuple[str, ...], share: float | Non
 def test_unlike_protocols_and_profiles_never_share_a_block(run: RunFolder, tmp_path: Path) -> None:
     same = simulate(tmp_path / "same", items=5, variants=("base", "xsft"), languages=("en",), tasks=("m_mmlu",))
     unlike = simulate(tmp_path / "unlike", items=5, variants=("base",), languages=("en",), tasks=("m_mmlu",), protocol="other")
-    runs = [ReportRun(f, collect_results(f), label) for f, label in ((run, "A"), (same, "B"), (unlike, "C"))]
+    runs = [RunView(f, read_results(collect_results(f)), label) for f, label in ((run, "A"), (same, "B"), (unlike, "C"))]
     about = collect_results(unlike)
-    profile = ReportRun(unlike, json.loads(json.dumps(about).replace("lens-paper", "lm-eval")), "D")
+    profile = RunView(unlike, read_results(json.loads(json.dumps(about).replace("lens-paper", "lm-eval"))), "D")
     runs.append(profile)
     columns = columns_of(runs)
     assert [c.label for c in columns] == ["A · base", "A · lens", "B · base", "B · xsft", "C · base", "D · base"]
@@ -253,7 +258,7 @@ def test_unlike_protocols_and_profiles_never_share_a_block(run: RunFolder, tmp_p
 
 def test_the_headline_says_what_the_table_says(run: RunFolder) -> None:
     results = collect_results(run)
-    report = ReportRun(run, results)
+    report = RunView(run, read_results(results))
     found = {(s.language, v) for s in headline([report], columns_of([report])) for v in s.verdicts}
     expected = set()
     for cell in results["cells"]:
@@ -270,12 +275,12 @@ def test_newer_fields_of_cells_are_shown_where_they_are_there(run: RunFolder) ->
         for name in ("p_value", "p_holm", "smallest_detectable"):
             cell.pop(name, None)
     results.pop("averages")
-    without = render_html_report([ReportRun(run, results)])
+    without = render_html_report([RunView(run, read_results(results))])
     assert "would mostly go unseen" not in without and " · p " not in without
     for cell in results["cells"]:
         if cell["metric"] == "acc" and cell["variant"] == "lens":
             cell.update(p_value=0.01, p_holm=0.0321, smallest_detectable=0.085)
-    shown = render_html_report([ReportRun(run, results)])
+    shown = render_html_report([RunView(run, read_results(results))])
     assert "smaller than 8.5 points would mostly go unseen" in shown and " · p 0.032" in shown
 
 
@@ -291,19 +296,19 @@ def test_damaged_lines_are_counted_named_and_left_out(run: RunFolder, tmp_path: 
     lines = path.read_bytes().splitlines()
     lines[3], lines[7] = b'{"key": 5}', b"\x80 nonsense"
     path.write_bytes(b"\n".join(lines) + b'\n{"key": "unfinished')
-    report = report_run(RunFolder(copy, lenient=True))
+    report = RunView.of(RunFolder(copy, lenient=True))
     page = render_html_report([report])
     assert [(damage.file, damage.skipped) for damage in report.damage] == [("score.jsonl", [4, 8])]
     assert "2 lines of <code>items/score.jsonl</code> could not be read and are left out: 4, 8" in page
     entries = gather([report])
-    assert sum(len(e.cells) for e in entries) == sum(len(e.cells) for e in gather([report_run(run)])) - 2
+    assert sum(len(e.cells) for e in entries) == sum(len(e.cells) for e in gather([RunView.of(run)])) - 2
     (copy / "results.json").unlink()
     with pytest.raises(RunError, match=r"score\.jsonl, line 4"):
-        report_run(RunFolder(copy))
-    made = report_run(RunFolder(copy, lenient=True)).results
-    assert made["damaged"] == [{"file": "score.jsonl", "skipped": [4, 8], "repaired": [8]}]
-    whole = sum(cell["n"] for cell in report_run(run).results["cells"] if not cell["source"])
-    assert sum(cell["n"] for cell in made["cells"] if not cell["source"]) == whole - 2
+        RunView.of(RunFolder(copy))
+    made = RunView.of(RunFolder(copy, lenient=True)).results
+    assert made.damaged == (Damage("score.jsonl", [4, 8], [8]),)
+    whole = sum(cell.n for cell in RunView.of(run).results.cells if not cell.source)
+    assert sum(cell.n for cell in made.cells if not cell.source) == whole - 2
     assert "! items/score.jsonl: 2 damaged lines left out (4, 8)" in notes(made)
 
 
@@ -339,7 +344,8 @@ def test_stored_results_serve_only_while_they_are_of_these_records(tmp_path: Pat
 def test_an_unfinished_run_is_reported_with_a_banner(tmp_path: Path) -> None:
     folder = build_run(tmp_path / "run", items=2, awkward=True)
     target = tmp_path / "report.html"
-    (report,) = write_comparison([folder.path], target)
+    (report,) = open_runs([folder.path])
+    write_html_report([report], target)
     assert not report.finished and "Unfinished." in target.read_text(encoding="utf-8")
 
 
@@ -368,6 +374,6 @@ def test_a_run_of_an_older_version_is_refused_with_what_to_do(tmp_path: Path) ->
     old = [{k: v for k, v in json.loads(line).items() if k != "turns"} for line in path.read_text().splitlines()]
     path.write_text("".join(json.dumps(record) + "\n" for record in old))
     with pytest.raises(RunError, match="older version"):
-        report_run(folder)
+        RunView.of(folder)
     with pytest.raises(UsageError):
-        report_run(RunFolder.existing(tmp_path))
+        RunView.of(RunFolder.existing(tmp_path))

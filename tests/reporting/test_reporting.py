@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+from lensbench.numbers.answered import AnsweredMatrix
+from lensbench.numbers.cell import Cell
+from lensbench.records.fit_card import FitCost
 from lensbench.reporting.text.cost import COST_HEADER, cost_rows
 from lensbench.reporting.text.fidelity import fidelity_table
 from lensbench.reporting.text.matrix import matrix_table, with_base
 
 COMMON = {"task": "multiq", "identifier": "lid176:x", "level": "answer", "turn": 1}
-BASE = {
-    **COMMON,
-    "variant": "base",
-    "asked": ["en", "zh"],
-    "answered": ["en", "zh", "empty"],
-    "totals": [4, 4],
-    "counts": [[4, 0, 0], [2, 1, 1]],
-}
-LENS = {
-    **COMMON,
-    "variant": "lens",
-    "asked": ["en", "zh"],
-    "answered": ["en", "zh"],
-    "totals": [4, 4],
-    "counts": [[4, 0], [0, 4]],
-}
+BASE = AnsweredMatrix.of(
+    {
+        **COMMON,
+        "variant": "base",
+        "asked": ["en", "zh"],
+        "answered": ["en", "zh", "empty"],
+        "totals": [4, 4],
+        "counts": [[4, 0, 0], [2, 1, 1]],
+    }
+)
+LENS = AnsweredMatrix.of(
+    {**COMMON, "variant": "lens", "asked": ["en", "zh"], "answered": ["en", "zh"], "totals": [4, 4], "counts": [[4, 0], [0, 4]]}
+)
 
 
 def test_a_matrix_and_its_change() -> None:
@@ -39,16 +39,19 @@ def test_a_matrix_and_its_change() -> None:
 
 
 def test_fidelity_has_a_row_for_every_reading() -> None:
-    def cell(metric: str, value: float | None) -> dict:
-        return {
-            "task": "t",
-            "language": "zh",
-            "variant": "base",
-            "metric": metric,
-            "value": value,
-            "n": 8,
-            "states": {"empty": 2},
-        }
+    def cell(metric: str, value: float | None) -> Cell:
+        return Cell.of(
+            {
+                "task": "t",
+                "profile": "p",
+                "language": "zh",
+                "variant": "base",
+                "metric": metric,
+                "value": value,
+                "n": 8,
+                "states": {"empty": 2},
+            }
+        )
 
     header, rows = fidelity_table([cell("lf_turn1", 0.5), cell("lf_turn1_lenient", 0.75), cell("lf_turn1_strip_code", None)])
     assert header == ["task", "lang", "variant", "labels", "turn1", "n", "empty"]
@@ -69,7 +72,7 @@ def test_costs_are_printed_as_the_paper_prints_them() -> None:
         "peak_bytes": 3 * 2**20,
         "floor_bytes": 2 * 2**20,
     }
-    (row,) = cost_rows({"lens": cost})
+    (row,) = cost_rows({"lens": FitCost.of(cost)})
     assert dict(zip(COST_HEADER, row, strict=True)) == {
         "variant": "lens",
         "time": "2m08s",
@@ -80,4 +83,4 @@ def test_costs_are_printed_as_the_paper_prints_them() -> None:
         "peak memory": "3 MiB",
         "x floor": "1.50",
     }
-    assert cost_rows({"x": {**cost, "wall_seconds": 41, "peak_bytes": None}})[0][1::5] == ["41s", "unknown"]
+    assert cost_rows({"x": FitCost.of({**cost, "wall_seconds": 41, "peak_bytes": None})})[0][1::5] == ["41s", "unknown"]

@@ -18,7 +18,8 @@ import pytest
 from table_runs import SMALL, about, cell, cost, origin, results, small, write_run
 
 from lensbench.errors import UsageError
-from lensbench.reporting.tables import Choice, build_table, load_table_spec, render_table, table_runs, table_specs
+from lensbench.reporting.open_runs import open_runs
+from lensbench.reporting.tables import Choice, build_table, load_table_spec, render_table, table_specs
 
 Shown = Callable[..., str]
 
@@ -36,7 +37,7 @@ def shown(tmp_path: Path) -> Shown:
         intervals = more.pop("intervals", False)
         place = tmp_path / str(next(counted))
         paths = [write_run(place / f"run{n}", content, languages=languages, **more) for n, content in enumerate(contents)]
-        made = build_table(load_table_spec(str(spec) if table == "small" else table), table_runs(paths), **options)
+        made = build_table(load_table_spec(str(spec) if table == "small" else table), open_runs(paths), **options)
         return render_table(made, form, intervals=intervals)
 
     return call
@@ -499,7 +500,7 @@ def test_settings_are_as_recorded(shown: Shown) -> None:
 def test_a_method_of_a_plugin_shows_its_configuration(tmp_path: Path) -> None:
     content = results([cell("xcopa", "zh", "base", 0.5), cell("xcopa", "zh", "mine", 0.6)])
     path = write_run(tmp_path / "r", content, cards={"mine": {"config": {"words": "a|b"}}})
-    text = render_table(build_table(load_table_spec("settings"), table_runs([path])), "md")
+    text = render_table(build_table(load_table_spec("settings"), open_runs([path])), "md")
     assert '| LLaMA-3-8B-Instruct, Zh | \\{"words": "a\\|b"\\} |' in text
 
 

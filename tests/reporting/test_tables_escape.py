@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from table_runs import small, write_run
 
-from lensbench.reporting.tables import build_table, load_table_spec, render_table, table_runs
+from lensbench.reporting.open_runs import open_runs
+from lensbench.reporting.tables import build_table, load_table_spec, render_table
 from lensbench.reporting.tables.escape import csv_text, html_text, latex, markdown, one_line, paragraph
 from lensbench.reporting.tables.model import Cell, Column, Notes, Row, Section, Table
 
@@ -250,7 +251,7 @@ def test_hostile_names_of_a_run_stay_text(tmp_path: Path) -> None:
             entry["variant"] = '<img src=x onerror="alert(1)">|=\\input{x}'
     content["variants"]['<img src=x onerror="alert(1)">|=\\input{x}'] = content["variants"].pop("lens")
     run = write_run(tmp_path / "r", content)
-    made = build_table(load_table_spec("bilingual"), table_runs([run]))
+    made = build_table(load_table_spec("bilingual"), open_runs([run]))
     assert "<img" not in render_table(made, "html") and "<img" not in render_table(made, "md")
     assert r"\input" not in render_table(made, "latex")
     lines = [line for line in render_table(made, "md").splitlines() if line.startswith("|")]
@@ -271,7 +272,7 @@ def test_latex_compiles(tmp_path: Path) -> None:
         pytest.skip("neither pdflatex (Debian: texlive-latex-base, texlive-latex-recommended, lmodern) nor tectonic is installed")
     run = write_run(tmp_path / "r", small())
     ascii_all = "".join(map(chr, range(32, 127)))
-    made = build_table(load_table_spec("bilingual"), table_runs([run]), published=True)
+    made = build_table(load_table_spec("bilingual"), open_runs([run]), published=True)
     texts = [
         render_table(made, "latex"),
         render_table(made, "latex", intervals=True),

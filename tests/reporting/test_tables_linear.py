@@ -9,7 +9,8 @@ from typing import Any
 
 from table_runs import cell, results, write_run
 
-from lensbench.reporting.tables import Choice, build_table, load_table_spec, render_table, table_runs
+from lensbench.reporting.open_runs import open_runs
+from lensbench.reporting.tables import Choice, build_table, load_table_spec, render_table
 
 
 def _calls(path: Path, variants: int) -> int:
@@ -31,7 +32,7 @@ def _calls(path: Path, variants: int) -> int:
 
     sys.setprofile(count)
     try:
-        text = render_table(build_table(load_table_spec("bilingual"), table_runs([run]), choice=Choice()), "md")
+        text = render_table(build_table(load_table_spec("bilingual"), open_runs([run]), choice=Choice()), "md")
     finally:
         sys.setprofile(None)
     assert f"v{variants - 2}" in text

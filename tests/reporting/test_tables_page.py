@@ -9,7 +9,8 @@ import pytest
 from report_browser import launched, require_browser
 from table_runs import small, write_run
 
-from lensbench.reporting.tables import build_table, load_table_spec, render_table, table_runs
+from lensbench.reporting.open_runs import open_runs
+from lensbench.reporting.tables import build_table, load_table_spec, render_table
 
 HOSTILE = '<img src="http://x.invalid/a" onerror="alert(1)"><script>alert(2)</script>'
 
@@ -22,7 +23,7 @@ def test_a_page_is_inert_and_accessible(tmp_path: Path, scheme: Any) -> None:
     content = small()
     content["failed"] = {HOSTILE: HOSTILE}
     run = write_run(tmp_path / "run", content)
-    made = build_table(load_table_spec("bilingual"), table_runs([run]), published=True)
+    made = build_table(load_table_spec("bilingual"), open_runs([run]), published=True)
     page_file = tmp_path / "table.html"
     page_file.write_text(render_table(made, "html", intervals=True), encoding="utf-8")
     with launched(executable) as browser:

@@ -153,8 +153,10 @@ def test_every_state_without_a_score_has_its_reason_below_the_table() -> None:
     """Of fidelity cells too; a state that a later version adds is said by its name."""
     from table_runs import cell
 
+    from lensbench.numbers.cell import Cell
+
     states = {"ok": 3, "only_reasoning": 2, "only_code": 1, "no_room": 1, "from_later": 1, "no_match": 4}
-    shown = unscored_notes([cell("multiq", "sw", "lens", 0.5, metric="lf_turn1", n=12, failures=5, states=states)])
+    shown = unscored_notes([Cell.of(cell("multiq", "sw", "lens", 0.5, metric="lf_turn1", n=12, failures=5, states=states))])
     assert [note.split(": ")[0] for note in shown] == [
         f"! no score and in no mean, {name}" for name in ("only reasoning", "only code", "no room", "from later")
     ]

@@ -121,11 +121,12 @@ def test_figures_sweep_over_the_variants_of_one_run(cli: Callable[..., Any], run
     pytest.importorskip("matplotlib")
     done = cli("figure", "ablation", run, "--out", tmp_path / "a.pdf")
     assert done.returncode == 0, done.stderr
+    from lensbench.numbers.run_results import read_results
     from lensbench.records import RunFolder
     from lensbench.reporting.figures.sweeps import find_sweeps, read_settings
-    from lensbench.reporting.html.runs import ReportRun
+    from lensbench.reporting.run_view import RunView
 
-    runs = [ReportRun(RunFolder.existing(run), read(run / "results.json"))]
+    runs = [RunView(RunFolder.existing(run), read_results(read(run / "results.json")))]
     settings = read_settings(runs)
     assert {s.field: [(value, variant) for value, _, variant in s.points] for s in find_sweeps(settings)} == {
         "start_layer": [(2, "wide"), ("last:2", "lens")],

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from lensbench.numbers.run_results import read_results
 from lensbench.numbers.verdict import with_verdict
 from lensbench.records import RunFolder
-from lensbench.reporting.html.runs import ReportRun
+from lensbench.reporting.run_view import RunView
 
 TITLES = {"xcopa": "XCOPA", "m_mmlu": "M-MMLU", "mt_bench": "MT-Bench", "multiq": "MultiQ"}
 JUDGE, IDENTIFIER = "strict:m:1", "lid176:2"
@@ -61,8 +63,8 @@ def run(
     external: dict[str, str] | None = None,
     cards: dict[str, dict[str, Any]] | None = None,
     **more: Any,
-) -> ReportRun:
-    """A run whose `results.json` holds these cells.
+) -> RunView:
+    """A run whose results are these cells.
 
     Args:
         variants: In order; default: those of the cells.
@@ -70,13 +72,26 @@ def run(
         cards: Variant -> card of its fit.
     """
     path.mkdir(parents=True, exist_ok=True)
-    names = variants or list(dict.fromkeys(c["variant"] for c in cells))
     for name, card in (cards or {}).items():
         home = path / "enhancements" / name
         home.mkdir(parents=True)
         (home / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    content = content_of(cells, variants=variants, backbone=backbone, external=external or {}, **more)
+    return RunView(RunFolder(path), read_results(content), label)
+
+
+def content_of(
+    cells: Sequence[dict[str, Any]],
+    *,
+    variants: Sequence[str] = (),
+    backbone: str = "hand-made",
+    external: Mapping[str, str] = MappingProxyType({}),
+    **more: Any,
+) -> dict[str, Any]:
+    """Content of a `results.json` that holds these cells."""
+    names = variants or list(dict.fromkeys(c["variant"] for c in cells))
     tasks = dict.fromkeys(f"{c['task']}/{c['language']}" for c in cells)
-    others = external or {}
+    others = external
     results = {
         "backbone": backbone,
         "backbone_origin": {"kind": "local"},
@@ -92,4 +107,4 @@ def run(
     for name in ("cells", "averages"):
         if name in results:
             results[name] = [with_verdict(entry) for entry in results[name]]
-    return ReportRun(RunFolder(path), results, label)
+    return results

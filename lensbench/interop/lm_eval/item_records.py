@@ -15,7 +15,7 @@ from lensbench.interop.lm_eval.reading import LmEvalTask
 from lensbench.interop.lm_eval.samples import LmEvalSample
 from lensbench.jsonio import JsonObject
 from lensbench.metrics import SCORES, MetricName, metric_as, told_direction
-from lensbench.numbers.summarise import Cell
+from lensbench.numbers.cell import Cell
 from lensbench.records import ItemRecord, ScoreRecord, TaskKey
 from lensbench.tasks.lm_eval_names import NamedTask
 
@@ -244,8 +244,9 @@ def _given(one: Asked, name: str, value: float, about: Mapping[str, Any]) -> Jso
         p_holm=None,
         smallest_detectable=None,
         higher_is_better=measured.higher_is_better,
+        given="lm-eval",
     )
-    return {**cell.as_dict(), "given": "lm-eval"}
+    return cell.as_dict()
 
 
 def _is_share(value: Any) -> bool:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lensbench.metrics import Unit
+from lensbench.reporting.blocks import BlockCell
 from lensbench.reporting.figures.fonts import Label, printable
 from lensbench.reporting.figures.panels import Panel
-from lensbench.reporting.figures.style import COLUMN, PAGE, new_figure, slot
+from lensbench.reporting.figures.style import COLUMN, PAGE, look_of, new_figure
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -37,7 +39,7 @@ def _tops(panels: Sequence[Panel]) -> dict[Unit, float]:
     tops = {}
     for unit in {panel.unit for panel in panels}:
         factor, most = scale_of(unit)
-        shown = [c["value"] if c["high"] is None else c["high"] for p in panels if p.unit == unit for c in p.cells.values()]
+        shown = [_top(c) for p in panels if p.unit == unit for c in p.cells.values()]
         highest = factor * max((value for value in shown if value is not None), default=0.0)
         if math.isinf(most):
             tops[unit] = 1.05 * highest if highest > 0 else 1.0
@@ -70,7 +72,7 @@ def draw_bars(panels: Sequence[Panel], labels: dict[str, Label], width: float | 
             axes[number].set_ylabel("")
     for spare in axes[len(panels) :]:
         spare.remove()
-    handles: dict[str, Any] = {}
+    handles: dict[str, Artist] = {}
     for drawn in axes[: len(panels)]:
         handles.update({text: handle for handle, text in zip(*drawn.get_legend_handles_labels(), strict=True)})
     per_row = _per_row(list(handles), grid.width)
@@ -92,13 +94,17 @@ def draw_panel(axes: Axes, panel: Panel, labels: dict[str, Label], top: float) -
     factor, most = scale_of(panel.unit)
     bar = _GROUP / len(panel.series)
     for order, series in enumerate(panel.series):
-        look = slot(series.slot)
+        look = look_of(series.look)
         places = [i + (order + 0.5) * bar - _GROUP / 2 for i in range(len(panel.places))]
         cells = [panel.cells.get((series.column, place)) for place in panel.places]
-        scored = [(x, c) for x, c in zip(places, cells, strict=True) if c is not None and c["value"] is not None]
+        scored = [
+            (x, factor * cell.number.value, cell.number)
+            for x, cell in zip(places, cells, strict=True)
+            if cell is not None and cell.number.value is not None
+        ]
         axes.bar(
-            [x for x, _ in scored],
-            [factor * c["value"] for _, c in scored],
+            [x for x, _, _ in scored],
+            [value for _, value, _ in scored],
             bar,
             label=printable(series.label),
             facecolor=look.fill,
@@ -107,15 +113,16 @@ def draw_panel(axes: Axes, panel: Panel, labels: dict[str, Label], top: float) -
             edgecolor="#202020",
             linewidth=0.4,
         )
-        ranged = [(x, c) for x, c in scored if c["low"] is not None and c["high"] is not None]
+        ranged = [
+            (x, value, max(0.0, value - factor * one.low), max(0.0, factor * one.high - value))
+            for x, value, one in scored
+            if one.low is not None and one.high is not None
+        ]
         if ranged:
-            values = [factor * c["value"] for _, c in ranged]
-            below = [max(0.0, v - factor * c["low"]) for v, (_, c) in zip(values, ranged, strict=True)]
-            above = [max(0.0, factor * c["high"] - v) for v, (_, c) in zip(values, ranged, strict=True)]
             axes.errorbar(
-                [x for x, _ in ranged],
-                values,
-                yerr=[below, above],
+                [x for x, *_ in ranged],
+                [value for _, value, *_ in ranged],
+                yerr=[[below for *_, below, _ in ranged], [above for *_, above in ranged]],
                 fmt="none",
                 ecolor="#000000",
                 elinewidth=0.6,
@@ -152,13 +159,13 @@ def draw_panel(axes: Axes, panel: Panel, labels: dict[str, Label], top: float) -
             tick.set_verticalalignment("baseline")
 
 
-def _mark(axes: Axes, x: float, cell: dict[str, Any], factor: float) -> None:
-    if cell["value"] is None:
+def _mark(axes: Axes, x: float, cell: BlockCell, factor: float) -> None:
+    high = _top(cell)
+    if cell.number.value is None or high is None:
         axes.annotate("×", (x, 0), ha="center", va="bottom", fontsize=6)
         return
-    mark = _MARKS.get(cell["verdict"])
+    mark = _MARKS.get(cell.number.verdict or "")
     if mark:
-        high = cell["value"] if cell["high"] is None else cell["high"]
         axes.annotate(
             mark,
             (x, factor * high),
@@ -169,6 +176,11 @@ def _mark(axes: Axes, x: float, cell: dict[str, Any], factor: float) -> None:
             fontsize=4.5,
             annotation_clip=False,
         )
+
+
+def _top(cell: BlockCell) -> float | None:
+    """Where a bar and its whisker end."""
+    return cell.number.value if cell.number.high is None else cell.number.high
 
 
 def _place(panel: Panel, place: str, labels: dict[str, Label]) -> str:

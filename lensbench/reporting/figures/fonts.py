@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 from lensbench.languages import Language, languages
 from lensbench.reporting.html.text import plain
+
+if TYPE_CHECKING:
+    from matplotlib.font_manager import FontEntry
 
 __all__ = ["Label", "in_default", "installed", "labels_for", "missing_fonts", "printable"]
 
@@ -99,11 +102,11 @@ def _sans_first(name: str) -> tuple[bool, str]:
 
 
 @cache
-def _faces() -> dict[str, Any]:
+def _faces() -> dict[str, FontEntry]:
     """Family -> its upright face of normal weight."""
     from matplotlib import font_manager
 
-    found: dict[str, Any] = {}
+    found: dict[str, FontEntry] = {}
     for face in font_manager.fontManager.ttflist:
         # A font without letters for all that is asked of it draws a box for every one ("Last Resort" fonts do so on purpose).
         if face.style == "normal" and face.weight in (400, "normal", "regular") and "last resort" not in face.name.lower():

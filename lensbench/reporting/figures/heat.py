@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from lensbench.errors import UsageError, unknown_name
-from lensbench.records import Grader
+from lensbench.grading.fidelity.matrix import Matrix
+from lensbench.numbers.answered import AnsweredMatrix
 from lensbench.reporting.figures.fonts import Label, printable
 from lensbench.reporting.figures.style import PAGE, luminance, new_figure
-from lensbench.reporting.html.runs import ReportRun
+from lensbench.reporting.run_view import RunView
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,14 +24,14 @@ _CELL, _NAMES, _LINE = 0.21, 0.5, 0.16
 
 
 def choose_matrices(
-    runs: Sequence[ReportRun],
+    runs: Sequence[RunView],
     *,
     task: str | None = None,
     level: str = "answer",
     turn: int = 1,
     identifier: str | None = None,
     variants: Sequence[str] = (),
-) -> list[tuple[str, Mapping[str, Any]]]:
+) -> list[tuple[str, AnsweredMatrix]]:
     """The matrices of one task, level, turn and identifier, each with the name of its variant.
 
     Args:
@@ -40,34 +41,33 @@ def choose_matrices(
     Raises:
         UsageError: there is none like it; names what there is.
     """
-    found = [(run.label, m) for run in runs for m in run.results.get("matrices") or ()]
+    found = [(run.label, m) for run in runs for m in run.results.matrices]
     if not found:
         raise UsageError("no asked x answered matrix in these runs", "It is made where the language of answers was identified.")
-    task = _one("task", task, [m["task"] for _, m in found])
-    found = [pair for pair in found if pair[1]["task"] == task]
-    identifier = _one("identifier", identifier, [_name_of(m) for _, m in found])
-    found = [pair for pair in found if _name_of(pair[1]) == identifier]
+    task = _one("task", task, [m.task for _, m in found])
+    found = [pair for pair in found if pair[1].task == task]
+    identifier = _one("identifier", identifier, [m.grader.name for _, m in found])
+    found = [pair for pair in found if pair[1].grader.name == identifier]
+    there = {m.matrix.variant for _, m in found}
     for name in variants:
-        if name not in {m["variant"] for _, m in found}:
-            raise unknown_name("variant", name, {m["variant"] for _, m in found})
+        if name not in there:
+            raise unknown_name("variant", name, there)
     wanted = [
-        (f"{label} · {m['variant']}" if label else m["variant"], m)
+        (f"{label} · {m.matrix.variant}" if label else m.matrix.variant, m)
         for label, m in found
-        if m["level"] == level and m["turn"] == turn and (not variants or m["variant"] in variants)
+        if m.matrix.level == level and m.matrix.turn == turn and (not variants or m.matrix.variant in variants)
     ]
     if not wanted:
-        there = sorted({f"level {m['level']}, turn {m['turn']}" for _, m in found})
-        raise UsageError(f"{task} has no matrix of level {level}, turn {turn}", f"It has: {'; '.join(there)}.")
+        levels = sorted({f"level {m.matrix.level}, turn {m.matrix.turn}" for _, m in found})
+        raise UsageError(f"{task} has no matrix of level {level}, turn {turn}", f"It has: {'; '.join(levels)}.")
     return wanted
 
 
-def draw_matrices(
-    matrices: Sequence[tuple[str, Mapping[str, Any]]], labels: dict[str, Label], width: float | None = None
-) -> Figure:
+def draw_matrices(matrices: Sequence[tuple[str, AnsweredMatrix]], labels: dict[str, Label], width: float | None = None) -> Figure:
     """The figure, to be called within `styled()`: rows are the languages asked, columns what the answers were in."""
-    answered = list(dict.fromkeys(cell for _, m in matrices for cell in m["answered"]))
+    answered = list(dict.fromkeys(cell for _, m in matrices for cell in m.matrix.answered))
     # Columns are in one order for all matrices: languages of the questions first, as the rows are.
-    asked = list(dict.fromkeys(code for _, m in matrices for code in m["asked"]))
+    asked = list(dict.fromkeys(code for _, m in matrices for code in m.matrix.asked))
     answered = [*(code for code in asked if code in answered), *(cell for cell in answered if cell not in asked)]
     wide, high = _NAMES + _CELL * len(answered), _CELL * len(asked)
     across = max(1, min(len(matrices), int((width or PAGE) / wide)))
@@ -75,8 +75,8 @@ def draw_matrices(
     size = (width or min(PAGE, max(across * wide + 0.2, 2.2)), rows * (high + _NAMES + _LINE) + 0.2)
     figure = new_figure(*size)
     grid = figure.subplots(rows, across, squeeze=False).flatten()
-    for number, (name, matrix) in enumerate(matrices):
-        _draw(grid[number], name, matrix, asked, answered, labels)
+    for number, (name, one) in enumerate(matrices):
+        _draw(grid[number], name, one.matrix, asked, answered, labels)
         if number % across:
             grid[number].set_ylabel("")
         if number + across < len(matrices):
@@ -86,32 +86,26 @@ def draw_matrices(
     return figure
 
 
-def matrix_caption(title: str, matrices: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+def matrix_caption(title: str, matrices: Sequence[tuple[str, AnsweredMatrix]]) -> str:
     first = matrices[0][1]
-    unit = "answers" if first["level"] == "answer" else "lines of answers"
-    totals = sorted({total for _, m in matrices for total in m["totals"]})
+    unit = "answers" if first.matrix.level == "answer" else "lines of answers"
+    totals = sorted({total for _, m in matrices for total in m.matrix.totals})
     n = str(totals[0]) if len(totals) == 1 else f"{totals[0]} to {totals[-1]}"
     return (
-        f"{title}, turn {first['turn']}: share of {unit} in percent, language asked (rows) and answered (columns), by "
-        f"{_name_of(first)}. n = {n} per row; every answer is in a column, also empty ones. "
+        f"{title}, turn {first.matrix.turn}: share of {unit} in percent, language asked (rows) and answered (columns), by "
+        f"{first.grader.name}. n = {n} per row; every answer is in a column, also empty ones. "
         "A dot stands for none, a frame for the language that was asked."
     )
 
 
-def _draw(
-    axes: Axes, name: str, matrix: Mapping[str, Any], asked: Sequence[str], answered: Sequence[str], labels: dict[str, Label]
-) -> None:
+def _draw(axes: Axes, name: str, matrix: Matrix, asked: Sequence[str], answered: Sequence[str], labels: dict[str, Label]) -> None:
     import matplotlib
     from matplotlib.colors import to_hex
     from matplotlib.patches import Rectangle
 
     shades = matplotlib.colormaps[_SHADES]
     for row, code in enumerate(asked):
-        counts = (
-            dict(zip(matrix["answered"], matrix["counts"][matrix["asked"].index(code)], strict=True))
-            if (code in matrix["asked"])
-            else {}
-        )
+        counts = {cell: matrix.count(code, cell) for cell in matrix.answered}
         total = sum(counts.values())
         for column, cell in enumerate(answered):
             share = counts.get(cell, 0) / total if total else 0.0
@@ -143,11 +137,6 @@ def _draw(
     axes.set_title(printable(name), loc="left")
     axes.set_xlabel("answered")
     axes.set_ylabel("asked")
-
-
-def _name_of(matrix: Mapping[str, Any]) -> str:
-    """The identifier by its name alone."""
-    return Grader.parse(matrix["identifier"], "identifier").name
 
 
 def _percent(count: int, total: int) -> str:

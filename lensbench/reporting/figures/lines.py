@@ -5,21 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lensbench.metrics import Unit
+from lensbench.reporting.blocks import BlockCell
 from lensbench.reporting.figures.bars import scale_of
 from lensbench.reporting.figures.fonts import Label, printable
-from lensbench.reporting.figures.style import COLUMN, PAGE, SLOTS, new_figure
+from lensbench.reporting.figures.style import COLUMN, LOOKS, PAGE, new_figure
 from lensbench.reporting.figures.sweeps import Sweep
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["LOOKS", "LinePanel", "draw_lines"]
+__all__ = ["LINE_LOOKS", "LinePanel", "draw_lines"]
 
-LOOKS = [SLOTS[1], SLOTS[5], SLOTS[3], SLOTS[7], SLOTS[2], SLOTS[8], SLOTS[6], SLOTS[4]]
+LINE_LOOKS = [LOOKS[number] for number in (1, 5, 3, 7, 2, 8, 6, 4)]
 """For lines on white: the dark fills first; the pale grey of the backbone's bars is left out."""
 _PANEL, _HEIGHT = 2.2, 1.5
 _APART = 0.08
@@ -43,8 +44,8 @@ class LinePanel:
     quantity: str
     sweep: Sweep
     languages: list[str]
-    cells: dict[tuple[str, int], dict[str, Any]]
-    base: dict[str, dict[str, Any]]
+    cells: dict[tuple[str, int], BlockCell]
+    base: dict[str, BlockCell]
     unlike: list[str]
 
 
@@ -85,14 +86,13 @@ def _draw(axes: Axes, panel: LinePanel, order: Sequence[str], labels: dict[str, 
     positions = _positions(panel.sweep)
     joined = len(set(positions)) == len(positions)
     for code in panel.languages:
-        look = LOOKS[order.index(code) % len(LOOKS)]
-        points = [(x, panel.cells[code, i]) for i, x in enumerate(positions) if (code, i) in panel.cells]
-        points = [(x, cell) for x, cell in points if cell["value"] is not None]
-        x, values = [x for x, _ in points], [factor * cell["value"] for _, cell in points]
+        look = LINE_LOOKS[order.index(code) % len(LINE_LOOKS)]
+        drawn = [(x, panel.cells[code, i].number) for i, x in enumerate(positions) if (code, i) in panel.cells]
+        points = [(x, factor * one.value, one) for x, one in drawn if one.value is not None]
         style = look.dash if joined and panel.sweep.numeric else "none"
         axes.plot(
-            x,
-            values,
+            [x for x, _, _ in points],
+            [value for _, value, _ in points],
             linestyle=style,
             marker=look.marker,
             color=look.fill,
@@ -102,15 +102,17 @@ def _draw(axes: Axes, panel: LinePanel, order: Sequence[str], labels: dict[str, 
             label=code,
             zorder=3,
         )
-        ranged = [(x, c) for x, c in points if c["low"] is not None and c["high"] is not None]
-        low, high = [factor * c["low"] for _, c in ranged], [factor * c["high"] for _, c in ranged]
+        ranged = [
+            (x, factor * one.low, factor * one.high) for x, _, one in points if one.low is not None and one.high is not None
+        ]
+        places, low, high = [x for x, _, _ in ranged], [low for _, low, _ in ranged], [high for *_, high in ranged]
         if style != "none":
-            axes.fill_between([x for x, _ in ranged], low, high, color=look.fill, alpha=0.18, linewidth=0)
+            axes.fill_between(places, low, high, color=look.fill, alpha=0.18, linewidth=0)
         else:
-            axes.vlines([x for x, _ in ranged], low, high, color=look.fill, linewidth=0.7)
+            axes.vlines(places, low, high, color=look.fill, linewidth=0.7)
         base = panel.base.get(code)
-        if base is not None and base["value"] is not None:
-            axes.axhline(factor * base["value"], color=look.fill, linewidth=0.7, linestyle=(0, (1, 2)), zorder=1)
+        if base is not None and base.number.value is not None:
+            axes.axhline(factor * base.number.value, color=look.fill, linewidth=0.7, linestyle=(0, (1, 2)), zorder=1)
     axes.set_title(printable(panel.title), loc="left")
     axes.set_ylabel(panel.quantity)
     axes.set_xlabel("first changed block" if panel.sweep.field == "start_layer" else printable(panel.sweep.field))
@@ -122,7 +124,8 @@ def _bound(drawn: Sequence[Axes], row: Sequence[LinePanel]) -> None:
     """Room around what is drawn, but none below nothing or above all."""
     factor, top = scale_of(row[0].unit)
     known = math.isfinite(top)
-    ends = [c[end] for panel in row for c in (*panel.cells.values(), *panel.base.values()) for end in ("value", "low", "high")]
+    numbers = [cell.number for panel in row for cell in (*panel.cells.values(), *panel.base.values())]
+    ends = [end for one in numbers for end in (one.value, one.low, one.high)]
     shown = [factor * end for end in ends if end is not None]
     if not shown:
         return
@@ -162,7 +165,7 @@ def _legend(figure: Figure, order: Sequence[str], labels: dict[str, Label], with
 
     handles = []
     for number, code in enumerate(order):
-        look = LOOKS[number % len(LOOKS)]
+        look = LINE_LOOKS[number % len(LINE_LOOKS)]
         handles.append(
             Line2D(
                 [],

@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING
 from lensbench.errors import UsageError
 from lensbench.languages import languages
 from lensbench.printable import printable
-from lensbench.records import Grader, TaskKey
+from lensbench.reporting.blocks import Block
 from lensbench.reporting.figures.bars import draw_bars
 from lensbench.reporting.figures.caption import cells_sentences, panels_caption
 from lensbench.reporting.figures.fonts import Label, labels_for, missing_fonts
 from lensbench.reporting.figures.heat import choose_matrices, draw_matrices, matrix_caption
 from lensbench.reporting.figures.lines import LinePanel, draw_lines
 from lensbench.reporting.figures.panels import Choice, Kind, Panel, blocks_for, by_language, by_task, mean_blocks, names_of
-from lensbench.reporting.figures.scatter import draw_projection, projection_caption, read_projection
+from lensbench.reporting.figures.projection import read_projection
+from lensbench.reporting.figures.scatter import draw_projection, projection_caption
 from lensbench.reporting.figures.style import styled, svg_text
 from lensbench.reporting.figures.sweeps import Sweep, find_sweeps, layer_sweep, read_settings
-from lensbench.reporting.html.runs import BASE, ReportRun
-from lensbench.reporting.html.tables import Block
+from lensbench.reporting.run_view import RunView
+from lensbench.spec import BASE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,7 +43,7 @@ class Drawn:
 
 
 def per_language(
-    runs: Sequence[ReportRun], kind: Kind, choice: Choice | None = None, *, native: bool = False, width: float | None = None
+    runs: Sequence[RunView], kind: Kind, choice: Choice | None = None, *, native: bool = False, width: float | None = None
 ) -> Drawn:
     """Bars per language, base and every variant side by side (Figures 2, 7, 8 and 9 of the LENS paper)."""
     panels = by_language(runs, kind, choice or Choice())
@@ -51,17 +52,13 @@ def per_language(
     return _bars(panels, labels, subject, width)
 
 
-def external(
-    runs: Sequence[ReportRun], choice: Choice | None = None, *, native: bool = False, width: float | None = None
-) -> Drawn:
+def external(runs: Sequence[RunView], choice: Choice | None = None, *, native: bool = False, width: float | None = None) -> Drawn:
     """Variants beside other people's checkpoints, task by task (Figure 5).
 
     Raises:
         UsageError: no run has such a checkpoint.
     """
-    named = {
-        name: about["external"]["title"] for r in runs for name, about in r.results["variants"].items() if about.get("external")
-    }
+    named = {name: facts.external for run in runs for name, facts in run.results.variants.items() if facts.external is not None}
     if not named:
         raise UsageError(
             "no run has a checkpoint of others among its variants",
@@ -74,7 +71,7 @@ def external(
 
 
 def ablation(
-    runs: Sequence[ReportRun],
+    runs: Sequence[RunView],
     choice: Choice | None = None,
     *,
     fields: Sequence[str] = (),
@@ -93,7 +90,7 @@ def ablation(
     return _sweeps(runs, sweeps, choice, subject, native, width)
 
 
-def layers(runs: Sequence[ReportRun], choice: Choice | None = None, *, native: bool = False, width: float | None = None) -> Drawn:
+def layers(runs: Sequence[RunView], choice: Choice | None = None, *, native: bool = False, width: float | None = None) -> Drawn:
     """Scores against the first changed block, counted from 1 (Figure 4)."""
     choice = choice or Choice()
     sweep = layer_sweep(read_settings(runs, _variant(choice)))
@@ -104,7 +101,7 @@ def layers(runs: Sequence[ReportRun], choice: Choice | None = None, *, native: b
 
 
 def matrix(
-    runs: Sequence[ReportRun],
+    runs: Sequence[RunView],
     *,
     task: str | None = None,
     level: str = "answer",
@@ -116,16 +113,16 @@ def matrix(
 ) -> Drawn:
     """The asked x answered matrix of every variant as a heat map."""
     found = choose_matrices(runs, task=task, level=level, turn=turn, identifier=identifier, variants=variants)
-    codes = list(dict.fromkeys(code for _, m in found for code in (*m["asked"], *m["answered"]) if code in languages()))
+    codes = list(dict.fromkeys(code for _, m in found for code in (*m.matrix.asked, *m.matrix.answered) if code in languages()))
     labels = labels_for(codes, native=native)
-    titles = {TaskKey.parse(key).task: about["title"] for run in runs for key, about in run.results["tasks"].items()}
-    name = found[0][1]["task"]
+    titles = {task: title for run in runs for task, title in run.results.titles().items()}
+    name = found[0][1].task
     with styled():
         figure = draw_matrices(found, labels, width)
     return Drawn(figure, _with_fonts(matrix_caption(titles.get(name, name), found), labels))
 
 
-def pca(runs: Sequence[ReportRun], choice: Choice | None = None, *, native: bool = False, width: float | None = None) -> Drawn:
+def pca(runs: Sequence[RunView], choice: Choice | None = None, *, native: bool = False, width: float | None = None) -> Drawn:
     """Hidden states in the subspaces of LENS, as `lensbench project` read them (Figure 6).
 
     Raises:
@@ -134,13 +131,13 @@ def pca(runs: Sequence[ReportRun], choice: Choice | None = None, *, native: bool
     if len(runs) > 1:
         raise UsageError(f"hidden states are shown of one run, here are {len(runs)}")
     projection = read_projection(runs[0], _variant(choice or Choice()))
-    labels = labels_for(projection["languages"], native=native)
+    labels = labels_for(projection.languages, native=native)
     with styled():
         figure = draw_projection(projection, labels, width)
     return Drawn(figure, _with_fonts(projection_caption(projection), labels))
 
 
-def figures_for(runs: Sequence[ReportRun]) -> list[tuple[str, str]]:
+def figures_for(runs: Sequence[RunView]) -> list[tuple[str, str]]:
     """Every figure that the runs have the cells for, as (caption, SVG): understanding, generation, externals,
     matrices, and hidden states where they were read.
 
@@ -148,18 +145,11 @@ def figures_for(runs: Sequence[ReportRun]) -> list[tuple[str, str]]:
         UnavailableError: matplotlib is not installed.
     """
     drawn: list[Drawn] = []
-    sources = {bool(cell["source"]) for run in runs for cell in run.results["cells"]}
-    if False in sources:
-        drawn.append(per_language(runs, "understanding"))
-    if True in sources:
-        drawn.append(per_language(runs, "generation"))
-    if any(about.get("external") for run in runs for about in run.results["variants"].values()):
+    drawn += [per_language(runs, kind) for kind in _kinds(runs)]
+    if any(facts.external for run in runs for facts in run.results.variants.values()):
         drawn.append(external(runs))
     shown = dict.fromkeys(
-        (m["task"], Grader.parse(m["identifier"], "identifier").name)
-        for run in runs
-        for m in run.results.get("matrices") or ()
-        if m["level"] == "answer"
+        (one.task, one.grader.name) for run in runs for one in run.results.matrices if one.matrix.level == "answer"
     )
     drawn += [matrix(runs, task=task, identifier=identifier) for task, identifier in shown]
     drawn += [pca([run]) for run in runs if len(list((run.folder.path / "projections").glob("*.json"))) == 1]
@@ -173,14 +163,14 @@ def _bars(panels: Sequence[Panel], labels: dict[str, Label], subject: str, width
 
 
 def _sweeps(
-    runs: Sequence[ReportRun], sweeps: Sequence[Sweep], choice: Choice, subject: str, native: bool, width: float | None
+    runs: Sequence[RunView], sweeps: Sequence[Sweep], choice: Choice, subject: str, native: bool, width: float | None
 ) -> Drawn:
     scope = Choice(choice.tasks, choice.metrics, choice.languages)
     blocks, columns = blocks_for(runs, _kinds(runs), scope)
     means = mean_blocks(runs, columns) if not choice.tasks and not choice.metrics else []
     if means:
         # The mean of the closed tasks stands for them, as in the paper; single ones are shown when they are named.
-        blocks = [*means, *(block for block in blocks if next(iter(block.cells.values()))["source"])]
+        blocks = [*means, *(block for block in blocks if next(iter(block.cells.values())).number.source)]
     place = {(column.run, column.variant): number for number, column in enumerate(columns)}
     rows, shown = [], {}
     for block in blocks:
@@ -218,7 +208,7 @@ def _line_panel(block: Block, sweep: Sweep, place: dict[tuple[int, str], int], c
             for _, run, _ in sweep.points
             if (run, BASE) in place and (place[run, BASE], code) in block.cells
         ]
-        if found and all(cell["value"] == found[0]["value"] for cell in found):
+        if found and all(cell.number.value == found[0].number.value for cell in found):
             base[code] = found[0]
         elif found:
             unlike.append(code)
@@ -226,8 +216,8 @@ def _line_panel(block: Block, sweep: Sweep, place: dict[tuple[int, str], int], c
     return LinePanel(title, block.metric.unit, quantity, sweep, codes, cells, base, unlike)
 
 
-def _kinds(runs: Sequence[ReportRun]) -> list[Kind]:
-    sources = {bool(cell["source"]) for run in runs for cell in run.results["cells"]}
+def _kinds(runs: Sequence[RunView]) -> list[Kind]:
+    sources = {bool(cell.source) for run in runs for cell in run.results.cells}
     kinds: list[Kind] = ["understanding"] if False in sources else []
     return [*kinds, "generation"] if True in sources else kinds
 
@@ -238,8 +228,8 @@ def _variant(choice: Choice) -> str | None:
     return choice.variants[0] if choice.variants else None
 
 
-def _backbones(runs: Sequence[ReportRun]) -> str:
-    return ", ".join(dict.fromkeys(str(run.results["backbone"]) for run in runs))
+def _backbones(runs: Sequence[RunView]) -> str:
+    return ", ".join(dict.fromkeys(run.results.backbone for run in runs))
 
 
 def _with_fonts(caption: str, labels: dict[str, Label]) -> str:

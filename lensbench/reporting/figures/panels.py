@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from lensbench.errors import UsageError, unknown_name
 from lensbench.languages import languages
 from lensbench.metrics import UNITS, Metric, Unit, metric_of
+from lensbench.numbers.average import Average
+from lensbench.numbers.cell import Cell
 from lensbench.numbers.headline import headline_of
-from lensbench.records import RowsKey, TaskKey
-from lensbench.reporting.html.runs import BASE, Column, ReportRun, columns_of
-from lensbench.reporting.html.tables import Block, blocks_of
+from lensbench.records import TaskKey
+from lensbench.reporting.blocks import Block, BlockCell, blocks_of
+from lensbench.reporting.columns import Column, columns_of
+from lensbench.reporting.run_view import RunView
+from lensbench.spec import BASE
 
 __all__ = ["Choice", "Kind", "Panel", "Series", "blocks_for", "by_language", "by_task", "mean_blocks", "names_of", "series_of"]
 
@@ -35,12 +40,12 @@ class Series:
 
     Attributes:
         column: Its number among the columns of all runs.
-        slot: Its look; 0 is the untouched backbone's.
+        look: Number of its look; 0 is the untouched backbone's.
     """
 
     column: int
     label: str
-    slot: int
+    look: int
 
 
 @dataclass
@@ -50,7 +55,7 @@ class Panel:
     Attributes:
         places: Keys of the places along x, in order: codes of languages, or `task/metric`.
         names: Text for each place that is no language.
-        cells: (number of the series' column, place) -> cell of results.json, or average.
+        cells: (number of the series' column, place) -> the number there.
     """
 
     title: str
@@ -58,12 +63,12 @@ class Panel:
     quantity: str
     places: list[str]
     series: list[Series]
-    cells: dict[tuple[int, str], dict[str, Any]]
+    cells: dict[tuple[int, str], BlockCell]
     names: dict[str, str] = field(default_factory=dict)
     note: str = ""
 
 
-def blocks_for(runs: Sequence[ReportRun], kinds: Sequence[Kind], choice: Choice) -> tuple[list[Block], list[Column]]:
+def blocks_for(runs: Sequence[RunView], kinds: Sequence[Kind], choice: Choice) -> tuple[list[Block], list[Column]]:
     """Tables of the chosen kinds, and the columns they refer to.
 
     Raises:
@@ -86,7 +91,7 @@ def blocks_for(runs: Sequence[ReportRun], kinds: Sequence[Kind], choice: Choice)
     return wanted, columns
 
 
-def by_language(runs: Sequence[ReportRun], kind: Kind, choice: Choice) -> list[Panel]:
+def by_language(runs: Sequence[RunView], kind: Kind, choice: Choice) -> list[Panel]:
     """A panel for each task and metric, languages along x."""
     blocks, columns = blocks_for(runs, (kind,), choice)
     if kind == "understanding" and not choice.tasks and not choice.metrics:
@@ -102,72 +107,73 @@ def by_language(runs: Sequence[ReportRun], kind: Kind, choice: Choice) -> list[P
     return panels
 
 
-def mean_blocks(runs: Sequence[ReportRun], columns: Sequence[Column]) -> list[Block]:
-    """The averages over the closed tasks of a language, as `results.json` has them, where there are several tasks.
+def mean_blocks(runs: Sequence[RunView], columns: Sequence[Column]) -> list[Block]:
+    """The averages over the closed tasks of a language, as the run has them, where there are several tasks.
 
     Runs whose averages are of unlike tasks, rows or protocols stand in blocks of their own.
     """
     place = {(column.run, column.variant): number for number, column in enumerate(columns)}
-    found: dict[tuple[Any, ...], Block] = {}
+    found: dict[_MeanKey, Block] = {}
     for number, run in enumerate(runs):
-        averages = [
-            a for a in run.results.get("averages", ()) if a["over"] == "tasks" and len(a["cells"]) > 1 and not a["source"]
-        ]
-        cells = {
-            (str(TaskKey(c["task"], c["language"])), c["variant"], c["metric"]): c
-            for c in run.results["cells"]
-            if not c["source"]
-        }
-        asked = {
-            key: (about.get("protocol"), RowsKey.parse(str(about.get("rows"))).digest)
-            for key, about in run.results["tasks"].items()
-        }
+        averages = [a for a in run.results.averages if a.over == "tasks" and len(a.cells) > 1 and not a.source]
+        cells = {(str(cell.key), cell.variant, cell.metric): cell for cell in run.results.cells if not cell.source}
+        asked = {str(key): (str(facts.protocol), facts.rows_digest) for key, facts in run.results.tasks.items()}
         own = {
-            (a["language"], metric_of(a).higher_is_better): tuple((name, asked[name]) for name in a["cells"] if name in asked)
-            for a in averages
+            (a.language, a.higher_is_better): tuple((name, asked[name]) for name in a.cells if name in asked) for a in averages
         }
         for average in averages:
-            parts = [cells.get((name, average["variant"], average["metric"])) for name in average["cells"]]
-            if average["value"] is None or None in parts:
+            parts = [cells[part] for name in average.cells if (part := (name, average.variant, average.metric)) in cells]
+            if average.value is None or average.language is None or len(parts) < len(average.cells):
                 # A variant that lacks one of the tasks has no mean to draw.
                 continue
             metric = metric_of(average)
             more = metric.higher_is_better
-            asked_alike = tuple(sorted((code, of) for (code, way), of in own.items() if way == more))
-            key = (average["profile"], metric.name, more, asked_alike)
-            of = list(dict.fromkeys(TaskKey.parse(name).task for name in average["cells"]))
-            block = found.setdefault(key, Block("mean", f"Mean of {len(of)} tasks", average["profile"], metric, "mean"))
-            column = place[number, average["variant"]]
-            block.cells[column, average["language"]] = {**average, **_sums([part for part in parts if part])}
-            block.languages = list(dict.fromkeys([*block.languages, average["language"]]))
+            asked_alike = tuple(sorted((str(code), of) for (code, way), of in own.items() if way == more))
+            key = (average.profile, metric.name, more, asked_alike)
+            tasks = dict.fromkeys(TaskKey.parse(name).task for name in average.cells)
+            block = found.setdefault(key, Block("mean", f"Mean of {len(tasks)} tasks", average.profile, metric, "mean"))
+            column = place[number, average.variant]
+            block.cells[column, average.language] = _of_mean(average, parts)
+            block.languages = list(dict.fromkeys([*block.languages, average.language]))
             block.columns = list(dict.fromkeys([*block.columns, column]))
     return list(found.values())
 
 
-def _sums(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Items asked, planned and without a score in an average's cells together."""
-    states: dict[str, int] = {}
+_Asked = tuple[tuple[str, tuple[str, str]], ...]
+"""`TASK/LANGUAGE` with its protocol and rows."""
+_MeanKey = tuple[str, str, bool | None, tuple[tuple[str, _Asked], ...]]
+
+
+def _of_mean(average: Average, parts: Sequence[Cell]) -> BlockCell:
+    """An average, with the items asked, planned and without a score in its cells together."""
+    states: Counter[str] = Counter()
     for part in parts:
-        for state, count in part["states"].items():
-            states[state] = states.get(state, 0) + count
-    return {name: sum(part[name] for part in parts) for name in ("n", "planned", "failures")} | {"states": states}
+        states.update(part.states)
+    failures = [part.failures for part in parts if part.failures is not None]
+    return BlockCell(
+        average,
+        sum(part.n for part in parts),
+        sum(part.planned for part in parts),
+        sum(failures) if len(failures) == len(parts) else None,
+        states,
+    )
 
 
-def by_task(runs: Sequence[ReportRun], choice: Choice) -> list[Panel]:
+def by_task(runs: Sequence[RunView], choice: Choice) -> list[Panel]:
     """A panel for each language and unit, tasks along x."""
     blocks, columns = blocks_for(runs, ("understanding", "generation"), choice)
     series = series_of(runs, blocks, columns, choice)
     panels = []
     for code in _languages(list(dict.fromkeys(code for b in blocks for code in b.languages)), choice):
         for unit in UNITS.values():
-            cells: dict[tuple[int, str], dict[str, Any]] = {}
+            cells: dict[tuple[int, str], BlockCell] = {}
             names: dict[str, str] = {}
             for number, block in enumerate(blocks):
                 for (column, language), cell in block.cells.items():
                     if language == code and block.metric.unit == unit:
                         place = f"{block.task}/{block.metric.name}/{number}"
                         cells[column, place] = cell
-                        plain = block.metric.implied and metric_of(cell).higher_is_better is True
+                        plain = block.metric.implied and cell.number.higher_is_better is True
                         names[place] = block.title if plain else f"{block.title}: {block.name}"
             own = [s for s in series if any((s.column, place) in cells for place in names)]
             if own:
@@ -175,7 +181,7 @@ def by_task(runs: Sequence[ReportRun], choice: Choice) -> list[Panel]:
     return panels
 
 
-def series_of(runs: Sequence[ReportRun], blocks: Sequence[Block], columns: Sequence[Column], choice: Choice) -> list[Series]:
+def series_of(runs: Sequence[RunView], blocks: Sequence[Block], columns: Sequence[Column], choice: Choice) -> list[Series]:
     """The columns to draw. A backbone that several runs asked the same questions with the same outcome is drawn once."""
     used = [number for number in range(len(columns)) if any(number in b.columns for b in blocks)]
     bases: list[int] = []
@@ -198,15 +204,14 @@ def series_of(runs: Sequence[ReportRun], blocks: Sequence[Block], columns: Seque
     return found
 
 
-def _same_base(runs: Sequence[ReportRun], columns: Sequence[Column], blocks: Sequence[Block], one: int, other: int) -> bool:
+def _same_base(runs: Sequence[RunView], columns: Sequence[Column], blocks: Sequence[Block], one: int, other: int) -> bool:
     here, there = (runs[columns[number].run].results for number in (one, other))
-    if (here["backbone"], here.get("backbone_origin")) != (there["backbone"], there.get("backbone_origin")):
+    if (here.backbone, here.backbone_origin) != (there.backbone, there.backbone_origin):
         return False
-    fields = ("value", "low", "high", "n", "failures")
 
-    def outcome(number: int) -> dict[tuple[int, str], tuple[Any, ...]]:
+    def outcome(number: int) -> dict[tuple[int, str], tuple[float | None, ...]]:
         return {
-            (place, code): tuple(cell[name] for name in fields)
+            (place, code): (cell.number.value, cell.number.low, cell.number.high, cell.n, cell.failures)
             for place, block in enumerate(blocks)
             for (column, code), cell in block.cells.items()
             if column == number
@@ -216,7 +221,7 @@ def _same_base(runs: Sequence[ReportRun], columns: Sequence[Column], blocks: Seq
 
 
 def _kind(block: Block) -> Kind:
-    source = next(iter(block.cells.values()))["source"]
+    source = next(iter(block.cells.values())).number.source
     return "generation" if source else "understanding"
 
 
@@ -245,13 +250,13 @@ def _languages(codes: Sequence[str], choice: Choice) -> list[str]:
 def names_of(block: Block) -> tuple[str, str]:
     """Title of the panel and what stands along y."""
     quantity = block.metric.quantity
-    if any(metric_of(cell).higher_is_better is False for cell in block.cells.values()):
+    if any(cell.number.higher_is_better is False for cell in block.cells.values()):
         quantity += ", lower is better"
     judge = block.name.partition(" · ")[2]
     return f"{block.title} · {judge}" if judge else block.title, quantity
 
 
-def _check(kind: str, given: Sequence[str], known: Mapping[str, Any] | set[str]) -> None:
+def _check(kind: str, given: Sequence[str], known: Collection[str]) -> None:
     for name in given:
         if name not in known:
             raise unknown_name(kind, name, known)

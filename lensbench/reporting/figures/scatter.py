@@ -2,89 +2,36 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from lensbench.errors import DataError, RunError, UsageError, unknown_name
-from lensbench.jsonio import read_json_file
 from lensbench.reporting.figures.fonts import Label, printable
-from lensbench.reporting.figures.lines import LOOKS
+from lensbench.reporting.figures.lines import LINE_LOOKS
+from lensbench.reporting.figures.projection import Projection
 from lensbench.reporting.figures.style import PAGE, new_figure
-from lensbench.reporting.html.runs import ReportRun
-from lensbench.safenames import folder_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_projection", "projection_caption", "read_projection"]
+__all__ = ["draw_projection", "projection_caption"]
 
-_VIEWS = (("specific", "language-specific subspace"), ("rest", "without it"), ("agnostic", "agnostic direction"))
 _HEIGHT, _BINS = 2.05, 24
 
 
-def read_projection(run: ReportRun, variant: str | None = None) -> dict[str, Any]:
-    """What `lensbench project` wrote into a run.
-
-    Raises:
-        UsageError: it has not been called, or not for this variant.
-        RunError: the file cannot be read.
-    """
-    folder = run.folder.path / "projections"
-    called = {folder_name(name): name for name in run.results["variants"]}
-    there = sorted(called.get(path.stem, path.stem) for path in folder.glob("*.json"))
-    if not there:
-        raise UsageError(
-            f"{run.folder.path} has no hidden states to draw", f"Read them first: lensbench project {run.folder.path}"
-        )
-    if variant is not None and variant not in there:
-        raise unknown_name("projected variant", variant, there)
-    if variant is None and len(there) > 1:
-        raise UsageError("``variants``: which one?", f"Projected are: {', '.join(there)}.")
-    path = run.folder.own(Path("projections") / f"{folder_name(variant or there[0])}.json")
-    try:
-        found: dict[str, Any] = read_json_file(path)
-        _check(found)
-    except (DataError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{path}: not a projection ({error!r})", f"Make it again: lensbench project {run.folder.path}") from None
-    return found
-
-
-def _check(found: Mapping[str, Any]) -> None:
-    """
-    Raises:
-        ValueError, KeyError, TypeError: it is not what `lensbench project` writes.
-    """
-    states, views = found["states"], [found["specific"], found["rest"]]
-    if not states or not len(states) == len(found["agnostic"]) == len(views[0]["points"]) == len(views[1]["points"]):
-        raise ValueError("its lists are of unlike length, or empty")
-    if not all(isinstance(state, list) and len(state) == 2 and all(isinstance(part, str) for part in state) for state in states):
-        raise TypeError("its states are not pairs of a name and a language")
-    if not {code for _, code in states} <= set(found["languages"]):
-        raise ValueError("a state is of a language that it does not list")
-    for view in views:
-        wide = {len(point) for point in view["points"]}
-        if len(wide) != 1 or not next(iter(wide)) >= 1 or len(view["shares"]) < min(2, next(iter(wide))):
-            raise ValueError("its points are of unlike width")
-    numbers = [number for view in views for point in (*view["points"], view["shares"]) for number in point]
-    if not all(type(number) in (int, float) and math.isfinite(number) for number in (*numbers, *found["agnostic"])):
-        raise TypeError("a coordinate is no number")
-
-
-def draw_projection(projection: dict[str, Any], labels: dict[str, Label], width: float | None = None) -> Figure:
+def draw_projection(projection: Projection, labels: dict[str, Label], width: float | None = None) -> Figure:
     """The figure, to be called within `styled()`: a row for the backbone and one for the variant, on common axes."""
-    names = list(dict.fromkeys(name for name, _ in projection["states"]))
+    names = list(dict.fromkeys(name for name, _ in projection.states))
     figure = new_figure(width or PAGE, 0.4 + _HEIGHT * len(names))
-    grid = figure.subplots(len(names), len(_VIEWS), squeeze=False, sharex="col", sharey="col")
+    grid = figure.subplots(len(names), 3, squeeze=False, sharex="col", sharey="col")
+    views = [(projection.specific, "language-specific subspace"), (projection.rest, "without it")]
+    views.append((projection.line, "agnostic direction"))
     for row, name in enumerate(names):
-        for column, (view, title) in enumerate(_VIEWS):
-            axes = grid[row][column]
-            points, shares = _points(projection, view)
+        for column, (view, title) in enumerate(views):
+            axes, points, shares = grid[row][column], view.points, view.shares
             chosen = {
-                code: [p for p, at in zip(points, projection["states"], strict=True) if at == [name, code]]
-                for code in projection["languages"]
+                code: [p for p, at in zip(points, projection.states, strict=True) if at == (name, code)]
+                for code in projection.languages
             }
             if len(points[0]) == 1:
                 _histogram(axes, chosen, [p[0] for p in points])
@@ -94,32 +41,27 @@ def draw_projection(projection: dict[str, Any], labels: dict[str, Label], width:
             if row == len(names) - 1:
                 axes.set_xlabel(_axis(1, shares) if shares else "coordinate")
             axes.set_ylabel("prompts" if len(points[0]) == 1 else _axis(2, shares))
-    _legend(figure, projection["languages"], labels)
+    _legend(figure, projection.languages, labels)
     return figure
 
 
-def projection_caption(projection: dict[str, Any]) -> str:
-    n, codes, layer = projection["prompts"], projection["languages"], projection["layer"]
-    where = f"layer {layer} of {projection['layers']}" + (" (final norm)" if layer == projection["layers"] else "")
+def projection_caption(projection: Projection) -> str:
+    layer = projection.layer
+    where = f"layer {layer} of {projection.layers}" + (" (final norm)" if layer == projection.layers else "")
     return (
-        f"Hidden states of {n} parallel prompts ({projection['rows']}) in each of {len(codes)} languages under "
-        f"{projection['backbone']} and its variant {projection['variant']}, at the last token of the prompt after {where}. "
-        f"Left: principal components inside the language-specific subspace (rank {projection['rank']}). Middle: of what is left "
-        "without it; the agnostic subspace has one dimension and no plane. Right: coordinate along that one dimension. Both rows "
-        "share their axes; components are of both variants' states together, percentages the share of the variance along each. "
+        f"Hidden states of {projection.prompts} parallel prompts ({projection.rows}) in each of {len(projection.languages)} "
+        f"languages under {projection.backbone} and its variant {projection.variant}, at the last token of the prompt after "
+        f"{where}. Left: principal components inside the language-specific subspace (rank {projection.rank}). Middle: of what is "
+        "left without it; the agnostic subspace has one dimension and no plane. Right: coordinate along that one dimension. Both "
+        "rows share their axes; components are of both variants' states together, percentages the share of the variance along "
+        "each. "
         "Every prompt is shown."
     )
 
 
-def _points(projection: dict[str, Any], view: str) -> tuple[list[list[float]], list[float]]:
-    if view == "agnostic":
-        return [[value] for value in projection["agnostic"]], []
-    return projection[view]["points"], projection[view]["shares"]
-
-
-def _scatter(axes: Axes, chosen: dict[str, list[list[float]]], everything: Sequence[Sequence[float]]) -> None:
+def _scatter(axes: Axes, chosen: dict[str, list[tuple[float, ...]]], everything: Sequence[Sequence[float]]) -> None:
     for number, (code, points) in enumerate(chosen.items()):
-        look = LOOKS[number % len(LOOKS)]
+        look = LINE_LOOKS[number % len(LINE_LOOKS)]
         axes.scatter(
             [p[0] for p in points],
             [p[1] for p in points],
@@ -137,13 +79,13 @@ def _scatter(axes: Axes, chosen: dict[str, list[list[float]]], everything: Seque
         bound(min(values) - room, max(values) + room)
 
 
-def _histogram(axes: Axes, chosen: dict[str, list[list[float]]], everything: Sequence[float]) -> None:
+def _histogram(axes: Axes, chosen: dict[str, list[tuple[float, ...]]], everything: Sequence[float]) -> None:
     low, high = min(everything), max(everything)
     step = (high - low or 1.0) / _BINS
     edges = [low + step * i for i in range(_BINS + 1)]
     edges[-1] = max(edges[-1], high)
     for number, (code, points) in enumerate(chosen.items()):
-        look = LOOKS[number % len(LOOKS)]
+        look = LINE_LOOKS[number % len(LINE_LOOKS)]
         axes.hist(
             [p[0] for p in points], bins=edges, histtype="step", color=look.fill, linestyle=look.dash, linewidth=0.9, label=code
         )
@@ -158,7 +100,7 @@ def _legend(figure: Figure, codes: Sequence[str], labels: dict[str, Label]) -> N
 
     handles = []
     for number, code in enumerate(codes):
-        look = LOOKS[number % len(LOOKS)]
+        look = LINE_LOOKS[number % len(LINE_LOOKS)]
         handles.append(
             Line2D(
                 [],

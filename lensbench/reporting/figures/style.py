@@ -17,7 +17,19 @@ from lensbench.reporting.html.text import plain
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["COLUMN", "FORMATS", "PAGE", "SLOTS", "Slot", "luminance", "new_figure", "save_figure", "slot", "styled", "svg_text"]
+__all__ = [
+    "COLUMN",
+    "FORMATS",
+    "LOOKS",
+    "PAGE",
+    "Look",
+    "look_of",
+    "luminance",
+    "new_figure",
+    "save_figure",
+    "styled",
+    "svg_text",
+]
 
 COLUMN, PAGE = 3.3, 6.8
 """Width of one column and of the text of a two-column paper, in inches."""
@@ -56,7 +68,7 @@ _STYLE: Any = {
 
 
 @dataclass(frozen=True)
-class Slot:
+class Look:
     """The look of one series."""
 
     fill: str
@@ -71,31 +83,31 @@ class Slot:
         return "#ffffff" if luminance(self.fill) < 0.35 else "#303030"
 
 
-SLOTS = (
-    Slot("#d9d9d9", "", "o", "-"),
-    Slot("#0072b2", "", "s", "-"),
-    Slot("#e69f00", "/////", "^", "--"),
-    Slot("#009e73", "....", "D", "-."),
-    Slot("#f0e442", "\\\\\\\\\\", "v", ":"),
-    Slot("#d55e00", "xxxxx", "P", (0, (5, 1, 1, 1, 1, 1))),
-    Slot("#56b4e9", "-----", "X", (0, (3, 1))),
-    Slot("#303030", "", "<", (0, (1, 1))),
-    Slot("#cc79a7", "|||||", ">", (0, (8, 2))),
+LOOKS = (
+    Look("#d9d9d9", "", "o", "-"),
+    Look("#0072b2", "", "s", "-"),
+    Look("#e69f00", "/////", "^", "--"),
+    Look("#009e73", "....", "D", "-."),
+    Look("#f0e442", "\\\\\\\\\\", "v", ":"),
+    Look("#d55e00", "xxxxx", "P", (0, (5, 1, 1, 1, 1, 1))),
+    Look("#56b4e9", "-----", "X", (0, (3, 1))),
+    Look("#303030", "", "<", (0, (1, 1))),
+    Look("#cc79a7", "|||||", ">", (0, (8, 2))),
 )
 """Colours of Okabe and Ito (2008), in an order in which neighbours differ in lightness; the first is the untouched backbone's."""
 
 
-def slot(number: int) -> Slot:
+def look_of(number: int) -> Look:
     """The look of a series.
 
     Raises:
         UsageError: more series than can be told apart.
     """
-    if number >= len(SLOTS):
+    if number >= len(LOOKS):
         raise UsageError(
-            f"a figure can tell {len(SLOTS)} series apart, here are more", "Choose some: ``variants=NAME``, repeated."
+            f"a figure can tell {len(LOOKS)} series apart, here are more", "Choose some: ``variants=NAME``, repeated."
         )
-    return SLOTS[number]
+    return LOOKS[number]
 
 
 def luminance(colour: str) -> float:
@@ -172,7 +184,7 @@ def format_of(path: Path) -> str:
 
 def _bytes(figure: Figure, form: str, caption: str) -> bytes:
     about = plain(caption)
-    metadata: dict[str, dict[str, Any]] = {
+    metadata: dict[str, dict[str, str | None]] = {
         "svg": {"Date": None, "Creator": "lensbench", "Description": about},
         "pdf": {"CreationDate": None, "Creator": "lensbench", "Subject": about},
         "png": {"Software": None, "Description": about},

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from lensbench.errors import RunError, UsageError, unknown_name
-from lensbench.reporting.html.runs import BASE, ReportRun
+from lensbench.jsonio import JsonObject
+from lensbench.records.fit_card import FitCard
+from lensbench.reporting.run_view import RunView
+from lensbench.spec import BASE
 
 __all__ = ["Setting", "Sweep", "find_sweeps", "layer_sweep", "read_settings"]
 
@@ -25,7 +28,7 @@ class Setting:
 
     run: int
     variant: str
-    config: dict[str, Any]
+    config: JsonObject
     start_layer: int | None
 
 
@@ -40,14 +43,14 @@ class Sweep:
 
     field: str
     points: tuple[tuple[Any, int, str], ...]
-    fixed: dict[str, Any]
+    fixed: JsonObject
 
     @property
     def numeric(self) -> bool:
         return all(isinstance(value, int | float) and not isinstance(value, bool) for value, _, _ in self.points)
 
 
-def read_settings(runs: Sequence[ReportRun], variant: str | None = None) -> list[Setting]:
+def read_settings(runs: Sequence[RunView], variant: str | None = None) -> list[Setting]:
     """The fitted variants of every run.
 
     Args:
@@ -57,17 +60,16 @@ def read_settings(runs: Sequence[ReportRun], variant: str | None = None) -> list
         UsageError: a run without it, or with several methods to choose from; runs of unlike backbones.
         RunError: its card cannot be read.
     """
-    backbones = {run.results["backbone"] for run in runs}
+    backbones = {run.results.backbone for run in runs}
     if len(backbones) > 1:
         raise UsageError(f"runs of {len(backbones)} backbones do not make one sweep: {', '.join(sorted(backbones))}")
     return [setting for number, run in enumerate(runs) for setting in _settings(number, run, variant)]
 
 
-def _settings(number: int, run: ReportRun, variant: str | None) -> list[Setting]:
+def _settings(number: int, run: RunView, variant: str | None) -> list[Setting]:
     folder = run.folder
-    cards = {n: card for n in run.results["variants"] if n != BASE and (card := folder.card(n)) is not None}
-    fitted = list(cards)
-    methods = {name: str(run.results["variants"][name].get("method") or name) for name in fitted}
+    fitted = [name for name in run.cards if name != BASE]
+    methods = {name: run.method(name) for name in fitted}
     if variant is None and len(set(methods.values())) != 1:
         raise UsageError(
             f"{folder.path} has {len(fitted) or 'no'} fitted variants{': ' + ', '.join(fitted) if fitted else ''}",
@@ -76,15 +78,15 @@ def _settings(number: int, run: ReportRun, variant: str | None) -> list[Setting]
     names = [name for name in fitted if variant in (None, methods[name])] or [str(variant)]
     if names[0] not in fitted:
         raise unknown_name("fitted variant", names[0], fitted)
-    return [_setting(number, run, name, cards[name]) for name in names]
+    return [_setting(number, run, name, run.cards[name]) for name in names]
 
 
-def _setting(number: int, run: ReportRun, name: str, card: dict[str, Any]) -> Setting:
-    if "config" not in card:
+def _setting(number: int, run: RunView, name: str, card: FitCard) -> Setting:
+    if card.config is None:
         path = run.folder.enhancement(name) / "card.json"
         raise RunError(f"{path}: the settings of the fit cannot be read (it has no 'config')")
-    first = card.get("first_changed_layer")
-    return Setting(number, name, _flat(card["config"]), None if first is None else int(first) + 1)
+    first = card.first_changed_layer
+    return Setting(number, name, _flat(card.config), None if first is None else first + 1)
 
 
 def find_sweeps(settings: Sequence[Setting], fields: Sequence[str] = ()) -> list[Sweep]:
@@ -148,8 +150,8 @@ def layer_sweep(settings: Sequence[Setting]) -> Sweep:
     return Sweep("start_layer", _ordered(points), {})
 
 
-def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def _flat(config: Mapping[str, Any], prefix: str = "") -> JsonObject:
+    flat: JsonObject = {}
     for name, value in config.items():
         if isinstance(value, dict):
             flat.update(_flat(value, f"{prefix}{name}."))

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
-from lensbench.reporting.html.runs import Column
-from lensbench.reporting.html.tables import Block
+from lensbench.reporting.blocks import Block
+from lensbench.reporting.columns import Column
 from lensbench.reporting.html.text import plain
 
 __all__ = ["bar_chart"]
@@ -40,30 +40,30 @@ def bar_chart(block: Block, columns: Sequence[Column]) -> Markup:
         f'aria-label="{escape(title)}; the numbers stand in the table of the same name">'
     ]
     for step in range(0, 5):
-        value = top * step / 4
-        label = block.metric.unit.tick_text(value)
-        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{width - _RIGHT}" y1="{y(value)}" y2="{y(value)}"/>')
-        parts.append(f'<text class="tick" x="{_LEFT - 6}" y="{y(value) + 4}" text-anchor="end">{label}</text>')
+        mark = top * step / 4
+        label = block.metric.unit.tick_text(mark)
+        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{width - _RIGHT}" y1="{y(mark)}" y2="{y(mark)}"/>')
+        parts.append(f'<text class="tick" x="{_LEFT - 6}" y="{y(mark) + 4}" text-anchor="end">{label}</text>')
     for place, language in enumerate(block.languages):
         middle = round(_LEFT + group * (place + 0.5), 1)
         left = middle - bars / 2
         parts.append(f'<text class="tick" x="{middle}" y="{_HEIGHT - 9}" text-anchor="middle">{escape(language)}</text>')
-        for slot, column in enumerate(block.columns):
-            cell = block.cells.get((column, language))
-            if cell is None or cell["value"] is None:
+        for place_in_group, column in enumerate(block.columns):
+            shown = block.cells.get((column, language))
+            if shown is None or shown.line is None or (value := shown.number.value) is None:
                 continue
-            x, line = round(left + slot * (bar + _GAP), 1), cell["line"]
+            low, high = shown.number.low, shown.number.high
+            x, line = round(left + place_in_group * (bar + _GAP), 1), shown.line
             tip = plain(f"{columns[column].label}, {language}: {line.value} {line.interval}")
             parts.append(
                 f"<g><title>{escape(tip)}</title>"
-                f'<rect class="column c{columns[column].colour}" x="{x}" y="{y(cell["value"])}" '
-                f'width="{bar}" height="{round(floor - y(cell["value"]), 1)}"/>'
+                f'<rect class="column c{columns[column].colour}" x="{x}" y="{y(value)}" '
+                f'width="{bar}" height="{round(floor - y(value), 1)}"/>'
             )
-            if cell["low"] is not None and cell["high"] is not None:
+            if low is not None and high is not None:
                 centre = round(x + bar / 2, 1)
                 parts.append(
-                    f'<path class="whisker" d="M{centre} {y(cell["low"])}V{y(cell["high"])}'
-                    f'M{centre - 3} {y(cell["low"])}h6M{centre - 3} {y(cell["high"])}h6"/>'
+                    f'<path class="whisker" d="M{centre} {y(low)}V{y(high)}M{centre - 3} {y(low)}h6M{centre - 3} {y(high)}h6"/>'
                 )
             parts.append("</g>")
     parts.append(f'<line class="axis" x1="{_LEFT}" x2="{width - _RIGHT}" y1="{floor}" y2="{floor}"/></svg>')
@@ -74,5 +74,5 @@ def _top(block: Block) -> float:
     """The end of the axis: the highest value that the unit allows, or else the highest there is."""
     if math.isfinite(block.metric.unit.highest):
         return block.metric.unit.highest
-    ends = [cell[name] for cell in block.cells.values() for name in ("value", "high") if cell[name] is not None]
-    return max([end for end in ends if end > 0], default=1.0)
+    ends = [end for cell in block.cells.values() for end in (cell.number.value, cell.number.high) if end is not None]
+    return max((end for end in ends if end > 0), default=1.0)

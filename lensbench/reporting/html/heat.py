@@ -1,12 +1,11 @@
-"""Asked x answered matrices as heat tables: the numbers of `reporting.matrix`, with a step of colour for each share."""
+"""Asked x answered matrices as heat tables: the numbers of `reporting.text.matrix`, with a step of colour for each share."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from lensbench.records import Grader
+from lensbench.numbers.answered import AnsweredMatrix
 from lensbench.reporting.text.matrix import matrix_table, with_base
 
 __all__ = ["Heat", "heat_tables"]
@@ -33,27 +32,19 @@ class Heat:
     rows: list[tuple[str, list[tuple[str, int, bool]], str]]
 
 
-def heat_tables(matrices: Sequence[Mapping[str, Any]]) -> list[Heat]:
+def heat_tables(matrices: Sequence[AnsweredMatrix]) -> list[Heat]:
     """All matrices of a run, answers before lines, each beside its change to the base."""
     found = []
-    for matrix, base in sorted(with_base(matrices), key=lambda pair: (pair[0]["level"], pair[0]["task"], pair[0]["turn"])):
-        title, header, rows = matrix_table(matrix, base)
-        names = list(dict.fromkeys([*matrix["answered"], *(base["answered"] if base else ())]))
+    for one, base in sorted(with_base(matrices), key=lambda pair: (pair[0].matrix.level, pair[0].task, pair[0].matrix.turn)):
+        title, header, rows = matrix_table(one, base)
+        matrix = one.matrix
+        names = list(dict.fromkeys([*matrix.answered, *(base.matrix.answered if base else ())]))
         shown = []
         for asked, *texts, total in rows:
-            counts = matrix["counts"][list(matrix["asked"]).index(asked)]
-            share = dict(zip(matrix["answered"], counts, strict=True))
-            whole = sum(counts) or 1
-            cells = [
-                (text, -(-_STEPS * share.get(name, 0) // whole), name == asked) for text, name in zip(texts, names, strict=True)
-            ]
+            counts = {name: matrix.count(asked, name) for name in names}
+            whole = sum(counts.values()) or 1
+            cells = [(text, -(-_STEPS * counts[name] // whole), name == asked) for text, name in zip(texts, names, strict=True)]
             shown.append((asked, cells, total))
-        about = (
-            matrix["task"],
-            matrix["variant"],
-            matrix["turn"],
-            matrix["level"],
-            Grader.parse(matrix["identifier"], "identifier").name,
-        )
+        about = (one.task, matrix.variant, matrix.turn, matrix.level, one.grader.name)
         found.append(Heat(title, *about, header, shown))
     return found

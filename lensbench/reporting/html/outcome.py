@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from lensbench.reporting.html.item_cell import ItemCell
 
 __all__ = ["ASKED", "BROKEN", "FIXED", "FLIPPED", "OFF_TARGET", "RIGHT", "UNSCORED", "outcome"]
 
 ASKED, RIGHT, UNSCORED, OFF_TARGET, FIXED, BROKEN, FLIPPED = (1 << bit for bit in range(7))
 
 
-def outcome(cell: Mapping[str, Any] | None, base: Mapping[str, Any] | None) -> int:
+def outcome(cell: ItemCell | None, base: ItemCell | None) -> int:
     """The bits of one item under one variant.
 
     `RIGHT`: the item is answered rightly; for an open question, every turn in the asked language. `FIXED`: right here and not
@@ -18,18 +17,17 @@ def outcome(cell: Mapping[str, Any] | None, base: Mapping[str, Any] | None) -> i
     not. An item without a score on either side is none of the three.
 
     Args:
-        cell: `right` (bool or None), `gave` (the option or the languages given, or None), `unscored`, `off_target`; None where
-            the variant was not asked.
+        cell: None where the variant was not asked.
         base: The same of the untouched backbone; None for the backbone itself.
     """
     if cell is None:
         return 0
     bits = ASKED
-    bits |= RIGHT * bool(cell["right"]) | UNSCORED * bool(cell["unscored"]) | OFF_TARGET * bool(cell["off_target"])
+    bits |= RIGHT * bool(cell.right) | UNSCORED * bool(cell.unscored) | OFF_TARGET * bool(cell.off_target)
     if base is None:
         return bits
-    if cell["right"] is not None and base["right"] is not None:
-        bits |= FIXED * (cell["right"] and not base["right"]) | BROKEN * (base["right"] and not cell["right"])
-    if cell["gave"] is not None and base["gave"] is not None and cell["gave"] != base["gave"]:
+    if cell.right is not None and base.right is not None:
+        bits |= FIXED * (cell.right and not base.right) | BROKEN * (base.right and not cell.right)
+    if cell.gave is not None and base.gave is not None and cell.gave != base.gave:
         bits |= FLIPPED
     return bits

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from lensbench.jsonio import JsonObject
+from lensbench.reporting.columns import Column
 from lensbench.reporting.html.gather import Entry
-from lensbench.reporting.html.runs import Column
 from lensbench.reporting.html.text import compact_json
 
-__all__ = ["Packed", "link_id", "pack"]
+__all__ = ["Group", "Packed", "link_id", "pack"]
 
 _BLOCK_BYTES = 256 * 1024
 """Of JSON in a block: opening one takes a few milliseconds, and deflate looks back no farther than 32 KiB anyway."""
@@ -26,19 +27,35 @@ _LINK_BYTES = 5
 
 
 @dataclass(frozen=True)
+class Group:
+    """A task in a language.
+
+    Attributes:
+        count: Of its items.
+        head, tail: What the prompts of the group share, and its items leave out.
+    """
+
+    task: str
+    profile: str
+    language: str
+    count: int
+    head: str
+    tail: str
+
+
+@dataclass(frozen=True)
 class Packed:
     """What goes into the page.
 
     Attributes:
-        groups: Tasks in a language, in order: `task`, `language`, `profile`, `count`, and the `head` and `tail` that the prompts
-            of the group share and that its items leave out.
+        groups: Tasks in a language, in order.
         index: Deflate and base64 of, for every item: its outcome bytes (item by item, one per column), then the row numbers
             (uint32, little-endian), then the links (5 bytes each).
         starts: Number of the first item of every block.
         blocks: Deflate and base64 of a JSON list of items.
     """
 
-    groups: list[dict[str, Any]]
+    groups: list[Group]
     index: str
     starts: list[int]
     blocks: list[str]
@@ -59,7 +76,7 @@ def pack(entries: Sequence[Entry], columns: Sequence[Column]) -> Packed:
     for (task, profile, language), members in groupby(entries, key=lambda e: (e.task, e.profile, e.language)):
         held = list(members)
         head, tail = shared_ends([e.prompt for e in held])
-        groups.append({"task": task, "profile": profile, "language": language, "count": len(held), "head": head, "tail": tail})
+        groups.append(Group(task, profile, language, len(held), head, tail))
         contents += [_content(e, len(head), len(tail)) for e in held]
     starts, raw = _cut(contents)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -107,10 +124,10 @@ def _shared_beginning(texts: Sequence[str]) -> str:
     return first[:length]
 
 
-def _content(entry: Entry, head: int, tail: int) -> dict[str, Any]:
+def _content(entry: Entry, head: int, tail: int) -> JsonObject:
     """One item as JSON; short names, since there are many."""
     shown = entry.prompt[head : len(entry.prompt) - tail]
-    content: dict[str, Any] = {"k": entry.key, "p": shown, "x": _row(entry), "v": {}}
+    content: JsonObject = {"k": entry.key, "p": shown, "x": _row(entry), "v": {}}
     if entry.turns:
         content["t"] = entry.turns
     else:
@@ -120,16 +137,7 @@ def _content(entry: Entry, head: int, tail: int) -> dict[str, Any]:
         content["o"] = entry.choices if any(context for context, _ in entry.choices) else [text for _, text in entry.choices]
         content["g"] = entry.gold
     for column, cell in sorted(entry.cells.items()):
-        if "lls" in cell:
-            shown_cell = {
-                "s": cell["state"],
-                "l": cell["lls"],
-                "c": cell["gave"],
-                **({"m": cell["metrics"]} if cell["metrics"] else {}),
-            }
-        else:
-            shown_cell = {"s": cell["state"], "a": sorted(cell["answers"], key=lambda answer: answer["turn"])}
-        content["v"][str(column)] = shown_cell
+        content["v"][str(column)] = cell.packed()
     return content
 
 
@@ -139,7 +147,7 @@ def _own_words(entry: Entry) -> int:
     return min((place for place in map(entry.prompt.find, texts) if place >= 0), default=0)
 
 
-def _row(entry: Entry) -> dict[str, Any]:
+def _row(entry: Entry) -> JsonObject:
     """Fields of the row that are nowhere else in the item."""
     seen = "\n".join([entry.prompt, *entry.turns, *(part for choice in entry.choices for part in choice)])
 
@@ -153,7 +161,7 @@ def _row(entry: Entry) -> dict[str, Any]:
     return {name: value for name, value in entry.doc.items() if not shown(value)}
 
 
-def _cut(contents: Sequence[dict[str, Any]]) -> tuple[list[int], list[bytes]]:
+def _cut(contents: Sequence[JsonObject]) -> tuple[list[int], list[bytes]]:
     starts, blocks = [], []
     for start, block in _blocks(contents):
         starts.append(start)
@@ -161,7 +169,7 @@ def _cut(contents: Sequence[dict[str, Any]]) -> tuple[list[int], list[bytes]]:
     return starts, blocks
 
 
-def _blocks(contents: Sequence[dict[str, Any]]) -> Iterator[tuple[int, list[bytes]]]:
+def _blocks(contents: Sequence[JsonObject]) -> Iterator[tuple[int, list[bytes]]]:
     held: list[bytes] = []
     start = size = 0
     for number, content in enumerate(contents):

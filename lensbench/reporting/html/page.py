@@ -7,9 +7,8 @@ import functools
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -18,15 +17,20 @@ from lensbench.content import content_dir
 from lensbench.errors import RunError
 from lensbench.jsonio import json_text
 from lensbench.languages import languages
-from lensbench.records import TaskKey, write_atomically
+from lensbench.numbers.cell import Cell
+from lensbench.numbers.one_sided import one_sided
+from lensbench.numbers.run_results import SharedItems
+from lensbench.records import write_atomically
+from lensbench.reporting.blocks import MARKS, Sentence, blocks_of, headline, language_name
+from lensbench.reporting.columns import columns_of
 from lensbench.reporting.html.charts import bar_chart
 from lensbench.reporting.html.gather import gather
 from lensbench.reporting.html.health import health_of
 from lensbench.reporting.html.heat import heat_tables
 from lensbench.reporting.html.pack import pack
-from lensbench.reporting.html.runs import ReportRun, columns_of
-from lensbench.reporting.html.tables import MARKS, blocks_of, headline, language_name
+from lensbench.reporting.html.provenance import provenance_facts
 from lensbench.reporting.html.text import json_for_page, plain, visible
+from lensbench.reporting.run_view import RunView
 from lensbench.reporting.text.cost import COST_HEADER, cost_rows
 from lensbench.reporting.text.statistics import AVERAGES_HEADER, AVERAGES_NOTE, average_rows
 from lensbench.reporting.text.table import notes
@@ -55,7 +59,7 @@ class Figure:
         return Markup("data:image/svg+xml;base64,") + base64.b64encode(self.svg.encode("utf-8")).decode("ascii")
 
 
-def write_html_report(runs: Sequence[ReportRun], path: Path, figures: Sequence[Figure] = ()) -> None:
+def write_html_report(runs: Sequence[RunView], path: Path, figures: Sequence[Figure] = ()) -> None:
     """Write the report of one or several runs as one file; a reader never sees half of it.
 
     Raises:
@@ -64,7 +68,7 @@ def write_html_report(runs: Sequence[ReportRun], path: Path, figures: Sequence[F
     write_atomically(path, render_html_report(runs, figures))
 
 
-def render_html_report(runs: Sequence[ReportRun], figures: Sequence[Figure] = ()) -> str:
+def render_html_report(runs: Sequence[RunView], figures: Sequence[Figure] = ()) -> str:
     """The report as text. The same runs give the same bytes: nothing of the clock or the machine goes in."""
     home = content_dir("reports") / "html"
     style, script = _read(home / "report.css"), "\n".join(_read(home / "js" / name) for name in _SCRIPTS)
@@ -74,15 +78,15 @@ def render_html_report(runs: Sequence[ReportRun], figures: Sequence[Figure] = ()
     health = health_of(entries)
     packed = pack(entries, columns)
     blocks = blocks_of(runs, columns)
-    titles = {TaskKey.parse(key).task: about["title"] for run in runs for key, about in run.results["tasks"].items()}
+    titles = {task: title for run in runs for task, title in run.results.titles().items()}
     meta = {
         "columns": [{"run": c.run, "variant": c.variant, "label": c.label, "base": c.base} for c in columns],
-        "groups": [{**group, "title": titles.get(group["task"], group["task"])} for group in packed.groups],
+        "groups": [{**asdict(group), "title": titles.get(group.task, group.task)} for group in packed.groups],
         "starts": packed.starts,
         "languages": {
             code: {"name": language.name, "native": language.native, "dir": language.direction}
             for code, language in languages().items()
-            if any(group["language"] == code for group in packed.groups)
+            if any(group.language == code for group in packed.groups)
         },
     }
     template = _environment(home).get_template("report.html.jinja")
@@ -99,16 +103,16 @@ def render_html_report(runs: Sequence[ReportRun], figures: Sequence[Figure] = ()
         headline=_by_language(headline(runs, columns)),
         charts=[(b, bar_chart(b, columns)) for b in blocks],
         figures=figures,
-        matrices=[(run, heat_tables(run.results.get("matrices") or ())) for run in runs],
+        matrices=[(run, heat_tables(run.results.matrices)) for run in runs],
         health=health,
         picks=_picks(runs),
         overlap=_overlap(runs),
         titles=titles,
         letters=_LETTERS,
-        costs=[(run, COST_HEADER, cost_rows(run.results["costs"])) for run in runs if run.results.get("costs")],
+        costs=[(run, COST_HEADER, cost_rows(run.results.costs)) for run in runs if run.results.costs],
         averages=[(run, AVERAGES_HEADER, rows, AVERAGES_NOTE) for run in runs if (rows := average_rows(run.results))],
         notes=[(run, notes(run.results)) for run in runs],
-        provenance=[(run, _provenance(run)) for run in runs],
+        provenance=[(run, provenance_facts(run)) for run in runs],
         damage=[(run, d) for run in runs for d in run.damage],
         marks=MARKS,
         items=len(entries),
@@ -139,51 +143,25 @@ def _environment(home: Path) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["one_sided"] = one_sided
     environment.filters["language"] = language_name
     environment.filters["plain"] = plain
     environment.filters["pretty"] = lambda value: json_text(value, indent=1)
     return environment
 
 
-def _by_language(sentences: Sequence[Any]) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = defaultdict(list)
+def _by_language(sentences: Sequence[Sentence]) -> dict[str, list[Sentence]]:
+    found: dict[str, list[Sentence]] = defaultdict(list)
     for sentence in sentences:
         found[sentence.language].append(sentence)
     return dict(found)
 
 
-def _picks(runs: Sequence[ReportRun]) -> list[tuple[ReportRun, list[dict[str, Any]]]]:
+def _picks(runs: Sequence[RunView]) -> list[tuple[RunView, list[Cell]]]:
     """Cells that say how often each choice was taken."""
-    return [(run, [c for c in run.results["cells"] if c.get("picks") and sum(c["picks"])]) for run in runs]
+    return [(run, [cell for cell in run.results.cells if sum(cell.picks)]) for run in runs]
 
 
-def _overlap(runs: Sequence[ReportRun]) -> list[tuple[ReportRun, list[dict[str, Any]]]]:
+def _overlap(runs: Sequence[RunView]) -> list[tuple[RunView, Sequence[SharedItems]]]:
     """What each run's methods learned from that is also asked; runs that never looked are left out."""
-    return [(run, run.results["overlap"]) for run in runs if run.results.get("overlap")]
-
-
-def _provenance(run: ReportRun) -> dict[str, Any]:
-    """Facts to show as a list: the last start's, and the model's."""
-    starts = run.provenance.get("starts") or [{}]
-    last = starts[-1]
-    git = last.get("git") or {}
-    facts = {
-        "lensbench": run.results.get("lensbench"),
-        "commit": f"{git.get('commit')}{' with local changes' if git.get('dirty') else ''}" if git else None,
-        "started": last.get("time"),
-        "starts": len(starts) if len(starts) > 1 else None,
-        "backbone": run.results["backbone"],
-        "weights": _weights(run.results.get("backbone_origin") or {}),
-        "precision": run.results.get("dtype"),
-        "device": run.results.get("device"),
-        "machine": ", ".join(str(last[k]) for k in ("cpu", "system") if last.get(k)),
-        "cores": last.get("cores"),
-        "accelerators": ", ".join(last.get("accelerators") or []),
-        "python": last.get("python"),
-        "packages": ", ".join(f"{name} {version}" for name, version in (last.get("packages") or {}).items()),
-    }
-    return {name: value for name, value in facts.items() if value not in (None, "")}
-
-
-def _weights(origin: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in origin.items() if isinstance(value, str | int) and value != "")
+    return [(run, run.results.overlap) for run in runs if run.results.overlap]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from lensbench.errors import unknown_name
 from lensbench.papers import load_published
+from lensbench.reporting.run_view import RunView
 from lensbench.reporting.tables.cost import cost_table
 from lensbench.reporting.tables.csv_file import write_csv
 from lensbench.reporting.tables.gather import Choice
@@ -14,7 +15,6 @@ from lensbench.reporting.tables.latex import write_latex
 from lensbench.reporting.tables.markdown import write_markdown
 from lensbench.reporting.tables.model import Table
 from lensbench.reporting.tables.paper_comparison import check_paper_backbone
-from lensbench.reporting.tables.runs import TableRun
 from lensbench.reporting.tables.schema import CostTable, ScoreTable, TableSpec
 from lensbench.reporting.tables.scores import score_table
 from lensbench.reporting.tables.settings import settings_table
@@ -27,7 +27,7 @@ FORMATS: dict[str, Callable[..., str]] = {"md": write_markdown, "latex": write_l
 
 def build_table(
     spec: TableSpec,
-    runs: Sequence[TableRun],
+    runs: Sequence[RunView],
     *,
     choice: Choice | None = None,
     published: bool = False,
@@ -42,6 +42,9 @@ def build_table(
     Raises:
         UsageError: what the spec asks for cannot be had from these runs, or a name is not known.
     """
+    for run in runs:
+        # What is wrong with a run is said before what is wrong with its numbers.
+        _ = run.targets
     papers = [load_published(name) for name in spec.published] if published else []
     if published:
         check_paper_backbone(papers, paper_backbone)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
 from lensbench.metrics import SHARE, UNITS, metric_of
+from lensbench.numbers.cell import Cell
 from lensbench.records import TaskKey
+from lensbench.reporting.run_view import RunView
 from lensbench.reporting.tables.gather import Block
 from lensbench.reporting.tables.numbers import Units
-from lensbench.reporting.tables.runs import TableRun
 from lensbench.reporting.tables.schema import ScoreTable
-from lensbench.reporting.tables.table_columns import Number, Slot, code_in_print, slots_of
+from lensbench.reporting.tables.table_columns import Number, TableColumn, code_in_print, table_columns
 from lensbench.reporting.text.table import notes
 
 __all__ = ["caption_of", "detectable_remark", "provenance_remarks"]
@@ -41,18 +42,18 @@ def _marks(spec: ScoreTable, blocks: Sequence[Block]) -> list[str]:
         among = "the base included" if emphasis.over == "all" else "among enhanced variants"
         said.append(f"In each column, {among}, {' and '.join(marks)}; what prints alike is marked alike.")
     said.append("▲ better and ▼ worse than the base, with the paired difference; = the same in print.")
-    differing = [(run, c) for b in blocks for e in b.entries for run, c in e.cells.values() if c.get("delta") is not None]
+    differing = [(run, c) for b in blocks for e in b.entries for run, c in e.cells.values() if c.delta is not None]
     titles = {measure.id: measure.title for measure in spec.measures}
     down = dict.fromkeys(
         titles[key]
         for block in blocks
         for entry in block.entries
         for (key, _), (_, cell) in entry.cells.items()
-        if metric_of(cell).higher_is_better is False
+        if cell.higher_is_better is False
     )
     if down:
         said.append(f"Lower is better: {', '.join(down)}.")
-    p_values = [c.get("p_holm") for _, c in differing]
+    p_values = [c.p_holm for _, c in differing]
     if any(p is not None for p in p_values):
         said.append(f"* p < {spec.significant:g} after Holm over the tests of a variant.")
         if any(run.tested_instead(c) for run, c in differing):
@@ -66,24 +67,24 @@ def _averages(spec: ScoreTable, blocks: Sequence[Block]) -> list[str]:
     titles = {measure.id: measure.title for measure in spec.measures}
     said: dict[str, None] = {}
     for block in blocks:
-        for slot in slots_of(spec, block, spec.measures):
-            if slot.mean and slot.language and len(slot.places) > 1:
-                of = ", ".join(titles[key] for key, _ in slot.places)
-                said[f"{slot.name}: the mean of {of}, each task counting alike."] = None
-            elif slot.mean and not slot.language and len(slot.places) > 1:
-                said[f"{slot.title}: the mean over the target languages, each counting alike, English left out."] = None
+        for column in table_columns(spec, block, spec.measures):
+            if column.mean and column.language and len(column.places) > 1:
+                of = ", ".join(titles[key] for key, _ in column.places)
+                said[f"{column.name}: the mean of {of}, each task counting alike."] = None
+            elif column.mean and not column.language and len(column.places) > 1:
+                said[f"{column.title}: the mean over the target languages, each counting alike, English left out."] = None
     return list(said)
 
 
-def detectable_remark(spec: ScoreTable, slots: Sequence[Slot], numbers: Sequence[Sequence[Number]]) -> list[str]:
+def detectable_remark(spec: ScoreTable, columns: Sequence[TableColumn], numbers: Sequence[Sequence[Number]]) -> list[str]:
     """What differences a section of this size can find, in plain words; nothing where the runs do not say."""
     found = []
-    for column, slot in enumerate(slots):
-        known = [row[column] for row in numbers if row[column].smallest_detectable is not None]
+    for place, column in enumerate(columns):
+        known = [row[place] for row in numbers if row[place].smallest_detectable is not None]
         if known:
             largest = max(known, key=lambda number: number.smallest_detectable or 0.0)
             assert largest.smallest_detectable is not None
-            found.append(f"{slot.name} {Units(largest.unit, spec.digits).text(largest.smallest_detectable)}")
+            found.append(f"{column.name} {Units(largest.unit, spec.digits).text(largest.smallest_detectable)}")
     if not found:
         return []
     said = "A true difference of this size is found in four cases of five, a smaller one is missed more often"
@@ -93,33 +94,31 @@ def detectable_remark(spec: ScoreTable, slots: Sequence[Slot], numbers: Sequence
 def provenance_remarks(blocks: Sequence[Block]) -> list[str]:
     """Under which profiles and by whom it was graded, and all that the runs say against the numbers shown."""
     grouped: dict[str, dict[str, None]] = defaultdict(dict)
-    shown: dict[str, tuple[TableRun, list[Mapping[str, Any]]]] = {}
+    shown: dict[str, tuple[RunView, list[Cell]]] = {}
     for block in blocks:
         for entry in block.entries:
             for run, cell in entry.cells.values():
                 shown.setdefault(run.name, (run, []))[1].append(cell)
-                about = run.about(cell["task"], cell["language"]) or {}
-                title = str(about.get("title", cell["task"]))
-                grouped[f"Profile {cell['profile']}"][title] = None
-                if cell.get("source"):
-                    grouped[f"{metric_of(cell).basis.graded} by {cell['source']}"][
-                        f"{title} {code_in_print(cell['language'])}"
-                    ] = None
-                if about.get("substitute"):
-                    grouped[f"Rows of {about['substitute']} stand in"][f"{title} {code_in_print(cell['language'])}"] = None
+                facts = run.results.task_of(cell)
+                title = facts.title
+                grouped[f"Profile {cell.profile}"][title] = None
+                if cell.source:
+                    grouped[f"{metric_of(cell).basis.graded} by {cell.source}"][f"{title} {code_in_print(cell.language)}"] = None
+                if facts.substitute:
+                    grouped[f"Rows of {facts.substitute} stand in"][f"{title} {code_in_print(cell.language)}"] = None
     remarks = [f"{text}: {', '.join(names)}." for text, names in grouped.items()]
     for run, cells in shown.values():
         remarks += [f"{run.label}: {note}" if run.label else note for note in _against(run, cells)]
     return remarks
 
 
-def _against(run: TableRun, cells: Sequence[Mapping[str, Any]]) -> list[str]:
+def _against(run: RunView, cells: Sequence[Cell]) -> list[str]:
     """The warnings of a run that concern these cells."""
-    places = dict.fromkeys(str(TaskKey(cell["task"], cell["language"])) for cell in cells)
-    results = {
-        **run.results,
-        "cells": list(cells),
-        "tasks": {place: about for place in places if (about := run.results["tasks"].get(place)) is not None},
-        "overlap": [o for o in run.results.get("overlap", ()) if str(TaskKey(o["task"], o["language"])) in places],
-    }
-    return [note for note in notes(results) if note.startswith("!")]
+    places = dict.fromkeys(cell.key for cell in cells)
+    of_these = replace(
+        run.results,
+        cells=tuple(cells),
+        tasks={place: run.results.tasks[place] for place in places},
+        overlap=tuple(shared for shared in run.results.overlap if TaskKey(shared.task, shared.language) in places),
+    )
+    return [note for note in notes(of_these) if note.startswith("!")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from lensbench.errors import UsageError
@@ -10,11 +10,14 @@ from lensbench.papers import Published
 from lensbench.papers.discrepancies import matching_backbone, same_setting
 from lensbench.papers.paper_comparison import EXPLAINED, OPEN, UNLIKE
 from lensbench.papers.schema import CostRow, seconds_of
+from lensbench.records.fit_card import FitCost
+from lensbench.reporting.run_view import RunView
 from lensbench.reporting.tables.gather import backbone_title
 from lensbench.reporting.tables.model import MISSING, Cell, Column, Notes, Row, Section, Table, missing
 from lensbench.reporting.tables.numbers import count, duration, mebibytes
 from lensbench.reporting.tables.paper_comparison import verdict_cell
-from lensbench.reporting.tables.runs import TableRun
+from lensbench.reporting.tables.provenance import run_facts
+from lensbench.reporting.tables.row_names import row_place, row_title
 from lensbench.reporting.tables.schema import CostTable
 
 __all__ = ["cost_table"]
@@ -34,11 +37,11 @@ _COLUMNS: dict[str, tuple[str, str, str, Callable[[Any], str]]] = {
     "server": ("tokens of a server", "server_tokens", "tokens", count),
     "translated": ("translated texts", "translated_texts", "texts", count),
 }
-"""Column -> title, key of the recorded cost, unit, print."""
+"""Column -> title, field of the recorded cost, unit, print."""
 
 
 def cost_table(
-    spec: CostTable, runs: Sequence[TableRun], published: Sequence[Published] = (), paper_backbone: str | None = None
+    spec: CostTable, runs: Sequence[RunView], published: Sequence[Published] = (), paper_backbone: str | None = None
 ) -> Table:
     """The cost table.
 
@@ -46,53 +49,53 @@ def cost_table(
         UsageError: no run has a recorded cost.
     """
     notes = Notes()
-    with_costs = [run for run in runs if run.results.get("costs")]
+    with_costs = [run for run in runs if run.results.costs]
     if not with_costs:
         raise UsageError(
             f"{', '.join(run.name for run in runs)}: no cost is recorded",
             "A cost is recorded where a method is fitted; a run of the base alone, or of an older version, has none.",
         )
     warnings = [f"{run.name} has no recorded cost and is left out" for run in runs if run not in with_costs]
-    groups: dict[tuple[str, tuple[str, ...]], list[TableRun]] = {}
+    groups: dict[tuple[str, tuple[str, ...]], list[RunView]] = {}
     for run in with_costs:
         groups.setdefault((run.backbone_key, run.machines), []).append(run)
     sections = [_section(spec, group, notes) for group in groups.values()]
     remarks: list[str] = []
     for paper in published:
         if paper.costs is not None:
-            sections += [_beside(spec, group, paper, paper_backbone, notes) for group in groups.values()]
+            sections += [_paper_section(spec, group, paper, paper_backbone, notes) for group in groups.values()]
     caption = [spec.about, *([f"After {spec.like}."] if spec.like else [])]
     caption.append("Time is wall time of one fit, trained is the share of the parameters that change.")
     return Table(spec.table, spec.title, caption, sections, notes, warnings, remarks)
 
 
-def _rows(group: Sequence[TableRun]) -> list[tuple[TableRun, str, Mapping[str, Any]]]:
+def _rows(group: Sequence[RunView]) -> list[tuple[RunView, str, FitCost]]:
     found = []
     for run in group:
-        costs = run.results["costs"]
+        costs = run.results.costs
         found += [(run, variant, costs[variant]) for variant in run.variants if variant in costs]
     return found
 
 
-def _label(spec: CostTable, group: Sequence[TableRun], run: TableRun, variant: str) -> str:
-    title = run.title(variant, spec.rows)
-    several = sum(variant in other.results["costs"] for other in group) > 1
+def _label(spec: CostTable, group: Sequence[RunView], run: RunView, variant: str) -> str:
+    title = row_title(run, variant, spec.rows)
+    several = sum(variant in other.results.costs for other in group) > 1
     return f"{run.label} · {title}" if several and run.label else title
 
 
-def _title(group: Sequence[TableRun]) -> str:
-    return f"{backbone_title(group[0].backbone)} on {' and '.join(group[0].machines) or 'a machine that is not recorded'}"
+def _title(group: Sequence[RunView]) -> str:
+    return f"{backbone_title(group[0].results.backbone)} on {' and '.join(group[0].machines) or 'a machine that is not recorded'}"
 
 
-def _section(spec: CostTable, group: Sequence[TableRun], notes: Notes) -> Section:
+def _section(spec: CostTable, group: Sequence[RunView], notes: Notes) -> Section:
     title = _title(group)
     columns = [Column(_COLUMNS[name][0]) for name in spec.columns]
-    listed = sorted(_rows(group), key=lambda row: row[0].place(row[1], spec.rows))
+    listed = sorted(_rows(group), key=lambda row: row_place(row[0], row[1], spec.rows))
     rows = []
     for run, variant, cost in listed:
         label = _label(spec, group, run, variant)
         cells = [_cell(title, label, variant, name, cost, notes) for name in spec.columns]
-        cached = cost.get("cached_seconds")
+        cached = cost.cached_seconds
         if cached and "time" in spec.columns:
             place = spec.columns.index("time")
             note = f"{label}: {duration(cached)} of it by an earlier start, whose results were read from the cache"
@@ -103,13 +106,13 @@ def _section(spec: CostTable, group: Sequence[TableRun], notes: Notes) -> Sectio
     remarks = []
     if any(len(run.machines) > 1 for run in group):
         remarks.append("The run was started on several machines; which of them fitted a method is not recorded.")
-    failed = {f"{name}: could not be fitted ({why})": None for run in group for name, why in run.failed.items()}
+    failed = {f"{name}: could not be fitted ({why})": None for run in group for name, why in run.results.failed.items()}
     return Section(title, columns, rows, "", [*remarks, *failed])
 
 
-def _cell(section: str, label: str, variant: str, name: str, cost: Mapping[str, Any], notes: Notes) -> Cell:
+def _cell(section: str, label: str, variant: str, name: str, cost: FitCost, notes: Notes) -> Cell:
     title, key, unit, show = _COLUMNS[name]
-    value = cost.get(key)
+    value = getattr(cost, key)
     fields = {
         "section": section,
         "row": label,
@@ -127,7 +130,7 @@ def _cell(section: str, label: str, variant: str, name: str, cost: Mapping[str, 
     return Cell(show(value), fields={**fields, "shown": show(value), "value": scaled})
 
 
-def _beside(spec: CostTable, group: Sequence[TableRun], paper: Published, wanted: str | None, notes: Notes) -> Section:
+def _paper_section(spec: CostTable, group: Sequence[RunView], paper: Published, wanted: str | None, notes: Notes) -> Section:
     costs = paper.costs
     assert costs is not None
     columns = [Column("number", align="left"), Column("here"), Column("paper"), Column("verdict", align="left")]
@@ -149,23 +152,23 @@ def _beside(spec: CostTable, group: Sequence[TableRun], paper: Published, wanted
 
 
 def _compared(
-    run: TableRun, variant: str, cost: Mapping[str, Any], row: CostRow, paper: Published, wanted: str | None, notes: Notes
+    run: RunView, variant: str, cost: FitCost, row: CostRow, paper: Published, wanted: str | None, notes: Notes
 ) -> list[tuple[Cell, ...]]:
     costs = paper.costs
     assert costs is not None
-    key, backbone = matching_backbone(paper, run.facts, wanted if wanted in paper.backbones else None)
+    key, backbone = matching_backbone(paper, run_facts(run), wanted if wanted in paper.backbones else None)
     if key != costs.backbone:
-        backbone = f"other backbone: {run.backbone}, the paper's is {paper.backbones[costs.backbone].title}"
+        backbone = f"other backbone: {run.results.backbone}, the paper's is {paper.backbones[costs.backbone].title}"
     unlike = _unlike_fit(run, variant, paper, costs.targets)
     why = [*([backbone] if backbone else []), *unlike]
     found: list[tuple[Cell, ...]] = []
     machines = " and ".join(run.machines) or "a machine that is not recorded"
     same_machine = len(run.machines) == 1 and any(name in run.machines[0] for name in costs.machine.names)
     timing = [*why, *([] if same_machine else [f"other machine: {machines}, the paper's is {costs.machine.title}"])]
-    wall = cost.get("wall_seconds")
+    wall = cost.wall_seconds
     time = _printed(row.time, row.unread.get("time"), notes)
     found.append((Cell("time"), Cell(MISSING if wall is None else duration(wall)), time, _time_verdict(row, wall, timing, notes)))
-    share = cost.get("trainable_share")
+    share = cost.trainable_share
     ours = MISSING if share is None else f"{100 * share:.2f}"
     theirs = row.trainable_percent
     if theirs is not None and share is not None:
@@ -177,7 +180,7 @@ def _compared(
         judged = Cell(UNLIKE, notes=(notes.number("one of the two is not known"),))
     printed = _printed(theirs, row.unread.get("trainable_percent"), notes)
     found.append((Cell("trained, %"), Cell(ours), printed, judged))
-    items = cost.get("training_items")
+    items = cost.training_items
     counted = "the paper gives a rounded count and does not say what one item is"
     found.append(
         (
@@ -205,7 +208,7 @@ def _time_verdict(row: CostRow, wall: float | None, why: Sequence[str], notes: N
     return Cell(f"{ratio:.2f} times the paper's")
 
 
-def _unlike_fit(run: TableRun, variant: str, paper: Published, targets: tuple[str, ...]) -> list[str]:
+def _unlike_fit(run: RunView, variant: str, paper: Published, targets: tuple[str, ...]) -> list[str]:
     why = []
     if set(run.targets) != set(targets):
         why.append(f"fitted for {', '.join(run.targets)}, the paper's variant for {', '.join(targets)}")

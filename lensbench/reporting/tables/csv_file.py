@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import Any
 
 from lensbench.reporting.tables.escape import csv_text
 from lensbench.reporting.tables.model import Table
@@ -28,7 +27,7 @@ def write_csv(table: Table, *, intervals: bool) -> str:
     return stream.getvalue()
 
 
-def _value(value: Any) -> str:
+def _value(value: str | float | None) -> str:
     if value is None:
         return ""
     if isinstance(value, float):

@@ -5,21 +5,38 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from lensbench.backbones.registry import backbones
 from lensbench.errors import UsageError, unknown_name
 from lensbench.languages import CENTRAL, languages
 from lensbench.metrics import RATINGS, get_metric
-from lensbench.records import Grader, RowsKey
+from lensbench.numbers.cell import Cell
+from lensbench.records import Grader
 from lensbench.records.grader import GraderKind
-from lensbench.reporting.tables.runs import BASE, TableRun
+from lensbench.reporting.run_view import RunView
+from lensbench.reporting.tables.row_names import row_place, row_title
 from lensbench.reporting.tables.schema import Measure, ScoreTable
+from lensbench.spec import BASE
 
-__all__ = ["Block", "Choice", "Entry", "Place", "backbone_title", "gather", "language_name", "measure_languages"]
+__all__ = [
+    "Asked",
+    "Block",
+    "Choice",
+    "Entry",
+    "Place",
+    "RunCell",
+    "backbone_title",
+    "gather",
+    "language_name",
+    "measure_languages",
+]
 
 Place = tuple[str, str]
 """Measure and language."""
+RunCell = tuple[RunView, Cell]
+"""A number and the run that it is of."""
+Asked = dict[str, str | int | None]
+"""What two runs must share, in words -> how it is in one of them."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +56,11 @@ class Entry:
         group: Rows of one number share a base; no others are ranked against each other.
     """
 
-    run: TableRun
+    run: RunView
     variant: str
     label: str
     group: int = 0
-    cells: dict[Place, tuple[TableRun, Mapping[str, Any]]] = field(default_factory=dict)
+    cells: dict[Place, RunCell] = field(default_factory=dict)
     failed: str | None = None
 
 
@@ -58,18 +75,18 @@ class Block:
         apart: What tells it from other blocks: its runs, and its protocol where that differs; "" for an only block.
     """
 
-    runs: list[TableRun]
+    runs: list[RunView]
     targets: tuple[str, ...]
     entries: list[Entry] = field(default_factory=list)
     note: str = ""
-    asked: dict[Place, dict[str, Any]] = field(default_factory=dict)
+    asked: dict[Place, Asked] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
     apart: str = ""
 
     @property
     def title(self) -> str:
         names = [language_name(code) for code in (CENTRAL, *self.targets)]
-        return f"{backbone_title(self.runs[0].backbone)}: {', '.join(names[:-1])} and {names[-1]}{self.apart}"
+        return f"{backbone_title(self.runs[0].results.backbone)}: {', '.join(names[:-1])} and {names[-1]}{self.apart}"
 
 
 def backbone_title(name: str) -> str:
@@ -87,7 +104,7 @@ def measure_languages(measure: Measure, targets: Sequence[str]) -> tuple[str, ..
     return central if measure.languages == "central" else (*central, *targets)
 
 
-def gather(spec: ScoreTable, runs: Sequence[TableRun], choice: Choice) -> tuple[list[Block], list[str]]:
+def gather(spec: ScoreTable, runs: Sequence[RunView], choice: Choice) -> tuple[list[Block], list[str]]:
     """Blocks of rows, and warnings about runs that are not in them.
 
     Raises:
@@ -112,13 +129,13 @@ def gather(spec: ScoreTable, runs: Sequence[TableRun], choice: Choice) -> tuple[
         block.entries.sort(key=lambda entry: (entry.group, *_rank(spec, entry)))
         if any(entry.group for entry in block.entries):
             for entry in block.entries:
-                entry.label = _labelled(entry.run, entry.run.title(entry.variant, spec.rows))
+                entry.label = _labelled(entry.run, row_title(entry.run, entry.variant, spec.rows))
         if len(blocks) > 1:
             block.apart = f" ({'; '.join([', '.join(run.short for run in block.runs), *_own_protocol(block, blocks)])})"
     return blocks, warnings
 
 
-def _of_setting(spec: ScoreTable, runs: Sequence[TableRun]) -> tuple[list[TableRun], list[str]]:
+def _of_setting(spec: ScoreTable, runs: Sequence[RunView]) -> tuple[list[RunView], list[str]]:
     single = spec.setting == "bilingual"
     fitting = [run for run in runs if (len(run.targets) == 1) == single and run.targets]
     others = [run for run in runs if run not in fitting]
@@ -133,7 +150,7 @@ def _of_setting(spec: ScoreTable, runs: Sequence[TableRun]) -> tuple[list[TableR
     return fitting, [f"{run.name} is left out: this table is for runs with {wanted}" for run in others]
 
 
-def _chosen_profiles(spec: ScoreTable, runs: Sequence[TableRun], choice: Choice) -> list[Measure]:
+def _chosen_profiles(spec: ScoreTable, runs: Sequence[RunView], choice: Choice) -> list[Measure]:
     """The measures, each with the one profile that the runs have."""
     known = dict.fromkeys(profile for measure in spec.measures for profile in measure.profiles)
     if choice.profile is not None and choice.profile not in known:
@@ -141,10 +158,10 @@ def _chosen_profiles(spec: ScoreTable, runs: Sequence[TableRun], choice: Choice)
     measures = []
     for measure in spec.measures:
         allowed = (choice.profile,) if choice.profile in measure.profiles else measure.profiles
-        used: dict[str, TableRun] = {}
+        used: dict[str, RunView] = {}
         for run in runs:
-            for cell in run.cells:
-                if (cell["task"], cell["metric"]) == (measure.task, measure.metric) and run.profile_of(cell) in allowed:
+            for cell in run.results.cells:
+                if (cell.task, cell.metric) == (measure.task, measure.metric) and run.profile_of(cell) in allowed:
                     used.setdefault(run.profile_of(cell), run)
         if len(used) > 1:
             places = " and ".join(f"under profile {profile} in {run.name}" for profile, run in used.items())
@@ -156,25 +173,23 @@ def _chosen_profiles(spec: ScoreTable, runs: Sequence[TableRun], choice: Choice)
     return measures
 
 
-def _cells_of(run: TableRun, measures: Sequence[Measure], choice: Choice) -> Iterator[tuple[Place, dict[str, Mapping[str, Any]]]]:
+def _cells_of(run: RunView, measures: Sequence[Measure], choice: Choice) -> Iterator[tuple[Place, dict[str, Cell]]]:
     """(place, variant -> cell) for every place of the table the run has."""
     for measure in measures:
         for language in measure_languages(measure, run.targets):
             cells = [
                 cell
-                for cell in run.cells
-                if (cell["task"], cell["language"], cell["metric"]) == (measure.task, language, measure.metric)
+                for cell in run.results.cells
+                if (cell.task, cell.language, cell.metric) == (measure.task, language, measure.metric)
                 and run.profile_of(cell) in measure.profiles
             ]
             cells = _of_one_source(run, measure, language, cells, choice)
             if cells:
-                yield (measure.id, language), {cell["variant"]: cell for cell in cells}
+                yield (measure.id, language), {cell.variant: cell for cell in cells}
 
 
-def _of_one_source(
-    run: TableRun, measure: Measure, language: str, cells: list[Mapping[str, Any]], choice: Choice
-) -> list[Mapping[str, Any]]:
-    sources = list(dict.fromkeys(str(cell.get("source") or "") for cell in cells))
+def _of_one_source(run: RunView, measure: Measure, language: str, cells: list[Cell], choice: Choice) -> list[Cell]:
+    sources = list(dict.fromkeys(cell.source for cell in cells))
     if sources in ([], [""]):
         return cells
     option: GraderKind = "judge" if get_metric(measure.metric).basis is RATINGS else "identifier"
@@ -190,16 +205,16 @@ def _of_one_source(
             f"{run.name}: {measure.title} in '{language}' is by several {option}s: {', '.join(sources)}",
             f"Choose one with --{option} {sources[0]}; numbers by unlike {option}s are not comparable.",
         )
-    return [cell for cell in cells if str(cell.get("source") or "") == sources[0]]
+    return [cell for cell in cells if cell.source == sources[0]]
 
 
-def _place(spec: ScoreTable, blocks: list[Block], run: TableRun, cells: dict[Place, dict[str, Mapping[str, Any]]]) -> None:
+def _place(spec: ScoreTable, blocks: list[Block], run: RunView, cells: dict[Place, dict[str, Cell]]) -> None:
     asked = {place: _asked(run, next(iter(variants.values()))) for place, variants in cells.items()}
     alike = [b for b in blocks if b.runs[0].backbone_key == run.backbone_key and set(b.targets) == set(run.targets)]
     if alike and not any(asked.keys() & block.asked.keys() for block in alike):
         raise UsageError(
             f"{run.name} shares no number of the table '{spec.table}' with {alike[0].runs[0].name}, though both are of "
-            f"{run.backbone} and {', '.join(run.targets)}",
+            f"{run.results.backbone} and {', '.join(run.targets)}",
             "Make a table of each.",
         )
     unlike = ""
@@ -216,17 +231,17 @@ def _place(spec: ScoreTable, blocks: list[Block], run: TableRun, cells: dict[Pla
     _add_rows(spec, block, run, cells)
 
 
-def _asked(run: TableRun, cell: Mapping[str, Any]) -> dict[str, Any]:
-    about = run.about(cell["task"], cell["language"]) or {}
+def _asked(run: RunView, cell: Cell) -> Asked:
+    facts = run.results.task_of(cell)
     return {
-        "another protocol": about.get("protocol"),
-        "other rows": RowsKey.parse(str(about.get("rows"))).digest,
-        "another number of items": cell.get("planned", cell["n"]),
-        "another identifier or judge": cell.get("source") or "",
+        "another protocol": facts.protocol,
+        "other rows": facts.rows_digest,
+        "another number of items": cell.planned,
+        "another identifier or judge": cell.source,
     }
 
 
-def _differing(one: dict[Place, dict[str, Any]], other: dict[Place, dict[str, Any]]) -> str:
+def _differing(one: dict[Place, Asked], other: dict[Place, Asked]) -> str:
     for place in one:
         what = [name for name, value in one[place].items() if place in other and other[place][name] != value]
         if what:
@@ -247,10 +262,10 @@ def _own_protocol(block: Block, blocks: Sequence[Block]) -> list[str]:
     return []
 
 
-def _add_rows(spec: ScoreTable, block: Block, run: TableRun, cells: dict[Place, dict[str, Mapping[str, Any]]]) -> None:
+def _add_rows(spec: ScoreTable, block: Block, run: RunView, cells: dict[Place, dict[str, Cell]]) -> None:
     own = {
         variant: {place: (run, variants[variant]) for place, variants in cells.items() if variant in variants}
-        for variant in [*run.variants, *(name for name in run.failed if name not in run.variants)]
+        for variant in [*run.variants, *(name for name in run.results.failed if name not in run.variants)]
     }
     group = _group(block, run, own.get(BASE, {}))
     # By name: looking through all rows for each makes a run of many variants slow.
@@ -261,15 +276,15 @@ def _add_rows(spec: ScoreTable, block: Block, run: TableRun, cells: dict[Place, 
         there = named.get(variant, [])
         row = next((e for e in there if e.group == group and _is_row_of(e, run, variant, numbers)), None)
         if row is None:
-            title = run.title(variant, spec.rows)
+            title = row_title(run, variant, spec.rows)
             taken = bool(there)
-            row = Entry(run, variant, _labelled(run, title) if taken else title, group, failed=run.failed.get(variant))
+            row = Entry(run, variant, _labelled(run, title) if taken else title, group, failed=run.results.failed.get(variant))
             block.entries.append(row)
         for place, number in numbers.items():
             row.cells.setdefault(place, number)
 
 
-def _group(block: Block, run: TableRun, base: Mapping[Place, tuple[TableRun, Mapping[str, Any]]]) -> int:
+def _group(block: Block, run: RunView, base: Mapping[Place, RunCell]) -> int:
     """The rows whose base has the same numbers wherever both have one, else a new group.
 
     The digest of the base says that its weights are the same, not its numbers: answers may be sampled or judged anew.
@@ -289,33 +304,31 @@ def _group(block: Block, run: TableRun, base: Mapping[Place, tuple[TableRun, Map
     return 1 + max((entry.group for entry in block.entries), default=-1)
 
 
-def _is_row_of(entry: Entry, run: TableRun, variant: str, numbers: Mapping[Place, tuple[TableRun, Mapping[str, Any]]]) -> bool:
+def _is_row_of(entry: Entry, run: RunView, variant: str, numbers: Mapping[Place, RunCell]) -> bool:
     return (
         (entry.variant, entry.run.digest(variant)) == (variant, run.digest(variant))
         and entry.failed is None
-        and variant not in run.failed
+        and variant not in run.results.failed
         and _unequal(entry.cells, numbers) is None
     )
 
 
-def _unequal(
-    one: Mapping[Place, tuple[TableRun, Mapping[str, Any]]], other: Mapping[Place, tuple[TableRun, Mapping[str, Any]]]
-) -> Place | None:
+def _unequal(one: Mapping[Place, RunCell], other: Mapping[Place, RunCell]) -> Place | None:
     """The first place where both have a number, and not the same one."""
     return next((place for place in one if place in other and not _same_number(one[place][1], other[place][1])), None)
 
 
-def _same_number(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def _same_number(one: Cell, other: Cell) -> bool:
     """Of the same items, states and difference to the base; p depends on what else its run tested."""
-    if any(one.get(name) != other.get(name) for name in ("n", "failures", "states")):
+    if (one.n, one.failures, one.states) != (other.n, other.failures, other.states):
         return False
-    pairs = [(one.get(name), other.get(name)) for name in ("value", "delta")]
+    pairs = [(one.value, other.value), (one.delta, other.delta)]
     return all(a is b if a is None or b is None else math.isclose(a, b, abs_tol=1e-9) for a, b in pairs)
 
 
-def _labelled(run: TableRun, title: str) -> str:
+def _labelled(run: RunView, title: str) -> str:
     return f"{run.short} · {title}"
 
 
 def _rank(spec: ScoreTable, entry: Entry) -> tuple[int, int]:
-    return (0 if entry.variant == BASE else 1, entry.run.place(entry.variant, spec.rows))
+    return (0 if entry.variant == BASE else 1, row_place(entry.run, entry.variant, spec.rows))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import Any
 
 from markupsafe import Markup
 
@@ -33,7 +32,7 @@ def write_html(table: Table, *, intervals: bool) -> str:
     return page.rstrip("\n") + "\n"
 
 
-def _section(section: Section, intervals: bool) -> dict[str, Any]:
+def _section(section: Section, intervals: bool) -> dict[str, object]:
     groups = [(html_text(group), len(list(columns))) for group, columns in groupby(section.columns, key=lambda c: c.group)]
     return {
         "title": html_text(section.title),
@@ -51,7 +50,7 @@ def _section(section: Section, intervals: bool) -> dict[str, Any]:
     }
 
 
-def _cell(cell: Cell, column: Column, intervals: bool) -> dict[str, Any]:
+def _cell(cell: Cell, column: Column, intervals: bool) -> dict[str, object]:
     html = html_text(cell.text)
     if cell.style == "bold":
         html = Markup("<strong>{}</strong>").format(html)

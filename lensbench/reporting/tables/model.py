@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
-__all__ = ["MISSING", "Cell", "Column", "Notes", "Row", "Section", "Table", "missing"]
+__all__ = ["MISSING", "Cell", "Change", "Column", "Fields", "Notes", "Row", "Section", "Table", "missing"]
 
 MISSING = "–"
 """What stands where there is no number; a note says why."""
+
+
+Change = Literal["", "better", "worse", "same", "differs"]
+"""A printed difference to the base; "" where there is none to speak of."""
+Fields = dict[str, str | float | None]
+"""What CSV says of a cell."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +35,12 @@ class Cell:
 
     text: str
     style: str = "none"
-    change: Literal["", "better", "worse", "same", "differs"] = ""
+    change: Change = ""
     delta: str = ""
     significant: bool = False
     details: tuple[str, ...] = ()
     notes: tuple[int, ...] = ()
-    fields: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, str | float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -107,6 +113,6 @@ class Table:
     remarks: list[str] = field(default_factory=list)
 
 
-def missing(notes: Notes, why: str, fields: Mapping[str, Any] | None = None) -> Cell:
+def missing(notes: Notes, why: str, fields: Mapping[str, str | float | None] | None = None) -> Cell:
     """A cell without a number; never 0 and never blank."""
     return Cell(MISSING, notes=(notes.number(why),), fields={**(fields or {}), "shown": MISSING, "note": why})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from lensbench.metrics import Unit
 from lensbench.reporting.tables.schema import Digits
@@ -62,6 +61,6 @@ def count(value: float) -> str:
     return f"{value:,.0f}"
 
 
-def states_text(states: Mapping[str, Any]) -> str:
+def states_text(states: Mapping[str, int]) -> str:
     """`3 not finite, 1 empty`: what is in no mean, or in it as a fault."""
     return ", ".join(f"{number} {state.replace('_', ' ')}" for state, number in sorted(states.items()) if state != "ok")

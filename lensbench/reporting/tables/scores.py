@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from lensbench.metrics import get_metric
+from lensbench.numbers.verdict import direction, is_significant
 from lensbench.papers import Published
+from lensbench.reporting.run_view import RunView
 from lensbench.reporting.tables.captions import caption_of, detectable_remark, provenance_remarks
 from lensbench.reporting.tables.gather import Block, Choice, Entry, backbone_title, gather
-from lensbench.reporting.tables.model import Cell, Column, Notes, Row, Section, Table, missing
+from lensbench.reporting.tables.model import Cell, Change, Column, Fields, Notes, Row, Section, Table, missing
 from lensbench.reporting.tables.numbers import Units
-from lensbench.reporting.tables.paper_comparison import Comparison, compare_block
-from lensbench.reporting.tables.runs import BASE, TableRun
+from lensbench.reporting.tables.paper_comparison import BlockComparison, compare_block
 from lensbench.reporting.tables.schema import Emphasis, Measure, ScoreTable
-from lensbench.reporting.tables.table_columns import Number, Slot, number_of, slots_of
+from lensbench.reporting.tables.table_columns import Number, TableColumn, number_of, table_columns
+from lensbench.spec import BASE
 
 __all__ = ["score_table"]
 
 
 def score_table(
     spec: ScoreTable,
-    runs: Sequence[TableRun],
+    runs: Sequence[RunView],
     choice: Choice,
     published: Sequence[Published] = (),
     paper_backbone: str | None = None,
@@ -38,67 +39,83 @@ def score_table(
     blocks, warnings = gather(spec, runs, choice)
     notes = Notes()
     sections: list[Section] = []
-    beside: list[Section] = []
+    compared: list[Section] = []
     for block in blocks:
         measures = [m for m in spec.measures if not m.optional or any(place[0] == m.id for place in block.asked)]
         # Once for the fields of the CSV, and once more when the notes of the block itself have their numbers.
         comparison = compare_block(spec, block, measures, published, paper_backbone, Notes())
         sections += _sections(spec, block, measures, notes, comparison)
-        beside += compare_block(spec, block, measures, published, paper_backbone, notes).sections
+        compared += compare_block(spec, block, measures, published, paper_backbone, notes).sections
     return Table(
         name=spec.table,
         title=spec.title,
         caption=caption_of(spec, blocks),
-        sections=[*sections, *beside],
+        sections=[*sections, *compared],
         notes=notes,
         warnings=warnings,
         remarks=provenance_remarks(blocks),
     )
 
 
-def _sections(spec: ScoreTable, block: Block, measures: Sequence[Measure], notes: Notes, comparison: Comparison) -> list[Section]:
+def _sections(
+    spec: ScoreTable, block: Block, measures: Sequence[Measure], notes: Notes, comparison: BlockComparison
+) -> list[Section]:
     if spec.columns == "measures":
-        slots = slots_of(spec, block, measures)
-        return [_section(spec, block, block.title, slots, notes, comparison, grouped=True)]
-    backbone = backbone_title(block.runs[0].backbone)
+        columns = table_columns(spec, block, measures)
+        return [_section(spec, block, block.title, columns, notes, comparison, grouped=True)]
+    backbone = backbone_title(block.runs[0].results.backbone)
     titles = [f"{measure.title}, {backbone}{block.apart}" for measure in measures]
-    by_measure = [slots_of(spec, block, [measure]) for measure in measures]
+    by_measure = [table_columns(spec, block, [measure]) for measure in measures]
     return [
-        _section(spec, block, title, slots, notes, comparison, grouped=False)
-        for title, slots in zip(titles, by_measure, strict=True)
+        _section(spec, block, title, columns, notes, comparison, grouped=False)
+        for title, columns in zip(titles, by_measure, strict=True)
     ]
 
 
 def _section(
-    spec: ScoreTable, block: Block, title: str, slots: Sequence[Slot], notes: Notes, comparison: Comparison, *, grouped: bool
+    spec: ScoreTable,
+    block: Block,
+    title: str,
+    columns: Sequence[TableColumn],
+    notes: Notes,
+    comparison: BlockComparison,
+    *,
+    grouped: bool,
 ) -> Section:
-    numbers = [[number_of(spec, entry, slot) for slot in slots] for entry in block.entries]
-    styles = [_styles(spec, block.entries, [row[column] for row in numbers]) for column in range(len(slots))]
+    numbers = [[number_of(spec, entry, column) for column in columns] for entry in block.entries]
+    styles = [_styles(spec, block.entries, [row[place] for row in numbers]) for place in range(len(columns))]
     rows = [
         Row(
             entry.label,
             tuple(
-                _cell(spec, entry, slot, number, styles[column][row], title, notes, comparison)
-                for column, (slot, number) in enumerate(zip(slots, numbers[row], strict=True))
+                _cell(spec, entry, column, number, styles[place][row], title, notes, comparison)
+                for place, (column, number) in enumerate(zip(columns, numbers[row], strict=True))
             ),
         )
         for row, entry in enumerate(block.entries)
     ]
-    remarks = [*([block.note] if block.note else []), *block.remarks, *detectable_remark(spec, slots, numbers)]
-    columns = [Column(slot.title, slot.group if grouped else "") for slot in slots]
-    return Section(title, columns, rows, "", remarks)
+    remarks = [*([block.note] if block.note else []), *block.remarks, *detectable_remark(spec, columns, numbers)]
+    shown = [Column(column.title, column.group if grouped else "") for column in columns]
+    return Section(title, shown, rows, "", remarks)
 
 
 def _cell(
-    spec: ScoreTable, entry: Entry, slot: Slot, number: Number, style: str, title: str, notes: Notes, comparison: Comparison
+    spec: ScoreTable,
+    entry: Entry,
+    column: TableColumn,
+    number: Number,
+    style: str,
+    title: str,
+    notes: Notes,
+    comparison: BlockComparison,
 ) -> Cell:
-    fields: dict[str, Any] = {
+    fields: Fields = {
         "section": title,
         "row": entry.label,
         "variant": entry.variant,
-        "column": slot.group,
-        "language": slot.language,
-        "average": slot.mean,
+        "column": column.group,
+        "language": column.language,
+        "average": column.mean,
         "shown": "",
         "value": None,
         "unit": "",
@@ -114,23 +131,23 @@ def _cell(
         "style": "none",
         "note": "",
         **_source(entry, number),
-        **comparison.fields(entry, slot),
+        **comparison.fields(entry, column),
     }
     if number.why or number.value is None:
         return missing(notes, number.why, fields)
     units = Units(number.unit, spec.digits)
-    significant = number.p_holm is not None and number.p_holm < spec.significant
+    significant = is_significant(number.p_holm, spec.significant)
     delta = "" if number.delta is None else units.signed(number.delta)
     numbered = []
     if number.failures:
         numbered.append(notes.number(f"{number.failures} of {number.n} without a score: {number.states}"))
     if number.planned is not None and number.n is not None and number.n < number.planned:
         numbered.append(notes.number(f"unfinished: {number.n} of {number.planned}"))
-    if not slot.mean and (tested := number.cells[0][0].tested_instead(number.cells[0][1])):
+    if not column.mean and (tested := number.cells[0][0].tested_instead(number.cells[0][1])):
         title = get_metric(tested).title
         words = title if title != tested else "another reading of the answers"
         numbered.append(notes.number(f"not tested; the test is of {tested} ({words})"))
-    if slot.mean and number.low is None:
+    if column.mean and number.low is None:
         numbered.append(notes.number("a plain mean of the numbers shown; the run has no interval of it"))
     fields |= {
         "shown": units.text(number.value),
@@ -153,27 +170,25 @@ def _cell(
     )
 
 
-def _source(entry: Entry, number: Number) -> dict[str, Any]:
+def _source(entry: Entry, number: Number) -> Fields:
     """Run, profile, protocol and signature of a field; a plain mean of several runs' numbers has no signature."""
     runs = dict.fromkeys(run.short for run, _ in number.cells) or {entry.run.short: None}
-    asked = [(run.about(cell["task"], cell["language"]) or {}).get("protocol") for run, cell in number.cells]
+    asked = [run.results.task_of(cell).protocol for run, cell in number.cells]
     return {
         "run": "; ".join(runs),
-        "profile": "; ".join(dict.fromkeys(str(cell["profile"]) for _, cell in number.cells)),
+        "profile": "; ".join(dict.fromkeys(cell.profile for _, cell in number.cells)),
         "protocol": "; ".join(dict.fromkeys(str(protocol) for protocol in asked if protocol)),
         "signature": number.signature,
     }
 
 
-def _change(units: Units, delta: float | None, more: bool | None) -> Any:
+def _change(units: Units, delta: float | None, more: bool | None) -> Change:
     if delta is None:
         return ""
     shown = units.signed(delta)
     if not shown.startswith(("+", "−")):
         return "same"
-    if more is None:
-        return "differs"
-    return "better" if shown.startswith("+") == more else "worse"
+    return direction(shown.startswith("+"), more)
 
 
 def _details(units: Units, number: Number) -> tuple[str, ...]:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from lensbench.errors import UsageError
 from lensbench.jsonio import json_text
 from lensbench.papers import Published
 from lensbench.papers.discrepancies import matching_backbone, same_setting, shown_setting
 from lensbench.papers.paper_comparison import UNLIKE
+from lensbench.reporting.run_view import RunView
 from lensbench.reporting.tables.gather import backbone_title
 from lensbench.reporting.tables.model import Cell, Column, Notes, Row, Section, Table, missing
 from lensbench.reporting.tables.paper_comparison import verdict_cell
-from lensbench.reporting.tables.runs import TableRun
+from lensbench.reporting.tables.provenance import run_facts
 from lensbench.reporting.tables.schema import SettingColumn, SettingsOf, SettingsTable
 from lensbench.reporting.tables.table_columns import code_in_print
 
@@ -21,7 +21,7 @@ __all__ = ["settings_table"]
 
 
 def settings_table(
-    spec: SettingsTable, runs: Sequence[TableRun], published: Sequence[Published] = (), paper_backbone: str | None = None
+    spec: SettingsTable, runs: Sequence[RunView], published: Sequence[Published] = (), paper_backbone: str | None = None
 ) -> Table:
     """The settings table: a section for each method that a run fitted.
 
@@ -29,10 +29,10 @@ def settings_table(
         UsageError: no run fitted a method.
     """
     notes = Notes()
-    fitted: dict[str, list[tuple[TableRun, str]]] = {}
+    fitted: dict[str, list[tuple[RunView, str]]] = {}
     for run in runs:
-        for variant, about in run.variants.items():
-            if about.get("method"):
+        for variant in run.variants:
+            if run.results.variants[variant].method:
                 fitted.setdefault(run.method(variant), []).append((run, variant))
     if not fitted:
         raise UsageError(f"{', '.join(run.name for run in runs)}: no method was fitted, so there are no settings")
@@ -41,21 +41,21 @@ def settings_table(
     for method in sorted(fitted, key=lambda name: order.index(name) if name in order else len(order)):
         sections.append(_section(spec, method, fitted[method], notes))
         for paper in published:
-            sections += _beside(spec, method, fitted[method], paper, paper_backbone, notes)
+            sections += _paper_section(spec, method, fitted[method], paper, paper_backbone, notes)
     caption = [spec.about, *([f"After {spec.like}."] if spec.like else [])]
     caption.append("Blocks are counted from 1; the last one is always the end.")
     return Table(spec.table, spec.title, caption, sections, notes)
 
 
-def _label(rows: Sequence[tuple[TableRun, str]], run: TableRun, variant: str) -> str:
+def _label(rows: Sequence[tuple[RunView, str]], run: RunView, variant: str) -> str:
     names = ", ".join(code_in_print(code) for code in run.targets)
-    title = f"{backbone_title(run.backbone)}, {names}"
+    title = f"{backbone_title(run.results.backbone)}, {names}"
     if sum(other is run for other, _ in rows) > 1 or variant != run.method(variant):
         title = f"{title}: {variant}"
     return f"{run.label} · {title}" if len(rows) > 1 and run.label else title
 
 
-def _section(spec: SettingsTable, method: str, rows: Sequence[tuple[TableRun, str]], notes: Notes) -> Section:
+def _section(spec: SettingsTable, method: str, rows: Sequence[tuple[RunView, str]], notes: Notes) -> Section:
     described = spec.methods.get(method)
     title = described.title if described else spec.rows.get(method, method)
     columns = _columns(described, rows)
@@ -68,7 +68,7 @@ def _section(spec: SettingsTable, method: str, rows: Sequence[tuple[TableRun, st
     return Section(title, shown, made)
 
 
-def _columns(described: SettingsOf | None, rows: Sequence[tuple[TableRun, str]]) -> list[tuple[SettingColumn, str]]:
+def _columns(described: SettingsOf | None, rows: Sequence[tuple[RunView, str]]) -> list[tuple[SettingColumn, str]]:
     """Each column with its language, "" for none. A method the spec does not know shows its whole configuration in one."""
     if described is None:
         return [(SettingColumn(key="", title="Configuration"), "")]
@@ -85,8 +85,8 @@ def _cell(
     variant: str,
     column: SettingColumn,
     code: str,
-    config: Mapping[str, Any],
-    run: TableRun,
+    config: Mapping[str, object],
+    run: RunView,
     notes: Notes,
 ) -> Cell:
     fields = {
@@ -116,8 +116,8 @@ def _cell(
     return Cell(text, fields={**fields, "shown": text, "value": number})
 
 
-def _beside(
-    spec: SettingsTable, method: str, rows: Sequence[tuple[TableRun, str]], paper: Published, wanted: str | None, notes: Notes
+def _paper_section(
+    spec: SettingsTable, method: str, rows: Sequence[tuple[RunView, str]], paper: Published, wanted: str | None, notes: Notes
 ) -> list[Section]:
     """The paper's values of a method beside the runs'; unlike backbones or targets are listed and not judged."""
     printed = [row for row in paper.settings if row.method == method]
@@ -126,7 +126,7 @@ def _beside(
     made: list[Row] = []
     tables: dict[int, None] = {}
     for run, variant in rows:
-        key, backbone = matching_backbone(paper, run.facts, wanted if wanted in paper.backbones else None)
+        key, backbone = matching_backbone(paper, run_facts(run), wanted if wanted in paper.backbones else None)
         same = [row for row in printed if row.backbone == key and set(row.targets) == set(run.targets)]
         label = _label(rows, run, variant)
         if not same:
@@ -138,9 +138,9 @@ def _beside(
                 ours = run.config(variant).get(name)
                 equal = same_setting(ours, theirs, run.targets)
                 verdict = "equal" if equal else "not equal"
-                reasons = [backbone] if backbone and not equal else []
+                discrepancies = [backbone] if backbone and not equal else []
                 ours_cell = missing(notes, f"{name}: the run did not record it") if ours is None else Cell(shown_setting(ours))
-                judged = verdict_cell(verdict, reasons, notes)
+                judged = verdict_cell(verdict, discrepancies, notes)
                 made.append(Row(label, (Cell(name), ours_cell, Cell(shown_setting(theirs)), judged)))
     columns = [Column("setting", align="left"), Column("here"), Column("paper"), Column("verdict", align="left")]
     where = f"Tables {' and '.join(map(str, tables))} of " if len(tables) > 1 else "".join(f"Table {t} of " for t in tables)

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from lensbench.languages import CENTRAL, languages
 from lensbench.metrics import SHARE, Unit, get_metric, metric_of
-from lensbench.records import TaskKey
-from lensbench.reporting.tables.gather import Block, Entry, Place, measure_languages
+from lensbench.numbers.average import Average
+from lensbench.numbers.cell import Cell
+from lensbench.numbers.verdict import Verdict
+from lensbench.reporting.run_view import RunView
+from lensbench.reporting.tables.gather import Block, Entry, Place, RunCell, measure_languages
 from lensbench.reporting.tables.numbers import states_text
-from lensbench.reporting.tables.runs import TableRun
 from lensbench.reporting.tables.schema import Measure, ScoreTable
 
-__all__ = ["Number", "Slot", "code_in_print", "number_of", "slots_of"]
+__all__ = ["Number", "TableColumn", "code_in_print", "number_of", "table_columns"]
 
 
 @dataclass(frozen=True)
-class Slot:
+class TableColumn:
     """One column: a measure in a language, or a mean over places.
 
     Attributes:
@@ -57,7 +58,7 @@ class Number:
     delta_low: float | None = None
     delta_high: float | None = None
     p_holm: float | None = None
-    verdict: str | None = None
+    verdict: Verdict | None = None
     smallest_detectable: float | None = None
     n: int | None = None
     planned: int | None = None
@@ -65,7 +66,7 @@ class Number:
     states: str = ""
     signature: str = ""
     higher_is_better: bool | None = True
-    cells: tuple[tuple[TableRun, Mapping[str, Any]], ...] = field(default=(), repr=False)
+    cells: tuple[RunCell, ...] = field(default=(), repr=False)
 
 
 def code_in_print(code: str) -> str:
@@ -73,128 +74,133 @@ def code_in_print(code: str) -> str:
     return code.capitalize() if code in languages() else code
 
 
-def slots_of(spec: ScoreTable, block: Block, measures: Sequence[Measure], means: bool = True) -> list[Slot]:
+def table_columns(spec: ScoreTable, block: Block, measures: Sequence[Measure], means: bool = True) -> list[TableColumn]:
     """All columns of a block, for these measures."""
-    slots: list[Slot] = []
+    columns: list[TableColumn] = []
     for measure in measures:
         codes = measure_languages(measure, block.targets)
-        slots += [Slot(code_in_print(code), measure.title, code, ((measure.id, code),)) for code in codes]
+        columns += [TableColumn(code_in_print(code), measure.title, code, ((measure.id, code),)) for code in codes]
         for mean in spec.averages if means else ():
             if mean.over and mean.after == measure.id:
-                slots += [_over_tasks(spec, block, mean.id, mean.title, mean.over, code) for code in (CENTRAL, *block.targets)]
+                columns += [_over_tasks(spec, block, mean.id, mean.title, mean.over, code) for code in (CENTRAL, *block.targets)]
             elif not mean.over and len(block.targets) > 1:
                 places = tuple((measure.id, code) for code in block.targets if code in codes)
-                slots.append(Slot(mean.title, measure.title, "", places, mean.id))
-    return slots
+                columns.append(TableColumn(mean.title, measure.title, "", places, mean.id))
+    return columns
 
 
-def _over_tasks(spec: ScoreTable, block: Block, name: str, title: str, over: Sequence[str], code: str) -> Slot:
+def _over_tasks(spec: ScoreTable, block: Block, name: str, title: str, over: Sequence[str], code: str) -> TableColumn:
     """Over the measures that are asked in the language; XCOPA, say, does not exist in every one."""
     by_id = {measure.id: measure for measure in spec.measures}
     places = tuple(
         (key, code) for key in over if (key, code) in block.asked and code in measure_languages(by_id[key], block.targets)
     )
-    return Slot(code_in_print(code), title, code, places, name)
+    return TableColumn(code_in_print(code), title, code, places, name)
 
 
-def number_of(spec: ScoreTable, entry: Entry, slot: Slot) -> Number:
+def number_of(spec: ScoreTable, entry: Entry, column: TableColumn) -> Number:
     """The number of a row in a column."""
     if entry.failed is not None:
         return Number(why=f"{entry.variant} could not be fitted: {entry.failed}")
     by_id = {measure.id: measure for measure in spec.measures}
-    if slot.mean:
-        return _mean(entry, slot, by_id)
-    key, code = slot.places[0]
-    if slot.places[0] not in entry.cells:
+    if column.mean:
+        return _mean(entry, column, by_id)
+    key, code = column.places[0]
+    if column.places[0] not in entry.cells:
         return Number(why=_why_missing(entry.run, by_id[key], code))
-    run, cell = entry.cells[slot.places[0]]
-    value, metric = cell["value"], metric_of(cell)
-    unscored = states_text(cell.get("states") or {})
-    why = "" if value is not None else f"{by_id[key].title} {code_in_print(code)}: nothing has a score ({unscored or 'no items'})"
-    return Number(
-        why,
-        metric.unit,
-        **_statistics(cell),
-        n=cell["n"],
-        planned=cell.get("planned"),
-        failures=cell.get("failures"),
+    run, cell = entry.cells[column.places[0]]
+    metric, unscored = metric_of(cell), states_text(cell.states)
+    why = (
+        ""
+        if cell.value is not None
+        else f"{by_id[key].title} {code_in_print(code)}: nothing has a score ({unscored or 'no items'})"
+    )
+    return replace(
+        _as_recorded(cell),
+        why=why,
+        unit=metric.unit,
+        planned=cell.planned,
+        failures=cell.failures,
         states=unscored,
-        signature=str(cell.get("signature") or ""),
         higher_is_better=metric.higher_is_better,
         cells=((run, cell),),
     )
 
 
-def _statistics(found: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("value", "low", "high", "delta", "delta_low", "delta_high", "p_holm", "verdict", "smallest_detectable")
-    return {name: found.get(name) for name in names}
+def _as_recorded(found: Cell | Average) -> Number:
+    """The numbers of a cell or an average as they stand there."""
+    return Number(
+        value=found.value,
+        low=found.low,
+        high=found.high,
+        delta=found.delta,
+        delta_low=found.delta_low,
+        delta_high=found.delta_high,
+        p_holm=found.p_holm,
+        verdict=found.verdict,
+        smallest_detectable=found.smallest_detectable,
+        n=found.n,
+        signature=found.signature,
+    )
 
 
-def _why_missing(run: TableRun, measure: Measure, code: str) -> str:
-    about, where = run.about(measure.task, code), f"{measure.title} {code_in_print(code)}"
-    if about is None:
+def _why_missing(run: RunView, measure: Measure, code: str) -> str:
+    facts, where = run.task(measure.task, code), f"{measure.title} {code_in_print(code)}"
+    if facts is None:
         gap = run.gap(measure.task, code)
         return f"{where}: {gap}" if gap else "not asked in this run"
-    if (about.get("stands_for") or about.get("profile")) not in measure.profiles:
-        return f"{where}: asked under profile {about.get('profile')}, which does not belong here"
+    if (facts.stands_for or facts.profile) not in measure.profiles:
+        return f"{where}: asked under profile {facts.profile}, which does not belong here"
     return get_metric(measure.metric).basis.missing
 
 
-def _mean(entry: Entry, slot: Slot, measures: Mapping[str, Measure]) -> Number:
+def _mean(entry: Entry, column: TableColumn, measures: Mapping[str, Measure]) -> Number:
     """As the run has it, with its interval; else the plain mean of the cells, without one."""
-    if len(slot.places) < 2:
-        only = ", ".join(f"{measures[key].title} {code_in_print(code)}" for key, code in slot.places)
+    if len(column.places) < 2:
+        only = ", ".join(f"{measures[key].title} {code_in_print(code)}" for key, code in column.places)
         return Number(why=f"nothing to average over: {'only ' + only if only else 'no task'} is asked")
     lacking = [
         f"{measures[key].title} {code_in_print(code)}"
-        for key, code in slot.places
-        if (key, code) not in entry.cells or entry.cells[key, code][1]["value"] is None
+        for key, code in column.places
+        if (key, code) not in entry.cells or entry.cells[key, code][1].value is None
     ]
     if lacking:
-        return Number(why=f"{slot.name}: lacks {', '.join(lacking)}")
-    cells = tuple(entry.cells[place] for place in slot.places)
-    profiles = {cell["profile"] for _, cell in cells}
+        return Number(why=f"{column.name}: lacks {', '.join(lacking)}")
+    cells = tuple(entry.cells[place] for place in column.places)
+    profiles = {cell.profile for _, cell in cells}
     if len(profiles) > 1:
-        return Number(why=f"{slot.name}: of unlike profiles ({', '.join(sorted(profiles))})")
+        return Number(why=f"{column.name}: of unlike profiles ({', '.join(sorted(profiles))})")
     metric = metric_of(cells[0][1])
     unit, more = metric.unit, metric.higher_is_better
     if any(metric_of(cell).higher_is_better != more for _, cell in cells):
-        return Number(why=f"{slot.name}: of metrics of which some are better high and some low")
+        return Number(why=f"{column.name}: of metrics of which some are better high and some low")
     recorded = _recorded(entry, cells)
     if recorded is not None:
-        return Number(
-            "",
-            unit,
-            **_statistics(recorded),
-            n=recorded.get("n"),
-            signature=str(recorded.get("signature") or ""),
-            higher_is_better=more,
-            cells=cells,
-        )
-    deltas = [cell["delta"] for _, cell in cells if cell.get("delta") is not None]
+        return replace(_as_recorded(recorded), unit=unit, higher_is_better=more, cells=cells)
+    values = [cell.value for _, cell in cells if cell.value is not None]
+    deltas = [cell.delta for _, cell in cells if cell.delta is not None]
     return Number(
         "",
         unit,
-        value=sum(cell["value"] for _, cell in cells) / len(cells),
+        value=sum(values) / len(cells),
         delta=sum(deltas) / len(cells) if len(deltas) == len(cells) else None,
         higher_is_better=more,
         cells=cells,
     )
 
 
-def _recorded(entry: Entry, cells: Sequence[tuple[TableRun, Mapping[str, Any]]]) -> Mapping[str, Any] | None:
+def _recorded(entry: Entry, cells: Sequence[RunCell]) -> Average | None:
     """The run's own average of exactly these cells."""
     first_run, first = cells[0]
-    wanted = {str(TaskKey(cell["task"], cell["language"])) for _, cell in cells}
+    wanted = {str(cell.key) for _, cell in cells}
     if any(run is not first_run for run, _ in cells):
         return None
-    same = ("variant", "metric", "profile")
-    for average in first_run.averages_of.get(str(first["variant"]), ()):
+    same = (first.metric, first.profile, first.source)
+    for average in first_run.averages_of.get(first.variant, ()):
         if (
-            set(average.get("cells", ())) == wanted
-            and all(average.get(key) == first[key] for key in same)
-            and (average.get("source") or "") == (first.get("source") or "")
-            and average.get("value") is not None
+            set(average.cells) == wanted
+            and (average.metric, average.profile, average.source) == same
+            and average.value is not None
         ):
             return average
     return None

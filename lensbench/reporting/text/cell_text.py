@@ -1,24 +1,25 @@
-"""One cell of `results.json` as text: its metric, value, interval and p-value."""
+"""One number of a run as text: its metric, value, interval and p-value."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
-from lensbench.metrics import metric_of
+from lensbench.metrics import Measured, metric_of
+from lensbench.numbers.average import Average
+from lensbench.numbers.cell import Cell
+from lensbench.numbers.compare import Compared
 from lensbench.records import Grader
 
 __all__ = ["interval", "metric_name", "number", "p_text", "verdict_text"]
 
 
-def metric_name(cell: Mapping[str, Any]) -> str:
+def metric_name(cell: Measured) -> str:
     """The metric in words, with the identifier or judge it comes from."""
     metric = metric_of(cell)
     name = metric.title
     if metric.higher_is_better is False:
         name += ", lower is better"
-    grader = Grader.of_cell(cell["source"], cell["unit"])
+    grader = Grader.of_cell(cell.source, cell.unit)
     if grader is None:
         return name
     # One judge's file may be asked with another model.
@@ -26,21 +27,25 @@ def metric_name(cell: Mapping[str, Any]) -> str:
     return f"{name} · {grader.name}" + (f" ({grader.model})" if other else "")
 
 
-def number(cell: Mapping[str, Any], field: str, *, sign: bool = False) -> str:
-    """A field of a cell in the unit of its metric."""
-    return metric_of(cell).unit.text(cell[field], sign=sign)
+def number(cell: Measured, value: float | None, *, missing: str = "", sign: bool = False) -> str:
+    """A value of a cell in the unit of its metric.
+
+    Args:
+        missing: What stands where there is none.
+    """
+    return missing if value is None else metric_of(cell).unit.text(value, sign=sign)
 
 
-def interval(cell: Mapping[str, Any], low: str, high: str, *, sign: bool = False) -> str:
+def interval(cell: Measured, low: float | None, high: float | None, *, sign: bool = False) -> str:
     """`[low, high]`; "" where there is none."""
-    if cell[low] is None or cell[high] is None:
+    if low is None or high is None:
         return ""
     return f"[{number(cell, low, sign=sign)}, {number(cell, high, sign=sign)}]"
 
 
-def verdict_text(cell: Mapping[str, Any]) -> str:
-    """The verdict of a cell, an average or a comparison; "" where nothing was tested."""
-    return cell["verdict"] or ""
+def verdict_text(cell: Cell | Average | Compared) -> str:
+    """The verdict on a difference; "" where nothing was tested."""
+    return cell.verdict or ""
 
 
 def p_text(p_value: float | None) -> str:

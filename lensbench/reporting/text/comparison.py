@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from lensbench.numbers.compare import Compared, Comparison
 from lensbench.records import TaskKey
 from lensbench.reporting.text.cell_text import interval, metric_name, number, p_text, verdict_text
 
@@ -29,35 +28,35 @@ COMPARISON_HEADER = (
 )
 
 
-def comparison_rows(cells: list[dict[str, Any]]) -> list[list[str]]:
+def comparison_rows(cells: list[Compared]) -> list[list[str]]:
     """One row a number; of ratings "fixed" is better and "broken" is worse, and equal ones are in neither."""
     return [
         [
-            cell["task"],
-            cell["language"],
+            cell.task,
+            cell.language,
             metric_name(cell),
-            cell["variant_a"],
-            cell["variant_b"],
-            number(cell, "value_a"),
-            number(cell, "value_b"),
-            number(cell, "delta", sign=True),
-            interval(cell, "delta_low", "delta_high", sign=True),
-            p_text(cell["p_holm"]),
-            str(cell["fixed"]),
-            str(cell["broken"]),
-            "" if cell["both_right"] is None else str(cell["both_right"]),
-            "" if cell["both_wrong"] is None else str(cell["both_wrong"]),
-            str(cell["n"]),
+            cell.variant_a,
+            cell.variant_b,
+            number(cell, cell.value_a),
+            number(cell, cell.value_b),
+            number(cell, cell.delta, sign=True),
+            interval(cell, cell.delta_low, cell.delta_high, sign=True),
+            p_text(cell.p_holm),
+            str(cell.fixed),
+            str(cell.broken),
+            "" if cell.both_right is None else str(cell.both_right),
+            "" if cell.both_wrong is None else str(cell.both_wrong),
+            str(cell.n),
             verdict_text(cell),
         ]
         for cell in cells
     ]
 
 
-def comparison_notes(found: dict[str, Any]) -> list[str]:
+def comparison_notes(found: Comparison) -> list[str]:
     """What was compared, and everything that was not."""
     notes = []
-    if found["cells"]:
+    if found.cells:
         notes.append(
             "Over the items that both have a score for. fixed: B is right and A is not (for other scores: B is better); broken: "
             "the other way round. 95%: paired bootstrap over source items. p: how often so large a difference would arise "
@@ -65,16 +64,16 @@ def comparison_notes(found: dict[str, Any]) -> list[str]:
             "random), after Holm's correction for the numbers of a pair of variants. Better or worse: p below 0.05 and an "
             "interval without 0."
         )
-    notes += [f"! {note}" for note in found.get("notes", ())]
-    single = [cell for cell in found["cells"] if cell["only_a"] or cell["only_b"]]
+    notes += [f"! {note}" for note in found.notes]
+    single = [cell for cell in found.cells if cell.only_a or cell.only_b]
     if single:
         listed = ", ".join(
-            f"{TaskKey(cell['task'], cell['language'])} {cell['metric']} ({cell['only_a']} of {cell['variant_a']} in A, "
-            f"{cell['only_b']} of {cell['variant_b']} in B)"
+            f"{TaskKey(cell.task, cell.language)} {cell.metric} ({cell.only_a} of {cell.variant_a} in A, "
+            f"{cell.only_b} of {cell.variant_b} in B)"
             for cell in single
         )
         notes.append(f"left out, scores whose item has none on the other side: {listed}")
-    for gap in found["not_compared"]:
-        place = str(TaskKey(gap["task"], gap["language"])) if gap["task"] else ""
-        notes.append(f"not compared: {' '.join(part for part in (place, gap['what']) if part)}: {gap['reason']}")
+    for gap in found.gaps:
+        place = str(TaskKey(gap.task, gap.language)) if gap.task else ""
+        notes.append(f"not compared: {' '.join(part for part in (place, gap.what) if part)}: {gap.reason}")
     return notes

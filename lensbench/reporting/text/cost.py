@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TypeVar
+
+from lensbench.records.fit_card import FitCost
 
 __all__ = ["COST_HEADER", "cost_rows"]
+
+T = TypeVar("T")
 
 COST_HEADER = ("variant", "time", "trained", "items", "tokens", "steps", "peak memory", "x floor")
 
 
-def cost_rows(costs: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
+def cost_rows(costs: Mapping[str, FitCost]) -> list[list[str]]:
     """Rows for `COST_HEADER`.
 
     Args:
-        costs: Variant -> the cost on its card (lensbench/methods/base.py).
+        costs: Variant -> what its fit took.
     """
     rows = []
     for variant, cost in costs.items():
-        peak, floor = cost.get("peak_bytes"), cost.get("floor_bytes")
+        peak, floor = cost.peak_bytes, cost.floor_bytes
         rows.append(
             [
                 variant,
-                _known(cost.get("wall_seconds"), _duration),
-                _known(cost.get("trainable_share"), "{:.2%}".format),
-                _known(cost.get("training_items"), "{:,}".format),
-                _known(cost.get("training_tokens"), "{:,}".format),
-                _known(cost.get("steps"), str),
+                _known(cost.wall_seconds, _duration),
+                _known(cost.trainable_share, "{:.2%}".format),
+                _known(cost.training_items, "{:,}".format),
+                _known(cost.training_tokens, "{:,}".format),
+                _known(cost.steps, str),
                 f"{peak / 2**20:,.0f} MiB" if peak else "unknown",
                 f"{peak / floor:.2f}" if peak and floor else "",
             ]
@@ -34,7 +38,7 @@ def cost_rows(costs: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
     return rows
 
 
-def _known(value: Any, shown: Callable[[Any], str]) -> str:
+def _known(value: T | None, shown: Callable[[T], str]) -> str:
     """A card of another version may lack a number; that is never a nought."""
     return "unknown" if value is None else shown(value)
 

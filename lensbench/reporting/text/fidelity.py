@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from lensbench.metrics import READINGS, split_fidelity_name
+from lensbench.numbers.cell import Cell
 
 __all__ = ["fidelity_table"]
 
 
-def fidelity_table(cells: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
+def fidelity_table(cells: Sequence[Cell]) -> tuple[list[str], list[list[str]]]:
     """Header and rows, in percent; a row for every way of reading a label.
 
     Args:
         cells: Of one identifier.
     """
     units: dict[str, None] = {}
-    rows: dict[tuple[str, str, str, str], dict[str, dict[str, Any]]] = {}
+    rows: dict[tuple[str, str, str, str], dict[str, Cell]] = {}
     for cell in cells:
-        found = split_fidelity_name(cell["metric"])
+        found = split_fidelity_name(cell.metric)
         if found is None:
             continue
         unit, reading = found
         units[unit] = None
-        rows.setdefault((cell["task"], cell["language"], cell["variant"], READINGS[reading]), {})[unit] = cell
+        rows.setdefault((cell.task, cell.language, cell.variant, READINGS[reading]), {})[unit] = cell
     shown = []
     for key, row in rows.items():
-        values = [f"{100 * row[u]['value']:.1f}" if u in row and row[u]["value"] is not None else "" for u in units]
+        values = ["" if u not in row or (value := row[u].value) is None else f"{100 * value:.1f}" for u in units]
         first = next(iter(row.values()))
-        shown.append([*key, *values, str(first["n"]), str(first["states"].get("empty", 0))])
+        shown.append([*key, *values, str(first.n), str(first.states.get("empty", 0))])
     return ["task", "lang", "variant", "labels", *(unit.replace("_", " ") for unit in units), "n", "empty"], shown

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
 
 from lensbench.jsonio import json_text
+from lensbench.numbers.run_results import Results
 from lensbench.printable import printable
-from lensbench.records import RunFolder, write_atomically
+from lensbench.records import write_atomically
+from lensbench.reporting.run_view import RunView
 from lensbench.reporting.text.answers import answer_lines
 from lensbench.reporting.text.cost import COST_HEADER, cost_rows
 from lensbench.reporting.text.matrix import matrix_table, with_base
@@ -17,13 +18,13 @@ from lensbench.reporting.text.table import notes, table_lines
 __all__ = ["write_report"]
 
 
-def write_report(folder: RunFolder) -> None:
+def write_report(run: RunView) -> None:
     """Write `report.md` from the results and records of a run."""
-    results = folder.read_json("results.json")
+    folder, results = run.folder, run.results
     spec = folder.spec()
-    variants = list(results["variants"])
+    signatures = [*(cell.signature for cell in results.cells), *(average.signature for average in results.averages)]
     parts = [
-        f"# {spec.title} on {results['backbone']}: {', '.join(spec.all_languages)}",
+        f"# {spec.title} on {results.backbone}: {', '.join(spec.all_languages)}",
         "",
         _headline(results),
         "",
@@ -34,22 +35,22 @@ def write_report(folder: RunFolder) -> None:
         *_averages(results),
         *_cost(results),
         *_matrices(results),
-        *answer_lines(folder, variants),
+        *answer_lines(folder, list(results.variants)),
         "## Cells, with signatures",
         "",
-        *[f"- `{entry['signature']}`" for entry in (*results["cells"], *results["averages"])],
+        *[f"- `{signature}`" for signature in signatures],
         "",
         "## Made with",
         "",
         "```json",
-        json_text(folder.read_json("provenance.json")["starts"][-1], indent=1),
+        json_text(run.starts[-1], indent=1),
         "```",
         "",
     ]
     write_atomically(folder.own("report.md"), printable("\n".join(parts)))
 
 
-def _headline(results: dict[str, Any]) -> str:
+def _headline(results: Results) -> str:
     judged: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for line in table_lines(results):
         if line.verdict:
@@ -63,7 +64,7 @@ def _headline(results: dict[str, Any]) -> str:
     return " ".join(sentences)
 
 
-def _table(results: dict[str, Any]) -> list[str]:
+def _table(results: Results) -> list[str]:
     header = [
         "task",
         "language",
@@ -100,7 +101,7 @@ def _table(results: dict[str, Any]) -> list[str]:
     return ["| " + " | ".join(row) + " |" for row in (header, ["---"] * len(header), *rows)]
 
 
-def _averages(results: dict[str, Any]) -> list[str]:
+def _averages(results: Results) -> list[str]:
     rows = average_rows(results)
     if not rows:
         return []
@@ -108,20 +109,20 @@ def _averages(results: dict[str, Any]) -> list[str]:
     return ["## Averages", "", *("| " + " | ".join(map(_escape, row)) + " |" for row in table), "", AVERAGES_NOTE, ""]
 
 
-def _cost(results: dict[str, Any]) -> list[str]:
-    if not results.get("costs"):
+def _cost(results: Results) -> list[str]:
+    if not results.costs:
         return []
-    rows = [list(COST_HEADER), ["---"] * len(COST_HEADER), *cost_rows(results["costs"])]
+    rows = [list(COST_HEADER), ["---"] * len(COST_HEADER), *cost_rows(results.costs)]
     return ["## What it cost", "", *("| " + " | ".join(row) + " |" for row in rows), ""]
 
 
-def _matrices(results: dict[str, Any]) -> list[str]:
+def _matrices(results: Results) -> list[str]:
     """Where the answers went; changes to the base in points beside the enhanced variants."""
-    found = [m for m in results.get("matrices", ()) if m["level"] == "answer"]
+    found = [one for one in results.matrices if one.matrix.level == "answer"]
     parts = ["## Where the answers went", ""] if found else []
     for matrix, before in with_base(found):
         title, header, rows = matrix_table(matrix, before)
-        parts += [f"{title}; by {matrix['identifier']}", ""]
+        parts += [f"{title}; by {matrix.identifier}", ""]
         parts += ["| " + " | ".join(map(_escape, row)) + " |" for row in (header, ["---"] * len(header), *rows)]
         parts.append("")
     return parts

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 from lensbench.metrics import Unit, metric_of
+from lensbench.numbers.cell import Cell
+from lensbench.numbers.run_results import Results
 from lensbench.records import TaskKey
 from lensbench.reporting.text.cell_text import interval, metric_name, number, p_text, verdict_text
 
@@ -20,16 +21,16 @@ AVERAGES_NOTE = (
 )
 
 
-def statistics_notes(results: dict[str, Any]) -> list[str]:
+def statistics_notes(results: Results) -> list[str]:
     """How intervals and tests are made, what a verdict is, and how small a difference these items can show."""
     found = [
         "[low, high] are 95% intervals: Wilson for a share of items, else a bootstrap over source items, always for differences "
         "to base. They cover the choice of items, not the choice of training seed."
     ]
-    tested = [cell for cell in results["cells"] if cell.get("p_value") is not None]
+    tested = [cell for cell in results.cells if cell.p_value is not None]
     if not tested:
         return found
-    family = Counter(cell["variant"] for cell in tested)
+    family = Counter(cell.variant for cell in tested)
     sizes = ", ".join(f"{variant} {tests}" for variant, tests in family.items())
     found.append(
         "p: how often a difference at least this large would arise if the variant did nothing, that is, if on every source item "
@@ -48,14 +49,14 @@ def statistics_notes(results: dict[str, Any]) -> list[str]:
     return found
 
 
-def _reach(results: dict[str, Any], tested: list[dict[str, Any]]) -> str:
+def _reach(results: Results, tested: list[Cell]) -> str:
     """By task and kind of number, over languages and variants: `XCOPA 6.1 to 7.4 points`."""
     spans: dict[tuple[str, Unit], list[float | None]] = {}
     for cell in tested:
-        title = results["tasks"][str(TaskKey(cell["task"], cell["language"]))]["title"]
+        title = results.task_of(cell).title
         metric = metric_of(cell)
         what = f" ({metric.mark})" if metric.mark else ""
-        spans.setdefault((title + what, metric.unit), []).append(cell["smallest_detectable"])
+        spans.setdefault((title + what, metric.unit), []).append(cell.smallest_detectable)
     parts = []
     for (name, unit), values in spans.items():
         known = [value for value in values if value is not None]
@@ -68,12 +69,12 @@ def _reach(results: dict[str, Any], tested: list[dict[str, Any]]) -> str:
     return ", ".join(parts)
 
 
-def _unnamed(results: dict[str, Any]) -> list[str]:
+def _unnamed(results: Results) -> list[str]:
     """Items whose translations cannot be recognised: it matters only where languages are averaged."""
     # An average within one language never holds two versions of an item.
-    across = {cell for average in results.get("averages", ()) if average["language"] is None for cell in average["cells"]}
+    across = {cell for average in results.averages if average.language is None for cell in average.cells}
     items: Counter[str] = Counter()
-    for cell, n in results.get("unnamed", {}).items():
+    for cell, n in results.unnamed.items():
         if cell in across:
             items[TaskKey.parse(cell).task] += n
     if not items:
@@ -85,29 +86,29 @@ def _unnamed(results: dict[str, Any]) -> list[str]:
     ]
 
 
-def average_rows(results: dict[str, Any]) -> list[list[str]]:
-    """The averages of a `results.json`, without those that no variant has."""
+def average_rows(results: Results) -> list[list[str]]:
+    """The averages of a run, without those that no variant has."""
     rows = []
-    for average in results.get("averages", ()):
-        members, over = len(average["cells"]), average["over"]
-        if average["language"] is not None:
-            of = average["language"]
-        elif average["task"] is not None:
-            of = results["tasks"][average["cells"][0]]["title"]
+    for average in results.averages:
+        members, over = len(average.cells), average.over
+        if average.language is not None:
+            of = average.language
+        elif average.task is not None:
+            of = results.tasks[TaskKey.parse(average.cells[0])].title
         else:
             of = "all targets"
         rows.append(
             [
-                f"{over} ({members} cells)" if average["task"] is average["language"] is None else f"{members} {over}",
+                f"{over} ({members} cells)" if average.task is average.language is None else f"{members} {over}",
                 of,
                 metric_name(average),
-                average["variant"],
-                "no score" if average["value"] is None else number(average, "value"),
-                interval(average, "low", "high"),
-                "" if average["delta"] is None else number(average, "delta", sign=True),
-                interval(average, "delta_low", "delta_high", sign=True),
-                p_text(average["p_holm"]),
-                str(average["n"]),
+                average.variant,
+                number(average, average.value, missing="no score"),
+                interval(average, average.low, average.high),
+                number(average, average.delta, sign=True),
+                interval(average, average.delta_low, average.delta_high, sign=True),
+                p_text(average.p_holm),
+                str(average.n),
                 verdict_text(average),
             ]
         )

@@ -1,21 +1,48 @@
-"""Tables of a report: a task's languages side by side, and what every variant has there. Unlike protocols never share a block."""
+"""Blocks: a task's languages side by side, and what every variant has there. Unlike protocols never share a block."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from lensbench.languages import languages
 from lensbench.metrics import Metric, metric_of
-from lensbench.records import RowsKey, TaskKey
-from lensbench.reporting.html.runs import Column, ReportRun
+from lensbench.numbers.average import Average
+from lensbench.numbers.cell import Cell
+from lensbench.numbers.headline import table_cells
+from lensbench.numbers.run_results import Results
+from lensbench.numbers.verdict import VERDICTS, Verdict
+from lensbench.reporting.columns import Column
+from lensbench.reporting.run_view import RunView
 from lensbench.reporting.text.cell_text import metric_name
-from lensbench.reporting.text.table import Line, table_lines
+from lensbench.reporting.text.table import Line, table_line
 
-__all__ = ["MARKS", "Block", "Sentence", "blocks_of", "headline", "language_name"]
+__all__ = ["MARKS", "Block", "BlockCell", "Sentence", "blocks_of", "headline", "language_name"]
 
 MARKS = {"better": "▲", "worse": "▼", "differs": "≠", "not distinguishable": "≈"}
+
+
+@dataclass(frozen=True)
+class BlockCell:
+    """One number of a block.
+
+    Attributes:
+        number: A cell, or an average over the tasks of a language.
+        n, planned, failures, states: As in a cell; of an average, those of its cells together.
+        line: Its text; None of an average.
+    """
+
+    number: Cell | Average
+    n: int
+    planned: int
+    failures: int | None
+    states: Mapping[str, int]
+    line: Line | None = None
+
+    @classmethod
+    def of(cls, cell: Cell, line: Line | None = None) -> BlockCell:
+        return cls(cell, cell.n, cell.planned, cell.failures, cell.states, line)
 
 
 @dataclass
@@ -23,7 +50,7 @@ class Block:
     """One metric of one task under one protocol.
 
     Attributes:
-        cells: (column, language) -> cell of results.json, with `line` (its text, see `reporting.table.Line`).
+        cells: (column, language) -> the number there.
         note: Why a run stands apart from the block of the same task before it; "" for the first.
     """
 
@@ -35,13 +62,13 @@ class Block:
     note: str = ""
     languages: list[str] = field(default_factory=list)
     columns: list[int] = field(default_factory=list)
-    cells: dict[tuple[int, str], dict[str, Any]] = field(default_factory=dict)
+    cells: dict[tuple[int, str], BlockCell] = field(default_factory=dict)
     protocols: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def detectable(self) -> float | None:
         """The largest of the smallest differences that the cells can show; None where they do not say."""
-        found = [c["smallest_detectable"] for c in self.cells.values() if c.get("smallest_detectable") is not None]
+        found = [size for cell in self.cells.values() if (size := cell.number.smallest_detectable) is not None]
         return max(found) if found else None
 
     @property
@@ -57,32 +84,24 @@ class Sentence:
 
     language: str
     column: int
-    verdicts: dict[str, list[str]]
+    verdicts: dict[Verdict, list[str]]
 
 
-def shown_lines(results: dict[str, Any]) -> list[tuple[Line, dict[str, Any]]]:
+def shown_lines(results: Results) -> list[tuple[Line, Cell]]:
     """The lines of the one table, each with its cell."""
-    wanted = table_lines(results)
-    every = list(zip(table_lines(results, everything=True), results["cells"], strict=True))
-    pairs, position = [], 0
-    for line in wanted:
-        while every[position][0] != line:
-            position += 1
-        pairs.append((line, every[position][1]))
-        position += 1
-    return pairs
+    return [(table_line(results, cell), cell) for cell in table_cells(results.cells)]
 
 
-def blocks_of(runs: Sequence[ReportRun], columns: Sequence[Column]) -> list[Block]:
+def blocks_of(runs: Sequence[RunView], columns: Sequence[Column]) -> list[Block]:
     """All blocks, by profile and task in the order of the runs."""
     place = {(column.run, column.variant): number for number, column in enumerate(columns)}
     families: dict[tuple[str, str, str, str], list[Block]] = defaultdict(list)
     for number, run in enumerate(runs):
-        own: dict[tuple[str, str, str, str], list[tuple[Line, dict[str, Any]]]] = defaultdict(list)
+        own: dict[tuple[str, str, str, str], list[tuple[Line, Cell]]] = defaultdict(list)
         for line, cell in shown_lines(run.results):
-            own[cell["profile"], cell["task"], cell["metric"], cell["source"]].append((line, cell))
+            own[cell.profile, cell.task, cell.metric, cell.source].append((line, cell))
         for key, pairs in own.items():
-            asked = {c["language"]: _asked(run, c) for _, c in pairs}
+            asked = {cell.language: _asked(run.results, cell) for _, cell in pairs}
             block = next((b for b in families[key] if _alike(b.protocols, asked)), None)
             if block is None:
                 line, cell = pairs[0]
@@ -95,24 +114,24 @@ def blocks_of(runs: Sequence[ReportRun], columns: Sequence[Column]) -> list[Bloc
                 families[key].append(block)
             block.protocols.update(asked)
             for line, cell in pairs:
-                column = place[number, cell["variant"]]
-                block.cells[column, cell["language"]] = {**cell, "line": line}
-                if cell["language"] not in block.languages:
-                    block.languages.append(cell["language"])
+                column = place[number, cell.variant]
+                block.cells[column, cell.language] = BlockCell.of(cell, line)
+                if cell.language not in block.languages:
+                    block.languages.append(cell.language)
                 if column not in block.columns:
                     block.columns.append(column)
     return [block for family in families.values() for block in family]
 
 
-def headline(runs: Sequence[ReportRun], columns: Sequence[Column]) -> list[Sentence]:
+def headline(runs: Sequence[RunView], columns: Sequence[Column]) -> list[Sentence]:
     """For every language and every enhanced variant: what is better, worse, or not distinguishable."""
     place = {(column.run, column.variant): number for number, column in enumerate(columns)}
-    found: dict[tuple[str, int], dict[str, list[str]]] = {}
+    found: dict[tuple[str, int], dict[Verdict, list[str]]] = {}
     for number, run in enumerate(runs):
         for line, cell in shown_lines(run.results):
-            if line.verdict:
+            if cell.verdict is not None:
                 verdicts = found.setdefault((line.language, place[number, line.variant]), {})
-                verdicts.setdefault(line.verdict, []).append(f"{line.task}{_what(cell)} {line.delta}")
+                verdicts.setdefault(cell.verdict, []).append(f"{line.task}{_what(cell)} {line.delta}")
     order = list(dict.fromkeys(language for language, _ in found))
     return [
         Sentence(language, column, {v: verdicts[v] for v in sorted(verdicts, key=_rank)})
@@ -122,25 +141,24 @@ def headline(runs: Sequence[ReportRun], columns: Sequence[Column]) -> list[Sente
 
 def language_name(code: str) -> str:
     """`Chinese (zh)`; the code alone for a language of which nothing is known."""
-    from lensbench.languages import languages
-
     known = languages().get(code)
     return f"{known.name} ({code})" if known else code
 
 
-def _what(cell: dict[str, Any]) -> str:
+def _what(cell: Cell) -> str:
     """Says what is meant where a task has several metrics."""
     mark = metric_of(cell).mark
     return f" ({mark})" if mark else ""
 
 
-def _rank(verdict: str) -> int:
-    return list(MARKS).index(verdict) if verdict in MARKS else len(MARKS)
+def _rank(verdict: Verdict) -> int:
+    # A newer version may have further ones.
+    return VERDICTS.index(verdict) if verdict in VERDICTS else len(VERDICTS)
 
 
-def _asked(run: ReportRun, cell: dict[str, Any]) -> tuple[str, str]:
-    about = run.results["tasks"][str(TaskKey(cell["task"], cell["language"]))]
-    return str(about.get("protocol")), RowsKey.parse(str(about.get("rows"))).digest
+def _asked(results: Results, cell: Cell) -> tuple[str, str]:
+    facts = results.task_of(cell)
+    return str(facts.protocol), facts.rows_digest
 
 
 def _alike(one: dict[str, tuple[str, str]], other: dict[str, tuple[str, str]]) -> bool:
