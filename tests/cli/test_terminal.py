@@ -38,6 +38,8 @@ def test_headers_and_titles_are_no_markup(capsys: pytest.CaptureFixture[str]) ->
 
 SAID_AS_IT_IS = {
     "quiet.py": "`printable`, below the command line",
+    "interop/lm_eval/__main__.py": "`printable`, in front of lm-eval's own command line",
+    "records/document.py": "texts of the package itself",
     "executors/launch.py": "the number of a rank, and its own traceback",
 }
 

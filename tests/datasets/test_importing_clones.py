@@ -43,7 +43,7 @@ def test_files_that_differ_are_asked_about_and_the_rest_goes_on(tmp_path, cli):
     assert [row["answer"] for row in read(tmp_path / "out/mgsm/en/test.parquet")] == [2]
     assert "a/mgsm_en.tsv (1 rows for mgsm/en/test.parquet): left out" in done.stdout
     report = import_folder(tmp_path / "in", tmp_path / "out", prefer=["b/*", "c/*"])
-    assert "--prefer c/*: matches no file that was read" in report.warnings
+    assert "``prefer=c/*``: matches no file that was read" in report.warnings
 
 
 def test_other_rows_are_not_overwritten_unasked(tmp_path, cli):

@@ -200,7 +200,7 @@ def test_wrong_numbers_are_refused_before_anything_starts(monkeypatch: pytest.Mo
         check_options(find_place(2), device, engine)
     for device, engine, message in (
         ("cuda:1", "tree", "names one"),
-        ("mps", "tree", "cannot be combined with --device mps"),
+        ("mps", "tree", "cannot be combined with device=mps"),
         ("cuda", "vllm", "cannot be combined with --engine vllm"),
     ):
         check_options(find_place(1), device, engine)

@@ -6,6 +6,7 @@ import importlib
 import sys
 
 from lensbench.errors import LensbenchError
+from lensbench.printable import printable
 
 
 def main() -> None:
@@ -16,7 +17,7 @@ def main() -> None:
     try:
         cli_evaluate()
     except LensbenchError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(error)}", file=sys.stderr)
         sys.exit(error.exit_code)
 
 
