@@ -201,7 +201,7 @@ def test_wrong_numbers_are_refused_before_anything_starts(monkeypatch: pytest.Mo
     for device, engine, message in (
         ("cuda:1", "tree", "names one"),
         ("mps", "tree", "cannot be combined with device=mps"),
-        ("cuda", "vllm", "cannot be combined with --engine vllm"),
+        ("cuda", "vllm", "cannot be combined with engine=vllm"),
     ):
         check_options(find_place(1), device, engine)
         with pytest.raises(UsageError, match=message):
