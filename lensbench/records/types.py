@@ -45,7 +45,7 @@ class Record:
     key: str = needed("unique in the file")
     task: str = needed("name of the task")
     language: str = needed("code of the language that the item asks in")
-    profile: str = needed("how it is asked and scored")
+    profile: str = needed("protocol for prompting and scoring")
 
     @property
     def task_key(self) -> TaskKey:
@@ -98,14 +98,14 @@ class ScoreRecord(_OfVariant):
     IS: ClassVar[str] = "one item under one variant, scored by log-likelihood"
 
     metrics: Mapping[str, float | None] = needed("metric -> value")
-    statistics: Mapping[str, Sequence[float]] = sometimes("metric of the corpus -> what is summed over items", otherwise={})
+    statistics: Mapping[str, Sequence[float]] = sometimes("corpus metric -> sums over items", otherwise={})
     loglikelihoods: Sequence[float | None] = needed("nats, one per choice; null if not finite")
     greedy: Sequence[bool] = always("per choice: whether greedy decoding gives it", older=())
     tokens: Sequence[int] = always("per choice: tokens of the continuation", older=())
     tied: bool | None = sometimes("whether rounding could decide the item")
     unconditional: Sequence[Any] = sometimes("`[log-likelihood, greedy]` per choice without the question", otherwise=())
-    states: Mapping[str, str] = sometimes("state by filter of lm-eval, where these differ", otherwise={})
-    texts: Mapping[str, str] = sometimes("what each filter of lm-eval left of a generated text", otherwise={})
+    states: Mapping[str, str] = sometimes("state by filter of lm-eval, if they differ", otherwise={})
+    texts: Mapping[str, str] = sometimes("generated text after each filter of lm-eval", otherwise={})
 
     @property
     def pick(self) -> int | None:
@@ -129,13 +129,13 @@ class AnswerRecord(_OfVariant):
     IS: ClassVar[str] = "one turn of one question, answered by one variant"
 
     turn: int = needed("from 1")
-    text: str = needed("what was generated, reasoning included")
+    text: str = needed("generated text, including reasoning")
     tokens: int | None = always("tokens generated", older=None)
     prompt_tokens: int | None = always("tokens of the prompt", older=None)
     temperature: float | None = always("0 for greedy decoding", older=None)
-    finish: str | None = always("`stop`, `length`, or the state where nothing was generated", older=None)
-    seconds: float | None = always("time it took", older=None)
-    answer: str | None = sometimes("`text` without its reasoning, where it has any")
+    finish: str | None = always("`stop`, `length`, or the state if nothing was generated", older=None)
+    seconds: float | None = always("duration of the generation", older=None)
+    answer: str | None = sometimes("`text` without its reasoning, if it has reasoning")
     reasoning_opened: bool = sometimes("whether the chat template opened the reasoning", otherwise=False)
 
     @property
@@ -184,7 +184,7 @@ class IdentifiedRecord(_OfVariant):
     PLACE: ClassVar[tuple[str, ...]] = ("task", "language", "variant", "identifier")
 
     identifier: str = needed("the identifier, `NAME:DIGEST`")
-    metrics: Mapping[str, float | None] = needed("metric -> value; null where it has none")
+    metrics: Mapping[str, float | None] = needed("metric -> value; null if there is none")
     turns: Sequence[IdentifiedTurn] = always("per answer: {fields}", older=())
 
     @property
@@ -204,10 +204,10 @@ class _Graded(_OfVariant):
     judge: str = needed("the judge, `NAME:MODEL:DIGEST`")
     rating: float | None = always("null unless the state is `ok`", older=None)
     category: str | None = always("category of the question", older=None)
-    attempt: int | None = always("try of this grading, from 0", older=None, name="try")
+    attempt: int | None = always("number of the try of this grading, from 0", older=None, name="try")
     prompt: str | None = always("name of the judge's prompt", older=None)
     prompt_hash: str | None = always("hash of that prompt", older=None)
-    reference_from: str | None = always("column the reference came from; `missing` where one was wanted", older=None)
+    reference_from: str | None = always("column of the reference; `missing` if a reference was needed and there was none", older=None)
     request: str | None = always("hash of the request", older=None)
 
     @property
@@ -230,10 +230,10 @@ class VerdictRecord(_Graded):
     STAGE: ClassVar[str] = "verdicts"
     IS: ClassVar[str] = "one reply of one judge to one answer"
 
-    why: str | None = sometimes("what kept a rating from being read")
-    injection: Sequence[str] = sometimes("what in the answer speaks to its judge", otherwise=())
-    reply: Mapping[str, Any] | None = always("the reply as it came", older=None)
-    from_cache: bool | None = always("whether it was paid for before", older=None)
+    why: str | None = sometimes("reason why no rating could be read")
+    injection: Sequence[str] = sometimes("kinds of text in the answer that address the judge", otherwise=())
+    reply: Mapping[str, Any] | None = always("the unchanged reply", older=None)
+    from_cache: bool | None = always("whether the reply came from the cache", older=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,4 +243,4 @@ class UngradedRecord(_Graded):
     STAGE: ClassVar[str] = "ungraded"
     IS: ClassVar[str] = "one grading without a reply; the next judging tries it again"
 
-    reason: str | None = always("why", older=None)
+    reason: str | None = always("reason", older=None)
