@@ -46,7 +46,7 @@ def missing_package(error: ImportError) -> UnavailableError | None:
     if extra is None:
         return UnavailableError(
             f"this command needs the package '{name}', {found}",
-            "`pip check` says whether a package that lensbench needs has lost it; else a file that you trusted asks for it.",
+            "Run `pip check`: a dependency may be missing. Otherwise a file that you trusted imports it.",
         )
     upgrade = "" if absent else "--upgrade "
     return UnavailableError(f"this command needs the package '{name}', {found}", f"pip install {upgrade}'lensbench[{extra}]'")

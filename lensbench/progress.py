@@ -11,7 +11,7 @@ __all__ = ["Progress", "SilentProgress"]
 
 
 class Progress(Protocol):
-    """Where a long stage reports to."""
+    """Receiver of the progress of a long stage."""
 
     def stage(self, title: str, total: int) -> AbstractContextManager[Any]:
         """A context whose value is called as `advance(n, note)` while the stage goes on."""

@@ -26,7 +26,7 @@ __all__ = ["MAX_YAML_BYTES", "Document", "read_yaml", "validated", "yaml_value"]
 MAX_YAML_BYTES = 2**22
 """The longest file that ships has 6 kB."""
 MAX_DIGITS = 100
-"""Of an integer."""
+"""Most digits of an integer."""
 
 _Model = TypeVar("_Model", bound=BaseModel)
 

@@ -45,7 +45,7 @@ class Comparison:
 
     @property
     def not_compared(self) -> list[dict[str, Any]]:
-        """What cannot be compared, each with its reason."""
+        """Numbers that cannot be compared, each with its reason."""
         return list(self._found["not_compared"])
 
     def view(self) -> View:

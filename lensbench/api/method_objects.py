@@ -68,7 +68,7 @@ class Fitted:
                 raise UsageError("model has other weights than the one that was fitted", "Load the same checkpoint and dtype.")
             loaded = wrapped(model, loaded.tokenizer, system=loaded.backbone.system_text)
         if language is None and not self.enhancement.mergeable:
-            raise UsageError("language is needed: this enhancement acts by language", "Example: applied(model, language='zh')")
+            raise UsageError("language is needed: this enhancement depends on it", "Example: applied(model, language='zh')")
         code = CENTRAL if language is None else get_language(language).code
         with self.enhancement.applied(loaded, code):
             yield loaded.model
@@ -277,7 +277,7 @@ def fit(
 
     if isinstance(method, MethodObject):
         if settings is not None:
-            raise UsageError("settings belong into the method object", f"Example: {type(method).__name__}(seed=1)")
+            raise UsageError("put the settings into the method object", f"Example: {type(method).__name__}(seed=1)")
         return method.fit(model, tokenizer, **data)
     named = type("_Named", (MethodObject,), {"name": get_method(method).name})
     fitted: Fitted = named(**(settings or {})).fit(model, tokenizer, **data)

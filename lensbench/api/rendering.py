@@ -136,7 +136,7 @@ def fidelity_view(identifier: str, cells: Sequence[dict[str, Any]], matrices: Se
 
 
 def damage_notes(folder: RunFolder) -> list[str]:
-    """Which lines of a run's item files were left out so far."""
+    """Lines of a run's item files that were left out so far."""
     found = []
     for damage in folder.damage:
         if damage.skipped:
@@ -147,7 +147,7 @@ def damage_notes(folder: RunFolder) -> list[str]:
 
 
 def missing_lines(results: Mapping[str, Any]) -> list[str]:
-    """What a run should have and has not."""
+    """Missing records of a run."""
     from lensbench.reporting.text.table import missing_notes
 
     return missing_notes(dict(results))

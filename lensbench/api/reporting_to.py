@@ -1,4 +1,4 @@
-"""Where the API reports progress to, where the caller names nothing."""
+"""Default receiver of the API's progress."""
 
 from __future__ import annotations
 

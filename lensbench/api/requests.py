@@ -1,4 +1,4 @@
-"""From the arguments of a call to what a run is asked for."""
+"""Conversion of a call's arguments to a request for a run."""
 
 from __future__ import annotations
 

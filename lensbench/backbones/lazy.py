@@ -80,7 +80,7 @@ class LazyBackbone:
 
     @property
     def config(self) -> Any:
-        """Of transformers."""
+        """The configuration of transformers."""
         return self._config if self._loaded is None else self._loaded.model.config
 
     @property
@@ -93,7 +93,7 @@ class LazyBackbone:
 
     @property
     def generation_config(self) -> Any:
-        """Of transformers; as the model itself would have it."""
+        """The generation configuration of transformers; the same as in the loaded model."""
         return self._generation_config if self._loaded is None else self._loaded.model.generation_config
 
     @functools.cached_property

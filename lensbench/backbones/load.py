@@ -166,8 +166,8 @@ def _decoder(model: Any) -> Any:
         if isinstance(getattr(candidate, "layers", None), torch.nn.ModuleList) and hasattr(candidate, "norm"):
             return candidate
     raise UsageError(
-        f"the architecture {type(model).__name__} keeps its blocks where lensbench does not look",
-        "Llama, Qwen, Mistral, Phi-3 and Gemma families are understood.",
+        f"the architecture {type(model).__name__} has its blocks in a place that lensbench does not know",
+        "Llama, Qwen, Mistral, Phi-3 and Gemma families are supported.",
     )
 
 
@@ -223,7 +223,7 @@ def load_backbone(
     try:
         model.to(device)
     except torch.OutOfMemoryError:
-        raise UnavailableError(f"the memory of {device} does not suffice for {checkpoint.name}", "``dtype=bfloat16``?") from None
+        raise UnavailableError(f"{device} has not enough memory for {checkpoint.name}", "Try ``dtype=bfloat16``.") from None
     model.eval()
     try_out(checkpoint, model, tokenizer.encode("a")[:1])
     return LoadedBackbone(backbone, checkpoint, model, tokenizer, before)
@@ -247,7 +247,7 @@ def check_loadable(backbone: Backbone, checkpoint: Checkpoint, *, trust: bool = 
     encodes = type(config) in MODEL_FOR_MASKED_LM_MAPPING and not getattr(config, "is_decoder", False)
     if not own and (encodes or type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING):
         raise UnavailableError(
-            f"could not load {checkpoint.name}: it is no causal language model; transformers has none of type "
+            f"could not load {checkpoint.name}: it is not a causal language model; transformers has none of type "
             f"'{printable(config.model_type)}'",
             "Encoders and encoder-decoders give no log-likelihood of a continuation.",
         )

@@ -63,20 +63,20 @@ class Column(BaseModel):
     unique: bool = False
     """No two rows of a file may have the same value."""
     length: int | None = None
-    """For lists: the number of elements every row must have."""
+    """Number of elements that a list must have in every row."""
     of: Literal["str", "text"] | None = None
-    """For lists: what every element is."""
+    """Type of every element of a list."""
 
 
 class SourceItem(BaseModel):
-    """How rows say which item of the original data set they are a version of."""
+    """How rows name the item of the original data set that they translate."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     column: str
     """Rows of different languages with the same value here are versions of one item."""
     splits: tuple[str, ...]
-    """Where that holds."""
+    """Splits in which this is true."""
     stand_ins: bool = False
     """It holds for files that stand in for the set, too."""
 
@@ -230,8 +230,8 @@ def _refuse_surrogates(row: Row, where: str) -> None:
             if not text.isascii() and _SURROGATE.search(text):
                 shown = str(name).encode("ascii", "backslashreplace").decode()
                 raise DataError(
-                    f"{where}, column '{shown}': half of a surrogate pair, which is no character and cannot be written",
-                    "The text was cut or encoded wrongly; write its characters as UTF-8.",
+                    f"{where}, column '{shown}': half of a surrogate pair, which is not a character and cannot be written",
+                    "The text was cut or has a wrong encoding. Write it as UTF-8.",
                 )
 
 
@@ -244,7 +244,7 @@ def _check_value(value: Any, column: Column, where: str) -> None:
         meant = f"Did you mean {alike[0]!r}? " if alike else ""
         raise DataError(
             f"{where}: label {value!r} is none of {list(column.values)}",
-            f"{meant}Rows code their labels as the hub does. Releases in other codes are read by `data import`.",
+            f"{meant}Rows must have the label codes of the hub. `data import` reads releases with other codes.",
         )
     if column.type == "text" and not value.strip():
         raise DataError(f"{where}: empty text")

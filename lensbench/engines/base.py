@@ -72,7 +72,7 @@ class BaseEngine(Engine):
         return self.encoder.is_cut(request)
 
     def noise(self, samples: Sequence[ScoringRequests], variants: Sequence[EngineVariant], reference: Engine) -> float:
-        """As the protocol says, over all variants and samples."""
+        """Noise as in the protocol, over all variants and samples."""
         from lensbench.engines.noise import farther, largest_noise
 
         noise = 0.0

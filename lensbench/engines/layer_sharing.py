@@ -36,7 +36,7 @@ class Branch:
 
     @property
     def is_patch(self) -> bool:
-        """Whether it changes nothing but states at the ends of prompts."""
+        """Whether it changes only states at the ends of prompts."""
         return self.untouched is not None
 
 

@@ -109,14 +109,14 @@ class AnswerRequest:
     temperature: float = 0.0
     """0 is greedy."""
     seed: int = 0
-    """Of this answer's own generator."""
+    """Seed of this answer's own generator."""
     variant: int = 0
     """Index of the variant that answers."""
 
 
 @dataclass(frozen=True)
 class GeneratedAnswer:
-    """What a variant answered."""
+    """The answer of a variant."""
 
     text: str
     tokens: int
@@ -128,7 +128,7 @@ class GeneratedAnswer:
 
 
 def _nothing(text: str) -> None:
-    """For an engine that nobody listens to."""
+    """Receiver that ignores all messages of an engine."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ class AssignToRanks(Protocol):
 
 
 class Encoder(Protocol):
-    """From text to token ids; `lensbench.engines.encoding.RequestEncoder`."""
+    """Conversion from text to token ids; `lensbench.engines.encoding.RequestEncoder`."""
 
     def token_requests(self, requests: Sequence[tuple[str, str]], *, first_token: bool = False) -> list[TokenRequest]:
         """

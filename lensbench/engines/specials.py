@@ -19,7 +19,7 @@ __all__ = ["added_around", "encode_batch", "encode_text"]
 
 _PROBE = "a"
 _KNOWN: WeakKeyDictionary[Any, tuple[list[int], list[int]]] = WeakKeyDictionary()
-"""What was found out of each tokenizer in memory."""
+"""Results for each tokenizer in memory."""
 
 
 def added_around(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:
@@ -40,7 +40,7 @@ def _find_added(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[int
         if plain and whole[start : start + len(plain)] == plain:
             return whole[:start], whole[start + len(plain) :]
     raise UsageError(
-        f"the tokenizer of {tokenizer.name_or_path} encodes a text otherwise when it adds special tokens",
+        f"the tokenizer of {tokenizer.name_or_path} encodes a text differently when it adds special tokens",
         f"{_PROBE!r} is {plain} by itself and {whole} with them.",
     )
 

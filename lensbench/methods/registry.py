@@ -19,7 +19,7 @@ __all__ = ["GROUP", "BrokenPlugin", "MethodInfo", "config_model", "get_method", 
 
 @dataclass(frozen=True)
 class MethodInfo:
-    """What `lensbench ls methods` tells of a method."""
+    """Description of a method for `lensbench ls methods`."""
 
     name: str
     title: str

@@ -146,14 +146,14 @@ def load_saved(
             f"this one is {backbone_digest[:16]}…"
         )
     if not same:
-        raise RunError(f"{folder} is not what was saved: its digest differs from the card's")
+        raise RunError(f"{folder} has changed since it was saved: its digest differs from the card's")
     return found
 
 
 def _unreadable(folder: Path, error: Exception) -> RunError:
     return RunError(
         f"{folder} is not a readable enhancement: {error}",
-        "Remove it and run again to fit anew; where it was scored already, with another ``out``.",
+        "Remove it and run again to fit it again. If it was already scored, use another ``out``.",
     )
 
 

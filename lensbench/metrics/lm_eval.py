@@ -23,4 +23,4 @@ LM_EVAL = {
         *(Metric(name, name, NUMBER, higher_is_better=False) for name in _DOWN),
     )
 }
-"""By name."""
+"""Metrics by name."""

@@ -65,7 +65,7 @@ SHARE = Unit(
     tick="{:.0f}%",
     interval="Wilson for shares of items, bootstrap where one source item has several",
 )
-"""From 0 to 1, shown in percent."""
+"""Share from 0 to 1, shown in percent."""
 
 POINTS = Unit(
     name="rating",
@@ -102,4 +102,4 @@ NUMBER = Unit(
 """Any other number, shown as it is: its values do not tell its unit. A toxicity of 0.3 is a share of nothing."""
 
 UNITS = {unit.name: unit for unit in (SHARE, POINTS, NUMBER)}
-"""By name."""
+"""Units by name."""

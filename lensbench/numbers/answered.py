@@ -1,4 +1,4 @@
-"""Asked x answered matrices of a run: how many answers went into which language."""
+"""Matrices of a run: number of answers by asked and answered language."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["answered_by_task"]
 
 
 def answered_by_task(folder: RunFolder) -> list[JsonObject]:
-    """Asked x answered matrices of a run, JSON-ready: per task, identifier, variant, turn and level."""
+    """Matrices of asked and answered languages of a run, ready for JSON: per task, identifier, variant, turn and level."""
     answers: dict[tuple[str, str], list[AnsweredIn]] = {}
     for record in last_identified(folder.records(IdentifiedRecord)).values():
         answers.setdefault((record.task, record.identifier), []).extend(

@@ -47,7 +47,7 @@ class Compared:
     broken: int
     """A is better."""
     both_right: int | None
-    """None where scores are not 0 or 1."""
+    """Items that are right in both; None if scores are not 0 or 1."""
     both_wrong: int | None
     equal: int
     delta: float
@@ -57,17 +57,17 @@ class Compared:
     test: str
     p_value: float
     p_holm: float
-    """Adjusted over all numbers of this pair of variants."""
+    """p-value adjusted over all numbers of this pair of variants."""
     smallest_detectable: float | None
     higher_is_better: bool | None = True
     """As the runs say; None where neither does: then `fixed` counts higher scores, and nothing is better or worse."""
     verdict: Verdict | None = None
-    """Of B beside A."""
+    """Verdict on B compared with A."""
 
 
 @dataclass(frozen=True)
 class NotCompared:
-    """What only one run has, or both have in unlike ways."""
+    """A number that only one run has, or that differs in kind between the runs."""
 
     task: str
     """"" with `language`, where a whole variant is meant."""
@@ -83,7 +83,7 @@ class Comparison:
     gaps: list[NotCompared]
     pairs: list[tuple[str, str]]
     notes: list[str] = field(default_factory=list)
-    """What a reader must know of what was compared."""
+    """Warnings about the compared runs."""
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -141,7 +141,7 @@ def compare(first: RunFolder, second: RunFolder, variant: str | None = None, oth
     pairs = _pairs(a, b, variant, other)
     if first.path.resolve() == second.path.resolve() and any(x == y for x, y in pairs):
         raise UsageError(
-            "the same variant of the same run twice", "Name two variants (``variant``, ``with_variant``), or two runs."
+            "both sides are the same variant of the same run", "Name two variants (``variant``, ``with_variant``), or two runs."
         )
     cells: list[Compared] = []
     notes: dict[str, None] = {}

@@ -120,6 +120,6 @@ def _readable(results: JsonObject) -> bool:
 
 
 def _costs(folder: RunFolder, about: JsonObject) -> JsonObject:
-    """What each enhanced variant's fit took, from its card."""
+    """Cost of each enhanced variant's fit, from its card."""
     cards = {name: folder.card(name) for name in about["variants"]}
     return {name: card["cost"] for name, card in cards.items() if card is not None and "cost" in card}

@@ -40,7 +40,7 @@ class Cell:
     n: int
     """Items asked and answered; for ratings, gradings made or failed."""
     failures: int
-    """Of those, without a score."""
+    """Number of these items without a score."""
     low: float | None
     high: float | None
     """95% interval of `value`: Wilson where every item is 0 or 1 and a source item of its own, else a bootstrap over source
@@ -55,7 +55,7 @@ class Cell:
     states: dict[str, int]
     """Items, or gradings, by state."""
     planned: int
-    """What the run is to have; more than `n` while it is unfinished."""
+    """Number of items that the run will have; more than `n` while it is unfinished."""
     picks: tuple[int, ...]
     """How often each choice had the highest log-likelihood, in the order of the choices; empty for open questions."""
     clusters: int
@@ -74,7 +74,7 @@ class Cell:
     higher_is_better: bool | None = True
     """As the task's definition says; None where nothing does, and then no difference is better or worse."""
     verdict: Verdict | None = None
-    """What the difference to `base` says; None where nothing was tested."""
+    """Verdict on the difference to `base`; None if nothing was tested."""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

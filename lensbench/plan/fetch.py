@@ -29,7 +29,7 @@ class Need:
     """One split in one language, or one model, that a run reads."""
 
     what: str
-    """As a person calls it: `xcopa/zh test`, `model llama3-8b`."""
+    """Readable name: `xcopa/zh test`, `model llama3-8b`."""
     place: str
     """Repository, or where else it is."""
     commit: str | None = None
@@ -79,7 +79,7 @@ def read_needs(plan: Plan) -> Iterator[Need]:
     """What a run would read from the hub, with the patience of a run.
 
     Raises:
-        LensbenchError: something cannot be had.
+        LensbenchError: something is not available.
     """
     yield from _needs(plan, look=False)
 

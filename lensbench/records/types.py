@@ -1,4 +1,4 @@
-"""The six kinds of records, one definition each: what is written, what is read and checked, and what the documentation says.
+"""The six kinds of records. One definition each controls writing, reading, checking and documentation.
 
 The files are JSON lines under `RUN/items/`. A field that a newer version adds is passed over by an older one; a field that an
 older version did not write has the value named in its definition.
@@ -33,14 +33,14 @@ _SHARES = ("acc", "acc_norm")
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """What all records have."""
+    """Fields of all records."""
 
     STAGE: ClassVar[str] = ""
     """Name of the file, without its ending."""
     IS: ClassVar[str] = ""
-    """What one line is, for the documentation."""
+    """Description of one line, for the documentation."""
     PLACE: ClassVar[tuple[str, ...]] = ("task", "language")
-    """Fields that say what it is of."""
+    """Fields that give the record's place."""
 
     key: str = needed("unique in the file")
     task: str = needed("name of the task")
@@ -52,13 +52,13 @@ class Record:
         return TaskKey(self.task, self.language, self.profile)
 
     def problem(self) -> str | None:
-        """What does not fit together, in words; None where all does."""
+        """Description of a contradiction between fields; None if there is none."""
         return None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ItemRecord(Record):
-    """A question as it is put to every variant."""
+    """A question, the same for every variant."""
 
     STAGE: ClassVar[str] = "items"
     IS: ClassVar[str] = "one question"
@@ -74,14 +74,14 @@ class ItemRecord(Record):
 
     @property
     def category(self) -> str | None:
-        """The category of the question, where its row names one."""
+        """The category of the question, if its row names one."""
         found = self.doc.get("category")
         return found if isinstance(found, str) else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class _OfVariant(Record):
-    """What records of a variant have."""
+    """Fields of all records of a variant."""
 
     PLACE: ClassVar[tuple[str, ...]] = ("task", "language", "variant")
 
@@ -140,12 +140,12 @@ class AnswerRecord(_OfVariant):
 
     @property
     def parts(self) -> Parts:
-        """What was thought and what was answered."""
+        """The reasoning and the answer."""
         return split_reasoning(self.text, opened=self.reasoning_opened)
 
     @property
     def answer_state(self) -> str:
-        """The state as far as the answer goes.
+        """The state of the answer.
 
         Returns:
             `ok`; `empty` (the model said nothing, or nothing after its reasoning); `only_reasoning` (it ended before its
@@ -177,7 +177,7 @@ class IdentifiedTurn:
 
 @dataclass(frozen=True, kw_only=True)
 class IdentifiedRecord(_OfVariant):
-    """The languages of one conversation, as one identifier reads them."""
+    """The languages of one conversation, by one identifier."""
 
     STAGE: ClassVar[str] = "identified"
     IS: ClassVar[str] = "one conversation of one variant, read by one identifier"
@@ -194,7 +194,7 @@ class IdentifiedRecord(_OfVariant):
 
 @dataclass(frozen=True, kw_only=True)
 class _Graded(_OfVariant):
-    """What a verdict has, and a grading that failed."""
+    """Fields of a verdict and of a failed grading."""
 
     PLACE: ClassVar[tuple[str, ...]] = ("task", "language", "variant", "judge")
 
@@ -207,7 +207,7 @@ class _Graded(_OfVariant):
     attempt: int | None = always("number of the try of this grading, from 0", older=None, name="try")
     prompt: str | None = always("name of the judge's prompt", older=None)
     prompt_hash: str | None = always("hash of that prompt", older=None)
-    reference_from: str | None = always("column of the reference; `missing` if a reference was needed and there was none", older=None)
+    reference_from: str | None = always("column of the reference; `missing` if there was none but one was needed", older=None)
     request: str | None = always("hash of the request", older=None)
 
     @property
@@ -216,7 +216,7 @@ class _Graded(_OfVariant):
 
     @property
     def grading(self) -> tuple[str, str, int]:
-        """What it is one try of: answer, judge, repetition."""
+        """The grading of which this is one try: answer, judge, repetition."""
         return self.answer, self.judge, self.repeat
 
     def problem(self) -> str | None:
@@ -225,7 +225,7 @@ class _Graded(_OfVariant):
 
 @dataclass(frozen=True, kw_only=True)
 class VerdictRecord(_Graded):
-    """What a judge replied to one answer, and the rating read from it."""
+    """A judge's reply to one answer, and the rating read from it."""
 
     STAGE: ClassVar[str] = "verdicts"
     IS: ClassVar[str] = "one reply of one judge to one answer"

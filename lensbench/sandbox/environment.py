@@ -224,7 +224,7 @@ def _regex_replace(string: str, pattern: str, repl: str, count: int = 0) -> str:
 
 
 def _shown(value: Any) -> Any:
-    """What a template writes, once it is sure to be a text that is not too long."""
+    """The result of a template, checked to be a text that is not too long."""
     if isinstance(value, list | tuple | set | frozenset | dict):
         check_length(size_of(value))
     return value

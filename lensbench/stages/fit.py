@@ -138,7 +138,7 @@ def _memory_as_error(name: str) -> Iterator[None]:
     except torch.OutOfMemoryError as error:
         raise RunError(
             f"{name}: the accelerator's memory was not enough ({str(error).splitlines()[0]})",
-            "A smaller micro_batch or max_length, checkpointing=true, or lora_rank=8 take less.",
+            "A smaller micro_batch or max_length, checkpointing=true, or lora_rank=8 need less.",
         ) from None
 
 

@@ -86,6 +86,6 @@ def _translate(
     if missing:
         raise RunError(
             f"{len(missing)} of {len(texts)} texts are not translated: {next(iter(missing.values()))}",
-            "The same command goes on from here.",
+            "Run the same command again to continue.",
         )
     return made.texts

@@ -31,7 +31,7 @@ _SHARE = 0.5
 
 
 class Asked(Protocol):
-    """What is looked at of an item."""
+    """The parts of an item that are checked."""
 
     @property
     def doc_id(self) -> int: ...
@@ -69,7 +69,7 @@ def check_templates(config: Mapping[str, Any], columns: Iterable[str], words: Ma
             single = next((name for name in _SINGLE.findall(_JINJA.sub("", text)) if name in names), None)
             if single is not None:
                 raise DataError(
-                    f"{where}: {key} has the column '{single}' in single braces, which stays as it is",
+                    f"{where}: {key} has the column '{single}' in single braces, which is not rendered",
                     f"Write {{{{ {single} }}}}.",
                 )
     choices = config.get("doc_to_choice")
@@ -139,7 +139,7 @@ def _check_different(items: Sequence[Asked], where: str, *, chat: bool) -> None:
     more = " A chat template that leaves out the message does the same." if chat else ""
     raise DataError(
         f"{where}: {len(rows)} different rows give {said}: {items[0].requests[0][0][-160:]!r}",
-        f"doc_to_text has to show what is asked, as in {{{{ column }}}}.{more}",
+        f"doc_to_text must show the question, as in {{{{ column }}}}.{more}",
     )
 
 

@@ -29,7 +29,7 @@ class Sample(BaseModel):
 
 
 class Generation(BaseModel):
-    """How answers are generated."""
+    """Settings for generating answers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -61,7 +61,7 @@ class Profile(BaseModel):
     """`first_token`: arg-max over the first token of each option. `loglikelihood`: of the whole continuation.
     `fidelity`: answers are generated and their language is identified. `judged`: and a judge grades them."""
     generation: Generation | None = None
-    """For generated answers; None takes the task's own `generation_kwargs`."""
+    """Settings for generated answers; None uses the task's own `generation_kwargs`."""
     sample: Sample | None = None
     """Items drawn when the set is larger; None takes all."""
     wording: Wording | None = None
@@ -71,7 +71,7 @@ class Profile(BaseModel):
 
     @property
     def generates(self) -> bool:
-        """Whether answers are text that the variant writes."""
+        """Whether the variant generates text as its answer."""
         return self.scoring in ("fidelity", "judged")
 
 

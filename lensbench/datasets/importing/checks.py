@@ -16,7 +16,7 @@ _BY_LINE = (".tsv", ".txt", ".csv")
 
 
 def warnings_of(split: Split) -> Iterator[str]:
-    """What a reader should look into before the rows are used."""
+    """Warnings that a user should check before using the rows."""
     yield from split.warnings
     seen = len(split.records) if split.seen is None else split.seen
     if split.expected is not None and seen < split.expected:

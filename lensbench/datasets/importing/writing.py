@@ -89,7 +89,7 @@ class Manifest:
             ) from None
 
     def entry(self, path: str) -> JsonObject | None:
-        """What the manifest says of a file of this path."""
+        """The manifest's entry for a file of this path."""
         return self._entries.get(path)
 
     def put(self, entry: ImportedFile, replaced: JsonObject | None = None) -> None:

@@ -30,7 +30,7 @@ class ReferenceEngine(BaseEngine):
         return LensLM(self.model.loaded(), batch_size=self.settings.batch_size)
 
     def noise(self, samples: Sequence[ScoringRequests], variants: Sequence[EngineVariant], reference: Engine) -> float:
-        """None: other engines' scores are held against these."""
+        """None: other engines are compared with this one."""
         return 0.0
 
     def score(

@@ -16,7 +16,7 @@ from lensbench.engines.tree.pack import Pass
 __all__ = ["Layout", "Row", "bucket_rows", "cut_rows", "lay_out", "only_queries"]
 
 _ROW = 24
-"""What gathering one key costs, in products of a query and a key."""
+"""Cost of gathering one key, in products of a query and a key."""
 _PADDED = 1.3
 """Rows are padded to each other while this much more is computed."""
 

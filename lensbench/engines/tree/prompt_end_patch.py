@@ -119,7 +119,7 @@ class Captured:
     last: Float[Tensor, "1 scored hidden"] | None = None
 
     def of(self, modules: Mapping[int, nn.Module]) -> dict[int, Tensor]:
-        """By block, the captured output of its module."""
+        """Captured output of its module, by block."""
         return {index: self.outputs[module] for index, module in modules.items() if module in self.outputs}
 
 

@@ -21,7 +21,7 @@ NAME = "judge_journal.jsonl"
 
 @dataclass
 class Left:
-    """What a start that did not end left behind."""
+    """Replies and unfinished requests of a start that did not end."""
 
     replies: dict[str, Reply] = field(default_factory=dict)
     """Request hash -> reply, of all starts in the journal."""

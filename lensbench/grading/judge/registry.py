@@ -174,7 +174,7 @@ def shown_url(url: str | None) -> str:
 
 
 def is_own_machine(url: str) -> bool:
-    """Whether an address is one of this machine's for itself."""
+    """Whether an address is local to this machine."""
     host = urlsplit(url).hostname or ""
     try:
         address = ipaddress.ip_address(host)

@@ -27,7 +27,7 @@ __all__ = ["Translations", "translate_texts"]
 
 @dataclass
 class Translations:
-    """What became of the texts; each is in exactly one of the first three."""
+    """Results for the texts; each text is in exactly one of the first three."""
 
     texts: dict[str, str] = field(default_factory=dict)
     """Text -> its translation."""

@@ -24,9 +24,9 @@ class Pair:
 
     id: str
     source: str
-    """In the target language: the side a prompt will come from."""
+    """Text in the target language, which is the language of prompts."""
     target: str
-    """In the central language."""
+    """Text in the central language."""
 
 
 def check_pairs(pairs: str, targets: Sequence[str]) -> None:

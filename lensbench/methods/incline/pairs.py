@@ -66,7 +66,7 @@ def load_pairs(
     return PairCorpora(central, pairs, origins)
 
 
-_HINT = "Ask for fewer with n_pairs, or for all of them with the value null; a fixed alpha holds none out."
+_HINT = "Request fewer with n_pairs, or for all of them with the value null; a fixed alpha holds none out."
 
 
 def _too_few(code: str, central: str, found: int, config: InclineConfig, where: str) -> str:

@@ -50,7 +50,7 @@ class TextCache:
         self._signature = signature
 
     def get(self, source: str) -> CachedText | None:
-        """What was made from a source text; a damaged file is as good as none."""
+        """The cached result for a source text; a damaged file counts as missing."""
         key = self._key(source)
         try:
             content = read_json_file(self._path(key))

@@ -124,8 +124,8 @@ def encode_all(
     """
     if not tokenizer.is_fast:
         raise UnavailableError(
-            f"the tokenizer of {tokenizer.name_or_path} gives no character offsets, which the loss is placed by",
-            "It needs a tokenizer.json beside the model (a fast tokenizer).",
+            f"the tokenizer of {tokenizer.name_or_path} gives no character offsets, which are needed to place the loss",
+            "Put a tokenizer.json (a fast tokenizer) next to the model.",
         )
     found = EncodedSet()
     for example in examples:
@@ -144,6 +144,6 @@ def encode_all(
         raise UsageError(
             f"no example is left to train on: {found.too_long.total()} do not fit into max_length {max_length}, "
             f"{found.empty.total()} have an empty answer",
-            "A larger max_length takes longer ones.",
+            "Use a larger max_length.",
         )
     return found
