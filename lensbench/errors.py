@@ -69,7 +69,7 @@ class UsageError(LensbenchError):
 
 
 class DataError(UsageError):
-    """A data file does not hold what it should; the message names file, line and column."""
+    """A data file has wrong content; the message names file, line and column."""
 
 
 class UnavailableError(LensbenchError):
@@ -77,7 +77,7 @@ class UnavailableError(LensbenchError):
 
 
 class RunError(LensbenchError):
-    """A stage of a run failed; what was finished before stays in the run folder."""
+    """A stage of a run failed; finished work stays in the run folder."""
 
 
 def nearest(name: str, valid: Iterable[str]) -> str | None:

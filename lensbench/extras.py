@@ -1,4 +1,4 @@
-"""Which extra of lensbench brings a package that an import asked for and did not find."""
+"""The extra of lensbench that installs a missing package."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MODULES: dict[str, str] = {
 
 
 def missing_package(error: ImportError) -> UnavailableError | None:
-    """What to tell a user whose command imported a package that is not there, or is there in a version without what is needed.
+    """Message for a user whose command needs a package that is missing or has an unsuitable version.
 
     Returns:
         None for an error that is not about a package: one of lensbench's own modules, or an import that names none.

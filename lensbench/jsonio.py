@@ -1,4 +1,4 @@
-"""The one reader and the one writer of JSON: limits of size and depth, a byte-order mark read over, messages with file and line.
+"""Reading and writing of JSON: limits of size and depth, byte-order marks ignored, messages with file and line.
 
 Files that a user or a stranger wrote are read here and nowhere else. What is written never holds NaN or an infinity, which
 JSON does not have.

@@ -1,4 +1,4 @@
-"""Where a long stage reports to: the protocol, and a reporter that shows nothing."""
+"""The protocol for progress of long stages, and an implementation that shows nothing."""
 
 from __future__ import annotations
 

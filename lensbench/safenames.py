@@ -1,4 +1,4 @@
-"""The one check of names that become file names: of variants, tasks, languages, methods, models, splits.
+"""Check of names that become file names: variants, tasks, languages, methods, models, splits.
 
 A name is data. It may come from a YAML file of a stranger, from a run folder, from a results file of another program.
 """

@@ -1,4 +1,4 @@
-"""What a run is: every choice that can change its numbers, resolved and written down before anything starts."""
+"""The spec of a run: every setting that can change its numbers, resolved and saved before anything starts."""
 
 from __future__ import annotations
 

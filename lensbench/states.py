@@ -1,4 +1,4 @@
-"""The states of records: which of them are no answer or no score, and what each means in words."""
+"""The states of records: which of them mean that there is no answer or no score, and a sentence for each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The limits of a YAML text, checked on the parser's events: nothing is built from a text that fails one of them."""
+"""The limits of a YAML text, checked on the parser's events before anything is built from the text."""
 
 from __future__ import annotations
 

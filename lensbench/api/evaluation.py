@@ -1,4 +1,4 @@
-"""One call that fits methods, asks every variant the same items and leaves a run folder."""
+"""One call that fits methods, evaluates every variant on the same items and writes a run folder."""
 
 from __future__ import annotations
 

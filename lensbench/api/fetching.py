@@ -1,4 +1,4 @@
-"""Downloading what a run reads, for machines without a network."""
+"""Download of everything that a run reads, for machines without a network."""
 
 from __future__ import annotations
 

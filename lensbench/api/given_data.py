@@ -1,4 +1,4 @@
-"""Texts that a caller has in Python, as the source of rows that methods read."""
+"""A source of rows made from texts that the caller has in Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model and tokenizer that the caller loaded, as the rooms below know a loaded backbone."""
+"""A model and tokenizer loaded by the caller, wrapped as a loaded backbone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Methods as objects: settings that are checked when the object is made, and a fit on a model of one's own."""
+"""Methods as objects: settings that are checked when the object is made, and a fit on the user's model."""
 
 from __future__ import annotations
 
@@ -263,7 +263,7 @@ def fit(
     settings: Mapping[str, Any] | None = None,
     **data: Any,
 ) -> Fitted:
-    """Fit a method, also one of an installed package, on a model of one's own.
+    """Fit a method on the user's model; installed packages can provide methods.
 
     Args:
         method: Name, or an object that has its settings.

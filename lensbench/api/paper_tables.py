@@ -1,4 +1,4 @@
-"""A paper's table made of runs."""
+"""A paper's table made from runs."""
 
 from __future__ import annotations
 

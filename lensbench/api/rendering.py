@@ -1,4 +1,4 @@
-"""What a person reads of a result: tables of text and sentences, which a terminal and a notebook show alike."""
+"""Text tables and sentences of results, the same for a terminal and a notebook."""
 
 from __future__ import annotations
 

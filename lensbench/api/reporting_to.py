@@ -8,7 +8,7 @@ __all__ = ["progress_or_default"]
 
 
 def progress_or_default(progress: Progress | None) -> Progress:
-    """The caller's, else bars below the cell of a notebook, else bars or lines on stderr."""
+    """The caller's progress object; otherwise bars below a notebook's cell, or bars or lines on stderr."""
     if progress is not None:
         return progress
     from lensbench.notebook import NotebookProgress, in_notebook

@@ -76,7 +76,7 @@ class LoadedBackbone:
 
     @contextmanager
     def prompts_ending_at(self, ends: Sequence[int]) -> Iterator[None]:
-        """Forward passes whose rows go on behind the prompt, while the context lasts."""
+        """Context in which the rows of forward passes continue after the prompt."""
         self.prompt_ends = torch.tensor(ends, dtype=torch.long, device=self.device) if self.wants_prompt_ends else None
         try:
             yield
@@ -98,7 +98,7 @@ class LoadedBackbone:
 
     @property
     def pad_id(self) -> int:
-        """What fills rows of unlike length; no real token sees it, so any id will do where the tokenizer names none."""
+        """Id that pads rows of different length. No real token attends to it, so any id works if the tokenizer names none."""
         pad = self.tokenizer.pad_token_id
         return 0 if pad is None else int(pad)
 
@@ -172,7 +172,7 @@ def _decoder(model: Any) -> Any:
 
 
 def pick_device(device: str) -> str:
-    """ "auto" is CUDA where there is one, else the CPU.
+    """ "auto" is CUDA if available, otherwise the CPU.
 
     Raises:
         UsageError: no such device on this machine.

@@ -68,7 +68,7 @@ def open_generation_config(checkpoint: Checkpoint, config: Any) -> Any:
 
 
 def check_quantisation(checkpoint: Checkpoint, config: Any) -> None:
-    """Whether the packages that read quantised weights are there.
+    """Whether the packages that read quantised weights are installed.
 
     Raises:
         UnavailableError: one is missing, or the method is unknown or cannot be used on this machine.

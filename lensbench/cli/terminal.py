@@ -1,4 +1,4 @@
-"""Printing a line: names and texts of a stranger's files reach the terminal as what they are, never as commands to it."""
+"""Safe printing: names and texts from strangers' files never reach the terminal as control sequences."""
 
 from __future__ import annotations
 

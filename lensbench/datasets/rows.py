@@ -1,4 +1,4 @@
-"""What the rows of a data set look like: columns, label codes, splits, licence, and where the hub keeps them.
+"""Format of the rows of a data set: columns, label codes, splits, licence, and where the hub keeps them.
 
 One YAML file per data set under `tasks/rows/`. Rows are checked against it wherever they come from, so that a wrong label
 code is an error with file, row and column instead of a wrong score.
@@ -178,13 +178,13 @@ _included: tuple[Path, ...] = ()
 
 
 def include_rows(folders: Sequence[Path]) -> None:
-    """Let definitions in `rows/` of these folders take the place of ours for the rest of this process; a later folder wins."""
+    """Replace our definitions with those in `rows/` of these folders for the rest of this process; the last folder wins."""
     global _included
     _included = tuple(folders)
 
 
 def load_rows_spec(name: str, extra: Path | None = None) -> RowsSpec:
-    """The definition of a data set by name: of a folder the user named, else of `extra` (a task's own folder), else ours."""
+    """The definition of a data set by name: from a user's folder, else from `extra` (a task's own folder), else ours."""
     for folder in (*reversed(_included), *([extra] if extra is not None else ())):
         if (folder / "rows" / f"{name}.yaml").is_file():
             return parse_rows_spec(folder / "rows" / f"{name}.yaml")

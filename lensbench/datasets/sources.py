@@ -1,4 +1,4 @@
-"""The places rows can come from, and which of them a run uses.
+"""The sources of rows, and the choice of a run's source.
 
 A local data folder is laid out as `FOLDER/<rows>/<the data set's own language code>/<split>.parquet` (or `.jsonl`), with a
 `manifest.json` when `lensbench data import` made it. The embedded set has the same layout inside the package.
@@ -203,7 +203,7 @@ class Hub:
 
 
 class Chain:
-    """A local folder first, the hub for what it lacks. Each Rows says which of the two it was."""
+    """A local folder first, then the hub for missing rows. Each Rows records which of the two it came from."""
 
     def __init__(self, sources: list[DataSource]) -> None:
         self.sources = sources

@@ -1,4 +1,4 @@
-"""From text to token ids: requests, prompts and the window, as lm-eval makes them. Needs a tokenizer and no weights."""
+"""Conversion of text to token ids: requests, prompts and the window, as in lm-eval. Needs a tokenizer and no weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a variant leaves the path of its backbone: blocks below are computed once for all."""
+"""The first block in which a variant differs from its backbone. Blocks below it are computed once for all variants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a tokenizer adds around a text, known and handled: what stands in front stays, what stands behind is taken away.
+"""Special tokens that a tokenizer adds to a text: those before the text stay, those after it are removed.
 
 Fine-tunes are often saved with `add_eos_token: true`. An end of text between a question and its option, or behind a prompt,
 makes another request of it, and nothing says so.
@@ -51,7 +51,7 @@ def encode_text(tokenizer: PreTrainedTokenizerBase, text: str, **options: Any) -
 
 
 def encode_batch(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], **options: Any) -> list[list[int]]:
-    """Ids of each text with what the tokenizer adds in front, without what it adds behind, and with one BOS where it adds two.
+    """Ids of each text with the tokens that the tokenizer adds before it (only one BOS if it adds two), without those after it.
 
     Args:
         options: `add_special_tokens`, of the tokenizer's own.

@@ -1,4 +1,4 @@
-"""Starting ranks, meeting them, and ending all of them together.
+"""Starting ranks, waiting for them, and ending all of them together.
 
 The process a user starts is rank 0, so that its terminal, exit code and Ctrl-C are those of the command. It starts the other
 ranks with its own command line and torchrun's environment variables. Where torchrun itself started them, they are there.

@@ -36,11 +36,11 @@ _PIECE = 2**20
 
 
 class Lost(BaseException):
-    """Another rank has ended. No stage may catch it and go on with less."""
+    """Another rank has ended. No stage may catch this and continue with fewer ranks."""
 
 
 class Ranks:
-    """One process by itself; everything is its own."""
+    """One process without other ranks."""
 
     rank = 0
     count = 1

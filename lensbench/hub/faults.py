@@ -1,4 +1,4 @@
-"""What a failure of the hub means for the user: told by the exception's class and the reply's status, never by its text."""
+"""Failures of the hub and their meaning for the user, by the exception's class and the reply's status, never by its text."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
 
 
 class HubError(UnavailableError):
-    """The hub did not give what was wanted.
+    """The hub did not provide a requested file or revision.
 
     Args:
         fault: Which of the kinds it is; a key of the table in docs/data.md.

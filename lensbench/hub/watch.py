@@ -1,4 +1,4 @@
-"""Who shows downloads: the progress display of the command that is running."""
+"""Display of downloads: the progress display of the running command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Languages: one canonical code each, and the way to and from every data set's own code.
+"""Languages: one canonical code each, and conversion to and from every data set's own code.
 
 The table is `languages.yaml` beside this file, and after it, with lines of the same form: the files that installed packages bring
 (entry points `lensbench.languages`), `languages.yaml` in the folder of LENSBENCH_DATA, and those that `add_languages` was given

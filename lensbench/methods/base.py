@@ -105,7 +105,7 @@ class Method(Protocol):
     def corpora(
         self, source: DataSource, languages: tuple[str, ...], config: Any, revisions: Mapping[str, str] | None = None
     ) -> TrainingData:
-        """Load what the method learns from, in a type of its own; checked before any model is loaded.
+        """Load and check the training data, in the method's own type, before any model is loaded.
 
         Args:
             languages: Codes, the central language first.

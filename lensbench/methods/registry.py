@@ -143,7 +143,7 @@ def get_method(name: str) -> MethodInfo:
 
 
 def load_method(name: str) -> Method:
-    """The method itself; imports what it needs.
+    """The method itself; imports its packages.
 
     Raises:
         UnavailableError: it comes from a package that cannot be imported.

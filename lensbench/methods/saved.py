@@ -1,4 +1,4 @@
-"""How every enhancement lies on disk: tensors first, the card last, so that a folder with a card is complete."""
+"""Saving and loading enhancements: tensors are written first, the card last, so a folder with a card is complete."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def load_saved(
     backbone_digest: str,
     make: Callable[[JsonObject, JsonObject, dict[str, torch.Tensor]], _S],
 ) -> _S:
-    """A saved enhancement, once it is sure to be what was saved, and of this backbone.
+    """A saved enhancement, checked to be unchanged and to belong to this backbone.
 
     Args:
         tensors: Name of the safetensors file.

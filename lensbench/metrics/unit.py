@@ -1,4 +1,4 @@
-"""Units: how a number is scaled, rounded and named wherever it is shown."""
+"""Units: scale, rounding and label of a shown number."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Unit:
     interval: str
 
     def text(self, value: float, *, sign: bool = False) -> str:
-        """A value as it is shown; with its sign for a difference."""
+        """A value as text; a difference has its sign."""
         return f"{self.scale * value:{'+' if sign else ''}.{self.digits}f}"
 
     def tick_text(self, value: float) -> str:

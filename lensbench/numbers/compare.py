@@ -1,4 +1,4 @@
-"""Two runs, item by item: what both asked in the same way, and for the rest why it cannot be compared."""
+"""Comparison of two runs, item by item, and the reasons why other items cannot be compared."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["Compared", "Comparison", "NotCompared", "compare"]
 
 @dataclass(frozen=True)
 class Compared:
-    """One number of a variant of the first run (A) beside that of a variant of the second (B), over the items both have."""
+    """One number of a variant of the first run (A) compared with a variant of the second (B), over the items of both."""
 
     task: str
     language: str

@@ -1,4 +1,4 @@
-"""Which metrics of a task are its own numbers, and which cells the one table of a run shows."""
+"""Which metrics of a task are its headline numbers, and which cells the main table of a run shows."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def headline_series(series: Sequence[MetricSeries]) -> list[MetricSeries]:
 
 
 def table_cells(cells: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """The cells of `results.json` that the one table of a run shows; all others stand in `results.json` only."""
+    """The cells of `results.json` that the main table of a run shows; all others are only in `results.json`."""
     have = {(cell["task"], cell["language"], cell["metric"]) for cell in cells}
     found = []
     for cell in cells:

@@ -1,4 +1,4 @@
-"""The content of `results.json`: collected from the records of a run, or read where it is stored and still true."""
+"""The content of `results.json`: computed from the records of a run, or read if the stored content is still valid."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HEAD = ("backbone", "backbone_origin", "dtype", "device", "variants", "failed",
 
 
 def collect_results(folder: RunFolder) -> JsonObject:
-    """The content of `results.json`, from the records as they are now.
+    """The content of `results.json`, from the current records.
 
     Raises:
         RunError: a record lacks what this version needs.

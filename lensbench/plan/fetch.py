@@ -1,4 +1,4 @@
-"""What a run needs from the hub: which files, how large, and whether they are here; to look at, or to fetch."""
+"""Files that a run needs from the hub: their names, their sizes, and whether they are already downloaded."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def look_at_needs(plan: Plan) -> list[Need]:
 
 
 def fetch_needs(needs: Sequence[Need]) -> None:
-    """Download what is not here.
+    """Download missing files.
 
     Raises:
         HubError: see `lensbench.hub`.

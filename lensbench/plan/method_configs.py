@@ -68,7 +68,7 @@ def config_of(
     name: str | None = None,
     own: Mapping[str, Any] | None = None,
 ) -> MethodConfig:
-    """Defaults, the backbone's preset, the method's preset, what is given for the method, then for the variant; later ones win.
+    """Defaults, the backbone's preset, the method's preset, settings for the method, then for the variant; the last one wins.
 
     Args:
         seed: The run's: of a method that has a seed, where none is given.

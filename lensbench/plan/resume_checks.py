@@ -1,4 +1,4 @@
-"""What a run was begun with, and whether a start that goes on still asks the same questions of the same models.
+"""Checks that a continued run asks the same questions of the same models as its first start.
 
 Rows and weights are pinned when a run begins. Questions and variants are compared with the records that are there: records of
 others must never stand beside a run's own.
@@ -66,7 +66,7 @@ def pin_checkpoint(folder: RunFolder, checkpoint: Checkpoint, name: str = "backb
 
 
 def check_questions(folder: RunFolder, tasks: Sequence[TaskItems]) -> None:
-    """Compare the questions as they are worded now with those the run began with.
+    """Compare the current wording of the questions with the wording at the start of the run.
 
     Raises:
         RunError: they differ, as those of a chat template that holds the date do on the next day.

@@ -1,4 +1,4 @@
-"""Jinja for templates of a stranger: nothing outside the values given is reachable, and size and time have limits.
+"""Jinja for strangers' templates: they reach only the given values, and size and time have limits.
 
 Templates of task files, judges' prompts and whatever else a user may download are rendered here and nowhere else. Jinja's own
 sandbox keeps Python's internals out of reach; it does not limit what a template costs, which this does.

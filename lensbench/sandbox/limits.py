@@ -1,4 +1,4 @@
-"""What a call inside a template may cost: sizes of texts, lists and numbers, checked before they are made."""
+"""Limits for calls inside a template: sizes of texts, lists and numbers, checked before they are created."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fitting stage: what each method learns from, whether that holds what is evaluated, and the enhancements."""
+"""The fitting stage: training data of each method, its overlap with evaluated items, and the enhancements."""
 
 from __future__ import annotations
 

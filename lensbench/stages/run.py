@@ -1,4 +1,4 @@
-"""One run from plan to results; every stage goes on where an earlier start left it."""
+"""One run from plan to results; every stage continues where an earlier start stopped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The variants of a loaded model: the untouched backbone, what methods made of it, and other checkpoints."""
+"""The variants of a loaded model: the untouched backbone, enhanced variants, and other checkpoints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a task that renders all the same: each fault gives a number that looks like any other.
+"""Checks for faults of a task that renders without an error but gives meaningless numbers.
 
 Faults of a task as a whole (a template that never mentions the row, a gold answer that is none of the choices) are refused before
 anything is scored. Faults of single items (a choice of nothing, two equal choices) make those items failures with a state of

@@ -1,4 +1,4 @@
-"""From a task file to one language of it: the lm-eval configuration that is really asked, and its hash."""
+"""Resolution of a task file to one of its languages: the effective lm-eval configuration, and its hash."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a task YAML and a profile YAML may say.
+"""Format of task YAML and profile YAML.
 
 A task file is one benchmark under one profile, with all its languages. Its field names are lm-eval's; `profile`, `rows`,
 `languages`, `turns`, `vars` and `upstream` are lensbench's.
@@ -47,7 +47,7 @@ class Generation(BaseModel):
 
 
 class Profile(BaseModel):
-    """A named protocol for asking and scoring. Scores of unlike profiles never share a column."""
+    """A named protocol for prompting and scoring. Scores of different profiles never share a column."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -1,4 +1,4 @@
-"""What is checked of the rows of a whole file: lengths that are known, a file that holds itself twice, languages out of step."""
+"""Checks on the rows of a whole file: known lengths, a file with its content twice, languages that are not aligned."""
 
 from __future__ import annotations
 

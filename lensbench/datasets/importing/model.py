@@ -1,4 +1,4 @@
-"""The parts a format is made of: original files in, splits of rows out."""
+"""The parts of a format: original files in, splits of rows out."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Original:
             return hashlib.file_digest(stream, "sha256").hexdigest()
 
     def let_go(self) -> None:
-        """Forget the content, which may be large; it is read again where it is asked for again."""
+        """Release the content, which may be large; it is read again when it is needed."""
         for name in ("content", "head"):
             self.__dict__.pop(name, None)
 

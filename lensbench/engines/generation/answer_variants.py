@@ -1,4 +1,4 @@
-"""Answers of several variants: those that share blocks in one batch, each of the others by itself."""
+"""Answers of several variants: those that share blocks in one batch, each of the others alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers in one moving batch: whoever is done leaves it at once, and whoever waits takes the free place.
+"""Answers in one moving batch: a finished answer leaves it immediately, and a waiting one takes its place.
 
 A batch that waits for its longest answer spends most of its steps on padding. Here the cache loses a row when its answer ends,
 and prompts that wait are read in and put beside the rows that go on. Rows may belong to several variants

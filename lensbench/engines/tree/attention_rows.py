@@ -1,4 +1,4 @@
-"""Which tokens of a pass attend together: a subtree is cut into rows so that little is computed that a mask then takes out.
+"""Which tokens of a pass attend to each other: a subtree is divided into rows with few masked products.
 
 Projections and MLPs read the tokens of a pass side by side, so only attention knows rows. A row's queries are tokens of one or
 several subtrees; its keys are those tokens and all their ancestors.

@@ -1,4 +1,4 @@
-"""One pass of the tree engine over all branches: shared blocks once, then each branch's own, then the head where it is read."""
+"""One pass of the tree engine over all branches: shared blocks once, then each branch's own, then the head for scored tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An intervention at the ends of prompts: only the tokens from there on are computed, among the backbone's keys and values.
+"""An intervention at the ends of prompts: only the tokens from there on are computed, with the backbone's KV cache.
 
 In front of a prompt's end nothing can differ from the backbone, whichever blocks the intervention works in. Under option letters
 it therefore costs one token an item.

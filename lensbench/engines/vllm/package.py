@@ -1,4 +1,4 @@
-"""The package vLLM: whether it can be used here, asked before anything is loaded or fitted."""
+"""Check whether the package vLLM can be used, before anything is loaded or fitted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What vLLM gave back, read as log-likelihoods and answers; what is missing is an error, never a default."""
+"""Reading vLLM's results as log-likelihoods and answers; a missing value is an error, never a default."""
 
 from __future__ import annotations
 

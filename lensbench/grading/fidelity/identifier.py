@@ -68,7 +68,7 @@ class Identifier:
 
     @property
     def signature(self) -> str:
-        """The grader as text: unlike signatures never share a column."""
+        """The grader as text: different signatures never share a column."""
         return str(self.grader)
 
     def identify(self, text: str) -> Identified:

@@ -1,4 +1,4 @@
-"""The asked x answered matrix: how many answers, or lines of answers, went into which language."""
+"""The matrix of asked and answered languages: number of answers, or lines of answers, by language."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ class BatchClient:
         return batch_id
 
     def wait(self, batch_id: str, advance: Callable[[int, int], None]) -> BatchResult:
-        """Wait for a batch and read what it brought.
+        """Wait for a batch and read its results.
 
         Args:
             advance: Called at every look with requests done and requests in all.

@@ -1,4 +1,4 @@
-"""Replies by request: nothing is paid twice, in this run or another one.
+"""Replies by request, so that no request is paid twice, in this run or another one.
 
 One small file per request under the cache folder, so that several processes can share it. A reply that is asked for again is
 the same reply: key and request are compared whole, never a part of them.

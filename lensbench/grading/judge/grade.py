@@ -96,7 +96,7 @@ def known_reply(
 
 
 class Judging:
-    """Grades the pending units of a run and writes each verdict down as soon as it is there.
+    """Grades the pending units of a run and writes each verdict as soon as it exists.
 
     Args:
         log: Verdicts, one record a try.

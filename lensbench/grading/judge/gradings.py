@@ -1,4 +1,4 @@
-"""What there is to grade in a run: one unit for each answer and repetition, with the messages the judge will read."""
+"""The gradings of a run: one unit per answer and repetition, with the messages for the judge."""
 
 from __future__ import annotations
 

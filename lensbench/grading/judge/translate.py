@@ -1,4 +1,4 @@
-"""Texts translated by a judge's server: one request each, under its pace, retries, prices and cap, with replies kept."""
+"""Texts translated by a judge's server: one request each, with its rate limits, retries and spending limit; replies are cached."""
 
 from __future__ import annotations
 

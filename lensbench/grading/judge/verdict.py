@@ -1,4 +1,4 @@
-"""Reading a rating out of what a judge wrote."""
+"""Reading a rating from a judge's text."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class LmEvalTask:
 
 @dataclass
 class LmEvalModel:
-    """What one results file says.
+    """Content of one results file.
 
     Attributes:
         version: As the file has it; a sentence where it does not say.

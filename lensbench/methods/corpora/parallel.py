@@ -1,4 +1,4 @@
-"""Texts that say the same in two languages, matched by id: prompts of Bactrian-X, sentences of NTREX, or a file of the user's."""
+"""Texts with the same meaning in two languages, matched by id: prompts of Bactrian-X, sentences of NTREX, or a user's file."""
 
 from __future__ import annotations
 

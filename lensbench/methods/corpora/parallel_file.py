@@ -1,4 +1,4 @@
-"""Parallel texts in a file of the user's: a table with a column per language, or a text file per language, line by line."""
+"""Parallel texts in a user's file: a table with a column per language, or a text file per language, line by line."""
 
 from __future__ import annotations
 

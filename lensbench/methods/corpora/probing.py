@@ -1,4 +1,4 @@
-"""The corpora a method learns from: probing texts per language, and prompts that are parallel across languages."""
+"""The corpora of a method: probing texts per language, and prompts that are parallel across languages."""
 
 from __future__ import annotations
 

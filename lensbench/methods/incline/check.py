@@ -1,4 +1,4 @@
-"""What a fitted intervention must do to its backbone, tried out before it is handed over."""
+"""Test of a fitted intervention on its backbone, before it is returned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every switch of INCLINE. Defaults follow the paper's words where the released code does something else (docs/incline.md)."""
+"""All settings of INCLINE. Defaults follow the paper's text where the released code differs (docs/incline.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What INCLINE learns from: texts of a target language beside the same texts in the central one."""
+"""Training data of INCLINE: texts of a target language with the same texts in the central language."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where INCLINE reads and changes states: the modules of a site, and their states over many texts."""
+"""Sites where INCLINE reads and changes states: the modules of a site, and their states over many texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Switches of QAlign."""
+"""Settings of QAlign."""
 
 from __future__ import annotations
 

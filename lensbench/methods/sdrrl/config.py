@@ -1,4 +1,4 @@
-"""Switches of SDRRL."""
+"""Settings of SDRRL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What SDRRL learns from: the same questions in several languages; and the tools of its stages, found before models are."""
+"""Training data of SDRRL: the same questions in several languages, and the tools of its stages, checked before models load."""
 
 from __future__ import annotations
 

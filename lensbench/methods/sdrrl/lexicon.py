@@ -1,4 +1,4 @@
-"""Words replaced by their translation, from a bilingual lexicon of the user's."""
+"""Code-switching: words replaced by their translation from the user's bilingual lexicon."""
 
 from __future__ import annotations
 

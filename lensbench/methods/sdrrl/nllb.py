@@ -1,4 +1,4 @@
-"""NLLB-200, or any model of its kind, as a translator: texts piece by piece, since it was trained on sentences.
+"""NLLB-200, or a similar model, as a translator. It translates texts sentence by sentence, because it was trained on sentences.
 
 Lines stay lines; code between fences and lines without a letter are kept as they are. A line is cut into sentences behind a full
 stop, question or exclamation mark that white space follows, its list mark aside.

@@ -1,4 +1,4 @@
-"""What the stages before the fine-tuning took, whether now or in an earlier start, and how it enters the cost of the fit."""
+"""Cost of the stages before the fine-tuning, now or in an earlier start, and its share of the fit's cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a stage has made, kept on disk text by text: a fit that was killed goes on, and another one is spared the same texts.
+"""Results of a stage, cached on disk text by text, so that a killed fit continues and another fit reuses them.
 
 One small file per text in the cache folder, so that several processes can share it; its name is a hash of everything that can
 change what comes out.

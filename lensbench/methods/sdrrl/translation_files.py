@@ -1,4 +1,4 @@
-"""Translations of the backbone's answers in a file of the user's, and the list of those that are still to be made."""
+"""Translations of the backbone's answers in a user's file, and the list of missing translations."""
 
 from __future__ import annotations
 

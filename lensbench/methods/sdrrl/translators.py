@@ -1,4 +1,4 @@
-"""Who translates the backbone's answers. What a translator needs is looked for when it is made, before any model is loaded."""
+"""Translators of the backbone's answers. Requirements are checked at construction, before any model is loaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The switches that every fine-tuning method has."""
+"""Settings of every fine-tuning method."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Questions and answers as token ids with labels: loss on the answer and the end of the turn, on nothing else.
+"""Questions and answers as token ids with labels: only the answer and the end of the turn have a loss.
 
 Where the answer stands is a matter of character positions, and which token stands there of the tokenizer's offsets. No marker
 string is looked for, so any chat template will do.
@@ -25,7 +25,7 @@ IGNORED = -100
 
 @dataclass(frozen=True)
 class Example:
-    """One thing to learn: what is asked, and what should come back."""
+    """One training example: the question and the wanted answer."""
 
     question: str
     answer: str

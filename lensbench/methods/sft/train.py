@@ -1,4 +1,4 @@
-"""The training loop: transformers' Trainer, told what to do and what to leave."""
+"""The training loop: transformers' Trainer with our settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Switches of xSFT."""
+"""Settings of xSFT."""
 
 from __future__ import annotations
 

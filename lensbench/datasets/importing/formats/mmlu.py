@@ -1,4 +1,4 @@
-"""What the CSV releases of MMLU and its kin have in common: a file per subject, four options, `dev` and `test`."""
+"""The common part of the CSV releases of MMLU and related sets: a file per subject, four options, `dev` and `test`."""
 
 from __future__ import annotations
 
