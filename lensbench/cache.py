@@ -1,4 +1,4 @@
-"""Where lensbench keeps what it made once: converted models, replies of judges, imported results."""
+"""The cache folder for converted models, replies of judges and imported results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the content folders (`tasks/`, `judges/`, `reports/`) lie, and which file of theirs a name means.
+"""Where the content folders (`tasks/`, `judges/`, `reports/`) are, and which file a name means.
 
 In a wheel they travel inside the package, in a checkout they are its neighbours.
 """

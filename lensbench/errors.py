@@ -5,7 +5,7 @@
     LensbenchError            anything a user can act on; printed without a traceback
     ├── UsageError            the command or a file the user wrote is wrong: exit code 2
     │   └── DataError         a row, column or label of a data file is wrong
-    ├── UnavailableError      a model, data set or package could not be had: exit code 1
+    ├── UnavailableError      a model, data set or package was not available: exit code 1
     └── RunError              the run itself failed: exit code 1
 """
 
@@ -69,15 +69,15 @@ class UsageError(LensbenchError):
 
 
 class DataError(UsageError):
-    """A data file does not hold what it should; the message names file, line and column."""
+    """A data file has wrong content; the message names file, line and column."""
 
 
 class UnavailableError(LensbenchError):
-    """Something that lives elsewhere (hub, package, file) could not be had."""
+    """Something that lives elsewhere (hub, package, file) was not available."""
 
 
 class RunError(LensbenchError):
-    """A stage of a run failed; what was finished before stays in the run folder."""
+    """A stage of a run failed; finished work stays in the run folder."""
 
 
 def nearest(name: str, valid: Iterable[str]) -> str | None:

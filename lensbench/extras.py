@@ -1,4 +1,4 @@
-"""Which extra of lensbench brings a package that an import asked for and did not find."""
+"""The extra of lensbench that installs a missing package."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MODULES: dict[str, str] = {
 
 
 def missing_package(error: ImportError) -> UnavailableError | None:
-    """What to tell a user whose command imported a package that is not there, or is there in a version without what is needed.
+    """Message for a user whose command needs a package that is missing or has an unsuitable version.
 
     Returns:
         None for an error that is not about a package: one of lensbench's own modules, or an import that names none.
@@ -46,7 +46,7 @@ def missing_package(error: ImportError) -> UnavailableError | None:
     if extra is None:
         return UnavailableError(
             f"this command needs the package '{name}', {found}",
-            "`pip check` says whether a package that lensbench needs has lost it; else a file that you trusted asks for it.",
+            "Run `pip check`: a dependency may be missing. Otherwise a file that you trusted imports it.",
         )
     upgrade = "" if absent else "--upgrade "
     return UnavailableError(f"this command needs the package '{name}', {found}", f"pip install {upgrade}'lensbench[{extra}]'")

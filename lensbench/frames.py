@@ -145,7 +145,7 @@ def _about(record: ScoreRecord | AnswerRecord, turn: int, asked: Mapping[str, It
 
 
 def _prompt(item: ItemRecord, turn: int) -> str | None:
-    """What was said in a turn; else the context of the first request."""
+    """The user's text of a turn; otherwise the context of the first request."""
     if 0 < turn <= len(item.turns):
         return item.turns[turn - 1]
     return item.requests[0][0] if item.requests else None

@@ -1,4 +1,4 @@
-"""Measuring the memory a piece of work needs."""
+"""Measuring the memory that a piece of work needs."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def free_bytes(device: torch.device) -> int | None:
 
 
 def release() -> None:
-    """Give back what is no longer used, so that it does not count in the next measurement.
+    """Release unused memory, so that it does not count in the next measurement.
 
     The C library keeps freed memory for later; glibc can be told not to.
     """

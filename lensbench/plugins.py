@@ -1,4 +1,4 @@
-"""What installed packages bring: YAML files, under entry points of `lensbench.backbones`, `lensbench.judges`, `lensbench.tasks`.
+"""Content of installed packages: YAML files under entry points `lensbench.backbones`, `lensbench.judges`, `lensbench.tasks`.
 
 An entry point's name is the name a user gives, its value an attribute that holds the path of a YAML file. A package is imported
 only when its name is asked for, and whatever it does on import (raise, exit, print) does no harm to anything else. Methods
@@ -52,7 +52,7 @@ _TRIAL_SECONDS = 20
 
 
 class BrokenPackage(Exception):
-    """A package could not be imported, or does not hold what its entry point says; the message is one line."""
+    """A package could not be imported, or lacks what its entry point names; the message is one line."""
 
 
 def plugin_entries(group: str) -> dict[str, EntryPoint]:
@@ -198,7 +198,7 @@ def target_of(name: str, target: str, origin: str, kind: str) -> Any:
 
 
 def plugin_file(group: str, name: str) -> Path | None:
-    """The YAML file a package brings under a name; None when none does.
+    """The YAML file that a package provides under a name; None if there is none.
 
     Raises:
         UnavailableError: the package cannot be imported, or names no file.

@@ -1,4 +1,4 @@
-"""The one function that makes a stranger's text safe for a terminal or a caption.
+"""The function that makes a stranger's text safe for a terminal or a caption.
 
 Escape sequences move the cursor, rename the window or hide text; direction marks reorder a line; a lone surrogate cannot be
 written at all. Each is shown as what it is.

@@ -1,4 +1,4 @@
-"""Where a long stage reports to: the protocol, and a reporter that shows nothing."""
+"""The protocol for progress of long stages, and an implementation that shows nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Progress", "SilentProgress"]
 
 
 class Progress(Protocol):
-    """Where a long stage reports to."""
+    """Receiver of the progress of a long stage."""
 
     def stage(self, title: str, total: int) -> AbstractContextManager[Any]:
         """A context whose value is called as `advance(n, note)` while the stage goes on."""

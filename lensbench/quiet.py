@@ -1,4 +1,4 @@
-"""Other libraries' bars are turned off; their warnings are read, and what may change a number is said.
+"""Turns off the progress bars of other libraries, reads their warnings, and prints those that may change a number.
 
 transformers, datasets, lm-eval and the hub warn through `logging`. Nothing of that is thrown away unread: a warning that a
 check of ours covers, or that changes no number, stands in a list below with the reason; every other one is printed once.

@@ -1,4 +1,4 @@
-"""The one function that splits what a model thought from what it answered.
+"""Separation of a model's reasoning from its answer.
 
 Models that reason write their reasoning into the same text: between tags, into a channel, or up to a closing tag whose opening
 one the chat template wrote. Only the answer is the answer: it is what identifiers, judges and readers are to measure.

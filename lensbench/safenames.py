@@ -1,4 +1,4 @@
-"""The one check of names that become file names: of variants, tasks, languages, methods, models, splits.
+"""Check of names that become file names: variants, tasks, languages, methods, models, splits.
 
 A name is data. It may come from a YAML file of a stranger, from a run folder, from a results file of another program.
 """
@@ -14,7 +14,7 @@ from lensbench.errors import UsageError
 __all__ = ["checked_name", "folder_name", "inside", "is_safe_name"]
 
 MAX_BYTES = 200
-"""Of a name in UTF-8: file systems take 255 bytes, and endings are added."""
+"""Longest name in bytes of UTF-8: file systems allow 255 bytes, and endings are added."""
 
 _FORBIDDEN = frozenset('/\\:*?"<>|\x00')
 _BRACKETS = re.compile(r"[\[\]{}=,;'\s" + re.escape("".join(sorted(_FORBIDDEN))) + "]+")
@@ -70,13 +70,13 @@ def inside(folder: Path, path: Path) -> Path:
     """The path, if it lies in the folder once links and `..` are followed.
 
     Raises:
-        UsageError: it leads out of the folder, or nowhere.
+        UsageError: it leads outside the folder, or nowhere.
     """
     try:
         leads_out = not path.resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError, ValueError):
         # Links in a circle: RuntimeError in Python 3.11 and 3.12.
-        raise UsageError(f"{path} leads nowhere: links in a circle, or no name of a file") from None
+        raise UsageError(f"{path} is not a valid path: it has links in a circle, or is not a file name") from None
     if leads_out:
-        raise UsageError(f"{path} leads out of {folder}")
+        raise UsageError(f"{path} leads outside {folder}")
     return path

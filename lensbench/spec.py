@@ -1,4 +1,4 @@
-"""What a run is: every choice that can change its numbers, resolved and written down before anything starts."""
+"""The spec of a run: every setting that can change its numbers, resolved and saved before anything starts."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class RunSpec(BaseModel):
 
     @property
     def title(self) -> str:
-        """What is compared with the backbone, in one word."""
+        """Short description of what is compared with the backbone."""
         return "+".join(self.variant_names) or "base only"
 
     @property
@@ -140,7 +140,7 @@ class RunSpec(BaseModel):
 
     @model_serializer(mode="wrap")
     def _as_before(self, serialise: SerializerFunctionWrapHandler) -> JsonObject:
-        """What is as it always was is left out, so that equal runs keep their names."""
+        """JSON without fields that have their default, so that equal runs keep their names."""
         content: JsonObject = serialise(self)
         if self.english:
             del content["english"]

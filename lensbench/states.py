@@ -1,4 +1,4 @@
-"""The states of records: which of them are no answer or no score, and what each means in words."""
+"""The states of records: which of them mean that there is no answer or no score, and a sentence for each."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ SENTENCES = {
     "no_room": "the prompt fills the model's window, so nothing was generated",
     "not_finite": "the model's logits are not finite (NaN or infinity): broken weights, or a dtype too small for them",
     "truncated": "prompt and option are longer than the model's window, so their beginning would be cut off",
-    "letters_collide": "the tokenizer begins several option letters with one token, so they cannot be told apart",
+    "letters_collide": "the tokenizer begins several option letters with one token, so they cannot be distinguished",
     "empty_choice": "a choice is empty or white space: there is nothing to score",
-    "equal_choices": "the right choice is there twice",
-    "only_reasoning": "the answer ended before its reasoning did",
+    "equal_choices": "the right choice appears twice",
+    "only_reasoning": "the answer ended inside its reasoning",
     "not_covered": "the identifier has no label for the asked language",
-    "only_code": "nothing is left of the answer once its code is taken away",
+    "only_code": "the answer contains only code",
 }
 """State -> why an item has no score."""

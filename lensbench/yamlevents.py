@@ -1,4 +1,4 @@
-"""The limits of a YAML text, checked on the parser's events: nothing is built from a text that fails one of them."""
+"""The limits of a YAML text, checked on the parser's events before anything is built from the text."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class _Check:
             self._sizes[event.anchor] = 1
         value = event.value
         if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-            raise self._wrong(event, "half of a surrogate pair, which is no character")
+            raise self._wrong(event, "half of a surrogate pair, which is not a character")
         if self._at_key():
             self._key(event)
         self._step()

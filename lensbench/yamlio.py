@@ -1,4 +1,4 @@
-"""The one reader of YAML that a user or a stranger wrote: safely, with limits, and with the line of every key for messages.
+"""Safe reading of YAML from users and strangers, with limits, and with the line of every key for messages.
 
 `!function` (lm-eval's way to name Python code) is refused; no other tag is known, so nothing in a YAML file can construct an
 object. A date stays the text it is written as. Limits of size, depth and alias expansion are checked on the parser's events,
@@ -26,7 +26,7 @@ __all__ = ["MAX_YAML_BYTES", "Document", "read_yaml", "validated", "yaml_value"]
 MAX_YAML_BYTES = 2**22
 """The longest file that ships has 6 kB."""
 MAX_DIGITS = 100
-"""Of an integer."""
+"""Most digits of an integer."""
 
 _Model = TypeVar("_Model", bound=BaseModel)
 

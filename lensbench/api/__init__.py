@@ -1,4 +1,4 @@
-"""The Python API: what a notebook, a script and the command line call. It speaks Python types and knows no flags.
+"""The Python API for notebooks, scripts and the command line. It uses Python types and has no flags.
 
 It may import every room but `cli`. Names are loaded when they are first used, so that importing it loads nothing heavy.
 """

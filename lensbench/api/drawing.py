@@ -112,7 +112,7 @@ def figure(
         drawn = figures.ablation(read, choice, fields=names("by", by, "rank"), **look)
     elif kind == "matrix":
         if len(choice.tasks) > 1:
-            raise UsageError("``task``: a matrix is of one task")
+            raise UsageError("``task``: a matrix shows only one task")
         drawn = figures.matrix(
             read,
             task=next(iter(choice.tasks), None),

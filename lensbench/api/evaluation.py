@@ -1,4 +1,4 @@
-"""One call that fits methods, asks every variant the same items and leaves a run folder."""
+"""One call that fits methods, evaluates every variant on the same items and writes a run folder."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def evaluate(
     Raises:
         UsageError: a wrong type, an unknown name (with the nearest), choices that contradict each other, or a folder that holds
             another run.
-        UnavailableError: rows, weights, a package or the judge cannot be had.
+        UnavailableError: rows, weights, a package or the judge is not available.
         MethodsFailed: a method could not be fitted. The other variants are finished; the error's `run` has them.
         RunError: a stage failed; what was finished stays, and the same call goes on.
     """
@@ -178,14 +178,14 @@ def evaluate(
 
 
 def is_worker() -> bool:
-    """Whether torchrun started this process as a rank that only helps another one."""
+    """Whether torchrun started this process as a rank other than 0."""
     from lensbench.executors.launch import find_place
 
     return find_place(None).rank > 0
 
 
 def worker_command(request: Any, target: Path) -> list[str]:
-    """What starts a further rank of a run on this machine."""
+    """Command that starts one more rank of a run on this machine."""
     from pydantic import TypeAdapter
 
     text = TypeAdapter(type(request)).dump_json(request).decode()

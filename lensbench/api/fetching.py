@@ -1,4 +1,4 @@
-"""Downloading what a run reads, for machines without a network."""
+"""Download of everything that a run reads, for machines without a network."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["Fetched", "fetch"]
 
 @dataclass(frozen=True)
 class Fetched:
-    """What a run reads from the hub, and what of it is here now."""
+    """Files that a run reads from the hub, and which of them are already downloaded."""
 
     needs: Sequence[Need]
     gaps: Sequence[str]
@@ -31,11 +31,11 @@ class Fetched:
     def check(self) -> None:
         """
         Raises:
-            RunError: something could not be had.
+            RunError: something was not available.
         """
         failed = [need for need in self.needs if need.problem is not None]
         if failed:
-            raise RunError(f"{len(failed)} of {len(self.needs)} could not be had", failed[0].problem)
+            raise RunError(f"{len(failed)} of {len(self.needs)} are not available", failed[0].problem)
 
     def view(self) -> View:
         from lensbench.hub import size_text
@@ -64,7 +64,7 @@ def fetch(backbone: str | os.PathLike[str], *, progress: Progress | None = None,
         choices: As for `evaluate`.
 
     Returns:
-        What is here now; `check()` raises where something could not be had.
+        What is here now; `check()` raises where something was not available.
 
     Raises:
         UsageError: as `evaluate`.

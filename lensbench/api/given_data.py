@@ -1,4 +1,4 @@
-"""Texts that a caller has in Python, as the source of rows that methods read."""
+"""A source of rows made from texts that the caller has in Python."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def languages_of(
     if not codes and parallel:
         first = parallel[0]
         if not isinstance(first, Mapping):
-            raise UsageError("parallel holds texts without their languages", "Example: languages=['en', 'zh']")
+            raise UsageError("parallel has texts without their languages", "Example: languages=['en', 'zh']")
         codes = list(first)
     found = dict.fromkeys([CENTRAL, *(get_language(code).code for code in codes)])
     if len(found) < 2:
@@ -114,6 +114,6 @@ def _sides(one: Any, languages: Sequence[str], number: int) -> dict[str, str]:
     if isinstance(one, str) or len(one) != len(languages) or not all(isinstance(text, str) for text in one):
         raise UsageError(
             f"parallel[{number}] must hold one text for each of {', '.join(languages)}, in this order",
-            "A mapping of codes to texts serves too.",
+            "A mapping of codes to texts also works.",
         )
     return dict(zip(languages, one, strict=True))

@@ -52,9 +52,7 @@ def report(
     found = run_paths(runs)
     if html is None and (len(found) > 1 or found != given):
         raise UsageError(
-            "several runs, or results of lm-eval, and no file to write"
-            if found != given
-            else "several runs, and no file to write",
+            "several runs, or results of lm-eval, and no output file" if found != given else "several runs, and no output file",
             "Example: ``html=report.html``",
         )
     target = a_path("html", html) if html is not None else found[0] / "report.html"
@@ -80,5 +78,5 @@ def _figure(path: Path) -> Any:
     except (DataError, UnicodeDecodeError) as error:
         raise UsageError(f"``figure={path}``: cannot be read ({error})") from None
     if "<svg" not in text:
-        raise UsageError(f"``figure={path}``: not an SVG file", "Only SVG can stand in the report.")
+        raise UsageError(f"``figure={path}``: not an SVG file", "The report can only contain SVG.")
     return Figure(path.stem.replace("_", " "), text)

@@ -88,7 +88,7 @@ def judge_of_run(
     if judge is None:
         return None
     if not any(planned.task.profile.scoring == "judged" for planned in plan.tasks):
-        raise UsageError("``judge``: none of the tasks is judged", "Ask one of profile mt-bench: ``tasks=mt_bench``")
+        raise UsageError("``judge``: none of the tasks is judged", "Name one with profile mt-bench: ``tasks=mt_bench``")
     return judge_request(judge, model=model, base_url=base_url, max_usd=max_usd, asks=asks)
 
 

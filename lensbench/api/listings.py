@@ -1,4 +1,4 @@
-"""What can be named: methods, backbones, tasks, languages, profiles, judges and engines, each as a list of mappings."""
+"""Lists of valid names: methods, backbones, tasks, languages, profiles, judges and engines, each as a list of mappings."""
 
 from __future__ import annotations
 

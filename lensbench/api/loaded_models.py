@@ -1,4 +1,4 @@
-"""A model and tokenizer that the caller loaded, as the rooms below know a loaded backbone."""
+"""A model and tokenizer loaded by the caller, wrapped as a loaded backbone."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def load_model(
 
     Raises:
         UsageError: an unknown name, device or dtype.
-        UnavailableError: the weights cannot be had, or are damaged.
+        UnavailableError: the weights are not available, or are damaged.
     """
     from lensbench.backbones import get_backbone
     from lensbench.backbones.load import load_backbone

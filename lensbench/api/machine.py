@@ -1,4 +1,4 @@
-"""What this machine has and what is missing."""
+"""Packages, devices and models of this machine, and what is missing."""
 
 from __future__ import annotations
 

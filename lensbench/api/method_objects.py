@@ -1,4 +1,4 @@
-"""Methods as objects: settings that are checked when the object is made, and a fit on a model of one's own."""
+"""Methods as objects: settings that are checked when the object is made, and a fit on the user's model."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Fitted:
                 raise UsageError("model has other weights than the one that was fitted", "Load the same checkpoint and dtype.")
             loaded = wrapped(model, loaded.tokenizer, system=loaded.backbone.system_text)
         if language is None and not self.enhancement.mergeable:
-            raise UsageError("language is needed: this enhancement acts by language", "Example: applied(model, language='zh')")
+            raise UsageError("language is needed: this enhancement depends on it", "Example: applied(model, language='zh')")
         code = CENTRAL if language is None else get_language(language).code
         with self.enhancement.applied(loaded, code):
             yield loaded.model
@@ -264,7 +264,7 @@ def fit(
     settings: Mapping[str, Any] | None = None,
     **data: Any,
 ) -> Fitted:
-    """Fit a method, also one of an installed package, on a model of one's own.
+    """Fit a method on the user's model; installed packages can provide methods.
 
     Args:
         method: Name, or an object that has its settings.
@@ -278,7 +278,7 @@ def fit(
 
     if isinstance(method, MethodObject):
         if settings is not None:
-            raise UsageError("settings belong into the method object", f"Example: {type(method).__name__}(seed=1)")
+            raise UsageError("put the settings into the method object", f"Example: {type(method).__name__}(seed=1)")
         return method.fit(model, tokenizer, **data)
     named = type("_Named", (MethodObject,), {"name": get_method(method).name})
     fitted: Fitted = named(**(settings or {})).fit(model, tokenizer, **data)

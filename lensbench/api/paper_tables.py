@@ -1,4 +1,4 @@
-"""A paper's table made of runs."""
+"""A paper's table made from runs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class PaperTable:
 
     @property
     def warnings(self) -> list[str]:
-        """What a reader must know before any number."""
+        """Warnings that a reader must see before any number."""
         return list(self._made.warnings)
 
     @property
@@ -93,7 +93,7 @@ def table(
         profile: Which profile, where runs were asked under several.
 
     Raises:
-        UsageError: an unknown name, no run, or what the table asks for cannot be had from these runs.
+        UsageError: an unknown name, no run, or what the table asks for is not available from these runs.
     """
     from lensbench.reporting.open_runs import open_runs
     from lensbench.reporting.tables import FORMATS, Choice, build_table, load_table_spec
@@ -104,7 +104,7 @@ def table(
     if not runs:
         raise UsageError("no run given", "Name one or several run folders.")
     if paper_backbone is not None and not published:
-        raise UsageError("``paper_backbone`` goes with ``published``")
+        raise UsageError("``paper_backbone`` needs ``published``")
     choice = Choice(judge, identifier, profile)
     read = open_runs(run_paths(runs))
     return PaperTable(build_table(spec, read, choice=choice, published=published, paper_backbone=paper_backbone), format)

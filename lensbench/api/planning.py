@@ -57,12 +57,12 @@ class RunPlan:
         """Refuse a run that is sure to fail; a hub that is out of reach at this moment is not that.
 
         Raises:
-            UnavailableError: something that the run reads cannot be had.
+            UnavailableError: something that the run reads are not available.
         """
         missing = [need for need in self.needs if need.sure]
         if missing:
             raise UnavailableError(
-                f"{len(missing)} of {len(self.needs)} things that the run reads cannot be had", missing[0].problem
+                f"{len(missing)} of {len(self.needs)} things that the run reads are not available", missing[0].problem
             )
 
     def as_dict(self) -> JsonObject:
@@ -205,7 +205,7 @@ def _here(need: Need) -> str:
 
 
 def not_pinned(needs: Sequence[Need]) -> list[str]:
-    """Which of them have no commit in their definition."""
+    """Those that have no commit in their definition."""
     loose = sorted({need.place for need in needs if not need.pinned and need.problem is None})
     if not loose:
         return []

@@ -1,4 +1,4 @@
-"""What a person reads of a result: tables of text and sentences, which a terminal and a notebook show alike."""
+"""Text tables and sentences of results, the same for a terminal and a notebook."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def fidelity_view(identifier: str, cells: Sequence[Cell], matrices: Sequence[Ans
 
 
 def damage_notes(folder: RunFolder) -> list[str]:
-    """Which lines of a run's item files were left out so far."""
+    """Lines of a run's item files that were left out so far."""
     found = []
     for damage in folder.damage:
         if damage.skipped:

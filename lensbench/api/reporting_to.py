@@ -1,4 +1,4 @@
-"""Where the API reports progress to, where the caller names nothing."""
+"""Default receiver of the API's progress."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["progress_or_default"]
 
 
 def progress_or_default(progress: Progress | None) -> Progress:
-    """The caller's, else bars below the cell of a notebook, else bars or lines on stderr."""
+    """The caller's progress object; otherwise bars below a notebook's cell, or bars or lines on stderr."""
     if progress is not None:
         return progress
     from lensbench.notebook import NotebookProgress, in_notebook

@@ -1,4 +1,4 @@
-"""From the arguments of a call to what a run is asked for."""
+"""Conversion of a call's arguments to a request for a run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LONGEST = 120
 
 
 class RunChoices(TypedDict, total=False):
-    """What `evaluate`, `plan_run` and `fetch` take beside the backbone; `evaluate` documents each."""
+    """Arguments of `evaluate`, `plan_run` and `fetch` besides the backbone; `evaluate` documents each."""
 
     methods: Sequence[str | MethodObject] | Mapping[str, Mapping[str, Any]]
     variants: Sequence[str] | Mapping[str, str | os.PathLike[str] | MethodObject]
@@ -103,7 +103,7 @@ def run_request(backbone: str | os.PathLike[str], choices: RunChoices) -> RunReq
 
 
 def default_folder(spec: RunSpec) -> Path:
-    """`runs/<variants>-<backbone>-<languages>-<hash>`: equal choices name the same folder, so the same call goes on with it."""
+    """`runs/<variants>-<backbone>-<languages>-<hash>`: equal settings give the same folder, so the same call continues it."""
     backbone = spec.backbone.rstrip("/").split("/")[-1]
     compared = "+".join(map(folder_name, spec.variant_names)) or "base"
     if len(compared) > _LONGEST:

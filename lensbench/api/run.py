@@ -1,4 +1,4 @@
-"""A run folder as an object: its numbers as frames and tables, and what can be done with its answers and enhancements."""
+"""A run folder as an object: numbers as frames and tables, and operations on its answers and enhancements."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def load(run: str | os.PathLike[str]) -> Run:
 
 @dataclass(frozen=True)
 class Identification:
-    """The languages of a run's answers, by one identifier."""
+    """The languages of a run's answers, from one identifier."""
 
     identifier: str
     """Name and digest."""
@@ -69,7 +69,7 @@ class Identification:
 
 
 class Run:
-    """One run folder. What is read of it is read once; what changes it makes the next reading new.
+    """One run folder. Its files are read once, and read again after a method has changed them.
 
     Args:
         folder: The run folder.
@@ -107,7 +107,7 @@ class Run:
 
     @property
     def items(self) -> pandas.DataFrame:
-        """One row for every item, variant and turn, with what was said and how it was scored.
+        """One row for every item, variant and turn, with the text and its score.
 
         Raises:
             UnavailableError: pandas is not installed.
@@ -116,12 +116,12 @@ class Run:
 
     @property
     def spec(self) -> RunSpec:
-        """Every choice that can change a number, as the run was begun."""
+        """Every setting that can change a number, from the start of the run."""
         return existing_folder(self.folder).spec()
 
     @property
     def title(self) -> str:
-        """What was compared, on which backbone, in which languages."""
+        """Title: variants, backbone and languages."""
         spec = self.spec
         return f"{spec.title} on {spec.backbone}, {', '.join(spec.all_languages)}; profile {spec.profile}"
 
@@ -132,12 +132,12 @@ class Run:
         return stored and not any(entry.why == "planned" for entry in self._read.results.missing)
 
     def refresh(self) -> Run:
-        """Forget what was read, so that it is read anew; returns the run."""
+        """Forget all files read so far, so that they are read again; returns the run."""
         self._frames = None
         return self
 
     def table(self, *, everything: bool = False) -> View:
-        """The table of the run with averages, costs and the notes that belong to it.
+        """The table of the run with averages, costs and notes.
 
         Args:
             everything: Also further units of fidelity and ratings by category.
@@ -224,7 +224,7 @@ class Run:
         return graded
 
     def estimate(self, judge: str | os.PathLike[str], **choices: Any) -> Estimate:
-        """What `judge` would take; nobody is asked. See `lensbench.estimate_judging`."""
+        """Requests, tokens and cost of `judge`, without sending a request. See `lensbench.estimate_judging`."""
         from lensbench.api.judging import estimate_judging
 
         return estimate_judging(self, judge, **choices)
@@ -237,7 +237,7 @@ class Run:
 
         Raises:
             UsageError: an unknown identifier.
-            UnavailableError: it cannot be had.
+            UnavailableError: it is not available.
         """
         from lensbench.stages.identify import identify_stage, pick_identifier
         from lensbench.stages.results import write_results
@@ -256,7 +256,7 @@ class Run:
         return Identification(found.signature, fresh, cells, matrices)
 
     def calibrate(self) -> Calibration:
-        """What the ratings of the run's judges are worth: agreement, length, and the language of the answers.
+        """Analyse the ratings of the run's judges: agreement, length, and the language of the answers.
 
         Raises:
             UsageError: the run has no ratings.
@@ -274,7 +274,7 @@ class Run:
         trust_model: bool = False,
         progress: Progress | None = None,
     ) -> str:
-        """Write an enhanced variant as a plain model folder.
+        """Write an enhanced variant as an ordinary model folder.
 
         Args:
             to: A folder that does not exist yet, or is empty.
@@ -351,7 +351,7 @@ class Run:
         return f"Run({str(self.folder)!r})"
 
     def _repr_html_(self) -> str:
-        """The table, as a notebook shows it; a run that has no numbers yet says so."""
+        """The table for a notebook, or a note if the run has no numbers yet."""
         try:
             return View([str(self.folder), self.title, *self.table().blocks])._repr_html_()
         except LensbenchError as error:

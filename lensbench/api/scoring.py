@@ -1,4 +1,4 @@
-"""Log-likelihoods with the tree engine, for a model and tokenizer of one's own."""
+"""Log-likelihoods with the tree engine, for the user's model and tokenizer."""
 
 from __future__ import annotations
 

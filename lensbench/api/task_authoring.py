@@ -109,7 +109,7 @@ def describe_item(
 
     Raises:
         UsageError: an unknown name, or no such item.
-        UnavailableError: rows or the tokenizer cannot be had.
+        UnavailableError: rows or the tokenizer is not available.
     """
     from lensbench.quiet import quiet_libraries
 

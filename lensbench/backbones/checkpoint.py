@@ -1,4 +1,4 @@
-"""A model folder on this machine, and what its weights are."""
+"""A model folder on this machine, with the identity of its weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Checkpoint", "file_sha256"]
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model folder on this machine, and what its weights are."""
+    """A model folder on this machine, with the identity of its weights."""
 
     path: Path
     kind: str

@@ -1,4 +1,4 @@
-"""A backbone with other values of some parameters for a while."""
+"""A backbone with temporarily replaced parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a model folder can be a model: what its small files and the headers of its weights say, before anything is loaded."""
+"""Check of a model folder's small files and weight headers, before anything is loaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the weight files of a model folder say of themselves, read without their tensors.
+"""Headers of the weight files of a model folder, read without their tensors.
 
 A safetensors file begins with the length of a JSON header, which names every tensor with its dtype, its shape and where it lies.
 Only these headers are read here, by plain Python, so a folder can be refused before torch is imported.

@@ -1,4 +1,4 @@
-"""A backbone whose weights are read when something first needs them."""
+"""A backbone whose weights are loaded when they are first needed."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class LazyBackbone:
 
     @classmethod
     def holding(cls, loaded: LoadedBackbone) -> Self:
-        """A backbone that somebody has loaded already, and goes on to own."""
+        """A backbone that somebody else loaded and still owns."""
         made = cls.__new__(cls)
         made.backbone, made.checkpoint, made.tokenizer = loaded.backbone, loaded.checkpoint, loaded.tokenizer
         made.trust, made._loaded, made._owned, made._notify = False, loaded, False, None
@@ -80,7 +80,7 @@ class LazyBackbone:
 
     @property
     def config(self) -> Any:
-        """Of transformers."""
+        """The configuration of transformers."""
         return self._config if self._loaded is None else self._loaded.model.config
 
     @property
@@ -93,7 +93,7 @@ class LazyBackbone:
 
     @property
     def generation_config(self) -> Any:
-        """Of transformers; as the model itself would have it."""
+        """The generation configuration of transformers; the same as in the loaded model."""
         return self._generation_config if self._loaded is None else self._loaded.model.generation_config
 
     @functools.cached_property
@@ -128,7 +128,7 @@ class LazyBackbone:
         return self._loaded
 
     def release(self) -> None:
-        """Let the weights go; what somebody else loaded stays theirs."""
+        """Release the weights; a model that somebody else loaded stays in memory."""
         if self._owned and self._loaded is not None:
             self._loaded = None
             release()

@@ -76,7 +76,7 @@ class LoadedBackbone:
 
     @contextmanager
     def prompts_ending_at(self, ends: Sequence[int]) -> Iterator[None]:
-        """Forward passes whose rows go on behind the prompt, while the context lasts."""
+        """Context in which the rows of forward passes continue after the prompt."""
         self.prompt_ends = torch.tensor(ends, dtype=torch.long, device=self.device) if self.wants_prompt_ends else None
         try:
             yield
@@ -98,7 +98,7 @@ class LoadedBackbone:
 
     @property
     def pad_id(self) -> int:
-        """What fills rows of unlike length; no real token sees it, so any id will do where the tokenizer names none."""
+        """Id that pads rows of different length. No real token attends to it, so any id works if the tokenizer names none."""
         pad = self.tokenizer.pad_token_id
         return 0 if pad is None else int(pad)
 
@@ -166,13 +166,13 @@ def _decoder(model: Any) -> Any:
         if isinstance(getattr(candidate, "layers", None), torch.nn.ModuleList) and hasattr(candidate, "norm"):
             return candidate
     raise UsageError(
-        f"the architecture {type(model).__name__} keeps its blocks where lensbench does not look",
-        "Llama, Qwen, Mistral, Phi-3 and Gemma families are understood.",
+        f"the architecture {type(model).__name__} has its blocks in a place that lensbench does not know",
+        "Llama, Qwen, Mistral, Phi-3 and Gemma families are supported.",
     )
 
 
 def pick_device(device: str) -> str:
-    """ "auto" is CUDA where there is one, else the CPU.
+    """ "auto" is CUDA if available, otherwise the CPU.
 
     Raises:
         UsageError: no such device on this machine.
@@ -223,7 +223,7 @@ def load_backbone(
     try:
         model.to(device)
     except torch.OutOfMemoryError:
-        raise UnavailableError(f"the memory of {device} does not suffice for {checkpoint.name}", "``dtype=bfloat16``?") from None
+        raise UnavailableError(f"{device} has not enough memory for {checkpoint.name}", "Try ``dtype=bfloat16``.") from None
     model.eval()
     try_out(checkpoint, model, tokenizer.encode("a")[:1])
     return LoadedBackbone(backbone, checkpoint, model, tokenizer, before)
@@ -247,7 +247,7 @@ def check_loadable(backbone: Backbone, checkpoint: Checkpoint, *, trust: bool = 
     encodes = type(config) in MODEL_FOR_MASKED_LM_MAPPING and not getattr(config, "is_decoder", False)
     if not own and (encodes or type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING):
         raise UnavailableError(
-            f"could not load {checkpoint.name}: it is no causal language model; transformers has none of type "
+            f"could not load {checkpoint.name}: it is not a causal language model; transformers has none of type "
             f"'{printable(config.model_type)}'",
             "Encoders and encoder-decoders give no log-likelihood of a continuation.",
         )

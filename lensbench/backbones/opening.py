@@ -68,7 +68,7 @@ def open_generation_config(checkpoint: Checkpoint, config: Any) -> Any:
 
 
 def check_quantisation(checkpoint: Checkpoint, config: Any) -> None:
-    """Whether the packages that read quantised weights are there.
+    """Whether the packages that read quantised weights are installed.
 
     Raises:
         UnavailableError: one is missing, or the method is unknown or cannot be used on this machine.
@@ -96,7 +96,7 @@ def open_tokenizer(checkpoint: Checkpoint, *, trust: bool = False, **options: An
     def read() -> Any:
         tokenizer = AutoTokenizer.from_pretrained(checkpoint.path, trust_remote_code=trust, **options)
         if not tokenizer.encode("a", add_special_tokens=False):
-            raise ValueError("it makes no token of a letter")
+            raise ValueError("it produces no token for a letter")
         tokenizer.decode(tokenizer.encode("a"))
         return tokenizer
 
@@ -194,8 +194,8 @@ def _refuse_packed(checkpoint: Checkpoint, headers: Mapping[str, TensorHeader], 
         first = headers[packed[0]]
         raise UnavailableError(
             f"could not load {checkpoint.name}: {len(packed)} tensors are of type {first.dtype[:20]} ({packed[0][:120]} in "
-            f"{first.file}), and config.json has no quantization_config that says what they stand for",
-            "Copy config.json from where the quantised weights came from, or take weights in bfloat16, float16 or float32.",
+            f"{first.file}), and config.json has no quantization_config that explains them",
+            "Copy config.json from the source of the quantised weights, or use weights in bfloat16, float16 or float32.",
         )
 
 
@@ -217,7 +217,7 @@ def _refuse_gaps(checkpoint: Checkpoint, model: Any, found: Mapping[str, Any]) -
     if parts:
         raise UnavailableError(
             f"could not load {checkpoint.name}: its weights do not fill the model {type(model).__name__}: {'; '.join(parts)}",
-            "What is missing would be random numbers. Merge any adapter and save the model again with save_pretrained.",
+            "Missing tensors would be random numbers. Merge any adapter and save the model again with save_pretrained.",
         )
 
 
@@ -233,11 +233,11 @@ def _guarded(checkpoint: Checkpoint, what: str, read: Callable[[], _T]) -> _T:
     except (LensbenchError, KeyboardInterrupt, SystemExit):
         raise
     except (MemoryError, torch.OutOfMemoryError):
-        raise UnavailableError(f"could not load {checkpoint.name}: memory does not suffice for its {what}") from None
+        raise UnavailableError(f"could not load {checkpoint.name}: there is not enough memory for its {what}") from None
     except ImportError as error:
         raise UnavailableError(
             f"could not load {checkpoint.name}: a package that its {what} needs is missing ({_line(error)})",
-            "Install that package, or take a checkpoint that does without it.",
+            "Install that package, or use a checkpoint that does not need it.",
         ) from None
     except BaseException as error:
         # A panic in Rust, which tokenizers is written in, is no Exception.

@@ -1,4 +1,4 @@
-"""What is known of a backbone before it is loaded. One YAML per short name beside this file."""
+"""Description of a backbone before it is loaded. One YAML file per short name in this folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model as it is at the moment, as a folder of safetensors."""
+"""Saving a model in its current state as a folder of safetensors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["save_model"]
 
 
 def save_model(model: object, tokenizer: object, target: Path) -> None:
-    """Write a model as it is at the moment, as a folder of safetensors.
+    """Write a model in its current state as a folder of safetensors.
 
     Raises:
         RunError: the disk is full, the folder cannot be written, or tensors of the model are not in it.

@@ -56,7 +56,7 @@ class Shape(BaseModel):
 
     @property
     def block_parameters(self) -> int:
-        """Of one block: its linear modules and two norms."""
+        """Number of parameters of one block: its linear modules and two norms."""
         return sum(inputs * outputs for inputs, outputs in self.linears.values()) + 2 * self.hidden
 
     @property

@@ -58,7 +58,7 @@ def _check_word(word: str) -> None:
     try:
         os.fsencode(word)
     except UnicodeEncodeError:
-        raise UsageError(f"'{printable(word)[:80]}' holds half of a surrogate pair, which is no character") from None
+        raise UsageError(f"'{printable(word)[:80]}' holds half of a surrogate pair, which is not a character") from None
     if "\0" in word:
         raise UsageError(f"'{printable(word)[:80]}' holds a NUL character")
 

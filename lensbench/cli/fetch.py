@@ -40,5 +40,5 @@ command = click.Command(
     callback=call,
     params=[p for p in run_command.params if p.name not in _NOT_TAKEN],
     help=call.__doc__,
-    epilog="Exit codes: 0 all is here, 1 something could not be had, 2 the command was wrong.",
+    epilog="Exit codes: 0 all is here, 1 something was not available, 2 the command was wrong.",
 )

@@ -1,4 +1,4 @@
-"""How the command line writes an argument that a message names: `limit` is `--limit`, `english=False` is `--no-english`."""
+"""Conversion of argument names in messages to flags: `limit` is `--limit`, `english=False` is `--no-english`."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ from lensbench.printable import printable
 @click.option("--json", "as_json", is_flag=True, help="Print the results or the estimate as JSON.")
 @log_options
 def command(folder: Path, **options: Any) -> None:
-    """Grade the answers of a run from 1 to 10. What was graded stays; the same command goes on.
+    """Grade the answers of a run from 1 to 10. Verdicts are kept; run the same command again to continue.
 
     \b
     Examples:

@@ -45,5 +45,5 @@ def progress_of(quiet: bool, verbose: bool, log: Path | None) -> TerminalProgres
             log.open("a", encoding="utf-8").close()
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            raise UsageError(f"--log {log}: cannot be written: {reason}", "Name a file in a folder of yours.") from None
+            raise UsageError(f"--log {log}: cannot be written: {reason}", "Name a file that you can write.") from None
     return TerminalProgress(level="quiet" if quiet else "verbose" if verbose else "normal", log=log, spell=with_flags)

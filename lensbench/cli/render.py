@@ -31,7 +31,7 @@ def console() -> Console:
 
 
 def warn(lines: Sequence[str]) -> None:
-    """What is missing or damaged, on stderr."""
+    """Print missing and damaged records on stderr."""
     for line in lines:
         echo(with_flags(line), err=True)
 

@@ -180,7 +180,7 @@ def command(**options: Any) -> None:
 
 
 def choices_of(options: dict[str, Any]) -> dict[str, Any]:
-    """What `run` and `fetch` share, as the API takes it."""
+    """Arguments that `run` and `fetch` share, for the API."""
     return {
         "methods": [name for names in options["method"] for name in split_names(names)],
         "languages": split_names(options["languages"]),

@@ -1,4 +1,4 @@
-"""Printing a line: names and texts of a stranger's files reach the terminal as what they are, never as commands to it."""
+"""Safe printing: names and texts from strangers' files never reach the terminal as control sequences."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lensbench.printable import printable
 __all__ = ["echo", "echo_json", "split_names"]
 
 _ODD = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""What JSON lets stand in a text, and a terminal does not."""
+"""Characters that JSON allows in a text and that are unsafe on a terminal."""
 
 
 def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:

@@ -19,7 +19,7 @@ _CELL = 1 << 24
 
 
 def read_delimited(path: Path, content: bytes, spec: RowsSpec, delimiter: str) -> list[Row]:
-    """The rows of a file whose first line names the columns. Words such as None, NA and null are text, as every other word.
+    """The rows of a file whose first line names the columns. Words such as None, NA and null are text like all other words.
 
     Args:
         content: The file's bytes, unpacked.

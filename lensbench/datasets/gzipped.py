@@ -1,4 +1,4 @@
-"""Unpacking gzip files, which may unpack to far more than they are."""
+"""Unpacking gzip files with a limit, because a small file can unpack to a huge one."""
 
 from __future__ import annotations
 

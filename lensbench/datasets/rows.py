@@ -1,4 +1,4 @@
-"""What the rows of a data set look like: columns, label codes, splits, licence, and where the hub keeps them.
+"""Format of the rows of a data set: columns, label codes, splits, licence, and where the hub keeps them.
 
 One YAML file per data set under `tasks/rows/`. Rows are checked against it wherever they come from, so that a wrong label
 code is an error with file, row and column instead of a wrong score.
@@ -63,20 +63,20 @@ class Column(BaseModel):
     unique: bool = False
     """No two rows of a file may have the same value."""
     length: int | None = None
-    """For lists: the number of elements every row must have."""
+    """Number of elements that a list must have in every row."""
     of: Literal["str", "text"] | None = None
-    """For lists: what every element is."""
+    """Type of every element of a list."""
 
 
 class SourceItem(BaseModel):
-    """How rows say which item of the original data set they are a version of."""
+    """How rows name the item of the original data set that they translate."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     column: str
     """Rows of different languages with the same value here are versions of one item."""
     splits: tuple[str, ...]
-    """Where that holds."""
+    """Splits in which this is true."""
     stand_ins: bool = False
     """It holds for files that stand in for the set, too."""
 
@@ -178,13 +178,13 @@ _included: tuple[Path, ...] = ()
 
 
 def include_rows(folders: Sequence[Path]) -> None:
-    """Let definitions in `rows/` of these folders take the place of ours for the rest of this process; a later folder wins."""
+    """Replace our definitions with those in `rows/` of these folders for the rest of this process; the last folder wins."""
     global _included
     _included = tuple(folders)
 
 
 def load_rows_spec(name: str, extra: Path | None = None) -> RowsSpec:
-    """The definition of a data set by name: of a folder the user named, else of `extra` (a task's own folder), else ours."""
+    """The definition of a data set by name: from a user's folder, else from `extra` (a task's own folder), else ours."""
     for folder in (*reversed(_included), *([extra] if extra is not None else ())):
         if (folder / "rows" / f"{name}.yaml").is_file():
             return parse_rows_spec(folder / "rows" / f"{name}.yaml")
@@ -230,8 +230,8 @@ def _refuse_surrogates(row: Row, where: str) -> None:
             if not text.isascii() and _SURROGATE.search(text):
                 shown = str(name).encode("ascii", "backslashreplace").decode()
                 raise DataError(
-                    f"{where}, column '{shown}': half of a surrogate pair, which is no character and cannot be written",
-                    "The text was cut or encoded wrongly; write its characters as UTF-8.",
+                    f"{where}, column '{shown}': half of a surrogate pair, which is not a character and cannot be written",
+                    "The text was cut or has a wrong encoding. Write it as UTF-8.",
                 )
 
 
@@ -244,7 +244,7 @@ def _check_value(value: Any, column: Column, where: str) -> None:
         meant = f"Did you mean {alike[0]!r}? " if alike else ""
         raise DataError(
             f"{where}: label {value!r} is none of {list(column.values)}",
-            f"{meant}Rows code their labels as the hub does. Releases in other codes are read by `data import`.",
+            f"{meant}Rows must have the label codes of the hub. `data import` reads releases with other codes.",
         )
     if column.type == "text" and not value.strip():
         raise DataError(f"{where}: empty text")

@@ -1,4 +1,4 @@
-"""The places rows can come from, and which of them a run uses.
+"""The sources of rows, and the choice of a run's source.
 
 A local data folder is laid out as `FOLDER/<rows>/<the data set's own language code>/<split>.parquet` (or `.jsonl`), with a
 `manifest.json` when `lensbench data import` made it. The embedded set has the same layout inside the package.
@@ -37,7 +37,7 @@ _UNPACKED = 2**32
 
 @dataclass(frozen=True)
 class Origin:
-    """Where rows came from, as it stands in the results."""
+    """Where rows came from, as in the results."""
 
     kind: str
     """"hub", "local" or "embedded"."""
@@ -48,7 +48,7 @@ class Origin:
     rows: int
     expected_rows: int | None
     stand_in: str | None = None
-    """What these rows are when they are not the data set they stand for."""
+    """Description of the rows, if they replace another data set."""
     warning: str | None = None
 
     def as_dict(self) -> JsonObject:
@@ -115,8 +115,8 @@ class Folder:
         entry = self._manifest.get(str(path.relative_to(self.path)), {})
         if "sha256" in entry and entry["sha256"] != hashlib.sha256(path.read_bytes()).hexdigest():
             raise DataError(
-                f"{path} is not the file that was imported: its SHA-256 differs from {MANIFEST}",
-                "Import it again, or delete its entry from the manifest if the change is yours.",
+                f"{path} has changed since it was imported: its SHA-256 differs from {MANIFEST}",
+                "Import it again, or delete its entry from the manifest if you made the change.",
             )
         rows = read_rows(path, spec)
         if self.kind == EMBEDDED:
@@ -203,7 +203,7 @@ class Hub:
 
 
 class Chain:
-    """A local folder first, the hub for what it lacks. Each Rows says which of the two it was."""
+    """A local folder first, then the hub for missing rows. Each Rows records which of the two it came from."""
 
     def __init__(self, sources: list[DataSource]) -> None:
         self.sources = sources
@@ -312,7 +312,7 @@ def _finish(rows: list[Row], spec: RowsSpec, where: str, language: Language, *, 
         raise DataError(f"{where}: no rows")
     rows = of_language(rows, spec, language, where)
     if spec.adapts and origin["kind"] == EMBEDDED:
-        raise DataError(f"{where}: embedded rows must be in their task's own shape")
+        raise DataError(f"{where}: embedded rows must be in their task's own format")
     check_rows(rows, spec, where)
     digest = hashlib.sha256(canonical_json(rows).encode("utf-8", "surrogatepass")).hexdigest()
     shaped = [spec.adapt(row) for row in rows] if spec.adapts else rows
@@ -329,7 +329,7 @@ def _read_manifest(folder: Path) -> dict[str, JsonObject]:
             raise ValueError("a path that is no text")
         return found
     except (DataError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: not a data manifest ({error})", "Make the folder anew with `lensbench data import`.") from None
+        raise DataError(f"{path}: not a data manifest ({error})", "Make the folder again with `lensbench data import`.") from None
 
 
 def _read_parquet(path: Path) -> list[Row]:

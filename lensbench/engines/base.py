@@ -1,4 +1,4 @@
-"""What most engines have in common: requests as token ids, the window, and the noise measured against the reference engine.
+"""The common part of most engines: requests as token ids, the window, and the noise measured against the reference engine.
 
 Imports neither torch nor lm-eval before an engine is asked, so that a plugin's description costs nothing to read.
 """
@@ -31,7 +31,7 @@ __all__ = ["BaseEngine"]
 
 
 class BaseEngine(Engine):
-    """An engine that supports every variant and every task; a subclass says how it scores and answers.
+    """An engine that supports every variant and every task; a subclass implements scoring and answering.
 
     Args:
         model: The backbone. Call `model.loaded()` for the model in transformers, or read `model.checkpoint.path`.
@@ -72,7 +72,7 @@ class BaseEngine(Engine):
         return self.encoder.is_cut(request)
 
     def noise(self, samples: Sequence[ScoringRequests], variants: Sequence[EngineVariant], reference: Engine) -> float:
-        """As the protocol says, over all variants and samples."""
+        """Noise as in the protocol, over all variants and samples."""
         from lensbench.engines.noise import farther, largest_noise
 
         noise = 0.0

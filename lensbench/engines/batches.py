@@ -1,4 +1,4 @@
-"""Items together in batches of distinct inputs, for engines that read one sequence per input."""
+"""Items grouped into batches of distinct inputs, for engines that read one sequence per input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model's parts one by one: what comes before the blocks, each block, and what comes behind them.
+"""Access to a model's parts: the part before the blocks, each block, and the part after them.
 
 Nothing of any architecture is rebuilt here. To learn what the decoder hands to its blocks (scaled embeddings, a rotary embedding
 per kind of layer), its own forward runs over recorders in the blocks' places; to get logits from states (soft-capping, scaling),

@@ -19,7 +19,7 @@ __all__ = ["chat_renderer", "check_template", "encode_prompt", "render_chat", "t
 
 _REASONING_END = "</think>"
 _SECONDS = 10
-"""For rendering two short conversations."""
+"""Time limit for rendering two short conversations."""
 
 
 def render_chat(
@@ -41,7 +41,7 @@ def render_chat(
     if not tokenizer.chat_template:
         raise UsageError(
             f"the tokenizer of {tokenizer.name_or_path} has no chat template",
-            "A base model can be scored with ``profile=lm-eval``, which asks without one.",
+            "A base model can be scored with ``profile=lm-eval``, which needs no chat template.",
         )
     turns = list(messages)
     if system_text is not None and (not turns or turns[0]["role"] != "system"):
@@ -53,7 +53,7 @@ def render_chat(
         reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise UsageError(
             f"the chat template of {tokenizer.name_or_path} fails on {_roles(turns)}: {reason[:200]}",
-            "Mend the template in the model folder; profiles that ask without one: ``profile=lm-eval``.",
+            "Fix the template in the model folder, or use ``profile=lm-eval``, which needs none.",
         ) from None
     _refuse_loss(tokenizer, turns, str(text))
     return str(text)
@@ -118,7 +118,7 @@ def _lost(tokenizer: PreTrainedTokenizerBase, number: int, turn: JsonObject, tur
     return UsageError(
         f"the chat template of {tokenizer.name_or_path} leaves out a message: the {turn['role']} text {shown!r} (message "
         f"{number} of {_roles(turns)}) is not in the prompt, or not in its place",
-        "Every model answers another question then. Mend the template, or ask with ``profile=lm-eval``, which uses none.",
+        "The model would answer another question. Fix the template, or use ``profile=lm-eval``, which needs none.",
     )
 
 

@@ -1,4 +1,4 @@
-"""One item as the model sees it."""
+"""One item as the model reads it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who does which piece of work. Every rank works it out by itself, so the same calls in the same order give the same answer."""
+"""Division of work between ranks. Every rank computes it itself, so the same calls in the same order give the same result."""
 
 from __future__ import annotations
 

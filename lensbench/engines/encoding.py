@@ -1,4 +1,4 @@
-"""From text to token ids: requests, prompts and the window, as lm-eval makes them. Needs a tokenizer and no weights."""
+"""Conversion of text to token ids: requests, prompts and the window, as in lm-eval. Needs a tokenizer and no weights."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class RequestEncoder:
         # Some tokenizers list a token for images, which text does not hold, beyond the embedding.
         self._rows = rows if rows is not None and max(tokenizer.get_vocab().values(), default=0) >= rows else None
         self._encoded: dict[tuple[str, bool | None], list[int]] = {}
-        """What a batch of texts was encoded to, while its requests are made."""
+        """Encoded texts of a batch, while its requests are built."""
 
     @classmethod
     def of(cls, model: LazyBackbone | LoadedBackbone) -> Self:

@@ -1,4 +1,4 @@
-"""Where a variant leaves the path of its backbone: blocks below are computed once for all."""
+"""The first block in which a variant differs from its backbone. Blocks below it are computed once for all variants."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Branch:
 
     @property
     def is_patch(self) -> bool:
-        """Whether it changes nothing but states at the ends of prompts."""
+        """Whether it changes only states at the ends of prompts."""
         return self.untouched is not None
 
 

@@ -1,4 +1,4 @@
-"""How far two exact engines are apart because they add in another order, and which items that could decide."""
+"""The rounding difference between two exact engines, and the items that it could decide."""
 
 from __future__ import annotations
 

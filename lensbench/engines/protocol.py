@@ -1,4 +1,4 @@
-"""What an engine is asked, what it gives back, and what it can do. Imports neither torch nor lm-eval.
+"""The protocol of engines: requests, results and capabilities. Imports neither torch nor lm-eval.
 
 An engine computes log-likelihoods and answers for the variants of one backbone, and it owns the weights. The stages talk to this
 protocol only. `lensbench.engines.base.BaseEngine` has most of it; `lensbench.engines.registry` finds engines by name.
@@ -109,14 +109,14 @@ class AnswerRequest:
     temperature: float = 0.0
     """0 is greedy."""
     seed: int = 0
-    """Of this answer's own generator."""
+    """Seed of this answer's own generator."""
     variant: int = 0
     """Index of the variant that answers."""
 
 
 @dataclass(frozen=True)
 class GeneratedAnswer:
-    """What a variant answered."""
+    """The answer of a variant."""
 
     text: str
     tokens: int
@@ -128,7 +128,7 @@ class GeneratedAnswer:
 
 
 def _nothing(text: str) -> None:
-    """For an engine that nobody listens to."""
+    """Receiver that ignores all messages of an engine."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ class AssignToRanks(Protocol):
 
 
 class Encoder(Protocol):
-    """From text to token ids; `lensbench.engines.encoding.RequestEncoder`."""
+    """Conversion from text to token ids; `lensbench.engines.encoding.RequestEncoder`."""
 
     def token_requests(self, requests: Sequence[tuple[str, str]], *, first_token: bool = False) -> list[TokenRequest]:
         """
@@ -195,7 +195,7 @@ class Engine(Protocol):
 
     @property
     def window(self) -> int:
-        """Most tokens of a prompt and what is generated behind it."""
+        """Maximum number of tokens of a prompt and its generated answer."""
         ...
 
     def supports(self, variant: EngineVariant, language: str) -> str | None:
@@ -211,8 +211,8 @@ class Engine(Protocol):
         ...
 
     def noise(self, samples: Sequence[ScoringRequests], variants: Sequence[EngineVariant], reference: Engine) -> float:
-        """Nats by which scores may be off: the largest difference from the reference engine on a sample. NaN says that a score of
-        the sample is no number.
+        """Nats by which scores may be off: the largest difference from the reference engine on a sample. NaN means that a score of
+        the sample is not a number.
 
         Raises:
             CannotScore: the difference is more than rounding can explain, or the model cannot be read.
@@ -249,5 +249,5 @@ class Engine(Protocol):
         ...
 
     def close(self) -> None:
-        """Give back what is held beside `model`; an engine that is asked again takes it again."""
+        """Release everything except `model`; a later call loads it again."""
         ...

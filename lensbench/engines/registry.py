@@ -29,7 +29,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class EngineInfo:
-    """What `lensbench ls engines` tells of an engine.
+    """Description of an engine for `lensbench ls engines`.
 
     Attributes:
         packages: What it needs beside the core, by the names that pip knows.

@@ -1,4 +1,4 @@
-"""What a tokenizer adds around a text, known and handled: what stands in front stays, what stands behind is taken away.
+"""Special tokens that a tokenizer adds to a text: those before the text stay, those after it are removed.
 
 Fine-tunes are often saved with `add_eos_token: true`. An end of text between a question and its option, or behind a prompt,
 makes another request of it, and nothing says so.
@@ -19,7 +19,7 @@ __all__ = ["added_around", "encode_batch", "encode_text"]
 
 _PROBE = "a"
 _KNOWN: WeakKeyDictionary[Any, tuple[list[int], list[int]]] = WeakKeyDictionary()
-"""What was found out of each tokenizer in memory."""
+"""Results for each tokenizer in memory."""
 
 
 def added_around(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:
@@ -40,7 +40,7 @@ def _find_added(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[int
         if plain and whole[start : start + len(plain)] == plain:
             return whole[:start], whole[start + len(plain) :]
     raise UsageError(
-        f"the tokenizer of {tokenizer.name_or_path} encodes a text otherwise when it adds special tokens",
+        f"the tokenizer of {tokenizer.name_or_path} encodes a text differently when it adds special tokens",
         f"{_PROBE!r} is {plain} by itself and {whole} with them.",
     )
 
@@ -51,7 +51,7 @@ def encode_text(tokenizer: PreTrainedTokenizerBase, text: str, **options: Any) -
 
 
 def encode_batch(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], **options: Any) -> list[list[int]]:
-    """Ids of each text with what the tokenizer adds in front, without what it adds behind, and with one BOS where it adds two.
+    """Ids of each text with the tokens that the tokenizer adds before it (only one BOS if it adds two), without those after it.
 
     Args:
         options: `add_special_tokens`, of the tokenizer's own.

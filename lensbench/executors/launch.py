@@ -1,4 +1,4 @@
-"""Starting ranks, meeting them, and ending all of them together.
+"""Starting ranks, waiting for them, and ending all of them together.
 
 The process a user starts is rank 0, so that its terminal, exit code and Ctrl-C are those of the command. It starts the other
 ranks with its own command line and torchrun's environment variables. Where torchrun itself started them, they are there.
@@ -36,7 +36,7 @@ _STARTED_BY = "LENSBENCH_RANK_STARTED_BY"
 _STARTING = timedelta(minutes=10)
 """Every rank must have come by then: importing libraries from a slow disk takes minutes."""
 _WAITING = timedelta(days=30)
-"""For a fit on rank 0; a rank that ends is noticed in another way."""
+"""Time limit during a fit on rank 0. A rank that ends is detected separately."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Place:
 
 
 def find_place(data_parallel: int | None) -> Place:
-    """By torchrun's environment variables, else rank 0 of as many as were asked for.
+    """By torchrun's environment variables, else rank 0 of as many as were requested.
 
     Raises:
         UsageError: torchrun started another number of ranks.
@@ -82,7 +82,7 @@ def check_options(place: Place, device: str, engine: str) -> None:
     if kind not in ("auto", "cpu", "cuda"):
         raise UsageError(f"{asked} cannot be combined with ``device={device}``", "Known with it: auto, cpu, cuda.")
     if index:
-        raise UsageError(f"{asked} puts each rank on a device of its own; ``device={device}`` names one", "Give ``device=cuda``.")
+        raise UsageError(f"{asked} puts each rank on its own device; ``device={device}`` names one", "Give ``device=cuda``.")
 
 
 def check_devices(place: Place, device: str) -> None:
@@ -146,7 +146,7 @@ def _leading(place: Place, command: Sequence[str]) -> Iterator[Ranks]:
     except Lost:
         raise RunError(
             watch.reason or "a rank has ended",
-            "What was finished is kept; the same command goes on, also with another number of ranks.",
+            "Finished work is kept. Run the same command again to continue, also with another number of ranks.",
         ) from None
     finally:
         _end(children)
@@ -240,7 +240,7 @@ def _form(place: Place, store: dist.Store) -> None:
     while not store.check([f"here/{rank}" for rank in range(place.count)]):
         if time.monotonic() > deadline:
             raise RunError(
-                f"not all of {place.count} ranks had come after {_STARTING}",
+                f"not all of {place.count} ranks had started after {_STARTING}",
                 "Unset WORLD_SIZE to run alone inside a job that torchrun started." if place.outside else None,
             )
         time.sleep(0.05)

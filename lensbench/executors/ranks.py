@@ -36,11 +36,11 @@ _PIECE = 2**20
 
 
 class Lost(BaseException):
-    """Another rank has ended. No stage may catch it and go on with less."""
+    """Another rank has ended. No stage may catch this and continue with fewer ranks."""
 
 
 class Ranks:
-    """One process by itself; everything is its own."""
+    """One process without other ranks."""
 
     rank = 0
     count = 1
@@ -65,11 +65,11 @@ class Ranks:
         return device
 
     def progress(self, progress: Progress) -> Progress:
-        """Where this rank reports its part of a stage."""
+        """Progress receiver for this rank's part of a stage."""
         return progress
 
     def share_of_cores(self, device: str) -> AbstractContextManager[None]:
-        """On a CPU, each rank's part of the cores while the context lasts."""
+        """Context in which each rank on a CPU uses its share of the cores."""
         return nullcontext()
 
 
@@ -111,7 +111,7 @@ class Group(Ranks):
         return json.loads(content.numpy().tobytes())
 
     def _broadcast(self, tensor: torch.Tensor) -> None:
-        """From rank 0. Waits awake, so that a signal is heard."""
+        """Broadcast a value from rank 0. Waits in short steps, so that signals are handled."""
         import torch.distributed as dist
 
         try:
@@ -122,7 +122,7 @@ class Group(Ranks):
         except RuntimeError as error:
             # Whoever watches the ranks knows which one it was, and says so within this time.
             time.sleep(5)
-            raise RunError(f"the ranks have lost each other: {str(error).splitlines()[0]}") from None
+            raise RunError(f"the ranks have lost their connection: {str(error).splitlines()[0]}") from None
 
     @contextmanager
     def log(self, folder: RunFolder, stage: str) -> Iterator[RecordLog]:
@@ -240,7 +240,7 @@ class _Receiving(RecordLog):
                 super().append(records)
 
     def as_it_is(self) -> None:
-        """From now on with the records of others."""
+        """Add the records of other ranks from now on."""
         self._seen = None
 
 

@@ -1,1 +1,1 @@
-"""What turns an answer into a number: a judge, or an identifier of languages. Imports records, tasks, datasets and languages."""
+"""Grading turns an answer into a number, by a judge or a language identifier. Imports records, tasks, datasets and languages."""

@@ -1,4 +1,4 @@
-"""What a failure of the hub means for the user: told by the exception's class and the reply's status, never by its text."""
+"""Failures of the hub and their meaning for the user, by the exception's class and the reply's status, never by its text."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "disabled": ("the hub has disabled this repository", "See {page}."),
     "rate limit": (
         "the hub's rate limit is reached (status 429)",
-        "Wait some minutes and give the same command again; what was fetched is kept. A token (HF_TOKEN) has a higher limit.",
+        "Wait some minutes and run the same command again; what was fetched is kept. A token (HF_TOKEN) has a higher limit.",
     ),
     "server error": (
-        "the hub has an error of its own (status {status})",
-        "Wait and give the same command again; what was fetched is kept.",
+        "the hub reports an internal error (status {status})",
+        "Wait and run the same command again; what was fetched is kept.",
     ),
     "refused": ("the hub refused the request (status {status})", "See {page}."),
     "proxy": ("the proxy {proxies} cannot be used", "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY."),
@@ -48,23 +48,20 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "certificate": ("the certificate of {endpoint} is not trusted", "Set SSL_CERT_FILE to your organisation's certificates."),
     "time-out": (
         "{endpoint} did not answer in time",
-        "Check the network, and give the same command again; what was fetched is kept.",
+        "Check the network, and run the same command again; what was fetched is kept.",
     ),
     "unreachable": (
         "{endpoint} could not be reached",
-        "Check the network and HF_ENDPOINT. Without a network set HF_HUB_OFFLINE=1 to be told at once.",
+        "Check the network and HF_ENDPOINT. Without a network, set HF_HUB_OFFLINE=1 to fail immediately.",
     ),
-    "cut off": (
-        "the connection was cut before the whole file had come",
-        "Give the same command again; what was fetched is kept.",
-    ),
+    "cut off": ("the connection was cut before the file was complete", "Run the same command again; what was fetched is kept."),
     "disk full": ("the disk is full", "Free some space, or set HF_HOME to a larger disk."),
-    "not writable": ("the cache cannot be written", "Set HF_HOME to a folder of yours."),
+    "not writable": ("the cache cannot be written", "Set HF_HOME to your own folder."),
     "not a hub": (
-        "{endpoint} does not answer as a hub does",
+        "{endpoint} does not answer like a hub",
         "Check HF_ENDPOINT, and whether a login page or a firewall answers in its place.",
     ),
-    "bad name": ("this is no name of a repository", "A hub id is OWNER/NAME."),
+    "bad name": ("this is not a repository name", "A hub id is OWNER/NAME."),
     "script": (
         "it is a script repository, and the hub has no parquet export of it that can be read instead",
         "Scripts never run. Import the original files with `lensbench data import`.",
@@ -73,7 +70,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
 
 
 class HubError(UnavailableError):
-    """The hub did not give what was wanted.
+    """The hub did not provide a requested file or revision.
 
     Args:
         fault: Which of the kinds it is; a key of the table in docs/data.md.
@@ -99,7 +96,7 @@ def hub_error(wanted: str, error: BaseException, *, repository: str, kind: str) 
     """The error to show.
 
     Args:
-        wanted: What could not be had, as the user named it.
+        wanted: What was not available, as the user named it.
         kind: "model" or "dataset".
     """
     fault, status = fault_of(error)

@@ -1,4 +1,4 @@
-"""Where the hub is, and where its files are kept: the variables of huggingface_hub, read when they are needed."""
+"""Address of the hub and folder of its files: the variables of huggingface_hub, read when they are needed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _YES = ("1", "ON", "YES", "TRUE")
 
 
 def endpoint() -> str:
-    """HF_ENDPOINT, else the public hub."""
+    """HF_ENDPOINT, otherwise the public hub."""
     return (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
 
 

@@ -36,7 +36,7 @@ class Snapshot:
     kind: str
     """"model" or "dataset"."""
     revision: str
-    """As it was asked for: a branch, a tag or the commit."""
+    """The requested revision: a branch, a tag or the commit."""
     commit: str
     stale: str | None = None
     """Why the commit is that of an earlier start and not what the hub has now; None when the hub said so itself."""
@@ -182,7 +182,7 @@ def fetch(snapshot: Snapshot, files: dict[str, int], wanted: str | None = None) 
         raise hub_error(wanted, error, repository=snapshot.repository, kind=snapshot.kind) from None
     absent = [path for path in missing if not (snapshot.folder / path).is_file()]
     if absent:
-        raise HubError(f"could not get {wanted}: {absent[0]} did not come", f"See {endpoint()}.", fault="no file")
+        raise HubError(f"could not get {wanted}: {absent[0]} did not arrive", f"See {endpoint()}.", fault="no file")
     return snapshot.folder
 
 

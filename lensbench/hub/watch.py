@@ -1,4 +1,4 @@
-"""Who shows downloads: the progress display of the command that is running."""
+"""Display of downloads: the progress display of the running command."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Display", "bytes_shown", "notify", "shown_by", "silent_bar", "size_t
 
 
 class Display(Protocol):
-    """What is used of a progress display."""
+    """Methods of a progress display that are used."""
 
     def stage(self, title: str, total: int) -> AbstractContextManager[Callable[..., None]]: ...
 

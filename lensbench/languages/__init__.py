@@ -1,4 +1,4 @@
-"""Languages: one canonical code each, and the way to and from every data set's own code.
+"""Languages: one canonical code each, and conversion to and from every data set's own code.
 
 Imports the small modules at the top of lensbench only.
 """

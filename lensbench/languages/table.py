@@ -1,4 +1,4 @@
-"""Languages: one canonical code each, and the way to and from every data set's own code.
+"""Languages: one canonical code each, and conversion to and from every data set's own code.
 
 The table is `languages.yaml` beside this file, and after it, with lines of the same form: the files that installed packages bring
 (entry points `lensbench.languages`), `languages.yaml` in the folder of LENSBENCH_DATA, and those that `add_languages` was given
@@ -40,7 +40,7 @@ __all__ = [
 GROUP = "lensbench.languages"
 """Entry points of other packages' language files."""
 LANGUAGES_FILE = "languages.yaml"
-"""What a language file is called in a task or data folder."""
+"""Name of a language file in a task or data folder."""
 HOW_TO_ADD = (
     "A language that is not in the table is a line in a file `languages.yaml` in an ``include`` folder or in the data folder, "
     "such as `hu: {name: Hungarian, script: Latn, iso3: hun}`; docs/tasks.md."
@@ -76,7 +76,7 @@ class Language(BaseModel):
     """ISO 15924; `Hani`, `Jpan` and `Kore` stand for the mixed scripts."""
     direction: Literal["ltr", "rtl"] = "ltr"
     spaced: bool = True
-    """Whether words are set apart by spaces."""
+    """Whether spaces separate words."""
     iso3: str
     paper: str | None = None
     """Code in the tables of the LENS paper."""
@@ -135,7 +135,7 @@ def _table(more: tuple[Path, ...]) -> dict[str, Language]:
         document = read_yaml(path)
         for code, fields in document.data.items():
             if not _CODE.match(code):
-                raise UsageError(f"{document.where(code)}: '{code[:40]}' is no language code", "Example: hu, or zh-Hant.")
+                raise UsageError(f"{document.where(code)}: '{code[:40]}' is not a language code", "Example: hu, or zh-Hant.")
             if not isinstance(fields, dict):
                 found = str(fields)[:40]
                 raise UsageError(f"{document.where(code)}: expected what describes '{code}', found {found!r}", HOW_TO_ADD)

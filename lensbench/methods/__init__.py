@@ -1,4 +1,4 @@
-"""Methods: what turns a backbone into a better one."""
+"""Methods turn a backbone into an enhanced one."""
 
 from lensbench.methods.registry import BrokenPlugin, MethodInfo, config_model, get_method, load_method, method_names, methods
 

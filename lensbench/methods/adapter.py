@@ -1,4 +1,4 @@
-"""An enhancement that is a low-rank adapter, kept as a folder that the package peft reads too."""
+"""An enhancement that is a low-rank adapter, saved as a folder that the package peft can also read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every method gives and every enhancement can do."""
+"""Interface of methods and enhancements."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Cost", "Enhancement", "Method", "Progress", "SilentProgress", "Train
 
 @dataclass(frozen=True)
 class Cost:
-    """What fitting took."""
+    """Cost of fitting."""
 
     wall_seconds: float
     gpu_seconds: float | None
@@ -43,9 +43,9 @@ class Cost:
     """Written by a server on the way, as it counted them."""
     translated_texts: int = 0
     translated_characters: int = 0
-    """Of the texts that were translated on the way."""
+    """Characters of the translated texts."""
     stages: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """What each stage in front of the training took, in a method that has some."""
+    """Cost of each stage before the training, if the method has such stages."""
 
     @property
     def trainable_share(self) -> float:
@@ -56,7 +56,7 @@ class Cost:
 
 
 class TrainingData(Protocol):
-    """What a method learns from, in a type of its own."""
+    """Training data of a method; each method has its own type."""
 
     @property
     def origins(self) -> Mapping[str, Origin]:
@@ -69,7 +69,7 @@ class TrainingData(Protocol):
 
 
 class Enhancement(Protocol):
-    """What a method leaves behind."""
+    """The result of a fit."""
 
     @property
     def first_changed_layer(self) -> int:
@@ -78,12 +78,12 @@ class Enhancement(Protocol):
 
     @property
     def mergeable(self) -> bool:
-        """Whether `applied` is nothing but other weights, the same for every language."""
+        """Whether `applied` only changes weights, in the same way for every language."""
         ...
 
     @property
     def digest(self) -> str:
-        """Of everything that can change an answer."""
+        """Digest of everything that can change an answer."""
         ...
 
     def applied(self, loaded: LoadedBackbone, language: str) -> AbstractContextManager[None]:
@@ -105,7 +105,7 @@ class Method(Protocol):
     def corpora(
         self, source: DataSource, languages: tuple[str, ...], config: Any, revisions: Mapping[str, str] | None = None
     ) -> TrainingData:
-        """Load what the method learns from, in a type of its own; checked before any model is loaded.
+        """Load and check the training data, in the method's own type, before any model is loaded.
 
         Args:
             languages: Codes, the central language first.

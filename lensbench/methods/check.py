@@ -1,4 +1,4 @@
-"""What changed weights must do to a backbone, tried out before it is kept."""
+"""Test of changed weights on a backbone, before they are saved."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def check_weights(name: str, loaded: LoadedBackbone, enhancement: Enhancement) -
             # States in front of a block: what the blocks below it made.
             if first > 0 and not torch.equal(base[phase][layer], changed[phase][layer]):
                 raise RunError(
-                    f"{name}: the state in front of block {layer} has changed ({phase}), "
+                    f"{name}: the state before block {layer} has changed ({phase}), "
                     f"but block {first} is said to be the first changed one"
                 )
         if not changed[phase][-1].isfinite().all():
@@ -47,11 +47,11 @@ def check_weights(name: str, loaded: LoadedBackbone, enhancement: Enhancement) -
             raise RunError(f"{name}: the last state is not finite ({phase}): training has diverged", "Lower learning_rate.")
         if torch.equal(base[phase][-1], changed[phase][-1]):
             raise RunError(
-                f"{name}: fitting has changed no answer ({phase}): the last state is what it was",
+                f"{name}: fitting has changed nothing ({phase}): the last state is unchanged",
                 "The updates may be too small for the weights' dtype: more items or a higher learning rate.",
             )
         if not all(torch.equal(x, y) for x, y in zip(base[phase], after[phase], strict=True)):
-            raise RunError(f"{name}: the backbone is not what it was after the enhancement was taken off ({phase})")
+            raise RunError(f"{name}: the backbone has changed after the enhancement was removed ({phase})")
 
 
 def _states(loaded: LoadedBackbone, ids: Tensor) -> dict[str, list[Tensor]]:

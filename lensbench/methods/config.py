@@ -1,4 +1,4 @@
-"""What every method's configuration can do. Light: it is read for a dry run, before anything that computes is imported."""
+"""Base class of every method's configuration. A dry run imports it, so it imports no large package."""
 
 from __future__ import annotations
 

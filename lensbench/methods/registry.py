@@ -19,7 +19,7 @@ __all__ = ["GROUP", "BrokenPlugin", "MethodInfo", "config_model", "get_method", 
 
 @dataclass(frozen=True)
 class MethodInfo:
-    """What `lensbench ls methods` tells of a method."""
+    """Description of a method for `lensbench ls methods`."""
 
     name: str
     title: str
@@ -143,7 +143,7 @@ def get_method(name: str) -> MethodInfo:
 
 
 def load_method(name: str) -> Method:
-    """The method itself; imports what it needs.
+    """The method itself; imports its packages.
 
     Raises:
         UnavailableError: it comes from a package that cannot be imported.

@@ -1,4 +1,4 @@
-"""How every enhancement lies on disk: tensors first, the card last, so that a folder with a card is complete."""
+"""Saving and loading enhancements: tensors are written first, the card last, so a folder with a card is complete."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def load_saved(
     backbone_digest: str,
     make: Callable[[JsonObject, JsonObject, dict[str, torch.Tensor]], _S],
 ) -> _S:
-    """A saved enhancement, once it is sure to be what was saved, and of this backbone.
+    """A saved enhancement, checked to be unchanged and to belong to this backbone.
 
     Args:
         tensors: Name of the safetensors file.
@@ -146,14 +146,14 @@ def load_saved(
             f"this one is {backbone_digest[:16]}…"
         )
     if not same:
-        raise RunError(f"{folder} is not what was saved: its digest differs from the card's")
+        raise RunError(f"{folder} has changed since it was saved: its digest differs from the card's")
     return found
 
 
 def _unreadable(folder: Path, error: Exception) -> RunError:
     return RunError(
         f"{folder} is not a readable enhancement: {error}",
-        "Remove it and run again to fit anew; where it was scored already, with another ``out``.",
+        "Remove it and run again to fit it again. If it was already scored, use another ``out``.",
     )
 
 

@@ -1,4 +1,4 @@
-"""What a metric is computed from: log-likelihoods of choices, the languages of answers, or a judge's ratings."""
+"""The input of a metric: log-likelihoods of choices, the languages of answers, or a judge's ratings."""
 
 from __future__ import annotations
 

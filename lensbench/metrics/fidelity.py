@@ -25,7 +25,7 @@ __all__ = [
 _PREFIX = "lf_"
 STRICT, LENIENT, WITHOUT_CODE = "", "lenient", "strip_code"
 READINGS = {STRICT: "strict", LENIENT: "lenient", WITHOUT_CODE: "strict, without code"}
-"""How a label is read -> the same in words."""
+"""Reading of a label -> its description."""
 
 _RESPONSE, _CONCAT = "response", "question_concat"
 

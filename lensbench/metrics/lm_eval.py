@@ -1,4 +1,4 @@
-"""The metrics that lm-eval registers and that are known here. A task's definition or a results file may say another direction."""
+"""Known metrics of lm-eval. A task's definition or a results file may give another direction."""
 
 from __future__ import annotations
 
@@ -23,4 +23,4 @@ LM_EVAL = {
         *(Metric(name, name, NUMBER, higher_is_better=False) for name in _DOWN),
     )
 }
-"""By name."""
+"""Metrics by name."""

@@ -76,5 +76,5 @@ class Metric:
 
     @property
     def quantity(self) -> str:
-        """What stands along an axis: `accuracy (%)`."""
+        """Label of an axis: `accuracy (%)`."""
         return (self.short or self.name) + self.unit.suffix

@@ -1,4 +1,4 @@
-"""A metric that an installed package brings, checked before it is used."""
+"""A metric of an installed package, checked before it is used."""
 
 from __future__ import annotations
 

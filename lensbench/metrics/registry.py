@@ -1,4 +1,4 @@
-"""Metrics by name: of lensbench and lm-eval, of installed packages, and unknown ones with what a file says of them."""
+"""Metrics by name: of lensbench and lm-eval, of installed packages, and unknown ones as described in a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Units: how a number is scaled, rounded and named wherever it is shown."""
+"""Units: scale, rounding and label of a shown number."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Unit:
     interval: str
 
     def text(self, value: float, *, sign: bool = False) -> str:
-        """A value as it is shown; with its sign for a difference."""
+        """A value as text; a difference has its sign."""
         return f"{self.scale * value:{'+' if sign else ''}.{self.digits}f}"
 
     def tick_text(self, value: float) -> str:
@@ -65,7 +65,7 @@ SHARE = Unit(
     tick="{:.0f}%",
     interval="Wilson for shares of items, bootstrap where one source item has several",
 )
-"""From 0 to 1, shown in percent."""
+"""Share from 0 to 1, shown in percent."""
 
 POINTS = Unit(
     name="rating",
@@ -102,4 +102,4 @@ NUMBER = Unit(
 """Any other number, shown as it is: its values do not tell its unit. A toxicity of 0.3 is a share of nothing."""
 
 UNITS = {unit.name: unit for unit in (SHARE, POINTS, NUMBER)}
-"""By name."""
+"""Units by name."""

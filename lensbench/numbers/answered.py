@@ -1,4 +1,4 @@
-"""Asked x answered matrices of a run: how many answers went into which language."""
+"""Matrices of a run: number of answers by asked and answered language."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Averages as papers print them: over the tasks of a language, over the target languages of a task, and over both."""
+"""Averages as in papers: over the tasks of a language, over the target languages of a task, and over both."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from lensbench.tasks.lm_eval_names import UNKNOWN
 __all__ = ["NOT_IN_ENGLISH", "Average", "average"]
 
 NOT_IN_ENGLISH = "xcopa"
-"""The task that the papers' English mean leaves out: what stands there in English is COPA, which XCOPA was translated from."""
+"""The task that the papers' English mean leaves out: its English version is COPA, from which XCOPA was translated."""
 
 _WITHOUT = f"tasks without {NOT_IN_ENGLISH}"
 
@@ -42,16 +42,16 @@ class Average:
     """"tasks", "languages" (targets only: English is what an enhancement may cost) or "tasks and languages"; in English also
     "tasks without xcopa", as papers print it."""
     task: str | None
-    """Of an average over languages."""
+    """Task of an average over languages."""
     language: str | None
-    """Of an average over tasks."""
+    """Language of an average over tasks."""
     profile: str
     variant: str
     metric: str
     unit: str
     source: str
     cells: tuple[str, ...]
-    """`TASK/LANGUAGE` of what is averaged."""
+    """`TASK/LANGUAGE` of the averaged cells."""
     value: float | None
     n: int
     """Scores in it."""
@@ -68,16 +68,16 @@ class Average:
     delta_low: float | None
     delta_high: float | None
     p_value: float | None
-    """By sign flips of whole source items."""
+    """p-value by sign flips of whole source items."""
     p_holm: float | None
     """Adjusted by Holm over all averages of the variant; they are a family of their own. One without xcopa stands there in place
     of the English one over all tasks, so that it is no further test to the others."""
     smallest_detectable: float | None
     signature: str
     higher_is_better: bool | None = True
-    """Of the metric in all the cells: metrics of unlike direction are never averaged."""
+    """Direction of the metric in all cells; metrics with different directions are never averaged."""
     verdict: Verdict | None = None
-    """What the difference to `base` says; None where nothing was tested."""
+    """Verdict on the difference to `base`; None if nothing was tested."""
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> Average:
@@ -170,7 +170,7 @@ def _adjusted(found: list[Average], family: list[int]) -> dict[int, float]:
 
 
 def _over_all_tasks(one: Average, some: Average) -> bool:
-    """Whether one is the average over all tasks that another is over some of."""
+    """Whether one average is over all tasks and the other over some of them."""
     same = ("language", "profile", "metric", "source")
     return one.over == "tasks" and all(getattr(one, name) == getattr(some, name) for name in same)
 

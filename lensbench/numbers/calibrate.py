@@ -1,4 +1,4 @@
-"""What a judge's ratings are worth: do they repeat, do other judges agree, do they follow length, do they see the language."""
+"""Analysis of a judge's ratings: repeatability, agreement with other judges, effect of length, effect of the language."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Agreement:
 
     raters: tuple[str, ...]
     answers: int
-    """Rated at least twice."""
+    """Number of answers rated at least twice."""
     alpha: float | None
     """Krippendorff's alpha, interval data."""
     deviation: float | None
@@ -53,7 +53,7 @@ class LengthSlope:
     slope: Interval | None
     """Rating points for each 100 further tokens of an answer; all variants together, resampled by question."""
     without_answer: int = 0
-    """Ratings whose answer has no record, or none with a length: in no slope."""
+    """Ratings whose answer has no record with a length; they enter no slope."""
 
 
 @dataclass(frozen=True)
@@ -77,13 +77,13 @@ class Controlled:
 
 @dataclass(frozen=True)
 class Calibration:
-    """All of it for one run."""
+    """The whole analysis for one run."""
 
     agreement: tuple[Agreement, ...]
     length: tuple[LengthSlope, ...]
     controlled: tuple[Controlled, ...]
     unidentified: int = 0
-    """Rated answers whose language no identifier told, in a run that has one: in neither mean of `controlled`."""
+    """Rated answers without an identified language, in a run that has an identifier; they enter neither mean of `controlled`."""
     missing: tuple[MissingRecords, ...] = ()
     """Places of the run that have fewer records than they should (`lensbench/records/missing.py`)."""
 
@@ -112,7 +112,7 @@ class _Rated(NamedTuple):
 
 
 def calibrate(folder: RunFolder) -> Calibration:
-    """From the records of a run.
+    """Analyse the ratings in the records of a run.
 
     Raises:
         UsageError: the run has no ratings.

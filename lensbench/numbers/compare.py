@@ -1,4 +1,4 @@
-"""Two runs, item by item: what both asked in the same way, and for the rest why it cannot be compared."""
+"""Comparison of two runs, item by item, and the reasons why other items cannot be compared."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["Compared", "Comparison", "NotCompared", "compare"]
 
 @dataclass(frozen=True)
 class Compared:
-    """One number of a variant of the first run (A) beside that of a variant of the second (B), over the items both have."""
+    """One number of a variant of the first run (A) compared with a variant of the second (B), over the items of both."""
 
     task: str
     language: str
@@ -48,7 +48,7 @@ class Compared:
     broken: int
     """A is better."""
     both_right: int | None
-    """None where scores are not 0 or 1."""
+    """Items that are right in both; None if scores are not 0 or 1."""
     both_wrong: int | None
     equal: int
     delta: float
@@ -58,17 +58,17 @@ class Compared:
     test: str
     p_value: float
     p_holm: float
-    """Adjusted over all numbers of this pair of variants."""
+    """p-value adjusted over all numbers of this pair of variants."""
     smallest_detectable: float | None
     higher_is_better: bool | None = True
     """As the runs say; None where neither does: then `fixed` counts higher scores, and nothing is better or worse."""
     verdict: Verdict | None = None
-    """Of B beside A."""
+    """Verdict on B compared with A."""
 
 
 @dataclass(frozen=True)
 class NotCompared:
-    """What only one run has, or both have in unlike ways."""
+    """A number that only one run has, or that differs in kind between the runs."""
 
     task: str
     """"" with `language`, where a whole variant is meant."""
@@ -84,7 +84,7 @@ class Comparison:
     gaps: list[NotCompared]
     pairs: list[tuple[str, str]]
     notes: list[str] = field(default_factory=list)
-    """What a reader must know of what was compared."""
+    """Warnings about the compared runs."""
 
     def as_dict(self) -> JsonObject:
         return {
@@ -142,7 +142,7 @@ def compare(first: RunFolder, second: RunFolder, variant: str | None = None, oth
     pairs = _pairs(a, b, variant, other)
     if first.path.resolve() == second.path.resolve() and any(x == y for x, y in pairs):
         raise UsageError(
-            "the same variant of the same run twice", "Name two variants (``variant``, ``with_variant``), or two runs."
+            "both sides are the same variant of the same run", "Name two variants (``variant``, ``with_variant``), or two runs."
         )
     cells: list[Compared] = []
     notes: dict[str, None] = {}

@@ -1,4 +1,4 @@
-"""Metrics of the corpus: their value, difference to `base` and test, from the sums of their statistics."""
+"""Corpus metrics: their value, difference to `base` and test, from the sums of their statistics."""
 
 from __future__ import annotations
 

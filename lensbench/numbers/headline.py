@@ -1,4 +1,4 @@
-"""Which metrics of a task are its own numbers, and which cells the one table of a run shows."""
+"""Which metrics of a task are its headline numbers, and which cells the main table of a run shows."""
 
 from __future__ import annotations
 

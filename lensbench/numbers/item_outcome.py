@@ -1,4 +1,4 @@
-"""Whether one item is answered rightly, by the records of it."""
+"""Whether one item is answered correctly, from its records."""
 
 from __future__ import annotations
 

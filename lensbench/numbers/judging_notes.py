@@ -1,4 +1,4 @@
-"""What is said beside the ratings of a run: answers that speak to their judge, replies of another model than the one asked."""
+"""Notes on the ratings of a run: answers that address the judge, and replies from another model than requested."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From item records to series of numbers: what each variant scored on each item, by task, language and metric."""
+"""Conversion of item records to series: each variant's value on each item, by task, language and metric."""
 
 from __future__ import annotations
 

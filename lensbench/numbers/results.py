@@ -1,4 +1,4 @@
-"""The content of `results.json`: collected from the records of a run, or read where it is stored and still true."""
+"""The content of `results.json`: computed from the records of a run, or read if the stored content is still valid."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HEAD = ("backbone", "backbone_origin", "dtype", "device", "variants", "failed",
 
 
 def collect_results(folder: RunFolder) -> JsonObject:
-    """The content of `results.json`, from the records as they are now.
+    """The content of `results.json`, from the current records.
 
     Raises:
         RunError: a record lacks what this version needs.
@@ -122,6 +122,6 @@ def _readable(results: JsonObject) -> bool:
 
 
 def _costs(folder: RunFolder, about: JsonObject) -> JsonObject:
-    """What each enhanced variant's fit took, from its card."""
+    """Cost of each enhanced variant's fit, from its card."""
     cards = {name: folder.card(name) for name in about["variants"]}
     return {name: card["cost"] for name, card in cards.items() if card is not None and "cost" in card}

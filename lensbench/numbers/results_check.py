@@ -1,4 +1,4 @@
-"""Whether stored results are those of the records that a run folder has now: by content, with digests beside them."""
+"""Check whether stored results match the current records of a run folder, by digests of their content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a number is, in one line that can be pasted into a paper."""
+"""Signature of a number: one line that can be pasted into a paper."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers are made here and nowhere else: item records in, cells and averages out."""
+"""Cells and averages, computed from item records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a tested difference says: better, worse, differs, or not distinguishable."""
+"""Verdict on a tested difference: better, worse, differs, or not distinguishable."""
 
 from __future__ import annotations
 

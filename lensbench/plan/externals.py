@@ -1,4 +1,4 @@
-"""Which other checkpoints are variants of a run."""
+"""Other checkpoints that are variants of a run."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def find_externals(wanted: Sequence[VariantRequest], taken: Iterable[str]) -> Ma
             )
         if name in found or name in used:
             raise UsageError(
-                f"``variants={variant.shown}``: the run has a variant '{name}' already", "Give it another name before the '='."
+                f"``variants={variant.shown}``: the run already has a variant '{name}'", "Give it another name before the '='."
             )
         backbone = get_backbone(place)
         found[name] = (str(Path(place).expanduser().resolve()) if backbone.path is not None else place, backbone)

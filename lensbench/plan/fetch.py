@@ -1,4 +1,4 @@
-"""What a run needs from the hub: which files, how large, and whether they are here; to look at, or to fetch."""
+"""Files that a run needs from the hub: their names, their sizes, and whether they are already downloaded."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Need:
     """One split in one language, or one model, that a run reads."""
 
     what: str
-    """As a person calls it: `xcopa/zh test`, `model llama3-8b`."""
+    """Readable name: `xcopa/zh test`, `model llama3-8b`."""
     place: str
     """Repository, or where else it is."""
     commit: str | None = None
@@ -65,7 +65,7 @@ def look_at_needs(plan: Plan) -> list[Need]:
 
 
 def fetch_needs(needs: Sequence[Need]) -> None:
-    """Download what is not here.
+    """Download missing files.
 
     Raises:
         HubError: see `lensbench.hub`.
@@ -79,7 +79,7 @@ def read_needs(plan: Plan) -> Iterator[Need]:
     """What a run would read from the hub, with the patience of a run.
 
     Raises:
-        LensbenchError: something cannot be had.
+        LensbenchError: something is not available.
     """
     yield from _needs(plan, look=False)
 

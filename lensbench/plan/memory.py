@@ -1,4 +1,4 @@
-"""What a run will need in memory, worked out from sizes alone."""
+"""Memory that a run needs, computed from sizes alone."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class MemoryPlan:
     """Bytes by stage; a plan, not a measurement, and without activations."""
 
     weight_bytes: int
-    """Of one parameter of the backbone as it is scored."""
+    """Bytes of one parameter of the backbone during scoring."""
     parameters: int
     scoring: int
     fits: dict[str, int | None]
-    """By fitted variant; None where it cannot be told."""
+    """Bytes by fitted variant; None if unknown."""
 
     def as_dict(self) -> JsonObject:
         return asdict(self)

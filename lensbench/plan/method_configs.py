@@ -50,7 +50,7 @@ def read_layers(request: RunRequest, methods: Sequence[str], names: Sequence[str
     document = read_yaml(request.config_file) if request.config_file else None
     found = Layers({name: {} for name in methods}, {name: {} for name in names if name not in methods}, document)
     if (document is not None or request.overrides) and not methods:
-        raise UsageError("``config`` and ``overrides`` are about a method, and none is given", "Example: ``methods=lens``")
+        raise UsageError("``config`` and ``overrides`` configure a method, but no method is given", "Example: ``methods=lens``")
     if document is not None:
         _take(found, dict(document.data), str(request.config_file))
     for override in request.overrides:
@@ -68,7 +68,7 @@ def config_of(
     name: str | None = None,
     own: Mapping[str, Any] | None = None,
 ) -> MethodConfig:
-    """Defaults, the backbone's preset, the method's preset, what is given for the method, then for the variant; later ones win.
+    """Defaults, the backbone's preset, the method's preset, settings for the method, then for the variant; the last one wins.
 
     Args:
         seed: The run's: of a method that has a seed, where none is given.
@@ -122,7 +122,7 @@ def _take(layers: Layers, values: JsonObject, where: str) -> None:
         strange = next(key for key in values if layers.about(key) is None)
         kinds = "methods and variants" if layers.variants else "methods"
         raise UsageError(
-            f"{where}: '{strange}' is none of the {kinds} {layers.names}", "With several methods, write one mapping each."
+            f"{where}: '{strange}' is not one of the {kinds} {layers.names}", "With several methods, write one mapping each."
         )
     for own in layers.methods.values():
         own |= values

@@ -53,7 +53,7 @@ class Plan:
     gaps: tuple[str, ...]
     """Tasks a language does not have, in words; nothing is asked for them."""
     variants: Mapping[str, PlannedVariant]
-    """What is fitted, by name, in the order in which it is fitted."""
+    """Fitted variants by name, in the order of fitting."""
     externals: Mapping[str, Backbone] = field(default_factory=dict)
     """Other checkpoints by the name of their variant."""
     trust_model: bool = False
@@ -97,7 +97,7 @@ def make_plan(request: RunRequest) -> Plan:
             raise UsageError(f"task '{name}' has none of the target languages {', '.join(languages)}", "\n  ".join(missing))
         twice = {(p.task.name, p.task.language.code) for p in planned} & {(p.task.name, p.task.language.code) for p in found}
         if twice:
-            raise UsageError(f"task '{name.partition('@')[0]}' is asked for under two profiles", "One run asks it under one.")
+            raise UsageError(f"task '{name.partition('@')[0]}' is requested with two profiles", "One run can use only one.")
         planned += found
         gaps += missing
     covered = {p.task.language.code for p in planned}
@@ -163,7 +163,7 @@ def _plan_task(
         if not profile.generates and (task.config.get("output_type") or "generate_until") == "generate_until":
             generating = ", ".join(sorted(p.profile for p in registry.profiles.values() if p.generates))
             raise UsageError(
-                f"{entry.path}: task '{name}' has answers generated (output_type generate_until); profile '{profile.profile}' "
+                f"{entry.path}: task '{name}' generates answers (output_type generate_until); profile '{profile.profile}' "
                 "scores log-likelihoods",
                 f"Give it `output_type: multiple_choice` or `loglikelihood`, or a profile that generates: {generating}.",
             )

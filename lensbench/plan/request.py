@@ -1,4 +1,4 @@
-"""What a user asks of a run, before any name is looked up."""
+"""A user's request for a run, before any name is looked up."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class VariantRequest:
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What a user asked for, before names are looked up."""
+    """A user's request, before names are looked up."""
 
     backbone: str
     methods: tuple[str, ...] = ()
@@ -70,5 +70,5 @@ class RunRequest:
     system: str | None = None
     """System text of models given as folder or hub id."""
     english: bool = True
-    """Whether items are asked in the central language too."""
+    """Whether items are also asked in the central language."""
     revision: str | None = None

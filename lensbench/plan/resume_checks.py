@@ -1,4 +1,4 @@
-"""What a run was begun with, and whether a start that goes on still asks the same questions of the same models.
+"""Checks that a continued run asks the same questions of the same models as its first start.
 
 Rows and weights are pinned when a run begins. Questions and variants are compared with the records that are there: records of
 others must never stand beside a run's own.
@@ -37,8 +37,8 @@ def pin_rows(folder: RunFolder, rows: Sequence[LoadedRows]) -> None:
     changed = [key.removeprefix("digest:") for key, digest in digests.items() if before.get(key, digest) != digest]
     if changed:
         raise RunError(
-            f"rows have changed since the run in {folder.path} was begun: {', '.join(changed)}",
-            "Give another ``out``, or bring the old rows back.",
+            f"rows have changed since the start of the run in {folder.path}: {', '.join(changed)}",
+            "Give another ``out``, or restore the old rows.",
         )
     folder.pin(digests)
 
@@ -56,8 +56,8 @@ def pin_checkpoint(folder: RunFolder, checkpoint: Checkpoint, name: str = "backb
     if before is not None and before != checkpoint.digest:
         what = "" if name == "backbone" else f" of {name.replace(':', ' ')}"
         raise RunError(
-            f"the run in {folder.path} was begun with other weights{what}: {before} there, {checkpoint.digest} here",
-            "Give another ``out``, or bring the old weights back.",
+            f"the run in {folder.path} was started with other weights{what}: {before} there, {checkpoint.digest} here",
+            "Give another ``out``, or restore the old weights.",
         )
     pins = {f"{name}_digest": checkpoint.digest}
     if checkpoint.kind == "hub" and checkpoint.revision:
@@ -66,7 +66,7 @@ def pin_checkpoint(folder: RunFolder, checkpoint: Checkpoint, name: str = "backb
 
 
 def check_questions(folder: RunFolder, tasks: Sequence[TaskItems]) -> None:
-    """Compare the questions as they are worded now with those the run began with.
+    """Compare the current wording of the questions with the wording at the start of the run.
 
     Raises:
         RunError: they differ, as those of a chat template that holds the date do on the next day.
@@ -102,11 +102,10 @@ def check_variants(folder: RunFolder, about: Mapping[str, Any]) -> None:
     for key in ("dtype", "tokenizer_digest"):
         if before.get(key) != about[key]:
             raise RunError(
-                f"the run in {folder.path} was begun with another {key}: {before.get(key)} there, {about[key]} here", _HINT
+                f"the run in {folder.path} was started with another {key}: {before.get(key)} there, {about[key]} here", _HINT
             )
     for name in sorted(recorded & before["variants"].keys() & about["variants"].keys()):
         if before["variants"][name]["digest"] != about["variants"][name]["digest"]:
             raise RunError(
-                f"'{name}' is not what the scores in {folder.path} are of: it was fitted anew since, and came out otherwise",
-                _HINT,
+                f"'{name}' differs from the one that was scored in {folder.path}: it was fitted again, with another result", _HINT
             )

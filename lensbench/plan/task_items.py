@@ -52,7 +52,7 @@ def load_rows(plan: Plan, pinned: Mapping[str, str]) -> list[LoadedRows]:
 
     Raises:
         DataError: a row is wrong, or examples are asked for and there are none.
-        UnavailableError: rows could not be had.
+        UnavailableError: rows are not available.
     """
     loaded = []
     for planned in plan.tasks:
@@ -90,7 +90,7 @@ def load_rows(plan: Plan, pinned: Mapping[str, str]) -> list[LoadedRows]:
 
 @contextmanager
 def _english_may_be_left_out(plan: Plan, task: TaskInLanguage) -> Iterator[None]:
-    """An error says so, where English is asked beside target languages and its rows cannot be had."""
+    """An error says so, where English is asked beside target languages and its rows is not available."""
     try:
         yield
     except UnavailableError as error:

@@ -1,4 +1,4 @@
-"""How a variant is written in one line: `wide=lens:start_layer=25,rank=1`, `lens:seed=1`, `mine=path/to/model`.
+"""Syntax of a variant in one line: `wide=lens:start_layer=25,rank=1`, `lens:seed=1`, `mine=path/to/model`.
 
 What stands behind the name is a method where it is a method's name, alone or with a colon and settings behind it; else it is a
 checkpoint. A folder that has a method's name, or a colon in its own, is written with `./` in front.

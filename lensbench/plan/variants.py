@@ -61,7 +61,7 @@ def _each_once(methods: Sequence[str]) -> list[str]:
     for name in names:
         if names.count(name) > 1:
             raise UsageError(
-                f"method '{name}' is given twice", f"With other settings it makes a further variant: ``variants={name}:seed=1``"
+                f"method '{name}' is given twice", f"For another variant, change a setting: ``variants={name}:seed=1``"
             )
     return names
 
@@ -71,7 +71,7 @@ def _check_name(variant: VariantRequest) -> None:
     if name is None:
         return
     if not is_variant_name(name):
-        raise UsageError(f"``variants={variant.shown}``: '{name}' cannot name a variant", "Letters, digits and . _ + - can.")
+        raise UsageError(f"``variants={variant.shown}``: '{name}' cannot name a variant", "Use letters, digits and . _ + -")
     if name == BASE:
         raise UsageError(_already(variant, BASE), "Give it another name before the '='.")
     if name != variant.method and name in method_names():
@@ -121,13 +121,13 @@ def _check_against(planned: PlannedVariant, variant: VariantRequest, others: Map
             raise UsageError(_already(variant, other.name), "Give it another name before the '='.")
     if not is_safe_name(folder_name(planned.name)):
         raise UsageError(
-            f"{shown}: the name made from its settings cannot be that of a folder: {planned.name[:120]}",
+            f"{shown}: the name made from its settings cannot be a folder's name: {planned.name[:120]}",
             f"Name it: ``variants=NAME={variant.shown[:120]}``",
         )
 
 
 def _already(variant: VariantRequest, name: str) -> str:
-    return f"``variants={variant.shown}``: the run has a variant '{name}' already"
+    return f"``variants={variant.shown}``: the run already has a variant '{name}'"
 
 
 def _settings(planned: PlannedVariant) -> JsonObject:

@@ -1,5 +1,6 @@
-"""Typed records, the names of what they are of (`TaskKey`, `Grader`), the rules which of several records counts, and the run
-folder that holds them. Imports no room but `languages` and the small modules at the top."""
+"""Typed records, their keys (`TaskKey`, `Grader`), the rules that decide which of several records counts, and the run folder.
+
+Imports no room but `languages` and the small modules at the top."""
 
 from lensbench.records.grader import Grader
 from lensbench.records.log import RecordLog

@@ -16,12 +16,12 @@ Conversation = dict[int, AnswerRecord]
 
 
 def last_scores(records: Iterable[ScoreRecord]) -> dict[tuple[str, str], ScoreRecord]:
-    """(item, variant) -> its score. Where there are several, the last one counts: it was made by the latest start."""
+    """(item, variant) -> its score. If there are several, the last one counts, from the latest start."""
     return {(record.item, record.variant): record for record in records}
 
 
 def conversations(records: Iterable[AnswerRecord]) -> dict[tuple[str, str], Conversation]:
-    """(item, variant) -> its answers by turn. Where a turn has several, the last one counts."""
+    """(item, variant) -> its answers by turn. If a turn has several, the last one counts."""
     found: dict[tuple[str, str], Conversation] = {}
     for record in records:
         found.setdefault((record.item, record.variant), {})[record.turn] = record
@@ -37,7 +37,7 @@ def last_identified(records: Iterable[IdentifiedRecord]) -> dict[tuple[str, str,
 
 
 def labels_of(records: Iterable[IdentifiedRecord]) -> dict[str, str | None]:
-    """Answer -> its label, where one is shown of each answer: that of the identifier whose word counts first."""
+    """Answer -> its label from the preferred identifier, for views that show one label per answer."""
     last = last_identified(records)
     rank = {str(grader): place for place, grader in enumerate(preferred(record.grader for record in last.values()))}
     found: dict[str, str | None] = {}

@@ -1,4 +1,4 @@
-"""Records read leniently: for whoever shows a run, not for whoever goes on with it."""
+"""Lenient reading of records, for showing a run. A run that continues reads strictly."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Damage", "read_leniently"]
 
 @dataclass
 class Damage:
-    """Lines of one file that could not be used as they are.
+    """Lines of one file that could not be used unchanged.
 
     Attributes:
         skipped: Numbers (from 1) of the lines that are no records, or say of a record something else than an earlier line.

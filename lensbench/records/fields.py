@@ -1,4 +1,4 @@
-"""How a record type says what its fields are: the annotation is the check, the description is the documentation.
+"""Declaration of the fields of a record type: the annotation defines the check, the description is the documentation.
 
 A field is declared once, with one of three functions. All that reads, writes and documents records is made from that declaration.
 """
@@ -17,7 +17,7 @@ __all__ = ["Check", "Field", "always", "check_of", "fields_of", "kind_of", "need
 
 Check = Callable[[Any], bool]
 _EXACT = 2**53
-"""Whole numbers above this are none that a run counts, and floats no longer hold them."""
+"""Largest whole number: floats cannot represent larger ones, and a run never counts so far."""
 
 
 def needed(about: str, *, name: str | None = None) -> Any:
@@ -31,7 +31,7 @@ def needed(about: str, *, name: str | None = None) -> Any:
 
 
 def always(about: str, *, older: Any, name: str | None = None) -> Any:
-    """A field that is always written, and that lines of older versions may lack.
+    """A field that is always written, but that lines of older versions may lack.
 
     Args:
         older: Value for such a line.
@@ -40,7 +40,7 @@ def always(about: str, *, older: Any, name: str | None = None) -> Any:
 
 
 def sometimes(about: str, *, otherwise: Any = None, name: str | None = None) -> Any:
-    """A field that is written only where it says something.
+    """A field that is written only if it differs from its default.
 
     Args:
         otherwise: Value for a line without it.
@@ -217,7 +217,7 @@ def _tuple_of(checks: Sequence[Check]) -> Check:
 
 
 def kind_of(value: Any) -> str:
-    """A JSON value in words, for messages."""
+    """Description of a JSON value, for messages."""
     if value is None or isinstance(value, bool | int | float):
         text = repr(value)
         return text if len(text) <= 40 else f"{text[:40]}..."

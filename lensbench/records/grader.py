@@ -1,4 +1,4 @@
-"""What turned an answer into a number: a judge, a language identifier, or a rule that extracts the answer from its text."""
+"""The grader of an answer: a judge, a language identifier, or a rule that extracts the answer from its text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GraderKind = Literal["judge", "identifier", "extractor"]
 
 
 class Grader(NamedTuple):
-    """One grader. Numbers by unlike graders never share a column.
+    """One grader. Numbers of different graders never share a column.
 
     Printed as `NAME:MODEL:DIGEST` of a judge and `NAME:DIGEST` of the others, as the files of a run name it. Neither the name nor
     the digest holds a colon; the name of a model may.
@@ -24,7 +24,7 @@ class Grader(NamedTuple):
     model: str | None = None
     """The model that a judge asks."""
     digest: str | None = None
-    """Of everything else that decides what it says."""
+    """Digest of everything else that decides the grader's results."""
 
     def __str__(self) -> str:
         return ":".join(part for part in (self.name, self.model, self.digest) if part is not None)
@@ -64,7 +64,7 @@ def _parsed(text: str, kind: GraderKind) -> Grader:
 
 
 def preferred(identifiers: Iterable[Grader]) -> list[Grader]:
-    """Identifiers in the order in which their word counts: GlotLID, which the papers use, before all others."""
+    """Identifiers in order of preference: GlotLID, which the papers use, before all others."""
     return sorted(set(identifiers), key=lambda grader: (grader.name != "glotlid", str(grader)))
 
 

@@ -1,4 +1,4 @@
-"""Append-only item records: JSONL, one line per item and variant, flushed as soon as it is there.
+"""Append-only item records: JSONL, one line per item and variant, flushed immediately.
 
 A process that dies leaves at most one unfinished line at the end; it is cut off when the file is next opened, and counted.
 """
@@ -20,11 +20,11 @@ from lensbench.records.types import Record
 __all__ = ["Line", "RecordLog", "finished_lines", "key_of", "read_objects"]
 
 Line = Record | JsonObject
-"""What a log writes: a record, or a record as another process has sent it."""
+"""Input of a log: a record, or the JSON of a record from another process."""
 
 
 class RecordLog:
-    """One file of records, open for appending. Every record carries a `key`; a key is written once."""
+    """One file of records, open for appending. Every record has a `key`, and each key is written once."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -40,7 +40,7 @@ class RecordLog:
         return len(self._keys)
 
     def keys(self) -> list[str]:
-        """Of all records, in rising order."""
+        """Keys of all records, in rising order."""
         return sorted(self._keys)
 
     def append(self, records: Iterable[Line]) -> None:
@@ -115,7 +115,7 @@ def not_a_record(path: Path, number: int, reason: str) -> RunError:
 
 
 def finished_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Number (from 1) and bytes of every line but one that is being written; none where there is no file."""
+    """Number (from 1) and bytes of every finished line; empty if there is no file."""
     if not path.is_file():
         return
     with path.open("rb") as lines:
@@ -129,7 +129,7 @@ def finished_lines(path: Path) -> Iterator[tuple[int, bytes]]:
 def write_failed(path: Path, error: OSError) -> RunError:
     """The message for a failed write; the same for every file of a run folder."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return RunError(f"{path}: the disk is full", "Free some space and give the same command again: it goes on from here.")
+        return RunError(f"{path}: the disk is full", "Free some space and run the same command again to continue.")
     return RunError(f"{path}: could not be written ({error.strerror})")
 
 

@@ -1,4 +1,4 @@
-"""What a run should have and has not: records that were there once, and records that its plan promised."""
+"""Missing records of a run: records that were there once, and records that were planned."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class MissingRecords:
     why: Literal["gone", "planned"]
     """"gone": it had more when results were last made; "planned": the run was to have more."""
     place: str
-    """In words."""
+    """Description of the place."""
     has: int
     wanted: int
 
@@ -37,7 +37,7 @@ class MissingRecords:
 
 
 def note_counts(folder: RunFolder) -> None:
-    """Write down how many records every file has by variant, task, language and grader; a number once noted never falls."""
+    """Record how many records every file has by variant, task, language and grader. A recorded number never decreases."""
     noted = _noted(folder)
     for stage in STAGES:
         for place, n in folder.counts(stage).items():
@@ -128,7 +128,7 @@ def _entry(stage: str, why: Literal["gone", "planned"], place: Place, has: int, 
 
 
 def _noted(folder: RunFolder) -> dict[str, Counter[Place]]:
-    """What `counts.json` says; nothing of an entry that is none."""
+    """Content of `counts.json` without invalid entries."""
     if not folder.has(_COUNTS):
         return {}
     content = folder.read_json(_COUNTS)

@@ -1,4 +1,4 @@
-"""What a run was made with: code, packages, hardware, model and data."""
+"""Provenance of a run: code, packages, hardware, model and data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records from JSON and to JSON, as their types say (lensbench/records/types.py)."""
+"""Conversion of records from and to JSON by their types (lensbench/records/types.py)."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ _WRITTEN: dict[type[Any], tuple[tuple[str, Field, Any], ...]] = {}
 
 
 class NotARecord(LensbenchError):
-    """A JSON value is not what its file should hold; the message says why."""
+    """A JSON value is not a valid record of its file; the message says why."""
 
 
 def reader_of(kind: type[R]) -> Callable[[Any], R]:
-    """What makes a record of the JSON value of its line; raises as `read_record` does."""
+    """The function that makes a record from the JSON value of its line; raises the errors of `read_record`."""
     found = _READERS.get(kind)
     if found is None:
         found = _READERS[kind] = _reader(kind)
@@ -56,7 +56,7 @@ def read_record(kind: type[R], value: Any) -> R:
 
 
 def as_json(record: Record | IdentifiedTurn) -> JsonObject:
-    """A record as it is written. Fields that say nothing are left out where their definition says so."""
+    """A record as JSON. Optional fields with their default value are left out."""
     found: JsonObject = {}
     kind = type(record)
     for attribute, field, default in _WRITTEN.get(kind) or _WRITTEN.setdefault(kind, _written(kind)):

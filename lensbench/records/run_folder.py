@@ -50,14 +50,14 @@ STAGES = tuple(RECORDS)
 
 
 class Place(NamedTuple):
-    """What a record is of."""
+    """Task, language, variant and grader of a record."""
 
     variant: str
-    """"" of a question."""
+    """Name of the variant; "" for a question."""
     task: str
     language: str
     grader: str
-    """Identifier or judge; "" where there is none."""
+    """Identifier or judge; "" if there is none."""
 
 
 R = TypeVar("R", bound=Record)
@@ -79,7 +79,7 @@ class RunFolder:
 
     @property
     def damage(self) -> list[Damage]:
-        """What was left out of the item files read so far."""
+        """Lines that were left out of the item files read so far."""
         return [damage for damage in self._damage.values() if damage]
 
     @classmethod
@@ -112,7 +112,7 @@ class RunFolder:
             elif lines:
                 raise UsageError(
                     f"{self.path} holds a run with another spec:\n" + "\n".join(f"    {line}" for line in lines),
-                    "Give another ``out``, or the same options as then.",
+                    "Give another ``out``, or the same options as before.",
                 )
             return
         if self.path.is_dir() and any(p.name != _LOCK for p in self.path.iterdir()):
@@ -120,11 +120,11 @@ class RunFolder:
         self.write_json(_SPEC, {"spec": wanted, "pinned": {}})
 
     def has_work(self) -> bool:
-        """Whether anything was finished here; a start that failed before leaves nothing worth guarding."""
+        """Whether the run finished anything. A start that failed earlier leaves nothing that must be kept."""
         return any(p.is_file() for name in ("enhancements", "items") for p in (self.path / name).rglob("*"))
 
     def spec(self) -> RunSpec:
-        """What the run was asked to do.
+        """The spec of the run.
 
         Raises:
             RunError: another version of lensbench wrote it in a form that is not known here.
@@ -157,7 +157,7 @@ class RunFolder:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep a second process out.
+        """Lock the run, so that no second process works on it.
 
         Raises:
             RunError: another process is working on this run.
@@ -181,7 +181,7 @@ class RunFolder:
         """A path in this folder.
 
         Raises:
-            UsageError: a link on the way leads out of the folder, which may be a stranger's.
+            UsageError: a link on the way leads outside the folder, which may be a stranger's.
         """
         return inside(self.path, self.path / name)
 
@@ -203,7 +203,7 @@ class RunFolder:
         return self._counted(stage, read_leniently(kind, path, damage))
 
     def counts(self, stage: str) -> Counter[Place]:
-        """How many records a stage has by place."""
+        """Number of records of a stage by place."""
         known = self._counts.get(stage)
         if known is None or known[0] != _size(self.log_path(stage)):
             for _ in self.records(RECORDS[stage]):
@@ -226,12 +226,12 @@ class RunFolder:
     def enhancement(self, variant: str) -> Path:
         """
         Raises:
-            UsageError: the variant's name cannot be that of a folder, or a link leads out of this one.
+            UsageError: the variant's name cannot be that of a folder, or a link leads outside this one.
         """
         return self.own(Path("enhancements") / checked_name(folder_name(variant), "variant", str(self.path)))
 
     def card(self, variant: str) -> JsonObject | None:
-        """What a fit wrote down of itself; None of a variant without one, which one whose name can be no folder's never has.
+        """The card that a fit wrote; None for a variant without one, including a variant whose name cannot be a folder's.
 
         Raises:
             RunError: it cannot be read.
@@ -247,7 +247,7 @@ class RunFolder:
     def read_json(self, name: str) -> Any:
         path = self.path / name
         if not path.exists():
-            raise UsageError(f"{path}: no such file", "The run has not got that far; give its command again.")
+            raise UsageError(f"{path}: no such file", "The run has not reached this stage. Run its command again.")
         try:
             content = read_json_file(self.own(name))
         except DataError as error:
@@ -255,7 +255,7 @@ class RunFolder:
             raise RunError(f"{path}: not readable as JSON ({reason})", error.hint) from None
         wrong = wrong_shape(name, content)
         if wrong is not None:
-            raise RunError(f"{path}: {wrong}", "It is not as lensbench writes it: repeat the run, or get the file anew.")
+            raise RunError(f"{path}: {wrong}", "The file is not in lensbench's format. Repeat the run, or copy the file again.")
         return content
 
     def write_json(self, name: str, content: Any) -> None:
@@ -288,7 +288,7 @@ def _size(path: Path) -> int:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write beside, then rename: a reader never sees half a file.
+    """Write to a temporary file, then rename it: a reader never sees half a file.
 
     Raises:
         RunError: the disk is full, or the file cannot be written; the old file is still there.

@@ -1,4 +1,4 @@
-"""The language files that a run was made with, for what is done to it later."""
+"""The language files of a run, for later commands on it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["add_run_languages"]
 
 
 def add_run_languages(folder: RunFolder) -> None:
-    """Take up the `languages.yaml` of the run's task and data folders, where they are still there.
+    """Load the `languages.yaml` of the run's task and data folders, if they still exist.
 
     Raises:
         UsageError: such a file is wrong; with file and line.

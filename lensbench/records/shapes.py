@@ -1,4 +1,4 @@
-"""What the JSON files of a run folder look like, apart from its records.
+"""Format of the JSON files of a run folder, except its records.
 
 A folder may come from a stranger, and what is not as it should be is refused.
 
@@ -55,7 +55,7 @@ def _shape(needed: Mapping[str, _Check], further: Mapping[str, _Check] | None = 
 
 
 def _fault(value: Any, needed: Mapping[str, _Check], further: Mapping[str, _Check]) -> str | None:
-    """What is wrong with an object, in words."""
+    """Description of what is wrong with an object."""
     if not isinstance(value, dict):
         return f"it is {kind_of(value)}, an object was expected"
     for name, check in needed.items():
@@ -261,7 +261,7 @@ _LISTS = {"given_cells.json": _CELL, "overlap.json": _OVERLAP}
 
 
 def wrong_shape(name: str, content: Any) -> str | None:
-    """Why a JSON file of a run folder is not what lensbench writes under this name; None where it is."""
+    """Why a JSON file of a run folder is not in lensbench's format; None if it is."""
     name = PurePosixPath(name).name
     if name in _LISTS:
         if not isinstance(content, list):
@@ -279,7 +279,7 @@ def wrong_shape(name: str, content: Any) -> str | None:
 
 
 def _unsaid(content: Mapping[str, Any]) -> str | None:
-    """What numbers cannot be made without."""
+    """Missing fields without which no numbers can be made."""
     for key, about in content["tasks"].items():
         try:
             TaskKey.parse(key)

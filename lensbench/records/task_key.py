@@ -1,4 +1,4 @@
-"""The name of one task in one language, under one profile; and the name of the rows it is made of."""
+"""The name of one task in one language with one profile, and the name of its rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _LANGUAGE, _WANTED = "/", ">"
 
 
 class TaskKey(NamedTuple):
-    """What numbers are of. Keys sort by task, then language, profile and wanted language.
+    """Task, language and profile of a number. Keys sort by task, then language, profile and wanted language.
 
     Printed as `TASK/LANGUAGE`, or as `TASK/LANGUAGE>WANTED` where answers are wanted in another language than the question's. The
     profile is not part of that text: a run asks a task in a language under one profile.
@@ -18,11 +18,11 @@ class TaskKey(NamedTuple):
 
     task: str
     language: str
-    """Code of the language that is asked in."""
+    """Code of the asked language."""
     profile: str = ""
-    """"" where it is not known, or does not matter."""
+    """Name of the profile; "" if it is unknown or does not matter."""
     wanted: str = ""
-    """Code of the language that answers are wanted in; "" where it is that of the question."""
+    """Code of the language in which answers are wanted; "" if it is the language of the question."""
 
     def __str__(self) -> str:
         return f"{self.task}{_LANGUAGE}{self.language}" + (f"{_WANTED}{self.wanted}" if self.wanted else "")
@@ -45,15 +45,15 @@ class TaskKey(NamedTuple):
 
     @property
     def answered(self) -> str:
-        """The language that answers are wanted in."""
+        """The language in which answers are wanted."""
         return self.wanted or self.language
 
 
 class RowsKey(NamedTuple):
-    """Which rows a task was made of. Printed as `KIND:NAME:DIGEST`."""
+    """The rows from which a task was made. Printed as `KIND:NAME:DIGEST`."""
 
     kind: str
-    """Where they came from: hub, local, embedded, lm-eval."""
+    """Kind of the source: hub, local, embedded, lm-eval."""
     name: str
     digest: str
     """Beginning of the digest of their content: equal digests are equal rows, wherever they came from."""

@@ -1,4 +1,4 @@
-"""The six kinds of records, one definition each: what is written, what is read and checked, and what the documentation says.
+"""The six kinds of records. One definition each controls writing, reading, checking and documentation.
 
 The files are JSON lines under `RUN/items/`. A field that a newer version adds is passed over by an older one; a field that an
 older version did not write has the value named in its definition.
@@ -33,32 +33,32 @@ _SHARES = ("acc", "acc_norm")
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """What all records have."""
+    """Fields of all records."""
 
     STAGE: ClassVar[str] = ""
     """Name of the file, without its ending."""
     IS: ClassVar[str] = ""
-    """What one line is, for the documentation."""
+    """Description of one line, for the documentation."""
     PLACE: ClassVar[tuple[str, ...]] = ("task", "language")
-    """Fields that say what it is of."""
+    """Fields that give the record's place."""
 
     key: str = needed("unique in the file")
     task: str = needed("name of the task")
     language: str = needed("code of the language that the item asks in")
-    profile: str = needed("how it is asked and scored")
+    profile: str = needed("protocol for prompting and scoring")
 
     @property
     def task_key(self) -> TaskKey:
         return TaskKey(self.task, self.language, self.profile)
 
     def problem(self) -> str | None:
-        """What does not fit together, in words; None where all does."""
+        """Description of a contradiction between fields; None if there is none."""
         return None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ItemRecord(Record):
-    """A question as it is put to every variant."""
+    """A question, the same for every variant."""
 
     STAGE: ClassVar[str] = "items"
     IS: ClassVar[str] = "one question"
@@ -74,14 +74,14 @@ class ItemRecord(Record):
 
     @property
     def category(self) -> str | None:
-        """The category of the question, where its row names one."""
+        """The category of the question, if its row names one."""
         found = self.doc.get("category")
         return found if isinstance(found, str) else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class _OfVariant(Record):
-    """What records of a variant have."""
+    """Fields of all records of a variant."""
 
     PLACE: ClassVar[tuple[str, ...]] = ("task", "language", "variant")
 
@@ -98,14 +98,14 @@ class ScoreRecord(_OfVariant):
     IS: ClassVar[str] = "one item under one variant, scored by log-likelihood"
 
     metrics: Mapping[str, float | None] = needed("metric -> value")
-    statistics: Mapping[str, Sequence[float]] = sometimes("metric of the corpus -> what is summed over items", otherwise={})
+    statistics: Mapping[str, Sequence[float]] = sometimes("corpus metric -> sums over items", otherwise={})
     loglikelihoods: Sequence[float | None] = needed("nats, one per choice; null if not finite")
     greedy: Sequence[bool] = always("per choice: whether greedy decoding gives it", older=())
     tokens: Sequence[int] = always("per choice: tokens of the continuation", older=())
     tied: bool | None = sometimes("whether rounding could decide the item")
     unconditional: Sequence[Any] = sometimes("`[log-likelihood, greedy]` per choice without the question", otherwise=())
-    states: Mapping[str, str] = sometimes("state by filter of lm-eval, where these differ", otherwise={})
-    texts: Mapping[str, str] = sometimes("what each filter of lm-eval left of a generated text", otherwise={})
+    states: Mapping[str, str] = sometimes("state by filter of lm-eval, if they differ", otherwise={})
+    texts: Mapping[str, str] = sometimes("generated text after each filter of lm-eval", otherwise={})
 
     @property
     def pick(self) -> int | None:
@@ -129,23 +129,23 @@ class AnswerRecord(_OfVariant):
     IS: ClassVar[str] = "one turn of one question, answered by one variant"
 
     turn: int = needed("from 1")
-    text: str = needed("what was generated, reasoning included")
+    text: str = needed("generated text, including reasoning")
     tokens: int | None = always("tokens generated", older=None)
     prompt_tokens: int | None = always("tokens of the prompt", older=None)
     temperature: float | None = always("0 for greedy decoding", older=None)
-    finish: str | None = always("`stop`, `length`, or the state where nothing was generated", older=None)
-    seconds: float | None = always("time it took", older=None)
-    answer: str | None = sometimes("`text` without its reasoning, where it has any")
+    finish: str | None = always("`stop`, `length`, or the state if nothing was generated", older=None)
+    seconds: float | None = always("duration of the generation", older=None)
+    answer: str | None = sometimes("`text` without its reasoning, if it has reasoning")
     reasoning_opened: bool = sometimes("whether the chat template opened the reasoning", otherwise=False)
 
     @property
     def parts(self) -> Parts:
-        """What was thought and what was answered."""
+        """The reasoning and the answer."""
         return split_reasoning(self.text, opened=self.reasoning_opened)
 
     @property
     def answer_state(self) -> str:
-        """The state as far as the answer goes.
+        """The state of the answer.
 
         Returns:
             `ok`; `empty` (the model said nothing, or nothing after its reasoning); `only_reasoning` (it ended before its
@@ -177,14 +177,14 @@ class IdentifiedTurn:
 
 @dataclass(frozen=True, kw_only=True)
 class IdentifiedRecord(_OfVariant):
-    """The languages of one conversation, as one identifier reads them."""
+    """The languages of one conversation, by one identifier."""
 
     STAGE: ClassVar[str] = "identified"
     IS: ClassVar[str] = "one conversation of one variant, read by one identifier"
     PLACE: ClassVar[tuple[str, ...]] = ("task", "language", "variant", "identifier")
 
     identifier: str = needed("the identifier, `NAME:DIGEST`")
-    metrics: Mapping[str, float | None] = needed("metric -> value; null where it has none")
+    metrics: Mapping[str, float | None] = needed("metric -> value; null if there is none")
     turns: Sequence[IdentifiedTurn] = always("per answer: {fields}", older=())
 
     @property
@@ -194,7 +194,7 @@ class IdentifiedRecord(_OfVariant):
 
 @dataclass(frozen=True, kw_only=True)
 class _Graded(_OfVariant):
-    """What a verdict has, and a grading that failed."""
+    """Fields of a verdict and of a failed grading."""
 
     PLACE: ClassVar[tuple[str, ...]] = ("task", "language", "variant", "judge")
 
@@ -204,10 +204,10 @@ class _Graded(_OfVariant):
     judge: str = needed("the judge, `NAME:MODEL:DIGEST`")
     rating: float | None = always("null unless the state is `ok`", older=None)
     category: str | None = always("category of the question", older=None)
-    attempt: int | None = always("try of this grading, from 0", older=None, name="try")
+    attempt: int | None = always("number of the try of this grading, from 0", older=None, name="try")
     prompt: str | None = always("name of the judge's prompt", older=None)
     prompt_hash: str | None = always("hash of that prompt", older=None)
-    reference_from: str | None = always("column the reference came from; `missing` where one was wanted", older=None)
+    reference_from: str | None = always("column of the reference; `missing` if there was none but one was needed", older=None)
     request: str | None = always("hash of the request", older=None)
 
     @property
@@ -216,7 +216,7 @@ class _Graded(_OfVariant):
 
     @property
     def grading(self) -> tuple[str, str, int]:
-        """What it is one try of: answer, judge, repetition."""
+        """The grading of which this is one try: answer, judge, repetition."""
         return self.answer, self.judge, self.repeat
 
     def problem(self) -> str | None:
@@ -225,15 +225,15 @@ class _Graded(_OfVariant):
 
 @dataclass(frozen=True, kw_only=True)
 class VerdictRecord(_Graded):
-    """What a judge replied to one answer, and the rating read from it."""
+    """A judge's reply to one answer, and the rating read from it."""
 
     STAGE: ClassVar[str] = "verdicts"
     IS: ClassVar[str] = "one reply of one judge to one answer"
 
-    why: str | None = sometimes("what kept a rating from being read")
-    injection: Sequence[str] = sometimes("what in the answer speaks to its judge", otherwise=())
-    reply: Mapping[str, Any] | None = always("the reply as it came", older=None)
-    from_cache: bool | None = always("whether it was paid for before", older=None)
+    why: str | None = sometimes("reason why no rating could be read")
+    injection: Sequence[str] = sometimes("kinds of text in the answer that address the judge", otherwise=())
+    reply: Mapping[str, Any] | None = always("the unchanged reply", older=None)
+    from_cache: bool | None = always("whether the reply came from the cache", older=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,4 +243,4 @@ class UngradedRecord(_Graded):
     STAGE: ClassVar[str] = "ungraded"
     IS: ClassVar[str] = "one grading without a reply; the next judging tries it again"
 
-    reason: str | None = always("why", older=None)
+    reason: str | None = always("reason", older=None)

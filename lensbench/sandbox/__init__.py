@@ -1,4 +1,4 @@
-"""Jinja for templates of a stranger: nothing outside the values given is reachable, and size and time have limits.
+"""Jinja for strangers' templates: they reach only the given values, and size and time have limits.
 
 Imports the errors only.
 """

@@ -1,4 +1,4 @@
-"""Jinja for templates of a stranger: nothing outside the values given is reachable, and size and time have limits.
+"""Jinja for strangers' templates: they reach only the given values, and size and time have limits.
 
 Templates of task files, judges' prompts and whatever else a user may download are rendered here and nowhere else. Jinja's own
 sandbox keeps Python's internals out of reach; it does not limit what a template costs, which this does.
@@ -224,7 +224,7 @@ def _regex_replace(string: str, pattern: str, repl: str, count: int = 0) -> str:
 
 
 def _shown(value: Any) -> Any:
-    """What a template writes, once it is sure to be a text that is not too long."""
+    """The result of a template, checked to be a text that is not too long."""
     if isinstance(value, list | tuple | set | frozenset | dict):
         check_length(size_of(value))
     return value

@@ -1,4 +1,4 @@
-"""What a call inside a template may cost: sizes of texts, lists and numbers, checked before they are made."""
+"""Limits for calls inside a template: sizes of texts, lists and numbers, checked before they are created."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = [
 MAX_TEXT = 2**22
 """Characters of a rendered text, and of any string on the way to it."""
 MAX_NUMBER = 10**6
-"""Of a width, a count or an exponent that a template gives to a function."""
+"""Largest width, count or exponent that a template may give to a function."""
 
 _WIDE = frozenset(
     {
@@ -47,7 +47,7 @@ _WIDE = frozenset(
 )
 """Functions and filters whose result may be as long as a number they are given."""
 _FORMAT_WIDTH = re.compile(r"\d{6,}|%[-+ #0]*\*|\{[^{}]*\{")
-"""In a format string: a long number, or a width taken from an argument."""
+"""Pattern of a long number, or a width from an argument, in a format string."""
 
 
 def measured(values: Iterable[Any]) -> Iterator[Any]:

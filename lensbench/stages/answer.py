@@ -39,7 +39,7 @@ def answer_stage(
     *,
     seed: int,
 ) -> None:
-    """Answer what is not in the log yet.
+    """Generate the answers that are not in the log yet.
 
     Turn 2 follows the variant's own answer to turn 1, so its key holds that answer. Every answer is in the log as soon as it has
     ended; one that was under way when the run stopped is generated again. Variants that the engine does not support are answered

@@ -1,4 +1,4 @@
-"""Which engine does which variants: the run's own as far as it can, the reference engine for the rest."""
+"""Choice of the engine for each variant: the run's engine if it supports the variant, otherwise the reference engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the summary needs to know of models and rows, and what a run was made with."""
+"""Description of models and rows for the summary, and provenance of a run."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ __all__ = ["Evaluation", "fingerprint", "other_variants"]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What every rank of a run does alike."""
+    """The part of a run that every rank does."""
 
     plan: Plan
     folder: RunFolder
@@ -96,7 +96,7 @@ class Evaluation:
 
 
 def fingerprint(model: LazyBackbone, variants: Sequence[Variant], tasks: Sequence[TaskItems]) -> str:
-    """Of what decides the keys of all records."""
+    """Digest of everything that decides the keys of all records."""
     digest = hashlib.sha256(f"{model.checkpoint.digest} {model.tokenizer_digest} {model.dtype}".encode())
     for text in [*(f"{variant.name} {variant.digest}" for variant in variants), *(i.id for a in tasks for i in a.items)]:
         digest.update(text.encode())

@@ -1,4 +1,4 @@
-"""The fitting stage: what each method learns from, whether that holds what is evaluated, and the enhancements."""
+"""The fitting stage: training data of each method, its overlap with evaluated items, and the enhancements."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def _memory_as_error(name: str) -> Iterator[None]:
     except torch.OutOfMemoryError as error:
         raise RunError(
             f"{name}: the accelerator's memory was not enough ({str(error).splitlines()[0]})",
-            "A smaller micro_batch or max_length, checkpointing=true, or lora_rank=8 take less.",
+            "A smaller micro_batch or max_length, checkpointing=true, or lora_rank=8 need less.",
         ) from None
 
 

@@ -37,14 +37,14 @@ def pick_identifier(name: str, notify: Callable[[str], None]) -> Identifier:
     """The identifier a user named; for `auto` the choice is said aloud, and every cell names it.
 
     Raises:
-        LensbenchError: a named one cannot be had.
+        LensbenchError: a named one is not available.
     """
     if name != AUTO:
         return load_identifier(name, notify=notify)
     try:
         return load_identifier("glotlid", notify=notify)
     except LensbenchError as error:
-        notify(f"language of the answers: by lid.176, since GlotLID cannot be had ({error.message})")
+        notify(f"language of the answers: by lid.176, since GlotLID is not available ({error.message})")
         return load_identifier("lid176", notify=notify)
 
 

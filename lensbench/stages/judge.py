@@ -31,7 +31,7 @@ __all__ = ["JudgeRequest", "estimate_judging", "judge_stage"]
 
 @dataclass(frozen=True)
 class JudgeRequest:
-    """How a run is to be judged."""
+    """Settings for judging a run."""
 
     judge: Judge
     tasks: tuple[str, ...] | None = None
@@ -168,7 +168,7 @@ def _through_batches(
             budget.settle_unknown(most(key))
 
     for batch in client.open_batches():
-        progress.notify(f"going on with batch {batch}")
+        progress.notify(f"continuing with batch {batch}")
         collect(batch)
     bodies: dict[str, JsonObject] = {}
     worst = 0.0
@@ -181,8 +181,8 @@ def _through_batches(
         return fetched
     if not budget.fits(worst):
         raise RunError(
-            f"a batch of {len(bodies)} requests could cost up to ${worst:.2f}, more than ``max_usd={request.max_usd}`` leaves",
-            "A batch cannot be stopped half way. Raise ``max_usd``, or judge without ``batch``: requests then stop at the cap.",
+            f"a batch of {len(bodies)} requests could cost ${worst:.2f}, more than is left of ``max_usd={request.max_usd}``",
+            "A running batch cannot be stopped. Raise ``max_usd``, or judge without ``batch``: requests then stop at the limit.",
         )
     collect(client.submit(bodies))
     return fetched
@@ -222,7 +222,7 @@ def _known(log: Mapping[str, VerdictRecord]) -> dict[str, Reply]:
     for record in log.values():
         try:
             if record.request is None:
-                raise ValueError("it does not say which request it answers")
+                raise ValueError("it does not name its request")
             found[record.request] = Reply.from_dict(record.reply)
         except ValueError as error:
             raise RunError(
@@ -253,7 +253,7 @@ def _begin(folder: RunFolder, judge: Judge) -> int:
 
 
 def _end(folder: RunFolder, begun: int, graded: Graded) -> None:
-    """What a start did and cost."""
+    """Record the requests and the cost of one start."""
     starts = _starts(folder)
     starts[begun] |= {
         "ended": True,
@@ -292,5 +292,7 @@ def _starts(folder: RunFolder) -> list[JsonObject]:
     """
     content = folder.read_json(_STARTS) if folder.has(_STARTS) else []
     if not isinstance(content, list) or not all(isinstance(entry, dict) for entry in content):
-        raise RunError(f"{folder.path / _STARTS}: not a list of judgings", "Move the file away; the next judging makes it anew.")
+        raise RunError(
+            f"{folder.path / _STARTS}: not a list of judgings", "Move the file away; the next judging writes a new one."
+        )
     return content

@@ -1,4 +1,4 @@
-"""How long the longest input of a run is, for engines that reserve memory for it."""
+"""Length of the longest input of a run, for engines that reserve memory for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An enhanced model as a plain model folder, for transformers, vLLM and converters."""
+"""An enhanced model as an ordinary model folder, for transformers, vLLM and converters."""
 
 from __future__ import annotations
 

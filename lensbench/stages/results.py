@@ -1,4 +1,4 @@
-"""Everything shown of a run, written again from its records: results.json, lm-eval's files, report.md, report.html."""
+"""All views of a run, written again from its records: results.json, lm-eval's files, report.md, report.html."""
 
 from __future__ import annotations
 
@@ -32,6 +32,6 @@ def write_results(folder: RunFolder) -> list[Cell]:
 
 
 def store_results(folder: RunFolder, content: JsonObject) -> None:
-    """Write `results.json`, and beside it what it was made from."""
+    """Write `results.json` and the digests of its input files."""
     folder.write_json("results.json", content)
     folder.write_json(CHECK_FILE, check_of(folder, content))

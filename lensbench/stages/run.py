@@ -1,4 +1,4 @@
-"""One run from plan to results; every stage goes on where an earlier start left it."""
+"""One run from plan to results; every stage continues where an earlier start stopped."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def run(
         check_questions(folder, tasks)
         for asked in tasks:
             if plan.spec.limit is not None and len(asked.items) < plan.spec.limit:
-                progress.notify(f"{asked.name}: {plan.spec.limit} items were asked for, there are {len(asked.items)}")
+                progress.notify(f"{asked.name}: {plan.spec.limit} items were requested, but there are {len(asked.items)}")
         report_overlap(plan, folder, corpora, tasks, progress)
         made, failed = fit_stage(plan, folder, model, corpora, progress)
         variants = _variants(plan, made)

@@ -39,7 +39,7 @@ def score_stage(
     *,
     ranks: Ranks = ALONE,
 ) -> None:
-    """Score what is not in the log yet.
+    """Score the items that are not in the log yet.
 
     An engine is given all items of a task, also those in the log: what an item is read with decides its last bits. One of which
     only a part is in the log is scored again, and its missing records are added. What the engine cannot score, the reference

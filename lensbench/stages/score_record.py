@@ -1,4 +1,4 @@
-"""One line of the score log: what came back for one item under one variant."""
+"""One line of the score log: the result of one item under one variant."""
 
 from __future__ import annotations
 

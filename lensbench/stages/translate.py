@@ -1,4 +1,4 @@
-"""A question set in a language that has none: made with a judge's API from another language's set, and marked as such."""
+"""A question set for a language without one, translated from another language's set with a judge's API and marked as such."""
 
 from __future__ import annotations
 
@@ -86,6 +86,6 @@ def _translate(
     if missing:
         raise RunError(
             f"{len(missing)} of {len(texts)} texts are not translated: {next(iter(missing.values()))}",
-            "The same command goes on from here.",
+            "Run the same command again to continue.",
         )
     return made.texts

@@ -1,4 +1,4 @@
-"""The variants of a loaded model: the untouched backbone, what methods made of it, and other checkpoints."""
+"""The variants of a loaded model: the untouched backbone, enhanced variants, and other checkpoints."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Variant:
     choice: VariantChoice | None = None
     """Method, configuration and seed of the enhancement."""
     checkpoint: Checkpoint | None = None
-    """Of another model than the run's backbone."""
+    """Checkpoint of another model than the run's backbone; None for the backbone."""
     system_text: str | None = None
     """That model's."""
 
@@ -60,7 +60,7 @@ def load_fitted(folder: RunFolder, choice: VariantChoice, backbone_digest: str) 
 
 
 def names_of(variants: Sequence[Variant]) -> str:
-    """For a title: up to three names, or how many there are."""
+    """Title: up to three names, or the number of variants."""
     return " + ".join(v.name for v in variants) if len(variants) <= 3 else f"{len(variants)} variants"
 
 

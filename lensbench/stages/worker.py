@@ -1,4 +1,4 @@
-"""A further rank of a run, as a process of its own: `python -m lensbench.stages.worker REQUEST FOLDER`; rank 0 starts it."""
+"""Another rank of a run, as a separate process: `python -m lensbench.stages.worker REQUEST FOLDER`; rank 0 starts it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers: arrays in, dataclass out."""
+"""Statistics: arrays in, dataclass out."""
 
 from lensbench.stats.agreement import krippendorff_alpha, within_unit_deviation
 from lensbench.stats.bootstrap import Intervals, bootstrap_means, clustered_errors, paired_bootstrap

@@ -1,4 +1,4 @@
-"""How far raters agree."""
+"""Agreement of raters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["krippendorff_alpha", "within_unit_deviation"]
 
 
 def krippendorff_alpha(ratings: NDArray[Any]) -> float | None:
-    """Krippendorff's alpha for interval data: 1 is agreement, 0 what chance would give, below 0 systematic disagreement.
+    """Krippendorff's alpha for interval data: 1 is perfect agreement, 0 is chance, below 0 is systematic disagreement.
 
     Args:
         ratings: `[raters, units]`, NaN where a rater gave no rating.
@@ -45,7 +45,7 @@ def within_unit_deviation(ratings: NDArray[Any]) -> float | None:
     """Standard deviation of repeated ratings of the same unit, pooled over units; None when no unit was rated twice.
 
     Args:
-        ratings: `[repeats, units]`, NaN where one is missing.
+        ratings: `[repeats, units]`, NaN if one is missing.
     """
     values = np.asarray(ratings, dtype=float)
     counts = (~np.isnan(values)).sum(0)

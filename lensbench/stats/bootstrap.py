@@ -1,4 +1,4 @@
-"""Bootstrap intervals for any number of variants at once, by clusters."""
+"""Clustered bootstrap intervals for any number of variants at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Intervals", "bootstrap_means", "cell_weights", "clustered_errors", "
 
 @dataclass(frozen=True)
 class Intervals:
-    """Values with their 95% intervals, one a column; NaN where a column has no value, or fewer than two clusters for an interval.
+    """Values with their 95% intervals, one per column; NaN without a value, and no interval with fewer than two clusters.
 
     Attributes:
         value, low, high: `[columns]`.
@@ -54,7 +54,7 @@ def bootstrap_means(
         seed: Of the resampling. A stratum takes `seed` and its place.
 
     Raises:
-        ValueError: no items, or unlike lengths.
+        ValueError: no items, or different lengths.
     """
     strata = gather(values, clusters, cells)
     shares = cell_weights(strata, weights)
@@ -95,16 +95,16 @@ def paired_bootstrap(
     """Differences of variants to `base` on the same items, with percentile intervals over whole clusters.
 
     Args:
-        variants: `[variants, items]`, NaN where an item has no value; it then counts for no pair.
-        base: `[items]`, of the same items in the same order.
+        variants: `[variants, items]`, NaN if an item has no value; such an item is in no pair.
+        base: `[items]`, the same items in the same order.
         clusters, cells, weights, draws, seed: See `bootstrap_means`.
 
     Raises:
-        ValueError: no items, or unlike lengths.
+        ValueError: no items, or different lengths.
     """
     variants, base = np.atleast_2d(np.asarray(variants, dtype=np.float64)), np.asarray(base, dtype=np.float64)
     if variants.shape[1:] != base.shape:
-        raise ValueError("variants [variants, items] and base [items] must be of the same items")
+        raise ValueError("variants [variants, items] and base [items] must have the same items")
     return bootstrap_means(variants - base, clusters, cells=cells, weights=weights, draws=draws, seed=seed)
 
 

@@ -1,4 +1,4 @@
-"""Corpus metrics: a number that is computed from the sums of its statistics over items, such as chrF or bits per byte.
+"""Corpus metrics: numbers computed from sums of statistics over items, such as chrF or bits per byte.
 
 The mean of such a metric over items is another number than the metric of the corpus. Intervals and tests therefore add up the
 statistics of each resample and compute the metric again (Koehn 2004; sacrebleu does the same).
@@ -21,7 +21,7 @@ Compute = Callable[[NDArray[Any]], NDArray[Any]]
 """Sums of the statistics, `[..., statistics]` -> the metric, `[...]`."""
 _CHUNK = 2**18
 _TOLERANCE = 1e-9
-"""Relative; metrics that differ by less differ by rounding."""
+"""Relative tolerance: a smaller difference between metrics is rounding."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class CorpusPair:
     """The paired difference of a corpus metric.
 
     Attributes:
-        difference: Variant less base, over the items that both have.
+        difference: Variant minus base, over the items that both have.
         low, high: 95% percentile interval; NaN below two clusters.
         error: Standard deviation of the bootstrap differences; NaN below two clusters.
         p_value: Two-sided, of an approximate randomization test that swaps the two within whole clusters.
@@ -68,7 +68,7 @@ def corpus_interval(
         clusters: `[items]`.
 
     Returns:
-        Value, low, high; NaN where there is no item, and low and high where there are fewer than two clusters.
+        Value, low, high; NaN if there is no item; low and high are also NaN with fewer than two clusters.
     """
     there = ~np.isnan(statistics).any(1)
     if not there.any():
@@ -87,8 +87,8 @@ def corpus_pair(
 ) -> CorpusPair | None:
     """The paired difference of a corpus metric, its interval and its test.
 
-    All swaps are tried where they are at most `draws`; else `draws` random ones, counting the observed one (Phipson and Smyth
-    2010).
+    If there are at most `draws` possible swaps, all are used; otherwise `draws` random ones, counting the observed one (Phipson
+    and Smyth 2010).
 
     Args:
         variant, base: `[items, statistics]`, NaN where one has no score; only items that both have count.

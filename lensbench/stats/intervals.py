@@ -1,4 +1,4 @@
-"""The interval of a share of items."""
+"""The confidence interval of a share of items."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The smallest true difference that a comparison of this size would find in four cases of five."""
+"""The smallest true difference that a comparison of this size detects in four cases of five."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def detectable_mean(standard_error: float, *, tests: int = 1, alpha: float = ALP
     approximation.
 
     Args:
-        standard_error: Of the paired difference, clustered where items are.
+        standard_error: Standard error of the paired difference, clustered if the items are.
         tests: Size of the family that Holm adjusts for. Dividing alpha by it is Holm's strictest step, so the worst case.
 
     Returns:

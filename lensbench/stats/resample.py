@@ -1,4 +1,4 @@
-"""Columns of values over items, gathered by cluster, and clusters drawn with replacement.
+"""Values over items summed by cluster, and clusters drawn with replacement.
 
 An *item* is one value of one variant. A *cluster* is what could have been another: the source item, which a data set may have in
 several languages, or a question that was graded several times. A *cell* is one number of a table, and holds some of the items.
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 __all__ = ["Stratum", "draw_clusters", "draw_counts", "gather"]
 
 _CHUNK = 2**20
-"""Numbers drawn at a time, so that memory does not grow with the number of draws."""
+"""Random numbers drawn at a time; bounds the memory for any number of draws."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class Stratum:
 
 
 def gather(values: NDArray[Any], clusters: NDArray[Any], cells: NDArray[Any] | None = None) -> list[Stratum]:
-    """Values summed by cluster, in strata that are drawn apart from each other.
+    """Values summed by cluster, in strata that are drawn independently.
 
-    Clusters are sorted by their label, so the order of the items is of no consequence.
+    Clusters are sorted by their label, so the order of the items does not matter.
 
     Args:
         values: `[columns, items]`, NaN where an item has no value.
@@ -73,7 +73,7 @@ def gather(values: NDArray[Any], clusters: NDArray[Any], cells: NDArray[Any] | N
 
 
 def _connected(place: NDArray[Any], cells: NDArray[Any], clusters: int) -> list[NDArray[Any]]:
-    """Cells by stratum: two are together when they share a cluster, directly or by way of others."""
+    """Cells by stratum: two cells are together if they share a cluster, directly or through other cells."""
     numbers = np.unique(cells)
     root = {int(cell): int(cell) for cell in numbers}
 

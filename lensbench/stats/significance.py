@@ -28,8 +28,8 @@ def mcnemar_exact(wins: int, losses: int) -> float:
     """Two-sided exact p-value of McNemar (1947) for 0/1 scores: binomial, one half, over the items on which the two differ.
 
     Args:
-        wins: Items that only the variant has right.
-        losses: Items that only the base has right.
+        wins: Items that only the variant answers correctly.
+        losses: Items that only the base answers correctly.
 
     Raises:
         ValueError: a negative number.
@@ -61,8 +61,8 @@ def sign_flip(
 ) -> NDArray[Any]:
     """Two-sided p-values of the mean difference, `[columns]`: signs are flipped for whole clusters; all columns share the draws.
 
-    All sign patterns are tried where they are at most `draws`; else `draws` random ones, counting the observed one as one of them
-    (Phipson and Smyth 2010), so no p-value is 0.
+    If there are at most `draws` sign patterns, all are used; otherwise `draws` random ones, counting the observed one (Phipson
+    and Smyth 2010), so no p-value is 0.
 
     Args:
         differences: `[columns, items]`, NaN where an item has no pair.
@@ -101,7 +101,7 @@ def sign_flip(
 def _contributions(
     differences: NDArray[Any], clusters: NDArray[Any], cells: NDArray[Any] | None, weights: NDArray[Any] | None
 ) -> NDArray[Any]:
-    """What each cluster adds to the statistic: `[columns, clusters]`."""
+    """Contribution of each cluster to the statistic: `[columns, clusters]`."""
     strata = gather(differences, clusters, cells)
     shares = cell_weights(strata, weights)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -21,10 +21,10 @@ def clustered_slope(
         x, y: `[points]`.
         clusters: `[points]`, number of the cluster each point belongs to.
         draws: Bootstrap samples; those in which x does not vary have no slope and are left out.
-        seed: Of the resampling.
+        seed: Seed of the resampling.
 
     Returns:
-        None where x does not vary, or there are fewer than three clusters.
+        None if x does not vary or there are fewer than three clusters.
     """
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     _, place = np.unique(np.asarray(clusters), return_inverse=True)

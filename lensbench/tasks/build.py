@@ -1,4 +1,4 @@
-"""From a task in one language and its rows to an lm-eval task object, and to items ready to be asked."""
+"""Conversion of a task in one language and its rows to an lm-eval task object and to items."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _EXAMPLES = "examples"
 
 @dataclass(frozen=True)
 class Item:
-    """One question as it is put to every variant."""
+    """One question, the same for every variant."""
 
     id: str
     """Hash of task, protocol, row and rendered requests: equal ids are the same question in the same words."""

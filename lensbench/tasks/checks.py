@@ -1,4 +1,4 @@
-"""What is wrong with a task that renders all the same: each fault gives a number that looks like any other.
+"""Checks for faults of a task that renders without an error but gives meaningless numbers.
 
 Faults of a task as a whole (a template that never mentions the row, a gold answer that is none of the choices) are refused before
 anything is scored. Faults of single items (a choice of nothing, two equal choices) make those items failures with a state of
@@ -31,7 +31,7 @@ _SHARE = 0.5
 
 
 class Asked(Protocol):
-    """What is looked at of an item."""
+    """The parts of an item that are checked."""
 
     @property
     def doc_id(self) -> int: ...
@@ -69,7 +69,7 @@ def check_templates(config: Mapping[str, Any], columns: Iterable[str], words: Ma
             single = next((name for name in _SINGLE.findall(_JINJA.sub("", text)) if name in names), None)
             if single is not None:
                 raise DataError(
-                    f"{where}: {key} has the column '{single}' in single braces, which stays as it is",
+                    f"{where}: {key} has the column '{single}' in single braces, which is not rendered",
                     f"Write {{{{ {single} }}}}.",
                 )
     choices = config.get("doc_to_choice")
@@ -139,7 +139,7 @@ def _check_different(items: Sequence[Asked], where: str, *, chat: bool) -> None:
     more = " A chat template that leaves out the message does the same." if chat else ""
     raise DataError(
         f"{where}: {len(rows)} different rows give {said}: {items[0].requests[0][0][-160:]!r}",
-        f"doc_to_text has to show what is asked, as in {{{{ column }}}}.{more}",
+        f"doc_to_text must show the question, as in {{{{ column }}}}.{more}",
     )
 
 

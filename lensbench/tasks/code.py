@@ -1,4 +1,4 @@
-"""What in a task file would run code that somebody else wrote; refused unless the file is trusted."""
+"""Parts of a task file that would run somebody else's code; refused unless the file is trusted."""
 
 from __future__ import annotations
 

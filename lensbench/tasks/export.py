@@ -98,8 +98,8 @@ def _refuse_upstream(task: TaskInLanguage) -> None:
         raise UsageError(f"'{task.name}' in '{code}' is lm-eval's own task ({file}); there is nothing to export")
     if any(callable(value) for value in task.config.values()):
         raise UsageError(
-            f"lm-eval has no '{task.name}' in '{code}': lensbench asks it with the functions of {file}, which YAML cannot carry",
-            "Ask it with `lensbench run`, or export profile lens-paper.",
+            f"lm-eval has no '{task.name}' in '{code}': lensbench uses the functions of {file}, which YAML cannot contain",
+            "Use `lensbench run`, or export profile lens-paper.",
         )
 
 

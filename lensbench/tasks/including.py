@@ -15,7 +15,7 @@ MAX_INCLUDES = 8
 
 
 def read_including(path: Path, *, trust: bool, within: Path | None = None, chain: tuple[Path, ...] = ()) -> Document:
-    """A task file with what it includes put before it.
+    """A task file together with the files that it includes.
 
     Args:
         trust: Whether `!function` may name Python code.

@@ -1,4 +1,4 @@
-"""Linting task files: everything that can be wrong with a task before a model sees it."""
+"""Linting task files: all faults of a task that can be found without a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which families of lm-eval's tasks are in one language, and which carry a language's code in their names, and where.
+"""Families of lm-eval's tasks: which are in one language, and which have a language code in their names, and where.
 
 A language is never read from the end of a name by itself: `agieval_lsat_ar` is English ("analytical reasoning"). Only what
 stands here, in the file's own `metadata.language`, or in its `dataset_name` says what language a task is in.

@@ -1,4 +1,4 @@
-"""Which task and language an lm-eval task name stands for."""
+"""The task and language that an lm-eval task name means."""
 
 from __future__ import annotations
 

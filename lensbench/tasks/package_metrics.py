@@ -36,7 +36,7 @@ def package_metrics(metric_list: Any, profile: Profile, path: Path) -> tuple[Met
         if profile.generates:
             raise UsageError(
                 f"{where} is computed from log-likelihoods; under profile '{profile.profile}' answers are generated",
-                "Take it out of metric_list, or ask the task under a profile that scores choices.",
+                "Remove it from metric_list, or use a profile that scores choices.",
             )
         if metric.corpus is None and entry.get("aggregation", "mean") != "mean":
             raise UsageError(

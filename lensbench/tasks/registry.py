@@ -40,7 +40,7 @@ class TaskEntry:
     path: Path
     document: Document
     trusted: bool = False
-    """Whether what it names may be Python code."""
+    """Whether the task file may name Python code."""
 
     @property
     def name(self) -> str:
@@ -201,7 +201,7 @@ def parse_task(path: Path, *, trust: bool = False) -> TaskEntry:
         if told is None:
             raise UsageError(
                 f"{path}: cannot tell the language of task '{file.task}'",
-                "Neither metadata.language, its family nor its dataset_name says it; add a line `languages: {CODE: {}}`, or "
+                "Neither metadata.language, its family nor its dataset_name gives it; add a line `languages: {CODE: {}}`, or "
                 f"`metadata: {{language: CODE}}`. {HOW_TO_ADD}",
             )
         file = file.model_copy(update={"languages": {told: LanguageEntry()}})

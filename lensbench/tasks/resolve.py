@@ -1,4 +1,4 @@
-"""From a task file to one language of it: the lm-eval configuration that is really asked, and its hash."""
+"""Resolution of a task file to one of its languages: the effective lm-eval configuration, and its hash."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from lensbench.tasks.schema import LM_EVAL_FIELDS, Generation, Profile
 __all__ = ["TaskInLanguage", "resolve"]
 
 _TOLD_ONLY = {"title", "about", "wording", "stands_for"}
-"""What a profile says of itself that changes no question and no score."""
+"""Fields of a profile that change no question and no score."""
 _TEMPLATES = ("doc_to_text", "doc_to_choice", "doc_to_target", "gen_prefix")
 
 
@@ -43,7 +43,7 @@ class TaskInLanguage:
     words: JsonObject = dataclasses.field(default_factory=dict)
     """`vars` of the file and the language."""
     metrics: tuple[Metric, ...] = ()
-    """Of its `metric_list`, those that installed packages compute."""
+    """Metrics of its `metric_list` that installed packages compute."""
 
     @property
     def name(self) -> str:
@@ -63,7 +63,7 @@ class TaskInLanguage:
 
     @property
     def wording(self) -> str | None:
-        """Whose words the prompts have, as the task's file or else its profile says."""
+        """Author of the prompts' wording, from the task's file or otherwise its profile."""
         return self.entry.file.wording or self.profile.wording
 
     @property

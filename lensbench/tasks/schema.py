@@ -1,4 +1,4 @@
-"""What a task YAML and a profile YAML may say.
+"""Format of task YAML and profile YAML.
 
 A task file is one benchmark under one profile, with all its languages. Its field names are lm-eval's; `profile`, `rows`,
 `languages`, `turns`, `vars` and `upstream` are lensbench's.
@@ -29,7 +29,7 @@ class Sample(BaseModel):
 
 
 class Generation(BaseModel):
-    """How answers are generated."""
+    """Settings for generating answers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -47,7 +47,7 @@ class Generation(BaseModel):
 
 
 class Profile(BaseModel):
-    """A named protocol for asking and scoring. Scores of unlike profiles never share a column."""
+    """A named protocol for prompting and scoring. Scores of different profiles never share a column."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -61,7 +61,7 @@ class Profile(BaseModel):
     """`first_token`: arg-max over the first token of each option. `loglikelihood`: of the whole continuation.
     `fidelity`: answers are generated and their language is identified. `judged`: and a judge grades them."""
     generation: Generation | None = None
-    """For generated answers; None takes the task's own `generation_kwargs`."""
+    """Settings for generated answers; None uses the task's own `generation_kwargs`."""
     sample: Sample | None = None
     """Items drawn when the set is larger; None takes all."""
     wording: Wording | None = None
@@ -71,7 +71,7 @@ class Profile(BaseModel):
 
     @property
     def generates(self) -> bool:
-        """Whether answers are text that the variant writes."""
+        """Whether the variant generates text as its answer."""
         return self.scoring in ("fidelity", "judged")
 
 

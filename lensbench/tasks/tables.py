@@ -1,4 +1,4 @@
-"""Rows as the table that lm-eval reads: every column of every row, whichever row has it first."""
+"""Rows as the table that lm-eval reads, with every column of every row."""
 
 from __future__ import annotations
 

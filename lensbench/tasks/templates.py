@@ -1,4 +1,4 @@
-"""lm-eval renders the templates of a task without a sandbox; here ours is put in its place."""
+"""Replaces lm-eval's template rendering, which has no sandbox, with ours."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def test_methods_learn_from_answers_and_pairs(model: Any, tokenizer: Any) -> Non
         ({}, {"texts": {"en": EN, "zh": ZH}, "parallel": [("one",)]}, r"parallel\[0\] must hold one text for each of en, zh"),
         ({}, {"texts": {"en": ["", *EN], "zh": ZH}, "parallel": PAIRS}, "aya in English, as given, row 1, column 'inputs'"),
         ({"rank": 2}, {"texts": {"en": EN, "zh": ZH}, "parallel": PAIRS}, "rank 2 is out of range"),
-        ({"n_probe": 13}, {"texts": {"en": EN, "zh": ZH}, "parallel": PAIRS}, "13 probing texts in English were asked for"),
+        ({"n_probe": 13}, {"texts": {"en": EN, "zh": ZH}, "parallel": PAIRS}, "13 probing texts in English were requested"),
     ],
 )
 def test_what_is_wrong_is_said(settings: dict[str, Any], data: dict[str, Any], says: str, model: Any, tokenizer: Any) -> None:

@@ -111,10 +111,10 @@ CASES: dict[str, tuple[Callable[[Path], Any], tuple[str, ...], str]] = {
     "paper's backbone": (
         lambda run: lb.table("cost", [run], paper_backbone="x"),
         ("table", "cost", "RUN", "--paper-backbone", "x"),
-        "paper_backbone goes with published",
+        "paper_backbone needs published",
     ),
     "report twice": (lambda run: lb.report([run, run], "r.html"), ("report", "RUN", "RUN", "--html", "r.html"), "is named twice"),
-    "report without a file": (lambda run: lb.report([run, run / "."], None), ("report", "RUN", "RUN/."), "no file to write"),
+    "report without a file": (lambda run: lb.report([run, run / "."], None), ("report", "RUN", "RUN/."), "no output file"),
 }
 
 

@@ -175,7 +175,7 @@ def test_encoders_are_refused_before_weights_are_read(tmp_path: Path) -> None:
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64, "vocab_size": 300}
     BertForMaskedLM(BertConfig(**sizes)).save_pretrained(tmp_path / "bert")
     backbone = get_backbone(str(tmp_path / "bert"))
-    with pytest.raises(UnavailableError, match="no causal language model; transformers has none of type 'bert'"):
+    with pytest.raises(UnavailableError, match="not a causal language model; transformers has none of type 'bert'"):
         check_loadable(backbone, find_checkpoint(backbone))
 
 

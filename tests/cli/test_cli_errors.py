@@ -210,9 +210,9 @@ CASES = (
         ("{own}/data/xcopa/zh/test.jsonl, line 1: not UTF-8 at byte",),
     ),
     # corpora and training
-    Case("probing texts", lambda p: p.lens("n_probe=13"), 2, ("13 probing texts in English were asked for, {data} has 12",)),
+    Case("probing texts", lambda p: p.lens("n_probe=13"), 2, ("13 probing texts in English were requested, {data} has 12",)),
     Case(
-        "parallel prompts", lambda p: p.lens("n_parallel=25"), 2, ("25 prompts parallel in en, zh were asked for, {data} has 24",)
+        "parallel prompts", lambda p: p.lens("n_parallel=25"), 2, ("25 prompts parallel in en, zh were requested, {data} has 24",)
     ),
     Case(
         "collinear means",

@@ -116,7 +116,7 @@ CASES = {
     "bad gateway": Case("server error", fails("502"), "(status 502)", "Wait and give", 5),
     "gateway time-out": Case("time-out", fails("504"), "did not answer in time", "Check the network", 5),
     "reset": Case("cut off", fails("reset"), "was cut before", "what was fetched is kept", 5),
-    "login page": Case("not a hub", fails("html"), "does not answer as a hub does", "login page"),
+    "login page": Case("not a hub", fails("html"), "does not answer like a hub", "login page"),
     "unreachable": Case(
         "unreachable",
         lambda hub, patch: patch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{closed_port()}"),

@@ -54,7 +54,7 @@ def test_other_rows_are_not_overwritten_unasked(tmp_path, cli):
     before = json.loads((tmp_path / "out/manifest.json").read_text())["files"][0]
     done = cli("data", "import", tmp_path / "second", "--to", tmp_path / "out")
     assert done.returncode == 1
-    assert "mgsm/en/test.parquet is there already with other rows (2 rows from ['mgsm_en.tsv'])" in done.stderr
+    assert "mgsm/en/test.parquet already exists with other rows (2 rows from ['mgsm_en.tsv'])" in done.stderr
     assert len(read(tmp_path / "out/mgsm/en/test.parquet")) == 2
     assert len(read(tmp_path / "out/mgsm/sw/test.parquet")) == 1
     done = cli("data", "import", tmp_path / "second", "--to", tmp_path / "out", "--replace")

@@ -53,7 +53,7 @@ def test_killed_while_waiting_and_partial_failures(server: JudgeServer, judging:
         start = judging.start(*POLL)
         start.until(lambda looks=looks: bool(server.batches) and server.batches[0].looks >= looks)
         assert start.stop(signal.SIGKILL) == -signal.SIGKILL
-    assert "going on with batch batch_0" in start.stderr
+    assert "continuing with batch batch_0" in start.stderr
     assert submitted(server) == 1 and not server.asked and judging.answers() == answers
     (batch,) = server.batches
     bodies = {line["custom_id"]: line["body"] for line in batch.lines}

@@ -212,8 +212,8 @@ def test_no_key(serve: Callable[..., tuple[JudgeServer, Judging]]) -> None:
         ("401", "does not accept the key"),
         ("404", "no model 'm'"),
         ("quota", "no money left"),
-        ("html", "not with chat completions"),
-        ("malformed", "not with chat completions"),
+        ("html", "does not reply with chat completions"),
+        ("malformed", "does not reply with chat completions"),
         ("500", "requests to judge 'strict' all failed"),
     ],
 )

@@ -191,19 +191,19 @@ def test_revisions_of_one_model_have_digests_of_their_own(evaluate: Evaluate, tm
     # lm-eval writes evaluations of all revisions into one folder.
     for path in homes[1].iterdir():
         shutil.copy(path, homes[0] / path.name.replace("_20", "_30"))
-    with pytest.raises(UsageError, match=r"unlike weights of .*model_sha 1{40} and 2{40}"):
+    with pytest.raises(UsageError, match=r"different weights of .*model_sha 1{40} and 2{40}"):
         import_lm_eval([(None, homes[0])], tmp_path / "mixed")
 
 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda c: c["results"].update(pick_zh=[0.5]), r"'results' of task pick_zh is no table .* \[0.5\]"),
-        (lambda c: c["configs"].update(pick_zh="none"), "'configs' of task pick_zh is no table"),
-        (lambda c: c["n-samples"].update(pick_zh=6), "'n-samples' of task pick_zh is no table"),
+        (lambda c: c["results"].update(pick_zh=[0.5]), r"'results' of task pick_zh must be a table .* \[0.5\]"),
+        (lambda c: c["configs"].update(pick_zh="none"), "'configs' of task pick_zh must be a table"),
+        (lambda c: c["n-samples"].update(pick_zh=6), "'n-samples' of task pick_zh must be a table"),
         (lambda c: c["n-samples"]["pick_zh"].update(effective="six"), "'n-samples' of task pick_zh is no whole number"),
         (lambda c: c["n-shot"].update(pick_zh="few"), "'n-shot' of task pick_zh is no whole number but \"few\""),
-        (lambda c: c.update(config=["hf"]), r"'config' is no table of names and values but \[\"hf\"\]"),
+        (lambda c: c.update(config=["hf"]), r"'config' must be a table of names and values, found \[\"hf\"\]"),
     ],
 )
 def test_values_of_another_kind_are_named(evaluate: Evaluate, tmp_path: Path, change: Callable[..., None], told: str) -> None:

@@ -288,7 +288,7 @@ def test_cut_off_and_foreign_files_are_named(doctored: Any, tmp_path: Path) -> N
     with pytest.raises(DataError, match=r"samples_lensbench_xcopa_zh_.*line \d: not JSON"):
         read_lm_eval(home)
     samples.write_bytes(whole + whole.splitlines(keepends=True)[0])
-    with pytest.raises(DataError, match="line 9: document 0 stands there twice"):
+    with pytest.raises(DataError, match="line 9: document 0 appears twice"):
         read_lm_eval(home)
     samples.write_bytes(b'{"doc_id": 0}\n')
     with pytest.raises(DataError, match="line 1: no doc, target"):

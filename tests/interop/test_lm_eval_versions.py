@@ -161,7 +161,7 @@ def test_a_line_for_each_filter_is_told_by_its_place(tmp_path: Path) -> None:
     metrics = [s.metrics for s in model.tasks["xcopa_sw"].samples or ()]
     assert metrics == [{"acc,strict": 0.0, "acc,loose": 1.0}] * ROWS
     path.write_text("".join(json.dumps(r) + "\n" for r in [*records, records[0]]), encoding="utf-8")
-    with pytest.raises(DataError, match="document 0 stands there twice"):
+    with pytest.raises(DataError, match="document 0 appears twice"):
         read_lm_eval(home)
 
 

@@ -150,7 +150,7 @@ def test_a_language_of_the_users_is_asked(own_languages: Path, cli: Callable[...
     [
         ("hu: 3", "expected what describes 'hu'"),
         ("hu: {name: Hungarian}", "line 1: script"),
-        ("../x: {name: X, script: Latn, iso3: xxx}", "is no language code"),
+        ("../x: {name: X, script: Latn, iso3: xxx}", "is not a language code"),
         ("hu: {name: Hungarian, script: Latn, iso3: hun, codes: {aya: ../../x}}", "cannot be the name of a folder"),
         ("hu: {name: Hungarian, script: Latn, iso3: hun, nativ: x}", "did you mean 'native'?"),
     ],

@@ -34,14 +34,14 @@ def test_a_delta_that_says_where_it_begins_passes(tiny: LoadedBackbone) -> None:
 
 
 def test_a_block_below_the_first_changed_one(tiny: LoadedBackbone) -> None:
-    with pytest.raises(RunError, match=r"the state in front of block 2 has changed \(prompt\), but block 3"):
+    with pytest.raises(RunError, match=r"the state before block 2 has changed \(prompt\), but block 3"):
         check_weights("m", tiny, delta_of(tiny, "model.layers.1.mlp.up_proj.weight", 3))
 
 
 def test_a_delta_that_changes_nothing(tiny: LoadedBackbone) -> None:
-    with pytest.raises(RunError, match=r"fitting has changed no answer \(prompt\)"):
+    with pytest.raises(RunError, match=r"fitting has changed nothing \(prompt\)"):
         check_weights("m", tiny, delta_of(tiny, "model.layers.2.mlp.up_proj.weight", 2, change=0.0))
-    with pytest.raises(RunError, match="changed no answer"):
+    with pytest.raises(RunError, match="changed nothing"):
         check_weights("m", tiny, Delta("m", "tiny", tiny.checkpoint.digest, 0, {}))
 
 
@@ -84,7 +84,7 @@ def test_scores_of_another_fit_under_the_same_name_are_refused(
     shutil.copytree(other / "enhancements" / "lens", out / "enhancements" / "lens")
     before = (out / "items" / "score.jsonl").read_bytes()
     refused = cli(*command, "--out", out)
-    assert refused.returncode == 1 and "'lens' is not what the scores in" in refused.stderr
+    assert refused.returncode == 1 and "'lens' differs from the one that was scored in" in refused.stderr
     assert (out / "items" / "score.jsonl").read_bytes() == before
 
 

@@ -49,7 +49,7 @@ def test_tsv_whose_name_says_the_columns(tmp_path: Path) -> None:
     assert read(tmp_path / "news-v16.en-zh.tsv") == {"zh": WANTED}
     assert read(tmp_path / "news-v16.ar-en.tsv", "en", "ar") == {"ar": [("كلب", "A dog")]}
     (tmp_path / "news.tsv").write_text("A dog\t狗\n", encoding="utf-8")
-    with pytest.raises(UsageError, match="which column is which language"):
+    with pytest.raises(UsageError, match="the languages of the columns are unknown"):
         read(tmp_path / "news.tsv")
 
 

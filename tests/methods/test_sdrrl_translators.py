@@ -180,7 +180,7 @@ def test_translations_from_files(tiny: LoadedBackbone, tmp_path: Path) -> None:
     assert "lacks 1 of 2 answers" in note
     listed = next((tmp_path / "cache").rglob("*.jsonl"))
     assert [json.loads(line) for line in listed.read_text().splitlines()] == [{"source": "three", "translation": ""}]
-    with pytest.raises(RunError, match="a translation of none of the 1 answers") as caught:
+    with pytest.raises(RunError, match="no translation for any of the 1 answers") as caught:
         translator.translate(tiny, ["three"], get_language("zh"), progress, cost)
     assert str(listed) in str(caught.value)
 
@@ -189,7 +189,7 @@ def test_translations_from_files(tiny: LoadedBackbone, tmp_path: Path) -> None:
     ("name", "content", "message"),
     [
         ("t.tsv", "one\t一\ntwo\n", "line 2: two columns .* found 1"),
-        ("t.tsv", "one\t一\none\t二\n", "line 2: a second, other translation of 'one'"),
+        ("t.tsv", "one\t一\none\t二\n", "line 2: a second, different translation of 'one'"),
         ("t.tsv", "\n", "no translation in it"),
         ("t.jsonl", '{"source": "a", "translation": "b"}\n{"source": "a"}\n', "line 2: expected an object"),
         ("t.jsonl", '{"source": "a", "translation": null}\n', "line 1: expected an object .*must be text"),

@@ -112,7 +112,7 @@ def test_n_total_and_the_switches() -> None:
     assert set(choose("xsft", source, ("en", "zh"), n_aya=0, n_bactrian=10, batch_size=2, micro_batch=1).pools) == {
         "bactrian_x/zh"
     }
-    with pytest.raises(DataError, match=r"n_total=26 rows were asked for, 25 were chosen \(10 in aya/en, 10 in aya/zh, 5 in"):
+    with pytest.raises(DataError, match=r"n_total=26 rows were requested, 25 were chosen \(10 in aya/en, 10 in aya/zh, 5 in"):
         choose("xsft", source, ("en", "zh"), n_aya=10, n_bactrian=5, n_total=26)
     with pytest.raises(UsageError, match="both 0"):
         choose("xsft", source, ("en", "zh"), n_aya=0, n_bactrian=0)

@@ -360,7 +360,7 @@ def test_the_command(cli: Any, run: RunFolder, tmp_path: Path) -> None:
     for arguments, message in (
         ((run.path, tmp_path / "nothing", "--html", target), "no run at"),
         ((run.path, run.path, "--html", target), "named twice"),
-        ((run.path, tmp_path), "no file to write"),
+        ((run.path, tmp_path), "no output file"),
         ((run.path, "--html", target, "--figure", tmp_path / "nothing.svg"), "cannot be read"),
     ):
         refused = cli("report", *arguments)

@@ -547,7 +547,7 @@ def test_the_command_line(cli: Any, tmp_path: Path) -> None:
         (["bilingual", run, run], "is named twice"),
         (["cost", run], "no cost is recorded"),
         (["bilingual", run, "--published", "--paper-backbone", "llama3-8"], "Did you mean 'llama3-8b'?"),
-        (["bilingual", run, "--paper-backbone", "llama3-8b"], "goes with --published"),
+        (["bilingual", run, "--paper-backbone", "llama3-8b"], "needs --published"),
         (["bilingual", run, "--out", tmp_path / "no" / "t.md"], "no folder"),
     ):
         done = cli("table", *arguments)

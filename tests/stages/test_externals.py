@@ -105,7 +105,7 @@ def test_other_weights_under_the_name_are_refused(cli: Callable[..., Any], tiny_
     (folder / "model.safetensors").unlink()
     save_tiny_model(folder, seed=2)
     done = cli(*command, "--out", tmp_path / "run")
-    assert done.returncode == 1 and "begun with other weights of variant m" in done.stderr
+    assert done.returncode == 1 and "started with other weights of variant m" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,7 @@ def test_every_state_without_a_score_has_its_reason_below_the_table() -> None:
         f"! no score and in no mean, {name}" for name in ("only reasoning", "only code", "no room", "from later")
     ]
     assert all(" of 12 in multiq/sw lens" in note for note in shown)
-    assert shown[0].startswith("! no score and in no mean, only reasoning: the answer ended before its reasoning did: 2 of 12")
+    assert shown[0].startswith("! no score and in no mean, only reasoning: the answer ended inside its reasoning: 2 of 12")
 
 
 def test_every_state_has_a_sentence() -> None:

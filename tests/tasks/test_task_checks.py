@@ -104,7 +104,7 @@ def test_single_items_without_a_score_are_counted(tmp_path: Path, tiny_model_dir
     assert not errors(tmp_path)
     warnings = "\n".join(message for level, message in found if level == "warning")
     assert "1 of 6 items cannot be scored and count as failures: a choice is empty or white space" in warnings
-    assert "the right choice is there twice (rows 6)" in warnings
+    assert "the right choice appears twice (rows 6)" in warnings
     out = tmp_path / "run"
     done = cli(
         "run",

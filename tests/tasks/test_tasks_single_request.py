@@ -147,7 +147,7 @@ def test_a_task_of_targets_scores_them_and_is_written(
 
 @pytest.mark.parametrize("task", ["written", "unsaid"])
 def test_generated_answers_are_not_asked_under_a_profile_that_scores(include: Path, data: Path, task: str) -> None:
-    with pytest.raises(UsageError, match=f"task '{task}' has answers generated .* 'lm-eval' scores") as caught:
+    with pytest.raises(UsageError, match=f"task '{task}' generates answers .* 'lm-eval' scores") as caught:
         plan(include, data, task)
     assert "open" in str(caught.value.hint)
 

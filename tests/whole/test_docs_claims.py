@@ -74,12 +74,6 @@ def options(*words: str) -> dict[str, click.Parameter]:
     return {flag: parameter for parameter in command.params for flag in parameter.opts}
 
 
-def choices(command: str, option: str) -> set[str]:
-    kind = next(p.type for flag, p in options(command).items() if flag == option)
-    assert isinstance(kind, click.Choice)
-    return set(kind.choices)
-
-
 def detectable(items: int, differing: float) -> float:
     from lensbench.stats.power import detectable_share
 
@@ -100,8 +94,8 @@ NUMBERS: list[tuple[str, str, Callable[[], Any]]] = [
     ("docs/data.md", "changes the {} tries", lambda: value("hub.repository:_TRIES")),
     ("docs/data.md", "no answer in {} seconds", lambda: value("hub.repository:_SECONDS")),
     ("docs/engines.md", "vLLM {} ", lambda: f"{pinned('vllm')}.0"),
-    ("docs/engines.md", "a multiple of {:,} tokens", lambda: value("stages.vllm:_STEP")),
-    ("docs/engines.md", "Up to {:,} answers", lambda: value("engines.vllm.lm:_GROUP")),
+    ("docs/engines.md", "a multiple of {:,} tokens", lambda: value("engines.vllm.engine:_STEP")),
+    ("docs/engines.md", "Up to {:,} answers", lambda: value("engines.vllm.session:GROUP")),
     ("docs/fidelity.md", "fewer than {} letters", lambda: value("grading.fidelity.cells:_FEWEST_LETTERS")),
     ("docs/fidelity.md", "or than {} where", lambda: value("grading.fidelity.cells:_FEWEST_DENSE")),
     ("docs/figures.md", "matplotlib {} ", lambda: pinned("matplotlib")),
@@ -187,7 +181,7 @@ def hub_faults() -> set[str]:
 
 NAMES: list[tuple[str, str, Callable[[], Iterable[str]]]] = [
     ("docs/methods.md", "| name | what", lambda: value("methods:methods")()),
-    ("docs/engines.md", "| engine |", lambda: choices("run", "--engine")),
+    ("docs/engines.md", "| engine |", lambda: value("engines.registry:engine_names")()),
     ("docs/figures.md", "| figure |", lambda: value("cli.figure:_KINDS")),
     ("docs/tables.md", "| table |", lambda: shipped("reports/tables/*.yaml")),
     ("docs/tasks.md", "| profile |", lambda: shipped("tasks/profiles/*.yaml") - {"mt-bench"}),
@@ -325,8 +319,11 @@ def test_nouns_are_where_they_are_said_to_be() -> None:
 
 
 def test_files_of_the_engines_exist() -> None:
-    for line in re.findall(r"^\| `([\w/]+\.py)` \|", page("docs/architecture.md"), re.M):
-        assert (ROOT / "lensbench" / "engines" / line).is_file(), line
+    for room, wanted in (("engines", 3), ("numbers", 1)):
+        tables = re.findall(rf"^\| file under `lensbench/{room}/`.*?\n\n", page("docs/architecture.md"), re.M | re.S)
+        assert len(tables) == wanted
+        for name in re.findall(r"`([\w/]+\.py)`", "".join(re.findall(r"^\| `[^|]*\|", "".join(tables), re.M))):
+            assert (ROOT / "lensbench" / room / name).is_file(), name
 
 
 def test_states_are_explained() -> None:
@@ -499,7 +496,7 @@ def test_one_strength_of_a_mapping(here: Any) -> None:
         ("languages", "zh"),
         ("profile", "lens-paper"),
         ("engine", "tree"),
-        ("method", None),
+        ("method", ()),
         ("data", None),
         ("judge", None),
         ("resume", False),

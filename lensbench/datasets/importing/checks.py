@@ -1,4 +1,4 @@
-"""What is checked of the rows of a whole file: lengths that are known, a file that holds itself twice, languages out of step."""
+"""Checks on the rows of a whole file: known lengths, a file with its content twice, languages that are not aligned."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BY_LINE = (".tsv", ".txt", ".csv")
 
 
 def warnings_of(split: Split) -> Iterator[str]:
-    """What a reader should look into before the rows are used."""
+    """Warnings that a user should check before using the rows."""
     yield from split.warnings
     seen = len(split.records) if split.seen is None else split.seen
     if split.expected is not None and seen < split.expected:

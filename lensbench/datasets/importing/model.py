@@ -1,4 +1,4 @@
-"""The parts a format is made of: original files in, splits of rows out."""
+"""The parts of a format: original files in, splits of rows out."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class Original:
 
     path: Path
     name: str
-    """Relative to the folder that is imported, with forward slashes."""
+    """Path relative to the imported folder, with forward slashes."""
 
     problems: Problems = field(default_factory=lambda: Problems(strict=True), compare=False)
-    """Where wrong rows are kept."""
+    """Collector of wrong rows."""
 
     def __str__(self) -> str:
         return self._printable
@@ -72,12 +72,12 @@ class Original:
 
     @functools.cached_property
     def sha256(self) -> str:
-        """Of the file as it lies there."""
+        """SHA-256 of the unchanged file."""
         with self.path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
 
     def let_go(self) -> None:
-        """Forget the content, which may be large; it is read again where it is asked for again."""
+        """Release the content, which may be large; it is read again when it is needed."""
         for name in ("content", "head"):
             self.__dict__.pop(name, None)
 
@@ -182,11 +182,11 @@ class Split:
     seen: int | None = None
     """Rows of the original that were read for this split, those left out included; None: as many as there are records."""
     rank: int = 0
-    """Where several originals would become one file, the lowest is taken."""
+    """Rank among several originals of one file; the lowest is used."""
     numbered: bool = False
     """The column `id` was made here from the number of the row."""
     warnings: tuple[str, ...] = ()
-    """What a reader should look into before the rows are used."""
+    """Warnings that a user should check before using the rows."""
 
     @property
     def path(self) -> str:
@@ -213,7 +213,7 @@ class Context:
     """Those of the patterns that some original fitted."""
 
     def preferred(self, originals: Sequence[Original]) -> bool:
-        """Whether the user named one of these originals as the one to take."""
+        """Whether the user chose one of these originals."""
         fitting = {pattern for each in originals for pattern in self.prefer if fnmatch.fnmatchcase(each.name, pattern)}
         self.used |= fitting
         return bool(fitting)

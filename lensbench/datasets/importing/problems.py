@@ -1,4 +1,4 @@
-"""What is wrong with originals: collected while an import goes on, so that one bad row does not stop the rest."""
+"""Problems of originals, collected during an import, so that one bad row does not stop the rest."""
 
 from __future__ import annotations
 

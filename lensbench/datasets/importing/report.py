@@ -1,4 +1,4 @@
-"""What an import did, as the caller shows it and as the manifest keeps it."""
+"""Results of an import, for the caller and for the manifest."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class ImportedFile:
     """One parquet file that was written; also its entry in the manifest."""
 
     path: str
-    """Relative to the data folder."""
+    """Path relative to the data folder."""
     rows: str
     """Name of the row definition."""
     language: str
@@ -25,17 +25,17 @@ class ImportedFile:
     n: int
     """Rows written."""
     sha256: str
-    """Of the parquet file."""
+    """SHA-256 of the parquet file."""
     source: tuple[str, ...]
     """Original files, relative to the folder that was imported."""
     source_sha256: tuple[str, ...]
     """One per original file, in the same order."""
     licence: str
-    """Of the original files, in words; not always that of the hub's set."""
+    """Licence of the original files; it can differ from that of the hub's set."""
     stand_in: str | None
-    """What the rows are when they are not the data set whose place they take."""
+    """Description of the rows, if they replace another data set."""
     notes: tuple[str, ...]
-    """What was found, mended or left out, with counts."""
+    """Notes on what was found, repaired or left out, with counts."""
     warnings: tuple[str, ...] = ()
     """What to look into before the rows are used: a length other than the release's, a last line without an end."""
     left_out: tuple[str, ...] = ()
@@ -67,7 +67,7 @@ class ImportReport:
     problems: tuple[Problem, ...] = ()
     """What was wrong: rows and files that were left out, files that were not written. None in a strict import, which stops."""
     warnings: tuple[str, ...] = ()
-    """What to look into, on several files together."""
+    """Warnings about several files together."""
 
     def as_dict(self) -> JsonObject:
         """All of it, as JSON can hold it."""

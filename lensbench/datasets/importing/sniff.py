@@ -1,4 +1,4 @@
-"""What a file holds in place of data, seen from its first bytes: pointers, error pages, archives, other encodings."""
+"""Files that are not data, recognised from their first bytes: pointers, error pages, archives, other encodings."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ class Stage:
         where = str(split.originals[0]) if len(split.originals) == 1 else path
         again = repeated_from(split.records, numbered=split.numbered)
         if again:
-            raise DataError(f"{where}: from row {again + 1} on it repeats its own beginning: the file holds itself twice")
+            raise DataError(f"{where}: from row {again + 1} on it repeats its own beginning: the file has its content twice")
         check_rows(split.records, spec, where)
         content = parquet_bytes(split.records, spec, where)
         entry = ImportedFile(
@@ -126,7 +126,7 @@ class Stage:
         return entries, [f"{rows}, split {split}: {words}" for (rows, split), words in found.items() if words]
 
     def _left_out(self, entry: ImportedFile) -> tuple[str, ...]:
-        """What of the originals is missing because it was wrong."""
+        """Parts of the originals that are missing because they were wrong."""
         words = []
         for name in entry.source:
             lines = self._problems.rows_of(name)
@@ -153,8 +153,8 @@ class Stage:
             if not overwrite:
                 n = f"{known.get('n')} rows from {known.get('source')}" if known else "a file that no import wrote"
                 raise DataError(
-                    f"{entry.path} is there already with other rows ({n}); {entry.n} from {entry.source[0]} were not written",
-                    "Pass ``replace`` to put these in its place, or import into another folder.",
+                    f"{entry.path} already exists with other rows ({n}); {entry.n} from {entry.source[0]} were not written",
+                    "Pass ``replace`` to replace it, or import into another folder.",
                 )
             replaced = known or {"path": entry.path, "sha256": hashlib.sha256(earlier).hexdigest()}
         write_atomically(self._target / entry.path, content)

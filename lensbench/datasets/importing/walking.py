@@ -1,4 +1,4 @@
-"""The files of a source: which are looked at, which kind each is, and what is said of the rest."""
+"""The files of a source: which are read, the kind of each, and the reasons for skipping the rest."""
 
 from __future__ import annotations
 

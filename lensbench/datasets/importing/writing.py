@@ -49,7 +49,7 @@ def parquet_bytes(records: list[Row], spec: RowsSpec, where: str) -> bytes:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write beside the file, then put it in its place: a reader sees the old file or the new one.
+    """Write to a temporary file, then rename it: a reader sees the old file or the new one.
 
     Raises:
         RunError: the disk refuses; the old file stays.
@@ -89,7 +89,7 @@ class Manifest:
             ) from None
 
     def entry(self, path: str) -> JsonObject | None:
-        """What the manifest says of a file of this path."""
+        """The manifest's entry for a file of this path."""
         return self._entries.get(path)
 
     def put(self, entry: ImportedFile, replaced: JsonObject | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Answers of several variants: those that share blocks in one batch, each of the others by itself."""
+"""Answers of several variants: those that share blocks in one batch, each of the others alone."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def answer_variants(
     others, and those that change the first block, one after the other.
 
     Raises:
-        RunError: memory does not suffice for one answer.
+        RunError: there is not enough memory for one answer.
     """
     asked = sorted({request.variant for request in requests})
     together = _sharing(loaded, {place: variants[place] for place in asked}, language)

@@ -1,4 +1,4 @@
-"""Answers in one moving batch: whoever is done leaves it at once, and whoever waits takes the free place.
+"""Answers in one moving batch: a finished answer leaves it immediately, and a waiting one takes its place.
 
 A batch that waits for its longest answer spends most of its steps on padding. Here the cache loses a row when its answer ends,
 and prompts that wait are read in and put beside the rows that go on. Rows may belong to several variants
@@ -79,7 +79,7 @@ def generate_answers(
 
     Raises:
         CannotPack: there are branches, and the blocks of this model cannot be called one by one.
-        RunError: memory does not suffice for one answer.
+        RunError: there is not enough memory for one answer.
     """
     shared = MultiVariantBatch(loaded, branches) if branches else None
     answers: dict[int, GeneratedAnswer] = {}
@@ -96,7 +96,7 @@ def generate_answers(
             if not out_of_memory(error):
                 raise
             if batch_size == 1:
-                raise RunError("memory does not suffice for one answer", "Use a smaller model or ``dtype=bfloat16``.") from error
+                raise RunError("not enough memory for one answer", "Use a smaller model or ``dtype=bfloat16``.") from error
             batch_size //= 2
         if loaded.device.type == "cuda" and len(answers) < len(requests):
             torch.cuda.empty_cache()

@@ -1,4 +1,4 @@
-"""One step of a batch whose answers belong to several variants: blocks they share once, each variant's own for its rows.
+"""One step of a batch whose answers belong to several variants: shared blocks run once, each variant's own blocks for its rows.
 
 What the decoder hands to its blocks (masks, rotary embeddings) comes from its own forward, as in `lensbench.engines.blocks`. Keys
 and values lie in one cache for all rows; a block that is called for some rows sees and adds to those of these rows.

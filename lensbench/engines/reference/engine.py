@@ -1,4 +1,4 @@
-"""The reference engine: one variant after the other, by the model's own forward pass. Every other engine is held against it."""
+"""The reference engine: one variant after the other, by the model's own forward pass. Every other engine is compared with it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ReferenceEngine(BaseEngine):
         return LensLM(self.model.loaded(), batch_size=self.settings.batch_size)
 
     def noise(self, samples: Sequence[ScoringRequests], variants: Sequence[EngineVariant], reference: Engine) -> float:
-        """None: other engines' scores are held against these."""
+        """None: other engines are compared with this one."""
         return 0.0
 
     def score(
@@ -64,5 +64,5 @@ class ReferenceEngine(BaseEngine):
         answer_variants(self.model.loaded(), requests, variants, language, self.settings.batch_size, on_answer)
 
     def close(self) -> None:
-        """Forget the model, so that whoever owns it can let it go."""
+        """Forget the model, so that its owner can release it."""
         self.__dict__.pop("_lm", None)

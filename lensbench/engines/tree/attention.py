@@ -1,4 +1,4 @@
-"""Attention among the tokens of a trie, in the place where transformers lets a model's attention be chosen.
+"""Attention among the tokens of a trie, as an attention implementation of transformers.
 
 The decoder blocks stay transformers' own. They see one line of tokens; what a block calls to attend gathers keys and values row
 by row (`attention_rows.py`), so one function serves grouped queries, sliding windows and soft-capped scores of every family.

@@ -1,4 +1,4 @@
-"""Which tokens of a pass attend together: a subtree is cut into rows so that little is computed that a mask then takes out.
+"""Which tokens of a pass attend to each other: a subtree is divided into rows with few masked products.
 
 Projections and MLPs read the tokens of a pass side by side, so only attention knows rows. A row's queries are tokens of one or
 several subtrees; its keys are those tokens and all their ancestors.
@@ -16,7 +16,7 @@ from lensbench.engines.tree.pack import Pass
 __all__ = ["Layout", "Row", "bucket_rows", "cut_rows", "lay_out", "only_queries"]
 
 _ROW = 24
-"""What gathering one key costs, in products of a query and a key."""
+"""Cost of gathering one key, in products of a query and a key."""
 _PADDED = 1.3
 """Rows are padded to each other while this much more is computed."""
 

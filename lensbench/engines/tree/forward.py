@@ -1,4 +1,4 @@
-"""One pass of the tree engine over all branches: shared blocks once, then each branch's own, then the head where it is read."""
+"""One pass of the tree engine over all branches: shared blocks once, then each branch's own, then the head for scored tokens."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class _Read:
     """Rows with scored tokens as the only queries; None where the last block is computed for all tokens."""
     keep: bool
     prompts: PromptEnds | None
-    """None also where no branch asks for them."""
+    """None also if no branch needs them."""
     before: PrefixKV
     prefix: PrefixKV = field(default_factory=PrefixKV)
     """Of this pass and all in front of it; filled while the pass runs, if `keep`."""

@@ -1,4 +1,4 @@
-"""The tree engine as lm-eval sees a model."""
+"""The tree engine as a model of lm-eval."""
 
 from __future__ import annotations
 

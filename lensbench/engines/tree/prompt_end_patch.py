@@ -1,4 +1,4 @@
-"""An intervention at the ends of prompts: only the tokens from there on are computed, among the backbone's keys and values.
+"""An intervention at the ends of prompts: only the tokens from there on are computed, with the backbone's KV cache.
 
 In front of a prompt's end nothing can differ from the backbone, whichever blocks the intervention works in. Under option letters
 it therefore costs one token an item.
@@ -119,7 +119,7 @@ class Captured:
     last: Float[Tensor, "1 scored hidden"] | None = None
 
     def of(self, modules: Mapping[int, nn.Module]) -> dict[int, Tensor]:
-        """By block, the captured output of its module."""
+        """Captured output of its module, by block."""
         return {index: self.outputs[module] for index, module in modules.items() if module in self.outputs}
 
 

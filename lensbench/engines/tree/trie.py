@@ -1,4 +1,4 @@
-"""Requests as a token trie: what several inputs begin with is there once."""
+"""Requests as a token trie: a shared prefix of several inputs exists once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The package vLLM: whether it can be used here, asked before anything is loaded or fitted."""
+"""Check whether the package vLLM can be used, before anything is loaded or fitted."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def find_vllm(device: str) -> Any:
             raise _broken(error) from None
         raise UnavailableError(
             "``engine=vllm`` needs the package 'vllm', which is not installed",
-            "pip install 'lensbench[engines,vllm]', in an environment of its own: vLLM brings its own torch and transformers.",
+            "pip install 'lensbench[engines,vllm]', in a separate environment: vLLM needs its own torch and transformers.",
         ) from None
     except (ImportError, AttributeError, OSError, RuntimeError, ValueError) as error:
         raise _broken(error) from None
@@ -73,5 +73,5 @@ def first_line(error: BaseException) -> str:
 def _broken(error: Exception) -> UnavailableError:
     return UnavailableError(
         f"``engine=vllm``: the package 'vllm' is installed but cannot be imported ({first_line(error)})",
-        "It fits one torch and few versions of transformers: pip check",
+        "vLLM works with one version of torch and few versions of transformers. Run pip check.",
     )

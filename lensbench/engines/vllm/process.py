@@ -70,5 +70,5 @@ def ask(vllm: Any, llm: Any, prompts: Sequence[tuple[int, ...]], params: Any) ->
     except Exception as error:
         raise RunError(f"vLLM stopped: {first_line(error)}", _HINT) from None
     if [tuple(output.prompt_token_ids) for output in outputs] != [tuple(prompt) for prompt in prompts]:
-        raise RunError(f"vLLM answered {len(outputs)} prompts that are not the {len(prompts)} it was asked", _HINT)
+        raise RunError(f"vLLM answered {len(outputs)} prompts that are not the {len(prompts)} requested prompts", _HINT)
     return list(outputs)

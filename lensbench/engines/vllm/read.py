@@ -1,4 +1,4 @@
-"""What vLLM gave back, read as log-likelihoods and answers; what is missing is an error, never a default."""
+"""Reading vLLM's results as log-likelihoods and answers; a missing value is an error, never a default."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def read_labels(output: Any, tokens: Iterable[int]) -> dict[int, Answer]:
     """
     completion = output.outputs[0]
     if not completion.token_ids or not completion.logprobs:
-        raise RunError("vLLM generated no token with log-probabilities behind a prompt")
+        raise RunError("vLLM generated no token with log-probabilities after a prompt")
     at = len(output.prompt_token_ids)
     return {
         token: (_entry(completion.logprobs[0], token, at).logprob, completion.token_ids[0] == token)

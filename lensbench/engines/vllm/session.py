@@ -1,4 +1,4 @@
-"""One variant in vLLM: scores and answers, from token ids to what the reference engine would give."""
+"""One variant in vLLM: scores and answers, from token ids to the results that the reference engine would give."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where an answer went: a language of the table, another label, or one of five states that are no language."""
+"""The cell of an answer: a language of the table, another label, or one of five states without a language."""
 
 from __future__ import annotations
 

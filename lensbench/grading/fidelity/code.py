@@ -11,7 +11,7 @@ _SPAN = re.compile(r"(?<!`)(`++)(.+?)(?<!`)\1(?!`)")
 
 
 def mark_fenced(text: str) -> list[tuple[str, bool]]:
-    """The lines of a text, each with whether it lies in a fenced block; the fences themselves do.
+    """The lines of a text, each with whether it is in a fenced block; the fences themselves are.
 
     A fence is three or more backticks, indented as one likes (CommonMark 4.5 allows less, but models put blocks into lists); a
     block that is never closed, as in an answer cut off by its length, runs to the end.

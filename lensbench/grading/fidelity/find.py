@@ -18,7 +18,7 @@ GLOTLID_FILE = "model_v3.bin"
 GLOTLID_REVISION = "85cd6716494360367b75f642b5bc78667605d0b4"
 """Commit of the hub repository; with the digest below as several public projects pin it."""
 GLOTLID_SHA256 = "a818b6bd42a628ab47d3dfc1578c7ea615c45381f3494c42535e31e8c4cafc9e"
-"""Of model_v3.bin (1,687,094,687 bytes)."""
+"""SHA-256 of model_v3.bin (1,687,094,687 bytes)."""
 _NAMES = ("glotlid", "lid176")
 
 
@@ -33,7 +33,7 @@ def load_identifier(name: str = "lid176", *, notify: Callable[[str], None] = lam
 
     Raises:
         UsageError: neither a known name nor a file.
-        UnavailableError: the model could not be had, or is not a working identifier.
+        UnavailableError: the model was not available, or is not a working identifier.
     """
     if name == "glotlid":
         shelf = os.environ.get("LENSBENCH_MODELS")

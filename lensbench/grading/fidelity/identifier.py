@@ -30,7 +30,7 @@ _PACKAGES = (
 
 @dataclass(frozen=True)
 class Identified:
-    """What the identifier says of one text."""
+    """The identifier's label for one text."""
 
     label: str | None
     """None for a text with nothing but white space: an empty answer is its own state."""
@@ -68,7 +68,7 @@ class Identifier:
 
     @property
     def signature(self) -> str:
-        """The grader as text: unlike signatures never share a column."""
+        """The grader as text: different signatures never share a column."""
         return str(self.grader)
 
     def identify(self, text: str) -> Identified:
@@ -130,7 +130,7 @@ def _load(path: Path) -> Any:
     try:
         import fasttext
     except ModuleNotFoundError:
-        raise UnavailableError("no fastText to identify languages with", "pip install 'lensbench[lid]'") from None
+        raise UnavailableError("fastText, which identifies languages, is not installed", "pip install 'lensbench[lid]'") from None
     except ImportError as error:
         raise UnavailableError(f"the installed fastText cannot be imported: {error}", _PACKAGES) from None
     try:

@@ -1,4 +1,4 @@
-"""What a fastText language label means, told from the label itself, so that records can be read again without a model.
+"""The meaning of a fastText language label, from the label alone, so that records can be read again without a model.
 
 Two styles are known. GlotLID joins an ISO 639-3 code and a script (`swh_Latn`); lid.176 has bare codes (`sw`, `zh`).
 """

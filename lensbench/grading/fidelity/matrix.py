@@ -1,4 +1,4 @@
-"""The asked x answered matrix: how many answers, or lines of answers, went into which language."""
+"""The matrix of asked and answered languages: number of answers, or lines of answers, by language."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ Level = Literal["answer", "line"]
 
 
 class AnsweredIn(NamedTuple):
-    """Where one answer went."""
+    """Asked and answered language of one answer."""
 
     language: str
-    """Of the question."""
+    """Language of the question."""
     variant: str
     turn: int
     cell: str
-    """As `answered_cell` tells it."""
+    """Cell from `answered_cell`."""
     lines: Sequence[str]
-    """As `line_cells` tells them."""
+    """Cells from `line_cells`."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The outline of a fastText model file: whether it is whole, and its labels.
+"""The structure of a fastText model file: whether it is complete, and its labels.
 
 fastText itself checks the first eight bytes only. A file cut off later, or with a flipped byte in its outline, kills the process,
 hangs it, or loads and answers at random, so the file is walked to its end, and its counts are held against each other, before it

@@ -1,4 +1,4 @@
-"""A fastText file is loaded in a process of its own first: its C++ code trusts the file, and takes the whole process with it."""
+"""Trial loading of a fastText file in a separate process, because a damaged file can crash its C++ code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Language fidelity of one question, in five units.
+"""Language fidelity of one question, by five metrics.
 
 The LENS paper does not say what it counts as one decision. Its printed values are multiples of 1/80, so it decided once per
 question, but turn 1 only, both turns joined, and both turns at once cannot be told apart. All are computed, under names.

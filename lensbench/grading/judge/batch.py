@@ -30,7 +30,7 @@ __all__ = ["BatchClient", "BatchResult"]
 _LIST = "judge_batches.json"
 _OVER = ("completed", "failed", "expired", "cancelled")
 _TOTAL_SECONDS = 600.0
-"""For a file of requests or replies, which takes longer than one reply."""
+"""Time limit for a file of requests or replies, which takes longer than one reply."""
 _TRIES = 4
 _ID = re.compile(r"(?!\.+\Z)[A-Za-z0-9_.:=-]{1,300}")
 """Ids become parts of an address."""
@@ -38,10 +38,10 @@ _ID = re.compile(r"(?!\.+\Z)[A-Za-z0-9_.:=-]{1,300}")
 
 @dataclass
 class BatchResult:
-    """What came back of a batch."""
+    """Results of a batch."""
 
     replies: dict[str, Reply] = field(default_factory=dict)
-    """By request hash."""
+    """Replies by request hash."""
     failures: dict[str, str] = field(default_factory=dict)
     """Request hash -> reason."""
     maybe_billed: set[str] = field(default_factory=set)
@@ -95,7 +95,7 @@ class BatchClient:
         return batch_id
 
     def wait(self, batch_id: str, advance: Callable[[int, int], None]) -> BatchResult:
-        """Wait for a batch and read what it brought.
+        """Wait for a batch and read its results.
 
         Args:
             advance: Called at every look with requests done and requests in all.
@@ -113,7 +113,7 @@ class BatchClient:
             if batch.get("status") in _OVER:
                 break
             if not isinstance(batch.get("status"), str):
-                raise UnavailableError(f"the server says nothing of the state of batch {batch_id}", "Judge without ``batch``.")
+                raise UnavailableError(f"the server gives no state for batch {batch_id}", "Judge without ``batch``.")
             time.sleep(self._poll_seconds)
         result = BatchResult()
         for name in ("output_file_id", "error_file_id"):
@@ -124,7 +124,7 @@ class BatchClient:
             self.mark_collected(batch_id)
             reasons = hidden(self._judge, _reasons(batch))
             raise RunError(
-                f"batch {batch_id} ended as '{batch['status']}' and brought nothing{f': {reasons}' if reasons else ''}",
+                f"batch {batch_id} ended as '{batch['status']}' and returned nothing{f': {reasons}' if reasons else ''}",
                 "The next judging submits its requests again.",
             )
         return result
@@ -142,7 +142,7 @@ class BatchClient:
         return list(content)
 
     def mark_collected(self, batch_id: str) -> None:
-        """What a batch brought is written down; it need not be fetched again."""
+        """Record that the results of a batch are saved and need not be fetched again."""
         entries = [{**b, "collected": True} if b["id"] == batch_id else b for b in self._list()]
         self._folder.write_json(_LIST, entries)
 
@@ -150,7 +150,7 @@ class BatchClient:
         """What the server says of a file or batch: an object.
 
         Raises:
-            UnavailableError: it cannot be had, or is none.
+            UnavailableError: it is not available, or is none.
         """
         text = self._text(action, tries=tries)
         try:
@@ -184,7 +184,7 @@ class BatchClient:
                 if not left or isinstance(cause, Redirected | TooLarge):
                     raise UnavailableError(
                         f"the batch API cannot be reached ({hidden(self._judge, str(cause))})",
-                        "Give the same command again: a batch that was made is waited for.",
+                        "Run the same command again: it waits for a batch that was already submitted.",
                     ) from None
             time.sleep(
                 min(self._judge.file.retry.longest_wait_seconds, self._judge.file.retry.first_wait_seconds * (tries - left))
@@ -203,7 +203,7 @@ class BatchClient:
 def _name(content: Mapping[str, Any], what: str) -> str:
     found = content.get("id")
     if not isinstance(found, str) or not _ID.fullmatch(found):
-        raise UnavailableError(f"the batch API gives {what} no name that can be asked for", "Judge without ``batch``.")
+        raise UnavailableError(f"the batch API gives {what} no usable id", "Judge without ``batch``.")
     return found
 
 

@@ -50,11 +50,11 @@ _WHOLE = re.compile(
     rf"(?:\s(?:a|the)\s)?(?:(?:possible|maximum|total)\s?(?:of)?)?{_MARKUP}{{0,4}}\Z",
     re.IGNORECASE,
 )
-"""What stands before the highest number of a scale: `8 out of [[10]]`."""
+"""Text before the highest number of a scale: `8 out of [[10]]`."""
 _SCALE = re.compile(
     rf"{_MARKUP}{{0,4}}(?:[/／]|out\sof\b|von\b|sur\b|из\b)\s{{0,3}}\[{{0,2}}([0-9]{{1,4}})(?![0-9])", re.IGNORECASE
 )
-"""What stands behind a rating that names its scale: `[[8]]/10`."""
+"""Text after a rating that names its scale: `[[8]]/10`."""
 _INNER = r"(?:[^{}\n]|\n(?!\s*\n)){{0,300}}+"
 _QUOTES = re.compile(
     "|".join(
@@ -84,7 +84,7 @@ class _Line:
     text: str
     fenced: bool
     alone: bool
-    """In a fenced block that holds no other line."""
+    """Whether it is in a fenced block without other lines."""
 
 
 def own_doubles(text: str, low: float, high: float, answers: Sequence[str]) -> list[float]:

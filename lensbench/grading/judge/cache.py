@@ -1,4 +1,4 @@
-"""Replies by request: nothing is paid twice, in this run or another one.
+"""Replies by request, so that no request is paid twice, in this run or another one.
 
 One small file per request under the cache folder, so that several processes can share it. A reply that is asked for again is
 the same reply: key and request are compared whole, never a part of them.
@@ -24,7 +24,7 @@ _ENTRY_BYTES = 2**26
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back for a request, as it came."""
+    """The unchanged reply to a request."""
 
     text: str
     model: str | None
@@ -37,7 +37,7 @@ class Reply:
     attempts: int = 1
     """Requests it took, failed ones included."""
     reasoning: str | None = None
-    """What the server sent beside the text as the judge's reasoning."""
+    """The judge's reasoning that the server sent separately from the text."""
 
     def as_dict(self) -> JsonObject:
         found = asdict(self)
@@ -53,7 +53,7 @@ class Reply:
             ValueError: it is none; says what is wrong.
         """
         if not isinstance(content, Mapping):
-            raise ValueError(f"a reply is a table, found {type(content).__name__}")
+            raise ValueError(f"a reply must be an object, found {type(content).__name__}")
         texts = {name: content.get(name) for name in ("text", "model", "fingerprint", "finish", "refusal", "reasoning")}
         if not isinstance(texts["text"], str):
             raise ValueError("a reply without a text")

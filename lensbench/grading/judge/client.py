@@ -225,8 +225,8 @@ class JudgeClient:
             reason = error.message if isinstance(error, DataError) else type(error).__name__
             if self._strange >= _STRANGE and not self._understood:
                 shown = UnavailableError(
-                    f"{where} replies, and not with chat completions ({hidden(self._judge, reason)})",
-                    "Check ``base_url`` (most servers want it to end in /v1). Answers are kept.",
+                    f"{where} does not reply with chat completions ({hidden(self._judge, reason)})",
+                    "Check ``base_url`` (on most servers it ends in /v1). Answers are kept.",
                 )
                 raise _Fatal(shown, billed=True) from None
             raise _Again(f"the reply is not a chat completion ({hidden(self._judge, reason)})", billed=True) from None
@@ -234,7 +234,7 @@ class JudgeClient:
         return content
 
     def _unsent(self, error: APIConnectionError, where: str) -> _Again | _Fatal:
-        """What a request without a reply means."""
+        """Meaning of a request without a reply."""
         cause = cause_of(error)
         name = type(cause).__name__
         if isinstance(cause, Redirected):
@@ -265,19 +265,19 @@ def fatal_error(judge: Judge, error: APIStatusError) -> UnavailableError | None:
     if error.status_code in (401, 403):
         return UnavailableError(
             f"{where} does not accept the key in {judge.file.endpoint.key_env} ({error.status_code}: {detail})",
-            "Answers and verdicts so far are kept; give the same command again with a valid key.",
+            "Answers and verdicts so far are kept; run the same command again with a valid key.",
         )
     if error.status_code == 404:
         return UnavailableError(
             f"{where} has no model '{judge.model}' or is no OpenAI-compatible address (404: {detail})",
-            "Check ``model`` and ``base_url`` (most servers want it to end in /v1).",
+            "Check ``model`` and ``base_url`` (on most servers it ends in /v1).",
         )
     if error.status_code == 429 and error.code in ("insufficient_quota", "billing_hard_limit_reached"):
         return UnavailableError(f"the account at {where} has no money left (429: {detail})", "Verdicts so far are kept.")
     hint = setting_hint(judge, detail) if error.status_code in (400, 422) else None
     if hint is not None:
         return UnavailableError(
-            f"{judge.model} does not take a setting of judge '{judge.name}' ({error.status_code}: {detail})", hint
+            f"{judge.model} does not accept a setting of judge '{judge.name}' ({error.status_code}: {detail})", hint
         )
     return None
 

@@ -1,4 +1,4 @@
-"""A chat completion as a reply: its text, and what the judge thought, wherever the server put that."""
+"""A chat completion as a reply: its text and the judge's reasoning, from any place where servers put it."""
 
 from __future__ import annotations
 

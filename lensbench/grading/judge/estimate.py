@@ -1,4 +1,4 @@
-"""What a judging will take, before anything is sent."""
+"""Estimate of a judging, before anything is sent."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class Estimate:
     prompt_tokens: int
     completion_tokens: int
     completion_from: str
-    """Where the length of a verdict is taken from."""
+    """Source of the length of a verdict."""
     tokenizer: str
     usd: float | None
     """At the judge's prices; None when it has none."""
     usd_at_most: float | None
-    """With every verdict as long as the judge allows."""
+    """Cost if every verdict has the maximum length."""
     seconds_at_least: float | None
-    """From the limits of the judge; None where it has none."""
+    """Duration by the limits of the judge; None if it has no limits."""
 
     def as_dict(self) -> JsonObject:
         return asdict(self)

@@ -29,7 +29,7 @@ _HOPELESS = 5
 
 @dataclass
 class Graded:
-    """What a judging did."""
+    """Results of a judging."""
 
     states: Counter[str] = field(default_factory=Counter)
     requests: int = 0
@@ -43,7 +43,7 @@ class Graded:
     cut: int = 0
     """Replies that ended at `max_tokens` before their rating."""
     injections: int = 0
-    """Rated answers that speak to their judge."""
+    """Rated answers that address the judge."""
     other_models: Counter[str] = field(default_factory=Counter)
     """Replies by the model they name, where that is not the one asked for."""
 
@@ -96,7 +96,7 @@ def known_reply(
 
 
 class Judging:
-    """Grades the pending units of a run and writes each verdict down as soon as it is there.
+    """Grades the pending units of a run and writes each verdict as soon as it exists.
 
     Args:
         log: Verdicts, one record a try.
@@ -225,7 +225,7 @@ class Judging:
             if self._failed_in_a_row >= _HOPELESS:
                 raise UnavailableError(
                     f"the first {_HOPELESS} requests to judge '{self._judge.name}' all failed; the last one: {reason}",
-                    "Answers are kept. Check ``base_url`` and ``model``, then give the same command again.",
+                    "Answers are kept. Check ``base_url`` and ``model``, then run the same command again.",
                 )
 
     def _note(self, unit: Grading, reply: Reply, rating: Rating) -> None:
@@ -250,7 +250,7 @@ class Judging:
 
 
 def _about(judge: Judge, unit: Grading, number: int, request: str) -> JsonObject:
-    """What the record of a verdict and that of a failure have in common."""
+    """Fields that the records of a verdict and of a failure share."""
     return {
         "answer": unit.answer,
         "item": unit.item,

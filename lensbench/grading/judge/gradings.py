@@ -1,4 +1,4 @@
-"""What there is to grade in a run: one unit for each answer and repetition, with the messages the judge will read."""
+"""The gradings of a run: one unit per answer and repetition, with the messages for the judge."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Grading:
     said: tuple[str, ...] = ()
     """The answers in the prompt, without reasoning; the last one is graded."""
     injection: tuple[str, ...] = ()
-    """What in the graded answer speaks to its judge."""
+    """Kinds of text in the graded answer that address the judge."""
 
     def key(self, judge: Judge, attempt: int) -> str:
         return f"{self.answer}:{judge.signature}:{self.repeat}:{attempt}"

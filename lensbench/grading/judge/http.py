@@ -34,7 +34,7 @@ __all__ = [
 MAX_REPLY_BYTES = 2**24
 """Of one chat completion: 16 MiB; the longest verdicts take some kilobytes."""
 MAX_FILE_BYTES = 2**29
-"""Of what a batch brings."""
+"""Largest size of a batch's results."""
 _MOST_REDIRECTS = 4
 _SHORTEST_SECRET = 6
 """Shorter values are not looked for in texts: "1" or "none" stand everywhere."""

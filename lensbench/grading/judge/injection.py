@@ -1,4 +1,4 @@
-"""Answers that speak to their judge: that hold a rating, say what rating to give, or imitate the frame of the judge's prompt.
+"""Answers that address the judge: they contain a rating, tell it what rating to give, or imitate the frame of its prompt.
 
 A mark, not a verdict: an answer about NumPy may print `[[1]]`. What is marked is counted and shown beside the ratings.
 """

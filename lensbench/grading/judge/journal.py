@@ -1,4 +1,4 @@
-"""Every request and reply of a judging, written down the moment it goes out or comes in, before anything is read from it.
+"""A journal of every request and reply of a judging, written when it is sent or received, before it is read.
 
 A process that is killed loses nothing that had arrived, and the next start knows what was under way and can have been billed.
 """
@@ -21,7 +21,7 @@ NAME = "judge_journal.jsonl"
 
 @dataclass
 class Left:
-    """What a start that did not end left behind."""
+    """Replies and unfinished requests of a start that did not end."""
 
     replies: dict[str, Reply] = field(default_factory=dict)
     """Request hash -> reply, of all starts in the journal."""

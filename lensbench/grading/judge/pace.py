@@ -1,4 +1,4 @@
-"""When a request may go out: requests and tokens a minute, a server's own 'wait', and the money cap."""
+"""When a request may be sent: requests and tokens per minute, a server's own 'wait', and the spending limit."""
 
 from __future__ import annotations
 

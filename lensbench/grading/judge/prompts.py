@@ -1,4 +1,4 @@
-"""From a question and its answers to the messages a judge reads: our own Jinja files, or a prompt file in FastChat's format."""
+"""A question and its answers as the judge's messages: our own Jinja files, or a prompt file in FastChat's format."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class Judge:
 
     @property
     def signature(self) -> str:
-        """The grader as text: unlike signatures never share a column."""
+        """The grader as text: different signatures never share a column."""
         return str(self.grader)
 
     @property
@@ -111,7 +111,7 @@ def judges() -> dict[str, Path]:
 
 
 def read_judge(path: Path) -> JudgeFile:
-    """One judge YAML as it stands.
+    """One judge YAML.
 
     Raises:
         UsageError: a mistake in it, with file and line.
@@ -174,7 +174,7 @@ def shown_url(url: str | None) -> str:
 
 
 def is_own_machine(url: str) -> bool:
-    """Whether an address is one of this machine's for itself."""
+    """Whether an address is local to this machine."""
     host = urlsplit(url).hostname or ""
     try:
         address = ipaddress.ip_address(host)

@@ -1,4 +1,4 @@
-"""What a judge YAML may say."""
+"""Format of a judge YAML."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class _Strict(BaseModel):
 
 
 class Endpoint(_Strict):
-    """Where the judge answers."""
+    """Server of the judge."""
 
     base_url: str | None = None
     """Any OpenAI-compatible server; None is the provider the `openai` client knows (or OPENAI_BASE_URL)."""
@@ -48,7 +48,7 @@ class Endpoint(_Strict):
     """Environment variable with the key. The key itself is never written anywhere."""
     key_needed: bool = True
     timeout_seconds: float = Field(default=120.0, gt=0, le=86_400, allow_inf_nan=False)
-    """From sending a request to the last byte of its reply."""
+    """Seconds from sending a request to the last byte of its reply."""
     api_version: str | None = None
     """Azure OpenAI's `api-version`. Then `base_url` is the resource, https://NAME.openai.azure.com, `model` the deployment."""
     extra_headers: dict[str, str] = {}
@@ -90,7 +90,7 @@ class References(_Strict):
 
 
 class RatingScale(_Strict):
-    """What a rating may be."""
+    """Valid ratings."""
 
     low: float = Field(default=1, allow_inf_nan=False)
     high: float = Field(default=10, allow_inf_nan=False)
@@ -105,7 +105,7 @@ class RatingScale(_Strict):
 
 
 class Limits(_Strict):
-    """How fast requests go out."""
+    """Limits for the rate of requests."""
 
     concurrency: int = Field(default=16, ge=1, le=1024)
     requests_per_minute: float | None = Field(default=None, gt=0, allow_inf_nan=False)
@@ -129,7 +129,7 @@ class Prices(_Strict):
     output: float = Field(ge=0, allow_inf_nan=False)
     cached_input: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     batch_factor: float = Field(default=0.5, gt=0, le=1)
-    """What the batch API costs of that."""
+    """Price of the batch API, as a share of the normal price."""
 
 
 _OWN_KEYS = {"model", "messages", "temperature", "max_tokens", "max_completion_tokens", "reasoning_effort", "stream", "n"}
@@ -155,10 +155,10 @@ class JudgeFile(_Strict):
     judge: str
     title: str
     model: str | None = None
-    """None: the user names one."""
+    """Model; None if the user must name one."""
     endpoint: Endpoint = Endpoint()
     temperature: float | None = Field(default=0.0, ge=0, allow_inf_nan=False)
-    """None sends none, for models that refuse it."""
+    """Temperature; None sends none, for models that refuse it."""
     max_tokens: int = Field(default=2048, gt=0, le=10_000_000)
     token_parameter: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     reasoning_effort: str | None = None
@@ -174,7 +174,7 @@ class JudgeFile(_Strict):
     limits: Limits = Limits()
     retry: Retry = Retry()
     prices: Prices | None = None
-    """None: what the judge costs is not known, and `max_usd` is refused."""
+    """Prices; None if the cost is unknown, and then `max_usd` is refused."""
     tokenizer: str | None = None
     """For estimates: `tiktoken:NAME`, or a hub id or folder with a tokenizer; None counts by characters."""
     expected_output_tokens: int = Field(default=250, gt=0, le=10_000_000)

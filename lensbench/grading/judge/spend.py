@@ -1,4 +1,4 @@
-"""What judging costs, and the cap that is checked before a request goes out."""
+"""Cost of judging, and the limit that is checked before a request is sent."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Usage:
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int = 0
-    """Of the prompt tokens, those billed at the cached price."""
+    """Prompt tokens billed at the cached price."""
 
     @classmethod
     def read(cls, content: Any) -> Usage | None:
@@ -91,7 +91,7 @@ class Budget:
 
     @property
     def waiting_could_help(self) -> bool:
-        """Whether requests are under way that may turn out cheaper than reserved."""
+        """Whether there are unfinished requests that may cost less than reserved."""
         return self._under_way > 0
 
     def reserve(self, usd: float) -> None:

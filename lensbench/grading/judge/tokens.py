@@ -24,7 +24,7 @@ class TokenCounter(Protocol):
 
     @property
     def about(self) -> str:
-        """What it counts with, for the user."""
+        """Name of the counting method, for the user."""
         ...
 
     def count(self, messages: Messages) -> int: ...
@@ -37,7 +37,7 @@ def token_counter(name: str | None) -> TokenCounter:
         name: `tiktoken:ENCODING`, a folder or hub id with a tokenizer, or None for a count by characters.
 
     Raises:
-        UnavailableError: the tokenizer named cannot be had.
+        UnavailableError: the tokenizer named is not available.
     """
     if name is None:
         return _ByCharacters("characters (the judge names no tokenizer)")

@@ -1,4 +1,4 @@
-"""Texts translated by a judge's server: one request each, under its pace, retries, prices and cap, with replies kept."""
+"""Texts translated by a judge's server: one request each, with its rate limits, retries and spending limit; replies are cached."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["Translations", "translate_texts"]
 
 @dataclass
 class Translations:
-    """What became of the texts; each is in exactly one of the first three."""
+    """Results for the texts; each text is in exactly one of the first three."""
 
     texts: dict[str, str] = field(default_factory=dict)
     """Text -> its translation."""

@@ -1,4 +1,4 @@
-"""Reading a rating out of what a judge wrote."""
+"""Reading a rating from a judge's text."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ ONE_RATING: Rule = "one-rating"
 
 @dataclass(frozen=True)
 class Rating:
-    """What could be read."""
+    """A rating, or the reason why there is none."""
 
     state: str
     """"ok", "unparsable", "out_of_range", or "only_reasoning": the text ends inside the judge's reasoning."""
     value: float | None
     """None unless the state is "ok"."""
     why: str = ""
-    """What kept a rating from being read."""
+    """Reason why no rating could be read."""
 
 
 def read_rating(text: str, low: float = 1, high: float = 10, *, rule: Rule = ONE_RATING, answers: Sequence[str] = ()) -> Rating:

@@ -1,4 +1,4 @@
-"""Paths a user names as runs: run folders as they are, results of lm-eval read into a run of their own."""
+"""Paths that a user gives as runs: run folders are used directly, results of lm-eval are read into a new run."""
 
 from __future__ import annotations
 

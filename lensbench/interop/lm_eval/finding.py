@@ -1,4 +1,4 @@
-"""Where lm-eval's files lie: results by their content, and the samples that were written with them by their date."""
+"""Finding lm-eval's files: results by their content, and their samples by date."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ def _one_revision(name: str, files: Sequence[LmEvalModel]) -> None:
         told = {str(value): file.path for file in files if (value := (file.content.get("config") or {}).get(key))}
         if len(told) > 1:
             raise UsageError(
-                f"{files[0].path.parent}: evaluations of unlike weights of {name}: {key} {' and '.join(told)}",
+                f"{files[0].path.parent}: evaluations of different weights of {name}: {key} {' and '.join(told)}",
                 f"Name a results file of each: {' '.join(str(path) for path in told.values())}",
             )
 
@@ -152,7 +152,7 @@ def _variant_name(model: str) -> str:
 
 
 def _config(name: str, models: Mapping[str, list[LmEvalModel]]) -> Mapping[str, Any] | None:
-    """What the newest results file says of a task's configuration."""
+    """A task's configuration in the newest results file."""
     for file in (file for files in models.values() for file in reversed(files)):
         found = (file.content.get("configs") or {}).get(name)
         if isinstance(found, Mapping):

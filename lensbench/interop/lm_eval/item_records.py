@@ -24,7 +24,7 @@ __all__ = ["Asked", "given_cells", "identity", "item_record", "score_record", "s
 _PROFILE = "lm-eval"
 _Z = 1.959963984540054
 _INVALID = "[invalid]"
-"""What lm-eval's filters leave of a text they find no answer in."""
+"""Result of lm-eval's filters for a text in which they find no answer."""
 _ROUNDING = 1e-6
 _NO_SHARE = frozenset(
     (
@@ -56,7 +56,7 @@ _CONFIG = (
     "filter_list",
     "metric_list",
 )
-"""Of a task's configuration, what decides how it is asked and scored."""
+"""Keys of a task's configuration that decide its prompts and scores."""
 _SCORING = ("output_type", "generation_kwargs", "filter_list")
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 """Where a function lay in memory: lm-eval writes it where it finds no source, and it is another in every process."""

@@ -40,7 +40,7 @@ class LensbenchLM(LensLM):
 
     Raises:
         UsageError: no such model or device, or a batch size that is no number.
-        UnavailableError: the model could not be had.
+        UnavailableError: the model was not available.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class LensbenchLM(LensLM):
             self.cannot = error.message
 
     def score_tokens(self, requests: list[TokenRequest]) -> list[Answer]:  # type: ignore[override]
-        """As `LensLM.score_tokens`; equal up to rounding."""
+        """Same as `LensLM.score_tokens`; equal up to rounding."""
         self.refuse_unknown_ids([*context, *target] for _, context, target in requests)
         if self._scorer is None:
             return super().score_tokens(requests)
@@ -86,7 +86,7 @@ class LensbenchLM(LensLM):
         return answers
 
     def get_model_info(self) -> JsonObject:
-        """What lm-eval writes into its results of a model."""
+        """Description of the model that lm-eval writes into its results."""
         checkpoint = self.loaded.checkpoint
         return {
             "model_num_parameters": sum(parameter.numel() for parameter in self.loaded.model.parameters()),

@@ -52,7 +52,7 @@ class LmEvalTask:
 
 @dataclass
 class LmEvalModel:
-    """What one results file says.
+    """Content of one results file.
 
     Attributes:
         version: As the file has it; a sentence where it does not say.
@@ -68,7 +68,7 @@ class LmEvalModel:
 
 
 def holds_lm_eval(path: Path) -> bool:
-    """Whether a path is, or holds, results of lm-eval and no run of lensbench."""
+    """Whether a path is or contains results of lm-eval, and is not a run of lensbench."""
     if (path / "run.json").is_file():
         return False
     return bool(results_files(path))
@@ -104,7 +104,7 @@ def _read_results(path: Path) -> LmEvalModel:
     version = _version(path, content)
     for key in _TABLES:
         if not isinstance(content.get(key) or {}, dict):
-            raise DataError(f"{path}: '{key}' is no table of names and values but {_shown(content[key])}", _BROKEN)
+            raise DataError(f"{path}: '{key}' must be a table of names and values, found {_shown(content[key])}", _BROKEN)
     groups = [name for name, tasks in (content.get("group_subtasks") or {}).items() if tasks]
     tasks: dict[str, LmEvalTask] = {}
     for name, numbers in content["results"].items():
@@ -120,19 +120,19 @@ def _version(path: Path, content: JsonObject) -> str:
     """
     told = str(content.get("lm_eval_version") or "")
     if _VERSION.match(told) and not told.startswith("0.4."):
-        raise UsageError(f"{path}: written by lm-eval {told}, which is not known here", "Files of lm-eval 0.4.x are read.")
+        raise UsageError(f"{path}: written by lm-eval {told}, which lensbench does not know", "Files of lm-eval 0.4.x are read.")
     tables = [numbers for numbers in content["results"].values() if isinstance(numbers, dict)]
     plain = [key for numbers in tables for key, value in numbers.items() if isinstance(value, int | float) and "," not in key]
     if not any("," in key for numbers in tables for key in numbers) and any(name in LM_EVAL for name in plain):
         raise UsageError(
-            f"{path}: its numbers stand under names without a filter ({plain[0]}), as lm-eval wrote them before 0.4",
-            "Files of lm-eval 0.4.x are read; their numbers stand under METRIC,FILTER.",
+            f"{path}: its numbers have names without a filter ({plain[0]}), as lm-eval wrote them before 0.4",
+            "Files of lm-eval 0.4.x are read; their numbers have the names METRIC,FILTER.",
         )
     return told if _VERSION.match(told) else NOT_TOLD
 
 
 def _model_name(path: Path, content: JsonObject) -> str:
-    """As the file has it; before 0.4.3 it is only among the model's arguments."""
+    """The value in the file; before 0.4.3 only the model's arguments have it."""
     if content.get("model_name"):
         return str(content["model_name"])
     arguments = (content.get("config") or {}).get("model_args")
@@ -158,7 +158,7 @@ def _read_task(path: Path, name: str, numbers: Any, content: JsonObject) -> LmEv
     tables = {"results": numbers, "configs": about("configs") or {}, "n-samples": about("n-samples") or {}}
     for key, table in tables.items():
         if not isinstance(table, dict):
-            raise DataError(f"{path}: '{key}' of task {name} is no table of names and values but {_shown(table)}", _BROKEN)
+            raise DataError(f"{path}: '{key}' of task {name} must be a table of names and values, found {_shown(table)}", _BROKEN)
     planned = count("'n-samples'", tables["n-samples"].get("effective")) or count("'sample_len'", numbers.get("sample_len"))
     samples, passed_over = samples_file(path, name)
     numbers_of = {

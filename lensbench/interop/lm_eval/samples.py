@@ -67,11 +67,11 @@ def read_samples(path: Path, output_type: Any, filters: Sequence[str]) -> list[L
             own = seen.setdefault(doc_id, [])
             kept = record.get("filter", filters[len(own)] if len(own) < len(filters) else filters[-1])
             if kept in own:
-                raise DataError(f"{where}: document {doc_id} stands there twice (filter {kept})")
+                raise DataError(f"{where}: document {doc_id} appears twice (filter {kept})")
             own.append(kept)
             _take(found, doc_id, record, str(kept), output_type)
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
-            raise DataError(f"{where}: not a sample as lm-eval writes it ({error!r})") from None
+            raise DataError(f"{where}: not a sample in lm-eval's format ({error!r})") from None
     return [found[doc_id] for doc_id in sorted(found)]
 
 

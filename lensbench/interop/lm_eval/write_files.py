@@ -27,7 +27,7 @@ def write_lm_eval_files(folder: RunFolder, about: Mapping[str, Any], cells: Sequ
     Only log-likelihood tasks are written: answers to open questions have no lm-eval metric.
 
     Raises:
-        UsageError: a name in the run's files cannot be that of a file, or a link leads out of the folder.
+        UsageError: a name in the run's files cannot be that of a file, or a link leads outside the folder.
     """
     provenance = folder.read_json("provenance.json")["starts"][-1]
     time = _time(provenance.get("time"))

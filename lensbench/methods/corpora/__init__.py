@@ -1,1 +1,1 @@
-"""What methods learn from: probing texts, parallel prompts and texts, and their overlap with what is evaluated."""
+"""Training data of methods: probing texts, parallel prompts and texts, and their overlap with what is evaluated."""

@@ -1,4 +1,4 @@
-"""Do a method's training texts hold what is evaluated? Shared word sequences, in any language."""
+"""Overlap of training texts and evaluated items, by shared word sequences in any language."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts that say the same in two languages, matched by id: prompts of Bactrian-X, sentences of NTREX, or a file of the user's."""
+"""Texts with the same meaning in two languages, matched by id: prompts of Bactrian-X, sentences of NTREX, or a user's file."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Pair:
 
     id: str
     source: str
-    """In the target language: the side a prompt will come from."""
+    """Text in the target language, which is the language of prompts."""
     target: str
-    """In the central language."""
+    """Text in the central language."""
 
 
 def check_pairs(pairs: str, targets: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Parallel texts in a file of the user's: a table with a column per language, or a text file per language, line by line."""
+"""Parallel texts in a user's file: a table with a column per language, or a text file per language, line by line."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def find_file(name: str, target: str) -> Path:
     path = Path(name.replace(_PLACE, target)).expanduser()
     if path.suffix not in (".tsv", ".jsonl") and _PLACE not in name:
         raise UsageError(
-            f"{name} is neither .tsv nor .jsonl", f"Plain text has a file for each language: name them with {_PLACE} in the path."
+            f"{name} is neither .tsv nor .jsonl", f"Plain text needs one file per language: write {_PLACE} in the path."
         )
     if not path.is_file():
         raise UsageError(f"no file of parallel texts at {path}")
@@ -66,7 +66,7 @@ def read_pairs_file(name: str, central: str, target: str) -> tuple[list[Triple],
         ours, theirs = _lines(path), _lines(other)
         if len(ours) != len(theirs):
             raise DataError(
-                f"{path} has {len(ours)} lines, {other} has {len(theirs)}: line by line they cannot be pairs",
+                f"{path} has {len(ours)} lines, {other} has {len(theirs)}: so their lines are not pairs",
                 "Both files must have the same number of lines; an empty line keeps the place of a missing text.",
             )
         triples = [(str(number), *pair) for number, pair in enumerate(zip(ours, theirs, strict=True), start=1)]
@@ -114,7 +114,7 @@ def _columns_by_name(path: Path, columns: int, central: str, target: str) -> lis
     codes = list(named.groups()) if named else []
     if columns != 2 or not codes or not set(codes) <= set(languages()):
         raise UsageError(
-            f"{path}: which column is which language?",
+            f"{path}: the languages of the columns are unknown",
             f"Give it a first line with the codes, as in {central}<TAB>{target}; or two columns and the codes in its name, as in "
             f"pairs.{central}-{target}.tsv.",
         )

@@ -1,4 +1,4 @@
-"""The corpora a method learns from: probing texts per language, and prompts that are parallel across languages."""
+"""The corpora of a method: probing texts per language, and prompts that are parallel across languages."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ParallelPrompt:
 
 @dataclass(frozen=True)
 class Corpora:
-    """What a method is given. The central language comes first in both."""
+    """Texts and prompts for a method. The central language comes first in both."""
 
     languages: tuple[str, ...]
     probing: Mapping[str, Sequence[str]]
@@ -105,6 +105,6 @@ def _sample(pool: list[Any], n: int | None, seed: int, what: str, origin: Origin
         return pool
     if n > len(pool):
         raise DataError(
-            f"{n} {what} were asked for, {origin.name} has {len(pool)}", "Ask for fewer, or for all of them with the value null."
+            f"{n} {what} were requested, {origin.name} has {len(pool)}", "Request fewer, or use null for all of them."
         )
     return random.Random(seed).sample(pool, n)

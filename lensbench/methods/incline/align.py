@@ -128,8 +128,8 @@ def _rows(
     least = held_out + 1 if wanted is None else wanted
     if len(sources) < least:
         raise DataError(
-            f"'{language}': {least} pairs of at most {config.max_tokens} tokens a side were asked for, there are {len(sources)}",
-            "Ask for fewer with n_pairs, or allow longer ones with max_tokens.",
+            f"'{language}': {least} pairs of at most {config.max_tokens} tokens per side were requested, found {len(sources)}",
+            "Request fewer with n_pairs, or allow longer ones with max_tokens.",
         )
     return sources, targets
 

@@ -1,4 +1,4 @@
-"""What a fitted intervention must do to its backbone, tried out before it is handed over."""
+"""Test of a fitted intervention on its backbone, before it is returned."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def check_intervention(loaded: LoadedBackbone, made: Intervention, language: str
             raise RunError(f"{where} a token before the prompt's last is changed")
         if made.alphas[language] != 0 and torch.equal(base[index][:, -1], changed[index][:, -1]):
             raise RunError(
-                f"{where} the prompt's last token is not changed", "The map may be nil: choose other layers or more pairs."
+                f"{where} the prompt's last token is not changed", "The map may be zero: choose other layers or more pairs."
             )
     cache = DynamicCache(config=loaded.model.config)
     loaded.model(input_ids=ids, past_key_values=cache, use_cache=True)

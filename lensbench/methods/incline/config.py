@@ -1,4 +1,4 @@
-"""Every switch of INCLINE. Defaults follow the paper's words where the released code does something else (docs/incline.md)."""
+"""All settings of INCLINE. Defaults follow the paper's text where the released code differs (docs/incline.md)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class InclineConfig(MethodConfig):
     text: Literal["plain", "chat"] = "plain"
     """Read the bare sentence, or the sentence as a user's turn up to the generation prompt."""
     concat_trick: bool = False
-    """In every second pair, put the English text behind both sides."""
+    """Put the English text after both sides of every second pair."""
     max_tokens: int | None = Field(default=500, ge=1)
     """A pair with a longer side is passed over for the next one; None reads all."""
 
@@ -83,13 +83,13 @@ class InclineConfig(MethodConfig):
     def check(self, targets: Sequence[str]) -> None:
         """At least one target, a strength for each, and layers that go with the site."""
         if not targets:
-            raise UsageError("INCLINE needs a target language beside the central one", "Example: ``languages=sw``")
+            raise UsageError("INCLINE needs a target language in addition to the central one", "Example: ``languages=sw``")
         check_pairs(self.pairs, targets)
         for code in targets:
             self.alpha_of(code)
         if self.site == "emb" and self.layers != "all":
             raise UsageError(
-                f"site emb has no layers to choose from, found layers {self.layers}", "Leave layers at all, or take another site."
+                f"site emb has no layers to choose from, found layers {self.layers}", "Use layers: all, or choose another site."
             )
 
     def floor_bytes(self, shape: Shape, weight_bytes: int) -> int | None:

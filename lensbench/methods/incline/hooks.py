@@ -29,14 +29,14 @@ _NOT_IN_CLEAN_PASS = {"past_key_values", "use_cache", "output_hidden_states", "o
 
 @dataclass
 class _Call:
-    """What the hooks need to know of the decoder call under way."""
+    """Information on the current decoder call for the hooks."""
 
     rows: Int[Tensor, " prompts"]
     ends: Int[Tensor, " prompts"]
     """Index of the last prompt token in each of `rows`."""
     reading: bool = False
     told: bool = False
-    """By an engine that calls the blocks itself."""
+    """Whether an engine that calls the blocks itself has given the prompt ends."""
     clean: dict[int, Float[Tensor, "prompts hidden"]] = field(default_factory=dict)
 
 
@@ -64,7 +64,7 @@ class PromptEndHooks:
 
     @contextlib.contextmanager
     def editing(self, ends: Int[Tensor, " ends"], untouched: Mapping[int, Float[Tensor, "ends hidden"]]) -> Iterator[None]:
-        """As `PromptEditor.editing`."""
+        """Same as `PromptEditor.editing`."""
         self._call, self._inside = _Call(torch.zeros_like(ends), ends, told=True, clean=dict(untouched)), True
         try:
             yield

@@ -1,4 +1,4 @@
-"""What INCLINE learns from: texts of a target language beside the same texts in the central one."""
+"""Training data of INCLINE: texts of a target language with the same texts in the central language."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def load_pairs(
     return PairCorpora(central, pairs, origins)
 
 
-_HINT = "Ask for fewer with n_pairs, or for all of them with the value null; a fixed alpha holds none out."
+_HINT = "Request fewer with n_pairs, or for all of them with the value null; a fixed alpha holds none out."
 
 
 def _too_few(code: str, central: str, found: int, config: InclineConfig, where: str) -> str:

@@ -1,4 +1,4 @@
-"""Where INCLINE reads and changes states: the modules of a site, and their states over many texts."""
+"""Sites where INCLINE reads and changes states: the modules of a site, and their states over many texts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def site_modules(loaded: LoadedBackbone, site: Site, layers: Sequence[int]) -> d
     if any(module is None for module in found.values()):
         raise UsageError(
             f"the blocks of {type(loaded.model).__name__} have no '{_INSIDE[site]}', so site {site} cannot be used",
-            "Site hidden is there in every architecture.",
+            "Every architecture has site hidden.",
         )
     return {index: module for index, module in found.items() if module is not None}
 

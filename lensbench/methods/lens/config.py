@@ -83,7 +83,7 @@ class LensConfig(MethodConfig):
     def check(self, targets: Sequence[str]) -> None:
         """At least one target, a push strength for each, and a rank that so many languages have."""
         if not targets:
-            raise UsageError("LENS needs a target language beside the central one", "Example: ``languages=zh``")
+            raise UsageError("LENS needs a target language in addition to the central one", "Example: ``languages=zh``")
         for code in targets:
             self.strength_of(code)
         if self.rank is not None and self.rank > len(targets):

@@ -1,4 +1,4 @@
-"""Rows of token ids as one line without padding: what several rows begin with is there once, as in the tree engine."""
+"""Rows of token ids as one line without padding: a shared prefix of several rows exists once, as in the tree engine."""
 
 from __future__ import annotations
 

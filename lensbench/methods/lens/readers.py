@@ -1,4 +1,4 @@
-"""How the trainer gets states: packed, which reads every distinct token once, or padded, the plain way."""
+"""How the trainer gets states: packed, which reads every distinct token once, or padded, the simple way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does not change between epochs: states in front of the first trained block, and what the reference says of each row."""
+"""Cache of states that do not change between epochs: those before the first trained block, and the reference's for each row."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ class ForkedBlocks:
                 self.loaded.blocks[self.start + offset] = block
 
     def autocast(self) -> Any:
-        """What trained blocks are computed in: the model's own dtype."""
+        """Dtype in which trained blocks are computed: the model's own."""
         if self.compute_dtype == torch.float32:
             return contextlib.nullcontext()
         return torch.autocast(self.loaded.device.type, dtype=self.compute_dtype)

@@ -20,7 +20,7 @@ _DEGENERATE = 1e-6
 
 @dataclass(frozen=True)
 class Subspaces:
-    """What Algorithm 1 finds in one layer, in float64."""
+    """Result of Algorithm 1 in one layer, in float64."""
 
     agnostic: Float[Tensor, hidden]
     """[M_a / |M_a|] Unit vector; every language mean has the same coordinate along it."""
@@ -52,7 +52,7 @@ def decompose(means: Float[Tensor, "languages hidden"] | Any, rank: int | None =
         raise UsageError(f"means must be [languages, hidden], found {matrix.ndim} dimensions")
     hidden, count = matrix.shape
     if count < 2:
-        raise UsageError(f"LENS needs at least two languages, found {count}", "Name a target language beside the central one.")
+        raise UsageError(f"LENS needs at least two languages, found {count}", "Name a target language too.")
     if count > hidden:
         raise UsageError(f"{count} languages do not fit into {hidden} dimensions")
     rank = count - 1 if rank is None else rank
@@ -72,7 +72,7 @@ def decompose(means: Float[Tensor, "languages hidden"] | Any, rank: int | None =
     if s[rank] <= _DEGENERATE * s[0]:
         raise RunError(
             "the language means are collinear with the origin: no direction is common to all of them",
-            "Different probing texts, or another layer, may separate them.",
+            "Use different probing texts or another layer.",
         )
     pseudo = u[:, : rank + 1] @ ((vt[: rank + 1].sum(axis=1)) / s[: rank + 1])
     common = pseudo / (pseudo @ pseudo)

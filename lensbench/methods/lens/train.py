@@ -100,7 +100,7 @@ def train(
     if warmup_steps >= total_steps:
         raise UsageError(
             f"{total_steps} steps in all, of which the warm-up takes {warmup_steps}: nothing would be trained",
-            "More prompts or epochs, a smaller batch_size, or warmup_ratio=0.",
+            "Use more prompts or epochs, a smaller batch_size, or warmup_ratio=0.",
         )
     schedule = get_cosine_schedule_with_warmup(optimiser, warmup_steps, total_steps)
     constants = {layer: Constants.of(found, loaded.device) for layer, found in subspaces.items()}

@@ -1,4 +1,4 @@
-"""What a state is inside and outside the subspaces of LENS, and the planes in which that can be seen (Figure 6 of the paper)."""
+"""Parts of a state inside and outside the subspaces of LENS, and planes that show them (Figure 6 of the paper)."""
 
 from __future__ import annotations
 

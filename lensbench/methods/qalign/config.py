@@ -1,4 +1,4 @@
-"""Switches of QAlign."""
+"""Settings of QAlign."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class QalignConfig(SftConfig):
     """Configuration of QAlign, its first stage only."""
 
     preset: Literal["default", "small"] = "default"
-    """What the values started from."""
+    """Preset from which the values start."""
     n_pairs: int | None = Field(default=800, ge=1)
     """Pairs in all, split evenly over the target languages; null takes all there are."""
     template: Literal["chat", "alpaca"] = "chat"
@@ -35,7 +35,7 @@ class QalignConfig(SftConfig):
     """Tokens of question and translation together; longer pairs are left out."""
 
     def check(self, targets: Sequence[str]) -> None:
-        """As every fine-tuning, and at least one pair for each target language."""
+        """Checks of every fine-tuning, and at least one pair for each target language."""
         super().check(targets)
         check_pairs(self.pairs, targets)
         if self.n_pairs is not None and self.n_pairs < len(targets):

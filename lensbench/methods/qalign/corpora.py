@@ -1,4 +1,4 @@
-"""What QAlign learns from: the same question in two languages."""
+"""Training data of QAlign: the same question in two languages."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def load_qalign(
         if len(different) < (n or 1):
             raise DataError(
                 f"{'pairs' if n is None else f'{n} pairs'} of questions in {get_language(code).name} and "
-                f"{get_language(central).name} were asked for, {origin.name} has {len(different)}: {len(found[code])} ids are in "
+                f"{get_language(central).name} were requested, {origin.name} has {len(different)}: {len(found[code])} ids are in "
                 f"both languages, {len(found[code]) - len(different)} of them with the same text",
                 f"n_pairs={len(different) * len(targets)} would do." if different else "Rows are paired by their id.",
             )

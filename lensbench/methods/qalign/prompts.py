@@ -1,4 +1,4 @@
-"""How a translation is asked for."""
+"""Prompts that ask for a translation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Switches of SDRRL."""
+"""Settings of SDRRL."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class SdrrlConfig(SftConfig):
     """Configuration of SDRRL."""
 
     preset: Literal["default", "small"] = "default"
-    """What the values started from."""
+    """Preset from which the values start."""
     n: int = Field(default=800, ge=1)
     """Central-language questions the backbone answers itself."""
     n_parallel: int | None = Field(default=None, ge=0)
@@ -36,7 +36,7 @@ class SdrrlConfig(SftConfig):
     """Ask for the answer's language at the end of the question where it is not the question's own. Not in the paper."""
 
     max_new_tokens: int = Field(default=512, ge=1)
-    """Of the backbone's own answers; one that is longer is left out."""
+    """Maximum length of the backbone's own answers; longer ones are left out."""
     generate_batch: int = Field(default=16, ge=1)
     """Answers generated at a time."""
     identifier: str = "lid176"
@@ -81,7 +81,7 @@ class SdrrlConfig(SftConfig):
 
     @property
     def label(self) -> str:
-        """What the fit is: without a translator the core of SDRRL is missing."""
+        """Name of the fit: without a translator the core of SDRRL is missing."""
         return "sdrrl-nomt" if self.translator == "none" else "sdrrl"
 
     def check(self, targets: Sequence[str]) -> None:

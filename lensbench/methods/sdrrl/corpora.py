@@ -1,4 +1,4 @@
-"""What SDRRL learns from: the same questions in several languages; and the tools of its stages, found before models are."""
+"""Training data of SDRRL: the same questions in several languages, and the tools of its stages, checked before models load."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class SdrrlCorpora:
     identifier: Identifier
     translator: Translator | None = None
     lexicons: Mapping[str, Lexicon] = field(default_factory=dict)
-    """By target language; empty without code-switching."""
+    """Lexicon by target language; empty without code-switching."""
 
     @property
     def asked(self) -> list[str]:
@@ -80,7 +80,7 @@ def load_sdrrl(
     if n + parallel > len(usable):
         names = ", ".join(get_language(code).name for code in languages)
         raise DataError(
-            f"{n} questions and {parallel} others for the parallel part were asked for in {names}; "
+            f"{n} questions and {parallel} others for the parallel part were requested in {names}; "
             f"{origins[f'{BACTRIAN}/{central}'].name} has {len(usable)}: {len(common)} ids are in all of these languages, "
             f"{len(common) - len(usable)} of them with the same text in two",
             f"n={len(usable) // 2} would do." if len(usable) > 1 else "Rows are matched by their id.",

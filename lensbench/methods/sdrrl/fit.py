@@ -111,7 +111,7 @@ def _translate(
         if not translations[code]:
             raise RunError(
                 f"sdrrl: no translation into {target.name} by {corpora.translator.describe()} can be used: {said}",
-                "A larger translate_max_new_tokens cuts fewer of them; translator=none does without.",
+                "A larger translate_max_new_tokens cuts fewer of them; translator=none needs no translations.",
             )
     return translations, about
 

@@ -1,4 +1,4 @@
-"""Words replaced by their translation, from a bilingual lexicon of the user's."""
+"""Code-switching: words replaced by their translation from the user's bilingual lexicon."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Lexicon:
     phrases: int
     """Sides of an entry that are more than one word: they can stand in for a word, but are never looked for."""
     sha256: str
-    """Of the file."""
+    """SHA-256 of the file."""
 
 
 def read_lexicon(path: Path) -> Lexicon:
@@ -48,7 +48,7 @@ def read_lexicon(path: Path) -> Lexicon:
         cells = [cell.strip() for cell in line.split("\t")]
         if len(cells) != 2 or not all(cells):
             raise DataError(
-                f"{where}: a lexicon has two columns set apart by a tab, found {len(cells)}: {line[:60]!r}",
+                f"{where}: a lexicon has two columns separated by a tab, found {len(cells)}: {line[:60]!r}",
                 "Write one pair a line: word of the central language, tab, word of the target language.",
             )
         entries += 1

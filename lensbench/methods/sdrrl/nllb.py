@@ -1,4 +1,4 @@
-"""NLLB-200, or any model of its kind, as a translator: texts piece by piece, since it was trained on sentences.
+"""NLLB-200, or a similar model, as a translator. It translates texts sentence by sentence, because it was trained on sentences.
 
 Lines stay lines; code between fences and lines without a letter are kept as they are. A line is cut into sentences behind a full
 stop, question or exclamation mark that white space follows, its list mark aside.
@@ -82,7 +82,7 @@ class NllbTranslator:
         """Have the model's files on this machine, and its tokenizer know the languages; no weights are read.
 
         Raises:
-            UnavailableError: the model cannot be had, holds no safetensors, or its tokenizer cannot be read.
+            UnavailableError: the model is not available, holds no safetensors, or its tokenizer cannot be read.
             UsageError: it lacks a language.
         """
         name = config.translator_model or DEFAULT_MODEL
@@ -98,7 +98,7 @@ class NllbTranslator:
             checkpoint = find_checkpoint(model, notify=notify)
         except (UnavailableError, UsageError) as error:
             reason = error.message.removeprefix(f"could not get the backbone '{name}': ")
-            raise UnavailableError(f"the translator {name} cannot be had: {reason}", hint) from None
+            raise UnavailableError(f"the translator {name} is not available: {reason}", hint) from None
         if not any(checkpoint.path.glob("*.safetensors")):
             raise UnavailableError(f"the translator {name}@{revision} has no safetensors; pickled weights are not read", hint)
         tokenizer = _tokenizer(checkpoint)

@@ -1,4 +1,4 @@
-"""What is asked in words of ours: a translation, the rest of a text, an answer in a certain language."""
+"""Prompts in our wording: a translation, the rest of a text, an answer in a certain language."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the stages before the fine-tuning took, whether now or in an earlier start, and how it enters the cost of the fit."""
+"""Cost of the stages before the fine-tuning, now or in an earlier start, and its share of the fit's cost."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class StageCost:
     seconds: float = 0.0
     """Wall time, without progress that was read from the cache."""
     cached_seconds: float = 0.0
-    """What the texts read from the cache took when they were made."""
+    """Seconds that the cached texts took when they were made."""
     texts: int = 0
     cached_texts: int = 0
-    """Of the texts, those read from the cache."""
+    """Number of texts read from the cache."""
     generated_tokens: int = 0
-    """On this machine, for all texts, cached ones included."""
+    """Tokens generated on this machine for all texts, including cached ones."""
     server_tokens: int = 0
     """Written by a server, as it counted them, for all texts."""
     translated_characters: int = 0

@@ -1,4 +1,4 @@
-"""What a stage has made, kept on disk text by text: a fit that was killed goes on, and another one is spared the same texts.
+"""Results of a stage, cached on disk text by text, so that a killed fit continues and another fit reuses them.
 
 One small file per text in the cache folder, so that several processes can share it; its name is a hash of everything that can
 change what comes out.
@@ -50,7 +50,7 @@ class TextCache:
         self._signature = signature
 
     def get(self, source: str) -> CachedText | None:
-        """What was made from a source text; a damaged file is as good as none."""
+        """The cached result for a source text; a damaged file counts as missing."""
         key = self._key(source)
         try:
             content = read_json_file(self._path(key))

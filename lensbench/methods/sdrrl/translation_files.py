@@ -1,4 +1,4 @@
-"""Translations of the backbone's answers in a file of the user's, and the list of those that are still to be made."""
+"""Translations of the backbone's answers in a user's file, and the list of missing translations."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def read_translations(path: Path) -> Translated:
     for where, line in filled_lines(path, content):
         source, translation = (part.strip() for part in read(line, where))
         if table.setdefault(source, translation) != translation:
-            raise DataError(f"{where}: a second, other translation of {source[:60]!r}")
+            raise DataError(f"{where}: a second, different translation of {source[:60]!r}")
     if not table:
         raise DataError(f"{path}: no translation in it")
     return Translated(path, hashlib.sha256(content).hexdigest(), table)
@@ -84,7 +84,7 @@ def _tsv_pair(line: str, where: str) -> tuple[str, str]:
     cells = line.split("\t")
     if len(cells) != 2:
         raise DataError(
-            f"{where}: two columns set apart by a tab were expected, found {len(cells)}: {line[:60]!r}",
+            f"{where}: two columns separated by a tab were expected, found {len(cells)}: {line[:60]!r}",
             "Write a line break inside a text as \\n and a tab as \\t, or use a .jsonl file.",
         )
     return _unescaped(cells[0]), _unescaped(cells[1])

@@ -1,4 +1,4 @@
-"""Who translates the backbone's answers. What a translator needs is looked for when it is made, before any model is loaded."""
+"""Translators of the backbone's answers. Requirements are checked at construction, before any model is loaded."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Translator(Protocol):
     """Translates from the central language."""
 
     def describe(self) -> str:
-        """What it is, for the card."""
+        """Description for the card."""
         ...
 
     def translate(
@@ -52,7 +52,7 @@ def make_translator(config: SdrrlConfig, targets: Sequence[str], progress_say: A
 
     Raises:
         UsageError: a file that is missing or wrong, an unknown judge, a target the translator does not know.
-        UnavailableError: a model that cannot be had, or no key.
+        UnavailableError: a model that is not available, or no key.
     """
     if not config.needs_translator:
         return None
@@ -104,7 +104,7 @@ class _FileTranslator:
     """The user's own translations."""
 
     tables: dict[str, Translated]
-    """By language code."""
+    """Translations by language code."""
 
     def describe(self) -> str:
         return "files " + ", ".join(f"{table.path} (SHA-256 {table.sha256[:12]})" for table in self.tables.values())
@@ -121,7 +121,7 @@ class _FileTranslator:
             progress.notify(f"! sdrrl: {table.path} lacks {len(missing)} of {len(texts)} answers; {listed} lists them")
             if len(missing) == len(texts):
                 raise RunError(
-                    f"{table.path} has a translation of none of the {len(texts)} answers of the backbone",
+                    f"{table.path} has no translation for any of the {len(texts)} answers of the backbone",
                     f"{listed} lists them: fill in the translations and name it with ``overrides=translations=FILE``.",
                 )
         return made
@@ -163,7 +163,7 @@ class _ServerTranslator:
             text, why = next(iter(made.failures.items()))
             raise RunError(
                 f"{len(made.failures)} of {len(texts)} answers are not translated into {target.name}: {why} ({text[:40]!r})",
-                "The same command goes on from here.",
+                "Run the same command again to continue.",
             )
         return [_from_server(made.texts.get(text), made.unusable.get(text)) for text in texts]
 

@@ -1,4 +1,4 @@
-"""Text files of the user's, line by line, with what a message needs to name the line."""
+"""A user's text files, line by line, with line numbers for messages."""
 
 from __future__ import annotations
 

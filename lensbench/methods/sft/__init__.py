@@ -1,4 +1,4 @@
-"""Supervised fine-tuning, shared by the methods that are nothing but data: xSFT, QAlign and their kin.
+"""Supervised fine-tuning, shared by the methods that consist only of training data: xSFT, QAlign and others.
 
 Light on purpose: a dry run reads the configuration through it.
 """

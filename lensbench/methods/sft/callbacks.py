@@ -1,4 +1,4 @@
-"""What looks on while transformers' Trainer works: progress, the log, and a stop before a step that is not finite."""
+"""Callbacks of transformers' Trainer: progress, the log, and a stop before a step that is not finite."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The switches that every fine-tuning method has."""
+"""Settings of every fine-tuning method."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class SftConfig(MethodConfig):
     lora_targets: tuple[str, ...] = ()
     """Last parts of the names of the modules that get an adapter, such as `q_proj`; none given is every linear one."""
     seed: int = 42
-    """Of sampling, order and adapters."""
+    """Seed of sampling, order and adapters."""
 
     def check(self, targets: Sequence[str]) -> None:
         """A target, a micro-batch that divides the batch, and peft where LoRA is asked for.
@@ -49,7 +49,7 @@ class SftConfig(MethodConfig):
             UnavailableError: `lora_rank` without the package peft.
         """
         if not targets:
-            raise UsageError("fine-tuning needs a target language beside the central one", "Example: ``languages=zh``")
+            raise UsageError("fine-tuning needs a target language in addition to the central one", "Example: ``languages=zh``")
         if self.batch_size % self.micro_batch:
             divisors = [n for n in range(1, self.batch_size + 1) if self.batch_size % n == 0]
             raise UsageError(
@@ -85,6 +85,6 @@ class SftConfig(MethodConfig):
         if warmup >= total:
             raise UsageError(
                 f"{items} items make {total} steps, of which the warm-up takes {warmup}: nothing would be trained",
-                "More items or epochs, a smaller batch_size, or warmup_ratio=0.",
+                "Use more items or epochs, a smaller batch_size, or warmup_ratio=0.",
             )
         return total, warmup

@@ -1,4 +1,4 @@
-"""Questions and answers as token ids with labels: loss on the answer and the end of the turn, on nothing else.
+"""Questions and answers as token ids with labels: only the answer and the end of the turn have a loss.
 
 Where the answer stands is a matter of character positions, and which token stands there of the tokenizer's offsets. No marker
 string is looked for, so any chat template will do.
@@ -25,7 +25,7 @@ IGNORED = -100
 
 @dataclass(frozen=True)
 class Example:
-    """One thing to learn: what is asked, and what should come back."""
+    """One training example: the question and the wanted answer."""
 
     question: str
     answer: str
@@ -124,8 +124,8 @@ def encode_all(
     """
     if not tokenizer.is_fast:
         raise UnavailableError(
-            f"the tokenizer of {tokenizer.name_or_path} gives no character offsets, which the loss is placed by",
-            "It needs a tokenizer.json beside the model (a fast tokenizer).",
+            f"the tokenizer of {tokenizer.name_or_path} gives no character offsets, which are needed to place the loss",
+            "Put a tokenizer.json (a fast tokenizer) next to the model.",
         )
     found = EncodedSet()
     for example in examples:
@@ -144,6 +144,6 @@ def encode_all(
         raise UsageError(
             f"no example is left to train on: {found.too_long.total()} do not fit into max_length {max_length}, "
             f"{found.empty.total()} have an empty answer",
-            "A larger max_length takes longer ones.",
+            "Use a larger max_length.",
         )
     return found

@@ -1,4 +1,4 @@
-"""From examples to an enhancement: encode, train what may be trained, keep what changed."""
+"""From examples to an enhancement: encode, train, keep the changed parameters."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def fine_tune(
     *,
     truncate: bool = True,
 ) -> Delta | Adapter:
-    """Fine-tune on examples; the backbone in memory is afterwards what it was.
+    """Fine-tune on examples; the backbone in memory does not change.
 
     Args:
         card: What the method itself has to say; `pools` (by pool, counts of rows) gains what encoding counted.

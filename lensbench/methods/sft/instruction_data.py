@@ -70,9 +70,9 @@ def answered(
     if len(good) < (n or 1):
         wanted = "rows" if n is None else f"{n} rows"
         raise DataError(
-            f"{wanted} of {rows} with an answer in {language.name} were asked for, {loaded.origin.name} has {len(good)}: "
+            f"{wanted} of {rows} with an answer in {language.name} were requested, {loaded.origin.name} has {len(good)}: "
             f"{len(examples) - len(good)} of its {len(examples)} have none",
-            f"Ask for fewer ({switch}={len(good)}), or give a source whose rows have answers.",
+            f"Request fewer ({switch}={len(good)}), or give a source whose rows have answers.",
         )
     return Pool(sample(good, n, seed), len(examples), len(examples) - len(good), loaded.origin)
 

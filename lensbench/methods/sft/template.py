@@ -1,4 +1,4 @@
-"""What a chat template does around an answer, found by rendering."""
+"""Text that a chat template writes around an answer, found by rendering."""
 
 from __future__ import annotations
 
@@ -36,8 +36,7 @@ def assistant_end(tokenizer: PreTrainedTokenizerBase, system_text: str | None) -
     stop = min(_common(whole, _dialogue(tokenizer, _ANSWER + more, system_text)) for more in "xy")
     if not whole[:stop].endswith(_ANSWER):
         raise UsageError(
-            f"the chat template of {tokenizer.name_or_path} does not give an answer back as it is",
-            f"An answer '{_ANSWER}' is rendered as {whole!r}.",
+            f"the chat template of {tokenizer.name_or_path} changes an answer", f"An answer '{_ANSWER}' is rendered as {whole!r}."
         )
     tail = whole[stop:].rstrip()
     if not tail:

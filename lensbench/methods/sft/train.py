@@ -1,4 +1,4 @@
-"""The training loop: transformers' Trainer, told what to do and what to leave."""
+"""The training loop: transformers' Trainer with our settings."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def train(
             dataloader_pin_memory=device.type != "cpu",
         )
         if arguments.n_gpu > 1:
-            # Several visible devices would each get a batch of their own (DataParallel), more items than were asked for.
+            # Several visible devices would each get a batch of their own (DataParallel), more items than were requested.
             arguments._n_gpu = 1
         with progress.stage("fine-tuning", steps) as advance:
             watch = Watch(advance)

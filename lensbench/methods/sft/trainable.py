@@ -1,4 +1,4 @@
-"""What is trained: a copy in fp32, or low-rank adapters beside the frozen weights. The backbone itself is never written to.
+"""The trained parameters: a copy in fp32, or low-rank adapters on frozen weights. The backbone itself never changes.
 
 Memory, in bytes per parameter of the backbone (weights of `b` bytes; activations come on top):
 

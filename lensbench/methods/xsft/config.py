@@ -1,4 +1,4 @@
-"""Switches of xSFT."""
+"""Settings of xSFT."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["PRESETS", "XsftConfig", "XsftPools"]
 
 
 class XsftPools(SftConfig):
-    """What both variants of xSFT choose rows by."""
+    """Settings by which both variants of xSFT choose rows."""
 
     preset: Literal["default", "small"] = "default"
-    """What the values started from."""
+    """Preset from which the values start."""
     n_aya: int | None = Field(default=None, ge=0)
     """Rows of the Aya Dataset per language; null takes all with an answer, 0 does without the data set."""
     n_bactrian: int | None = Field(default=None, ge=0)
@@ -29,7 +29,7 @@ class XsftPools(SftConfig):
     """Split of Bactrian-X; `alpaca_demo` is the stand-in with answers that `lensbench data import` makes."""
 
     def check(self, targets: Sequence[str]) -> None:
-        """As every fine-tuning, and at least one of the two data sets."""
+        """Checks of every fine-tuning, and at least one of the two data sets."""
         super().check(targets)
         if self.n_aya == 0 and self.n_bactrian == 0:
             raise UsageError("n_aya and n_bactrian are both 0: there is nothing to learn from")

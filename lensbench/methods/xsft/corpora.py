@@ -1,4 +1,4 @@
-"""What xSFT learns from."""
+"""Training data of xSFT."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class XsftCorpora:
     pools: Mapping[str, Pool]
     """`<rows>/<language>` -> what was chosen there."""
     examples: Sequence[Example]
-    """Of all pools; fewer than they hold where `n_total` says so."""
+    """Examples of all pools; `n_total` can limit their number."""
 
     @property
     def origins(self) -> Mapping[str, Origin]:
@@ -83,8 +83,8 @@ def load_xsft(
     if config.n_total is not None and config.n_total > len(examples):
         have = ", ".join(f"{len(pool.examples)} in {key}" for key, pool in pools.items())
         raise DataError(
-            f"n_total={config.n_total} rows were asked for, {len(examples)} were chosen ({have})",
-            "Ask for fewer, or raise n_aya and n_bactrian.",
+            f"n_total={config.n_total} rows were requested, {len(examples)} were chosen ({have})",
+            "Request fewer, or raise n_aya and n_bactrian.",
         )
     examples = sample(examples, config.n_total, config.seed)
     config.steps(len(examples))

@@ -1,4 +1,4 @@
-"""Switches of xSFT-Full: all there is in the target languages."""
+"""Settings of xSFT-Full: all rows in the target languages."""
 
 from __future__ import annotations
 

@@ -59,7 +59,9 @@ def _convert(originals: Sequence[Original], context: Context) -> Iterator[Split]
             records = list(json_lines(original))
             again = repeated_from([record for _, record in records])
             if again:
-                raise DataError(f"{original}: from row {again + 1} on it repeats its own beginning: the file holds itself twice")
+                raise DataError(
+                    f"{original}: from row {again + 1} on it repeats its own beginning: the file has its content twice"
+                )
             seen += len(records)
             parts.append(_RELEASE.get(original.path.stem))
             for number, record in records:

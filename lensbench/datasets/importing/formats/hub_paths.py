@@ -1,4 +1,4 @@
-"""What the path of a hub's data file says: its split, its config, and whether shards are missing."""
+"""Information in the path of a hub's data file: its split, its config, and whether shards are missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hub's own files as they lie: parquet of its conversion branch or its `data/` folder, CSV and JSON lines with its columns.
+"""The hub's own files, unchanged: parquet of its conversion branch or its `data/` folder, CSV and JSON lines with its columns.
 
 Whichever set of `tasks/rows/` has a file's columns is the one; nothing here names one set. Columns that the definition does not
 have are not read, whatever their type.

@@ -1,4 +1,4 @@
-"""What the CSV releases of MMLU and its kin have in common: a file per subject, four options, `dev` and `test`."""
+"""The common part of the CSV releases of MMLU and related sets: a file per subject, four options, `dev` and `test`."""
 
 from __future__ import annotations
 
@@ -93,7 +93,9 @@ def pooled(originals: Sequence[Original], release: Release, context: Context) ->
             rows, of_file = _rows(original, split, release)
             again = repeated_from(rows, numbered=True)
             if again:
-                raise DataError(f"{original}: from row {again + 1} on it repeats its own beginning: the file holds itself twice")
+                raise DataError(
+                    f"{original}: from row {again + 1} on it repeats its own beginning: the file has its content twice"
+                )
             records += rows
             seen += of_file
             read.append(original)
