@@ -211,8 +211,8 @@ class Engine(Protocol):
         ...
 
     def noise(self, samples: Sequence[ScoringRequests], variants: Sequence[EngineVariant], reference: Engine) -> float:
-        """Nats by which scores may be off: the largest difference from the reference engine on a sample. NaN means that a score of
-        the sample is not a number.
+        """Nats by which scores may be off: the largest difference from the reference engine on a sample. NaN means that a
+        score of the sample is not a number.
 
         Raises:
             CannotScore: the difference is more than rounding can explain, or the model cannot be read.

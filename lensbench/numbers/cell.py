@@ -62,7 +62,7 @@ class Cell:
     p_holm: float | None
     """Adjusted by Holm over all tests of the variant: languages x tasks, headline metrics."""
     smallest_detectable: float | None
-    """Smallest true difference that is found in four cases of five at Holm's strictest step; None where it is not defined."""
+    """Smallest true difference that is detected in four of five cases at Holm's strictest step; None if undefined."""
     tied: int = 0
     """Items that rounding could decide (docs/engines.md); they count as they fell."""
     higher_is_better: bool | None = True

@@ -324,7 +324,7 @@ def test_tables_say_what_the_numbers_say(scores: dict, found: Summary, tmp_path:
             called = cell.p_holm < 0.05 and (cell.delta_low > 0 or cell.delta_high < 0)
             assert (line.verdict == "not distinguishable") == (not called)
     text = "\n".join(notes(read_results(results)))
-    assert "lens 5, xsft 5" in text and "Holm" in text and "changed places" in text
+    assert "lens 5, xsft 5" in text and "Holm" in text and "swapping the scores" in text
     reach = [cell.smallest_detectable for cell in found.cells if cell.task == "xcopa" and cell.smallest_detectable]
     assert f"xcopa {100 * min(reach):.1f} to {100 * max(reach):.1f} points" in text
     signature = results["cells"][0]["signature"]

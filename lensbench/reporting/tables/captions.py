@@ -87,7 +87,7 @@ def detectable_remark(spec: ScoreTable, columns: Sequence[TableColumn], numbers:
             found.append(f"{column.name} {Units(largest.unit, spec.digits).text(largest.smallest_detectable)}")
     if not found:
         return []
-    said = "A true difference of this size is found in four cases of five, a smaller one is missed more often"
+    said = "A true difference of this size is detected in four of five cases; a smaller one is missed more often"
     return [f"{said}: {', '.join(found)}."]
 
 

@@ -58,11 +58,11 @@ def comparison_notes(found: Comparison) -> list[str]:
     notes = []
     if found.cells:
         notes.append(
-            "Over the items that both have a score for. fixed: B is right and A is not (for other scores: B is better); broken: "
-            "the other way round. 95%: paired bootstrap over source items. p: how often so large a difference would arise "
-            "if on every source item the two scores could as well have changed places (McNemar's exact test, or swapping at "
-            "random), after Holm's correction for the numbers of a pair of variants. Better or worse: p below 0.05 and an "
-            "interval without 0."
+            "Compared are the items that have a score on both sides. fixed: B is right and A is not (for other scores: B is "
+            "better). broken: A is right and B is not. 95%: paired bootstrap over source items. p is the two-sided p-value of a "
+            "paired test. Null hypothesis: swapping the two scores on each source item changes nothing (McNemar's exact test, or "
+            "random swaps). Holm's method adjusts it for the numbers of a pair of variants. Better or worse: p is below 0.05 and "
+            "the interval does not contain 0."
         )
     notes += [f"! {note}" for note in found.notes]
     single = [cell for cell in found.cells if cell.only_a or cell.only_b]

@@ -15,17 +15,17 @@ __all__ = ["AVERAGES_HEADER", "AVERAGES_NOTE", "average_rows", "statistics_notes
 AVERAGES_HEADER = ("average over", "of", "metric", "variant", "value", "95%", "diff to base", "95%", "p (Holm)", "n", "verdict")
 
 AVERAGES_NOTE = (
-    "Cells count alike, whatever their number of items; over languages and over both, English is left out, and languages "
-    "count alike. The versions of one source item in several languages are drawn and swapped as one. p: after Holm's correction "
-    "for the averages of the variant, where English without XCOPA, as papers print it, takes the place of English with it."
+    "Each cell has the same weight, whatever its number of items. Averages over languages leave out English and give each "
+    "language the same weight. All versions of one source item are drawn and swapped together. p is adjusted with Holm's method "
+    "for the averages of the variant; in that family, English without XCOPA, as papers print it, replaces English with it."
 )
 
 
 def statistics_notes(results: Results) -> list[str]:
     """How intervals and tests are made, what a verdict is, and how small a difference these items can show."""
     found = [
-        "[low, high] are 95% intervals: Wilson for a share of items, else a bootstrap over source items, always for differences "
-        "to base. They cover the choice of items, not the choice of training seed."
+        "[low, high] are 95% intervals: Wilson's for a share of items, otherwise a bootstrap over source items, as for all "
+        "differences to base. They cover the choice of items, but not the choice of training seed."
     ]
     tested = [cell for cell in results.cells if cell.p_value is not None]
     if not tested:
@@ -33,17 +33,17 @@ def statistics_notes(results: Results) -> list[str]:
     family = Counter(cell.variant for cell in tested)
     sizes = ", ".join(f"{variant} {tests}" for variant, tests in family.items())
     found.append(
-        "p: how often a difference at least this large would arise if the variant did nothing, that is, if on every source item "
-        "its score and base's could as well have changed places (McNemar's exact test for right and wrong, swapping at random "
-        "for the rest), after Holm's correction for the number of tests of the variant "
-        f"({sizes}: one for every task and language, by accuracy, by answers in the asked language or by rating; parts of these "
-        "are not tested). Better or worse: p below 0.05 and an interval without 0. Not distinguishable does not mean equal."
+        "p is the two-sided p-value of a paired test. Null hypothesis: swapping the scores of variant and base on each source "
+        "item changes nothing (McNemar's exact test for right and wrong, random swaps for all else). Holm's method adjusts it "
+        f"for the number of tests of the variant ({sizes}: one for each task and language, of accuracy, of answers in the asked "
+        "language or of the rating; parts of these are not tested). Better or worse: p is below 0.05 and the interval does not "
+        "contain 0. Not distinguishable does not mean equal."
     )
     reach = _reach(results, tested)
     if reach:
         found.append(
-            "Smallest true difference that such a comparison calls better or worse in four cases of five, after Holm's "
-            f"correction at its strictest: {reach}. Smaller ones mostly go unseen."
+            "Smallest true difference that this many items detect in four of five cases, at the strictest step of Holm's method: "
+            f"{reach}. Smaller differences are mostly missed."
         )
     found += _unnamed(results)
     return found
@@ -81,8 +81,8 @@ def _unnamed(results: Results) -> list[str]:
         return []
     listed = ", ".join(f"{task} ({n})" for task, n in items.items())
     return [
-        "Items that name no source item count as their own in averages over languages; where they are translations of each "
-        f"other, the intervals there are too narrow: {listed}."
+        "Items without a source item count as separate items in averages over languages. If they are translations of each "
+        f"other, the intervals of these averages are too narrow: {listed}."
     ]
 
 
