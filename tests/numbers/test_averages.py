@@ -158,7 +158,7 @@ def test_without_source_items_each_row_is_its_own_and_that_is_said(scores: dict,
     assert bare.delta_high - bare.delta_low < named.delta_high - named.delta_low
     results = collect_results(run)
     assert results["unnamed"] == ITEMS
-    (note,) = [note for note in notes(read_results(results)) if "name no source item" in note]
+    (note,) = [note for note in notes(read_results(results)) if "without a source item" in note]
     assert "xcopa (70)" in note and "xwinograd (80)" in note
     wide = average(found, "languages", "lens", task="xwinograd")
     assert (wide.clusters, wide.unnamed) == (80, 80)
@@ -232,7 +232,7 @@ def test_the_english_average_is_also_taken_as_papers_print_it(english: RunFolder
         assert some.signature.startswith("mean:tasks-without-xcopa:en|xwinograd/en:")
     results = collect_results(english)
     assert "3 tasks" in (titles := [row[0] for row in average_rows(read_results(results))]) and "2 tasks without xcopa" in titles
-    assert not [note for note in notes(read_results(results)) if "name no source item" in note], "nothing here is over languages"
+    assert not [note for note in notes(read_results(results)) if "without a source item" in note], "nothing here is over languages"
 
 
 def test_the_english_average_of_the_table_has_an_interval_and_a_test(english: RunFolder) -> None:
