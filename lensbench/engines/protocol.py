@@ -211,7 +211,7 @@ class Engine(Protocol):
         ...
 
     def noise(self, samples: Sequence[ScoringRequests], variants: Sequence[EngineVariant], reference: Engine) -> float:
-        """Nats by which scores may be off: the largest difference from the reference engine on a sample. NaN means that a score of
+        """Nats by which scores may be off: the largest difference from the reference engine on a sample. NaN: a score of
         the sample is not a number.
 
         Raises:

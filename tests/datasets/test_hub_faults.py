@@ -242,7 +242,7 @@ def test_a_cache_that_cannot_be_written(hub, tmp_path, monkeypatch):
 
 
 def test_names_that_are_none(hub):
-    with pytest.raises(HubError, match="no name of a repository"):
+    with pytest.raises(HubError, match="not a repository name"):
         from lensbench.hub import find_snapshot
 
         find_snapshot("a/b/c", "dataset", "main")

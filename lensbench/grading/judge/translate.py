@@ -1,4 +1,4 @@
-"""Texts translated by a judge's server: one request each, with its rate limits, retries and spending limit; replies are cached."""
+"""Texts translated by a judge's server: one request each, with rate limits, retries and spending limit; replies are cached."""
 
 from __future__ import annotations
 
