@@ -95,7 +95,7 @@ class TerminalProgress:
         except OSError as error:
             # A run of days does not end because its log cannot be written.
             path, self._log = self._log, None
-            self._tell(f"! {path} cannot be written any more ({error.strerror}); the run goes on without it", problem=True)
+            self._tell(f"! {path} can no longer be written ({error.strerror}); the run continues without it", problem=True)
 
 
 class _Lines:

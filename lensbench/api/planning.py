@@ -78,7 +78,7 @@ class RunPlan:
     def view(self) -> View:
         """The plan as a person reads it."""
         plan, spec = self._plan, self.spec
-        goes_on = " (exists: it goes on)" if (self.out / "run.json").is_file() else ""
+        goes_on = " (exists: the run continues)" if (self.out / "run.json").is_file() else ""
         blocks: list[TextTable | str] = [
             f"method    {', '.join(dict.fromkeys(c.method for c in spec.variants)) or '(none: only the backbone)'}",
             f"backbone  {plan.backbone.title}",

@@ -31,5 +31,5 @@ def command(folder: Path, everything: bool, as_json: bool) -> None:
     view = run.table(everything=everything)
     echo(run.title)
     if not run.finished:
-        echo("unfinished: the table goes as far as the run got; give its command again to go on")
+        echo("unfinished: the table shows the finished part; run its command again to continue")
     print_results(view)

@@ -1,6 +1,7 @@
 """Typed records, their keys (`TaskKey`, `Grader`), the rules that decide which of several records counts, and the run folder.
 
-Imports no room but `languages` and the small modules at the top."""
+Imports no room but `languages` and the small modules at the top.
+"""
 
 from lensbench.records.grader import Grader
 from lensbench.records.log import RecordLog

@@ -70,7 +70,7 @@ def run(
     with folder.lock():
         if known:
             folder.begin(plan.spec)
-            progress.notify(f"going on with the run in {out}")
+            progress.notify(f"continuing the run in {out}")
         # A folder is claimed only once rows, corpora and weights are at hand: a start that fails before leaves no half-made run.
         pinned = folder.pinned() if known else {}
         rows = load_rows(plan, pinned)

@@ -63,7 +63,7 @@ def score_stage(
     ranks.collect(log, progress)
     if ranks.rank == 0:
         if ranks.count > 1 and any(work.missing(asked, variant) for asked in tasks for variant in variants):
-            raise RunError("some items were scored by no rank", "The same command goes on and scores them.")
+            raise RunError("some items were scored by no rank", "Run the same command again to score them.")
         work.report()
 
 

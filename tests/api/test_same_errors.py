@@ -46,7 +46,7 @@ CASES: dict[str, tuple[Callable[[Path], Any], tuple[str, ...], str]] = {
         (*WORDS, "-m", "lens", "--set", "rank=3"),
         "rank 3 is out of range",
     ),
-    "no method": (asked(config={"rank": 1}), (*WORDS, "--set", "rank=1"), "none is given"),
+    "no method": (asked(config={"rank": 1}), (*WORDS, "--set", "rank=1"), "no method is given"),
     "limit": (asked(limit=0), (*WORDS, "--limit", "0"), "limit must be at least 1, found 0"),
     "dtype": (asked(dtype="float7"), (*WORDS, "--dtype", "float7"), "unknown dtype 'float7'"),
     "device": (asked(device="cdua", tasks=["xcopa"]), (*WORDS, "-t", "xcopa", "--device", "cdua"), "cannot be used here"),

@@ -91,7 +91,7 @@ def test_a_run_goes_on_when_its_log_is_gone(tmp_path: Path) -> None:
     shutil.rmtree(folder)
     reporter.notify("one")
     reporter.notify("two")
-    assert stream.getvalue().count("cannot be written any more") == 1
+    assert stream.getvalue().count("can no longer be written") == 1
 
 
 def test_names_of_strangers_are_safe_in_a_terminal() -> None:

@@ -112,8 +112,8 @@ CASES = {
         "script", lambda hub, patch: without_export(hub), "it is a script repository", "lensbench data import", rows="bactrian_x"
     ),
     "rate limit": Case("rate limit", fails("429"), "(status 429)", "Wait some minutes", 5),
-    "server error": Case("server error", fails("500"), "(status 500)", "Wait and give", 5),
-    "bad gateway": Case("server error", fails("502"), "(status 502)", "Wait and give", 5),
+    "server error": Case("server error", fails("500"), "(status 500)", "Wait and run", 5),
+    "bad gateway": Case("server error", fails("502"), "(status 502)", "Wait and run", 5),
     "gateway time-out": Case("time-out", fails("504"), "did not answer in time", "Check the network", 5),
     "reset": Case("cut off", fails("reset"), "was cut before", "what was fetched is kept", 5),
     "login page": Case("not a hub", fails("html"), "does not answer like a hub", "login page"),
@@ -242,7 +242,7 @@ def test_a_cache_that_cannot_be_written(hub, tmp_path, monkeypatch):
 
 
 def test_names_that_are_none(hub):
-    with pytest.raises(HubError, match="no name of a repository"):
+    with pytest.raises(HubError, match="not a repository name"):
         from lensbench.hub import find_snapshot
 
         find_snapshot("a/b/c", "dataset", "main")

@@ -308,7 +308,7 @@ def test_cut_off_and_foreign_files_are_named(doctored: Any, tmp_path: Path) -> N
 @pytest.mark.parametrize("version", ["0.3.0", "1.0"])
 def test_another_version_is_refused(doctored: Any, version: str) -> None:
     home = doctored(results=lambda content: content.update(lm_eval_version=version))
-    with pytest.raises(UsageError, match=r"lm-eval (0\.3\.0|1\.0), which is not known"):
+    with pytest.raises(UsageError, match=r"lm-eval (0\.3\.0|1\.0), which lensbench does not know"):
         read_lm_eval(home)
 
 

@@ -282,7 +282,7 @@ def test_a_run_from_the_command_line_and_a_merge(cli: Any, talker_dir: Path, tmp
         "learning_rate=1e-3",
     )
     refused = cli(*words, "--out", tmp_path / "run", env=environment)
-    assert refused.returncode == 1 and "the translator facebook/nllb-200-distilled-600M cannot be had" in refused.stderr
+    assert refused.returncode == 1 and "the translator facebook/nllb-200-distilled-600M is not available" in refused.stderr
     assert "loaded" not in refused.stderr and not (tmp_path / "run" / "run.json").exists(), "known before a model is loaded"
     wrong = cli(*words, "--set", "tranlator=self", "--dry-run")
     assert wrong.returncode == 2 and "translator" in wrong.stderr and "Traceback" not in wrong.stderr

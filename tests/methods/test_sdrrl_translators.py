@@ -151,7 +151,7 @@ def test_a_translator_model_that_is_not_there(tmp_path: Path, nllb_dir: Path) ->
     def find(**changes: Any) -> None:
         make_translator(SdrrlConfig.model_validate({"translator": "nllb", **changes}), ["zh"])
 
-    with pytest.raises(UnavailableError, match=r"translator facebook/nllb-200-distilled-600M cannot be had") as caught:
+    with pytest.raises(UnavailableError, match=r"translator facebook/nllb-200-distilled-600M is not available") as caught:
         find()
     assert "self, file, openai, none" in str(caught.value)
     (tmp_path / "pickled").mkdir()

@@ -232,7 +232,9 @@ def test_the_english_average_is_also_taken_as_papers_print_it(english: RunFolder
         assert some.signature.startswith("mean:tasks-without-xcopa:en|xwinograd/en:")
     results = collect_results(english)
     assert "3 tasks" in (titles := [row[0] for row in average_rows(read_results(results))]) and "2 tasks without xcopa" in titles
-    assert not [note for note in notes(read_results(results)) if "without a source item" in note], "nothing here is over languages"
+    assert not [note for note in notes(read_results(results)) if "without a source item" in note], (
+        "nothing here is over languages"
+    )
 
 
 def test_the_english_average_of_the_table_has_an_interval_and_a_test(english: RunFolder) -> None:

@@ -42,10 +42,10 @@ def test_later_ones_win(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("methods", "text", "says"),
     [
-        (("lens", "qalign"), "epochs: 4\n", "'epochs' is none of the methods lens, qalign"),
+        (("lens", "qalign"), "epochs: 4\n", "'epochs' is not one of the methods lens, qalign"),
         (("lens", "qalign"), "lens: 4\n", "must be a mapping"),
         (("lens",), "lens: {epoch: 4}\n", "did you mean 'epochs'"),
-        ((), "epochs: 4\n", "none is given"),
+        ((), "epochs: 4\n", "no method is given"),
     ],
 )
 def test_mistakes_in_a_file(methods: tuple[str, ...], text: str, says: str, tmp_path: Path) -> None:

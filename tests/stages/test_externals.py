@@ -111,8 +111,8 @@ def test_other_weights_under_the_name_are_refused(cli: Callable[..., Any], tiny_
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (["base=HERE"], "the run has a variant 'base' already"),
-        (["a=HERE", "a=HERE"], "the run has a variant 'a' already"),
+        (["base=HERE"], "the run already has a variant 'base'"),
+        (["a=HERE", "a=HERE"], "the run already has a variant 'a'"),
         (["a b=HERE"], "'a b' cannot name a variant"),
         (["chinese-llama3-8b-v4"], "Did you mean 'chinese-llama3-8b-v3'?"),
         (["a=./nowhere"], "no model folder at nowhere"),

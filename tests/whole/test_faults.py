@@ -104,7 +104,7 @@ def test_killed_while_fitting_scoring_and_answering(drill: Drill, left_alone: Pa
 
     start = drill.finish(out)
     assert start.process.returncode == 0, start.stderr
-    assert "going on with the run" in start.stderr
+    assert "continuing the run" in start.stderr
     assert (stamp(home / "delta.safetensors"), stamp(home / "card.json")) == (delta, card), "fitted a second time"
     assert (out / "items/score.jsonl").read_bytes() == all_scored[1], "scored a second time"
     assert start.lines("answers")[: len(answered)] == answered

@@ -14,8 +14,7 @@ from lensbench.memory import release
 __all__ = ["ask", "running"]
 
 _HINT = (
-    "What was finished is in the run folder, and the same command goes on from there. "
-    "Without vLLM: ``engine=tree``, another ``out``."
+    "Finished work is in the run folder. Run the same command again to continue. Without vLLM: ``engine=tree``, another ``out``."
 )
 
 
