@@ -124,8 +124,12 @@ def list_judges() -> list[JsonObject]:
 
 
 def list_metrics() -> list[JsonObject]:
-    """Metrics, also those of installed packages; one that cannot be imported is computed from "broken"."""
-    from lensbench.metrics import Metric, metrics
+    """Metrics, also those of installed packages; one that cannot be imported is computed from "broken".
+
+    `in_metric_list` is whether a task's `metric_list` may name it: metrics that identifiers and judges give, and those that the
+    code of a task in lm-eval gives, are none to be named there.
+    """
+    from lensbench.metrics import IN_NO_METRIC_LIST, SCORES, Metric, metrics
 
     directions = {True: "higher", False: "lower", None: "not known"}
     return [
@@ -135,10 +139,19 @@ def list_metrics() -> list[JsonObject]:
             "unit": m.unit.name,
             "better": directions[m.higher_is_better],
             "computed_from": m.basis.name,
+            "in_metric_list": m.basis is SCORES and m.name not in IN_NO_METRIC_LIST,
             "origin": m.origin,
         }
         if isinstance(m, Metric)
-        else {"name": m.name, "title": m.reason, "unit": None, "better": None, "computed_from": "broken", "origin": m.origin}
+        else {
+            "name": m.name,
+            "title": m.reason,
+            "unit": None,
+            "better": None,
+            "computed_from": "broken",
+            "in_metric_list": False,
+            "origin": m.origin,
+        }
         for m in metrics().values()
     ]
 
