@@ -55,6 +55,7 @@ if TYPE_CHECKING:
         plan_run,
         report,
         score,
+        show_task,
         table,
         translate_questions,
     )
@@ -164,6 +165,7 @@ __all__ = [
     "plan_run",
     "report",
     "score",
+    "show_task",
     "table",
     "translate_questions",
     "write_atomically",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from lensbench.api.arguments import paths
+from lensbench.api.arguments import a_path, paths
 from lensbench.engines.registry import DEFAULT as DEFAULT_ENGINE
 from lensbench.engines.registry import engine_names
 from lensbench.jsonio import JsonObject
@@ -52,27 +52,34 @@ def list_backbones() -> list[JsonObject]:
     ]
 
 
-def list_languages(include: Sequence[str | os.PathLike[str]] = ()) -> list[JsonObject]:
+def list_languages(
+    include: Sequence[str | os.PathLike[str]] = (), *, data: str | os.PathLike[str] | None = None
+) -> list[JsonObject]:
     """Languages with their script, direction, and the code that each data set uses.
 
     Args:
         include: Folders that may hold a `languages.yaml`.
+        data: A data folder, which may hold one too.
     """
+    from lensbench.datasets.sources import EMBEDDED
     from lensbench.languages import add_languages, languages
 
-    add_languages(paths("include", include))
+    add_languages([*paths("include", include), *([a_path("data", data)] if data not in (None, EMBEDDED) else [])])
     shown = ("code", "name", "native", "script", "direction", "glotlid", "codes")
     return [language.model_dump(mode="json", include=set(shown)) for language in languages().values()]
 
 
 def list_tasks(include: Sequence[str | os.PathLike[str]] = ()) -> list[JsonObject]:
-    """Tasks with their profile, rows and languages.
+    """Tasks with their profile, rows and languages, also those of installed packages; a broken one has no profile.
 
     Args:
         include: Further task folders.
     """
+    from lensbench.plugins import OURS, BrokenPlugin
     from lensbench.tasks import TaskRegistry
 
+    registry = TaskRegistry(paths("include", include))
+    entries = [(OURS if e.shipped else str(e.path), e) for e in registry.entries()]
     return [
         {
             "name": e.name,
@@ -80,8 +87,11 @@ def list_tasks(include: Sequence[str | os.PathLike[str]] = ()) -> list[JsonObjec
             "title": e.file.title or e.name,
             "rows": e.file.rows,
             "languages": sorted(e.file.languages),
+            "origin": origin,
         }
-        for e in TaskRegistry(paths("include", include)).entries()
+        if not isinstance(e, BrokenPlugin)
+        else {"name": e.name, "profile": None, "title": e.reason, "rows": [], "languages": [], "origin": origin}
+        for origin, e in [*entries, *registry.of_packages()]
     ]
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from lensbench.datasets.rows import Row, row_hash
 from lensbench.datasets.sources import Rows
-from lensbench.errors import DataError, UnavailableError, UsageError
+from lensbench.errors import DataError, UnavailableError, UsageError, nearest
 from lensbench.records import ItemRecord
-from lensbench.tasks.checks import check_items, check_templates, flaw_of
+from lensbench.tasks.checks import check_items, check_templates, flaw_of, undefined_name
 from lensbench.tasks.code import check_registered
 from lensbench.tasks.package_metrics import for_lm_eval
 from lensbench.tasks.resolve import TaskInLanguage
@@ -165,6 +165,9 @@ def build_items(
             wrong_gold[doc_id] = error.message
             continue
         except Exception as error:
+            unknown = undefined_name(task.templates, str(error))
+            if unknown is not None and task.upstream is None:
+                raise _no_column(task, *unknown, doc, doc_id) from error
             about = error.message if isinstance(error, UsageError) else f"{type(error).__name__}: {error}"
             raise DataError(f"{where}: row {doc_id + 1} cannot be rendered: {about}") from error
         several = len(requests) > 1
@@ -193,6 +196,20 @@ def build_items(
     _refuse_gold(wrong_gold, len(items) + len(wrong_gold), where)
     check_items(items, where, chat=task.profile.chat)
     return items
+
+
+def _no_column(task: TaskInLanguage, key: str, name: str, doc: Row, doc_id: int) -> DataError:
+    """The error for a name in a template that is neither a column of the row nor a word of the task."""
+    own = getattr(task.entry.file.languages[task.language.code], key, None) is not None
+    place = ("languages", task.language.code, key) if own else (key,)
+    known = [*doc, "language", *task.words]
+    close = nearest(name, known)
+    guess = f"Did you mean '{close}'? " if close else ""
+    return DataError(
+        f"{task.entry.document.where(*place)}: {key}: '{name}' is neither a column nor one of `vars` ('{task.name}' in "
+        f"'{task.language.code}', row {doc_id + 1})",
+        f"{guess}Columns of the row: {', '.join(map(str, doc))}.",
+    )
 
 
 def _refuse_gold(wrong: dict[int, str], total: int, where: str) -> None:
