@@ -1,7 +1,8 @@
 """What installed packages bring: YAML files, under entry points of `lensbench.backbones`, `lensbench.judges`, `lensbench.tasks`.
 
 An entry point's name is the name a user gives, its value an attribute that holds the path of a YAML file, as a text or a `Path`.
-`lensbench.languages` has the same form; its names are free, and each file is one of languages. A package is imported only when its name is asked for, and whatever it does on import (raise, exit, print) does no harm to anything else. Methods
+`lensbench.languages` has the same form; the names of its entry points are free. A package is imported only when its name is asked
+for, or a list shows it, and whatever it does on import (raise, exit, print) does no harm to anything else. Methods
 (`lensbench.methods`), engines (`lensbench.engines`) and metrics (`lensbench.metrics`) are described by a dataclass.
 """
 

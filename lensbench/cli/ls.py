@@ -24,10 +24,7 @@ _WITH_DATA = "languages"
     help="Additional folder with task files; may be repeated.",
 )
 @click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    metavar="DIR|embedded",
-    help="Data folder whose languages.yaml is read (languages).",
+    "--data", type=click.Path(path_type=Path), metavar="DIR|embedded", help="Data folder with a languages.yaml (`ls languages`)."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 def command(kind: str, include: tuple[Path, ...], data: Path | None, as_json: bool) -> None:

@@ -114,7 +114,9 @@ def build_task(task: TaskInLanguage, rows: Rows | None, fewshot: Rows | None = N
     try:
         built = ConfigurableTask(config=config)
     except UsageError as error:
-        raise UsageError(f"{where}: {error.message}", error.hint) from None
+        # lm-eval renders the first row as it builds.
+        unknown = _unknown_name(task, error, list(rows.rows[0]) if rows is not None and rows.rows else [], "")
+        raise unknown or UsageError(f"{where}: {error.message}", error.hint) from None
     except Exception as error:
         raise UsageError(
             f"{task.entry.path}: lm-eval cannot build '{task.name}' in '{task.language.code}': {type(error).__name__}: {error}"
@@ -165,9 +167,9 @@ def build_items(
             wrong_gold[doc_id] = error.message
             continue
         except Exception as error:
-            unknown = undefined_name(task.templates, str(error))
-            if unknown is not None and task.upstream is None:
-                raise _no_column(task, *unknown, doc, doc_id) from error
+            unknown = _unknown_name(task, error, list(doc), f", row {doc_id + 1}")
+            if unknown is not None:
+                raise unknown from error
             about = error.message if isinstance(error, UsageError) else f"{type(error).__name__}: {error}"
             raise DataError(f"{where}: row {doc_id + 1} cannot be rendered: {about}") from error
         several = len(requests) > 1
@@ -198,17 +200,20 @@ def build_items(
     return items
 
 
-def _no_column(task: TaskInLanguage, key: str, name: str, doc: Row, doc_id: int) -> DataError:
-    """The error for a name in a template that is neither a column of the row nor a word of the task."""
+def _unknown_name(task: TaskInLanguage, error: Exception, columns: Sequence[str], row: str) -> DataError | None:
+    """The error for a name in a template that is neither a column nor a word of the task; None for any other error."""
+    found = undefined_name(task.templates, str(error)) if task.upstream is None else None
+    if found is None:
+        return None
+    key, name = found
     own = getattr(task.entry.file.languages[task.language.code], key, None) is not None
     place = ("languages", task.language.code, key) if own else (key,)
-    known = [*doc, "language", *task.words]
-    close = nearest(name, known)
+    close = nearest(name, [*columns, "language", *task.words])
     guess = f"Did you mean '{close}'? " if close else ""
     return DataError(
-        f"{task.entry.document.where(*place)}: {key}: '{name}' is neither a column nor one of `vars` ('{task.name}' in "
-        f"'{task.language.code}', row {doc_id + 1})",
-        f"{guess}Columns of the row: {', '.join(map(str, doc))}.",
+        f"{task.entry.document.where(*place)}: {key}: '{name}' is neither a column of the rows nor one of `vars` ('{task.name}' "
+        f"in '{task.language.code}'{row})",
+        f"{guess}Columns: {', '.join(columns)}." if columns else guess or None,
     )
 
 

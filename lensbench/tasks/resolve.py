@@ -168,8 +168,8 @@ def resolve(
 def how_to_add(entry: TaskEntry, code: str) -> str:
     """What to do where a task does not have a language."""
     return (
-        f"A language is one line in {entry.path.name}, such as `{code}: {{}}`. For a file that is not yours, put a copy with that "
-        f"line into an ``include`` folder; `lensbench tasks show {entry.name} -p {entry.file.profile}` prints the file."
+        f"A language is one line in {entry.path.name}, such as `{code}: {{}}`. For a file that is not yours, put a copy with "
+        f"that line into an ``include`` folder; `lensbench tasks show {entry.name} -p {entry.file.profile}` prints the file."
     )
 
 
