@@ -116,9 +116,9 @@ def _lint_entry(entry: TaskEntry, profile: Profile, source: DataSource) -> Itera
         if found is None:
             yield Finding(path, _UNSEEN, code)
             on_hub = on_hub or any(spec.hub is not None for spec in specs)
-            wanted = wanted or f"{specs[0].rows}/{specs[0].config_of(task.language) or code}/{split}.jsonl"
             if not any(spec.on_hub(task.language) and split in spec.splits for spec in specs):
                 nowhere.append(code)
+                wanted = wanted or f"{specs[0].rows}/{specs[0].config_of(task.language) or code}/{split}.jsonl"
             continue
         for finding in _lint_rows(task, found, source):
             # What the file says for all languages is said once.

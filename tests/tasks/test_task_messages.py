@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -98,6 +100,30 @@ def test_a_run_names_the_profiles_that_have_the_language(tmp_path: Path) -> None
     with pytest.raises(UsageError) as caught:
         _plan("hu", include=(tmp_path,))
     assert "It has 'hu' under profile lm-eval: write xcopa@lm-eval." in str(caught.value)
+
+
+def test_the_steps_for_a_language_from_outside_work_as_written(tmp_path: Path, cli: Callable[..., Any]) -> None:
+    page = (ROOT / "docs" / "tasks.md").read_text(encoding="utf-8")
+    section = page.partition("## A language from outside, step by step")[2].partition("\n## ")[0]
+    blocks = {kind: textwrap.dedent(text) for kind, text in re.findall(r"^ +```(yaml|json)\n(.*?)^ +```", section, re.M | re.S)}
+    tasks, rows = tmp_path / "my-tasks", tmp_path / "my-data" / "xcopa" / "hu"
+    tasks.mkdir()
+    rows.mkdir(parents=True)
+    (tasks / "languages.yaml").write_text(blocks["yaml"], encoding="utf-8")
+    (rows / "test.jsonl").write_text(blocks["json"], encoding="utf-8")
+    commands = re.findall(r"^ +\$ lensbench (.*)$", section, re.M)
+    assert len(commands) == 4
+    said = ""
+    for command in commands:
+        words, _, target = command.partition(" > ")
+        done = cli(*words.split(), cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        said += done.stdout
+        if target:
+            copy = tmp_path / target
+            copy.write_text(done.stdout.replace("\nlanguages:\n", "\nlanguages:\n  hu: {}\n"), encoding="utf-8")
+            assert "  hu: {}" in copy.read_text(encoding="utf-8")
+    assert "sample items rendered in hu" in said and "Premise: Kinyitottam a csapot." in said
 
 
 def test_a_shipped_task_file_is_shown_with_its_path(cli: Callable[..., Any]) -> None:
