@@ -60,11 +60,18 @@ def list_languages(
     Args:
         include: Folders that may hold a `languages.yaml`.
         data: A data folder, which may hold one too.
+
+    Raises:
+        UsageError: there is no such data folder, or a file is wrong.
     """
-    from lensbench.datasets.sources import EMBEDDED
+    from lensbench.datasets.sources import EMBEDDED, open_data
     from lensbench.languages import add_languages, languages
 
-    add_languages([*paths("include", include), *([a_path("data", data)] if data not in (None, EMBEDDED) else [])])
+    folders = list(paths("include", include))
+    if data is not None and data != EMBEDDED:
+        folders.append(a_path("data", data))
+        open_data(os.fspath(folders[-1]))
+    add_languages(folders)
     shown = ("code", "name", "native", "script", "direction", "glotlid", "codes")
     return [language.model_dump(mode="json", include=set(shown)) for language in languages().values()]
 

@@ -79,6 +79,8 @@ def test_a_languages_file_of_a_data_folder_is_listed(tmp_path: Path, cli: Callab
     done = cli("ls", "languages", "--data", tmp_path)
     assert done.returncode == 0 and "Hungarian" in done.stdout
     assert "Hungarian" not in cli("ls", "languages").stdout
+    nowhere = cli("ls", "languages", "--data", tmp_path / "nowhere")
+    assert nowhere.returncode == 2 and "no data folder at" in nowhere.stderr
     refused = cli("ls", "tasks", "--data", tmp_path)
     assert refused.returncode == 2 and "--data" in refused.stderr and "languages" in refused.stderr
 
