@@ -55,6 +55,7 @@ if TYPE_CHECKING:
         plan_run,
         report,
         score,
+        show_task,
         table,
         translate_questions,
     )
@@ -78,16 +79,20 @@ if TYPE_CHECKING:
     from lensbench.methods.corpora.probing import Corpora, ParallelPrompt, load_corpora
     from lensbench.methods.delta import Delta
     from lensbench.methods.registry import MethodInfo
-    from lensbench.metrics import Metric, ScoredItem
+    from lensbench.metrics import NUMBER, POINTS, SHARE, Corpus, Metric, ScoredItem, Unit
     from lensbench.records.run_folder import write_atomically
     from lensbench.stages.fit import MethodsFailed
 
 __all__ = [
+    "NUMBER",
+    "POINTS",
+    "SHARE",
     "Answer",
     "AnswerRequest",
     "BaseEngine",
     "Comparison",
     "Corpora",
+    "Corpus",
     "Cost",
     "DataError",
     "DataSource",
@@ -128,6 +133,7 @@ __all__ = [
     "TokenRequest",
     "TrainingData",
     "UnavailableError",
+    "Unit",
     "UsageError",
     "Xsft",
     "XsftFull",
@@ -159,6 +165,7 @@ __all__ = [
     "plan_run",
     "report",
     "score",
+    "show_task",
     "table",
     "translate_questions",
     "write_atomically",
@@ -185,7 +192,7 @@ _FOR_PLUGINS = {
     "lensbench.methods.corpora.probing": ("Corpora", "ParallelPrompt", "load_corpora"),
     "lensbench.methods.delta": ("Delta",),
     "lensbench.methods.registry": ("MethodInfo",),
-    "lensbench.metrics": ("Metric", "ScoredItem"),
+    "lensbench.metrics": ("NUMBER", "POINTS", "SHARE", "Corpus", "Metric", "ScoredItem", "Unit"),
     "lensbench.records.run_folder": ("write_atomically",),
     "lensbench.stages.fit": ("MethodsFailed",),
 }

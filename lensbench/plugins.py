@@ -1,7 +1,8 @@
 """Content of installed packages: YAML files under entry points `lensbench.backbones`, `lensbench.judges`, `lensbench.tasks`.
 
-An entry point's name is the name a user gives, its value an attribute that holds the path of a YAML file. A package is imported
-only when its name is asked for, and whatever it does on import (raise, exit, print) does no harm to anything else. Methods
+An entry point's name is the name a user gives, its value an attribute that holds the path of a YAML file, as a text or a `Path`.
+`lensbench.languages` has the same form; the names of its entry points are free. A package is imported only when its name is asked
+for, or a list shows it, and whatever it does on import (raise, exit, print) does no harm to anything else. Methods
 (`lensbench.methods`), engines (`lensbench.engines`) and metrics (`lensbench.metrics`) are described by a dataclass.
 """
 
@@ -197,8 +198,11 @@ def target_of(name: str, target: str, origin: str, kind: str) -> Any:
         raise UnavailableError(f"{kind} '{name}' of the package '{origin}' cannot be used: {error}") from None
 
 
-def plugin_file(group: str, name: str) -> Path | None:
+def plugin_file(group: str, name: str, load: Callable[[EntryPoint], Any] | None = None) -> Path | None:
     """The YAML file that a package provides under a name; None if there is none.
+
+    Args:
+        load: `try_entry` for a package that nobody asked for; None imports it here.
 
     Raises:
         UnavailableError: the package cannot be imported, or names no file.
@@ -207,9 +211,9 @@ def plugin_file(group: str, name: str) -> Path | None:
     if entry is None:
         return None
     try:
-        path = from_package(lambda: Path(entry.load()))
+        path = Path(load(entry)) if load is not None else from_package(lambda: Path(entry.load()))
         there = path.is_file()
-    except (BrokenPackage, OSError, ValueError) as error:
+    except (BrokenPackage, OSError, ValueError, TypeError) as error:
         raise UnavailableError(f"'{name}' of the package '{origin_of(entry)}' cannot be used: {error}") from None
     if not there:
         raise UnavailableError(f"'{name}' of the package '{origin_of(entry)}' names no file: {path}")

@@ -239,7 +239,9 @@ def _explained(error: ValidationError, model: type[BaseModel], document: Documen
             guess = f"; did you mean '{close}'?" if close else ""
             messages.append(f"{where}: unknown key '{place[-1]}'{guess}")
         else:
-            messages.append(f"{where}: {'.'.join(map(str, place))}: {problem['msg']}")
+            # A rule of a model's own is written in our words; pydantic puts its kind before it.
+            said = problem["msg"].removeprefix("Value error, ")
+            messages.append(": ".join(part for part in (where, ".".join(map(str, place)), said) if part))
     return "\n".join(messages)
 
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from lensbench.api.rendering import TextTable, View, missing_lines, short_judge
     from lensbench.api.run import Identification, Run, load
     from lensbench.api.scoring import Scored, score
-    from lensbench.api.task_authoring import describe_item, export_tasks, lint_tasks, task_files
+    from lensbench.api.task_authoring import describe_item, export_tasks, lint_tasks, show_task, task_files
     from lensbench.display import TerminalProgress
     from lensbench.notebook import NotebookProgress
     from lensbench.progress import Progress, SilentProgress
@@ -97,6 +97,7 @@ __all__ = [
     "report",
     "score",
     "short_judge",
+    "show_task",
     "table",
     "task_files",
     "translate_questions",
@@ -131,7 +132,7 @@ HOMES = {
     "lensbench.api.rendering": ("TextTable", "View", "missing_lines", "short_judge"),
     "lensbench.api.run": ("Identification", "Run", "load"),
     "lensbench.api.scoring": ("Scored", "score"),
-    "lensbench.api.task_authoring": ("describe_item", "export_tasks", "lint_tasks", "task_files"),
+    "lensbench.api.task_authoring": ("describe_item", "export_tasks", "lint_tasks", "show_task", "task_files"),
     "lensbench.display": ("TerminalProgress",),
     "lensbench.notebook": ("NotebookProgress",),
     "lensbench.progress": ("Progress", "SilentProgress"),

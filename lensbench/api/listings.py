@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from lensbench.api.arguments import paths
+from lensbench.api.arguments import a_path, paths
 from lensbench.engines.registry import DEFAULT as DEFAULT_ENGINE
 from lensbench.engines.registry import engine_names
 from lensbench.jsonio import JsonObject
@@ -52,27 +52,41 @@ def list_backbones() -> list[JsonObject]:
     ]
 
 
-def list_languages(include: Sequence[str | os.PathLike[str]] = ()) -> list[JsonObject]:
+def list_languages(
+    include: Sequence[str | os.PathLike[str]] = (), *, data: str | os.PathLike[str] | None = None
+) -> list[JsonObject]:
     """Languages with their script, direction, and the code that each data set uses.
 
     Args:
         include: Folders that may hold a `languages.yaml`.
+        data: A data folder, which may hold one too.
+
+    Raises:
+        UsageError: there is no such data folder, or a file is wrong.
     """
+    from lensbench.datasets.sources import EMBEDDED, open_data
     from lensbench.languages import add_languages, languages
 
-    add_languages(paths("include", include))
+    folders = list(paths("include", include))
+    if data is not None and data != EMBEDDED:
+        folders.append(a_path("data", data))
+        open_data(os.fspath(folders[-1]))
+    add_languages(folders)
     shown = ("code", "name", "native", "script", "direction", "glotlid", "codes")
     return [language.model_dump(mode="json", include=set(shown)) for language in languages().values()]
 
 
 def list_tasks(include: Sequence[str | os.PathLike[str]] = ()) -> list[JsonObject]:
-    """Tasks with their profile, rows and languages.
+    """Tasks with their profile, rows and languages, also those of installed packages; a broken one has no profile.
 
     Args:
         include: Further task folders.
     """
+    from lensbench.plugins import OURS, BrokenPlugin
     from lensbench.tasks import TaskRegistry
 
+    registry = TaskRegistry(paths("include", include))
+    entries = [(OURS if e.shipped else str(e.path), e) for e in registry.entries()]
     return [
         {
             "name": e.name,
@@ -80,8 +94,11 @@ def list_tasks(include: Sequence[str | os.PathLike[str]] = ()) -> list[JsonObjec
             "title": e.file.title or e.name,
             "rows": e.file.rows,
             "languages": sorted(e.file.languages),
+            "origin": origin,
         }
-        for e in TaskRegistry(paths("include", include)).entries()
+        if not isinstance(e, BrokenPlugin)
+        else {"name": e.name, "profile": None, "title": e.reason, "rows": [], "languages": [], "origin": origin}
+        for origin, e in [*entries, *registry.of_packages()]
     ]
 
 
@@ -124,8 +141,12 @@ def list_judges() -> list[JsonObject]:
 
 
 def list_metrics() -> list[JsonObject]:
-    """Metrics, also those of installed packages; one that cannot be imported is computed from "broken"."""
-    from lensbench.metrics import Metric, metrics
+    """Metrics, also those of installed packages; one that cannot be imported is computed from "broken".
+
+    `in_metric_list` is whether a task's `metric_list` may name it: metrics that identifiers and judges give, and those that the
+    code of a task in lm-eval gives, are none to be named there.
+    """
+    from lensbench.metrics import IN_NO_METRIC_LIST, SCORES, Metric, metrics
 
     directions = {True: "higher", False: "lower", None: "not known"}
     return [
@@ -135,10 +156,19 @@ def list_metrics() -> list[JsonObject]:
             "unit": m.unit.name,
             "better": directions[m.higher_is_better],
             "computed_from": m.basis.name,
+            "in_metric_list": m.basis is SCORES and m.name not in IN_NO_METRIC_LIST,
             "origin": m.origin,
         }
         if isinstance(m, Metric)
-        else {"name": m.name, "title": m.reason, "unit": None, "better": None, "computed_from": "broken", "origin": m.origin}
+        else {
+            "name": m.name,
+            "title": m.reason,
+            "unit": None,
+            "better": None,
+            "computed_from": "broken",
+            "in_metric_list": False,
+            "origin": m.origin,
+        }
         for m in metrics().values()
     ]
 

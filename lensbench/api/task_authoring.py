@@ -14,7 +14,7 @@ from lensbench.errors import UnavailableError, UsageError
 if TYPE_CHECKING:
     from lensbench.tasks.lint import Finding
 
-__all__ = ["describe_item", "export_tasks", "lint_tasks", "task_files"]
+__all__ = ["describe_item", "export_tasks", "lint_tasks", "show_task", "task_files"]
 
 _NOT_EXPORTED = ("open_questions", "multiq")
 """Tasks whose answers are identified, which lm-eval does not do."""
@@ -53,13 +53,18 @@ def task_files(path: str | os.PathLike[str] | None = None) -> list[Path]:
 
 
 def lint_tasks(
-    path: str | os.PathLike[str] | None = None, *, data: str | os.PathLike[str] | None = None, trust_tasks: bool = False
+    path: str | os.PathLike[str] | None = None,
+    *,
+    data: str | os.PathLike[str] | None = None,
+    include: Sequence[str | os.PathLike[str]] = (),
+    trust_tasks: bool = False,
 ) -> Iterator[Finding]:
     """Lint task files: keys, languages, splits, rendered items, gold answers, version, provenance.
 
     Args:
         path: A file or a folder; None takes the shipped tasks.
         data: Where the rows of sample items come from; None is the embedded set.
+        include: Further folders with languages, profiles and row definitions.
         trust_tasks: Let Python code that task files name run.
 
     Yields:
@@ -70,6 +75,7 @@ def lint_tasks(
         UnavailableError: what tasks are made with is not installed.
     """
     from lensbench.content import content_dir
+    from lensbench.datasets.rows import include_rows
     from lensbench.datasets.sources import EMBEDDED, Chain, open_data
     from lensbench.languages import add_languages
     from lensbench.quiet import quiet_libraries
@@ -77,12 +83,38 @@ def lint_tasks(
 
     with _engines():
         quiet_libraries()
-    add_languages(_places((content_dir("tasks") if path is None else a_path("path", path),), data))
+    folders = paths("include", include)
+    add_languages(_places((content_dir("tasks") if path is None else a_path("path", path), *folders), data))
+    include_rows(folders)
     found = task_files(path)
     source = open_data(EMBEDDED if data is None else os.fspath(data))
     if isinstance(source, Chain):
         source = source.sources[0]  # a sample item is not worth a download
-    yield from lint(found, source, trust=trust_tasks)
+    yield from lint(found, source, trust=trust_tasks, include=folders)
+
+
+def show_task(task: str, *, profile: str | None = None, include: Sequence[str | os.PathLike[str]] = ()) -> list[dict[str, str]]:
+    """The YAML files of a task as they stand.
+
+    Args:
+        profile: One of its profiles; None takes all.
+        include: Further task folders.
+
+    Returns:
+        For each file `name`, `profile`, `path` and `text`.
+
+    Raises:
+        UsageError: an unknown task, or one without this profile.
+    """
+    from lensbench.tasks import TaskRegistry
+
+    registry = TaskRegistry(paths("include", include))
+    wanted = f"{task}@{profile}" if profile is not None else task
+    entries = [registry.find(wanted, "")] if "@" in wanted else registry.of_name(task) or [registry.find(task, "")]
+    return [
+        {"name": e.name, "profile": e.file.profile, "path": str(e.path), "text": e.path.read_text(encoding="utf-8")}
+        for e in entries
+    ]
 
 
 def describe_item(

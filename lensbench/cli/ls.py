@@ -10,6 +10,8 @@ import click
 _KINDS = ("methods", "backbones", "tasks", "languages", "profiles", "judges", "engines", "metrics")
 _WITH_FOLDERS = ("tasks", "languages", "profiles")
 """Lists that also read the user's own folders."""
+_WITH_DATA = "languages"
+"""The list that also reads a data folder."""
 
 
 @click.command()
@@ -21,8 +23,11 @@ _WITH_FOLDERS = ("tasks", "languages", "profiles")
     type=click.Path(path_type=Path),
     help="Additional folder with task files; may be repeated.",
 )
+@click.option(
+    "--data", type=click.Path(path_type=Path), metavar="DIR|embedded", help="Data folder with a languages.yaml (`ls languages`)."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
-def command(kind: str, include: tuple[Path, ...], as_json: bool) -> None:
+def command(kind: str, include: tuple[Path, ...], data: Path | None, as_json: bool) -> None:
     """List what can be named.
 
     \b
@@ -32,12 +37,15 @@ def command(kind: str, include: tuple[Path, ...], as_json: bool) -> None:
     """
     from lensbench import api
     from lensbench.cli.render import print_json, print_table
-    from lensbench.errors import unknown_name
+    from lensbench.errors import UsageError, unknown_name
 
     if kind not in _KINDS:
         raise unknown_name("listing", kind, _KINDS)
     make = getattr(api, f"list_{kind}")
-    rows = make(include) if kind in _WITH_FOLDERS else make()
+    if data is not None and kind != _WITH_DATA:
+        raise UsageError(f"``data`` is for `ls {_WITH_DATA}`: a data folder has no {kind}")
+    options = {"data": str(data)} if data is not None else {}
+    rows = make(include, **options) if kind in _WITH_FOLDERS else make()
     if as_json:
         print_json(rows)
     else:

@@ -13,16 +13,23 @@ from lensbench.errors import UsageError
 
 @click.group()
 def command() -> None:
-    """Validate, describe or export tasks."""
+    """Validate, describe, show or export tasks."""
 
 
 @command.command()
 @click.argument("path", required=False, type=click.Path(path_type=Path))
 @click.option("--data", metavar="DIR|embedded", help="Source of the rows for sample items.  [default: embedded]")
+@click.option(
+    "--include-path",
+    "include",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Additional folder with languages, profiles and row definitions; may be repeated.",
+)
 @click.option("--trust-tasks", "trust", is_flag=True, help="Allow Python code that task files name with !function.")
 @click.option("--trust", "trust_old", is_flag=True, hidden=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-def validate(path: Path | None, data: str | None, trust: bool, trust_old: bool, as_json: bool) -> None:
+def validate(path: Path | None, data: str | None, include: tuple[Path, ...], trust: bool, trust_old: bool, as_json: bool) -> None:
     """Lint task files: keys, languages, splits, rendered items, gold answers, version, provenance. PATH is a file or a folder.
 
     \b
@@ -34,7 +41,7 @@ def validate(path: Path | None, data: str | None, trust: bool, trust_old: bool, 
     from lensbench.cli.render import print_json
 
     findings = []
-    for finding in lint_tasks(path, data=data, trust_tasks=trust or trust_old):
+    for finding in lint_tasks(path, data=data, include=include, trust_tasks=trust or trust_old):
         findings.append(finding)
         if not as_json:
             echo(f"{finding.level:7} {finding.path.name}: {with_flags(finding.message)}")
@@ -91,6 +98,35 @@ def describe(
         notify=lambda text: echo(text, err=True),
     ):
         echo(line)
+
+
+@command.command()
+@click.argument("task")
+@click.option("-p", "--profile", help="One profile of the task.  [default: all]")
+@click.option(
+    "--include-path",
+    "include",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Additional folder with task files; may be repeated.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print name, profile, path and text as JSON.")
+def show(task: str, profile: str | None, include: tuple[Path, ...], as_json: bool) -> None:
+    """Print the YAML file of a task, with its path as a comment; one file per profile.
+
+    \b
+    Example:
+      lensbench tasks show xcopa --profile lens-paper > my-tasks/xcopa.lens-paper.yaml
+    """
+    from lensbench.api import show_task
+    from lensbench.cli.render import print_json
+
+    found = show_task(task, profile=profile, include=include)
+    if as_json:
+        print_json(found)
+        return
+    for place, one in enumerate(found):
+        echo(("---\n" if place else "") + f"# {one['path']}\n{one['text']}".rstrip("\n"))
 
 
 @command.command()

@@ -6,7 +6,7 @@ compares no name of a metric or unit itself.
 
 from lensbench.metrics.basis import LANGUAGES, RATINGS, SCORES, Basis
 from lensbench.metrics.fidelity import LENIENT, READINGS, STRICT, WITHOUT_CODE, fidelity_name, split_fidelity_name, turn_part
-from lensbench.metrics.lm_eval import ACCURACY, LM_EVAL
+from lensbench.metrics.lm_eval import ACCURACY, IN_NO_METRIC_LIST, LM_EVAL
 from lensbench.metrics.metric import Corpus, Metric
 from lensbench.metrics.metric_name import MetricName
 from lensbench.metrics.rating import RATING, rating_of_category, rating_of_turn
@@ -28,6 +28,7 @@ from lensbench.metrics.unit import NUMBER, POINTS, SHARE, UNITS, Unit
 __all__ = [
     "ACCURACY",
     "GROUP",
+    "IN_NO_METRIC_LIST",
     "LANGUAGES",
     "LENIENT",
     "LM_EVAL",

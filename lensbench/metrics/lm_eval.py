@@ -5,7 +5,7 @@ from __future__ import annotations
 from lensbench.metrics.metric import Metric
 from lensbench.metrics.unit import NUMBER
 
-__all__ = ["ACCURACY", "LM_EVAL"]
+__all__ = ["ACCURACY", "IN_NO_METRIC_LIST", "LM_EVAL"]
 
 ACCURACY = "acc"
 
@@ -24,3 +24,6 @@ LM_EVAL = {
     )
 }
 """Metrics by name."""
+
+IN_NO_METRIC_LIST = frozenset(("cer", "em", "likelihood_diff_acc", "rouge1", "rouge2", "rougeL", "rougeLsum", "wer"))
+"""Names that only the code of lm-eval's own tasks gives: lm-eval registers no metric of these names."""

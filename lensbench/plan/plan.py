@@ -14,6 +14,7 @@ from lensbench.engines.registry import get_engine
 from lensbench.errors import UsageError
 from lensbench.languages import CENTRAL, add_languages, get_language
 from lensbench.plan.externals import find_externals
+from lensbench.plan.remedies import remedies
 from lensbench.plan.request import RunRequest
 from lensbench.plan.variant_text import parse_variant
 from lensbench.plan.variants import PlannedVariant, plan_variants
@@ -92,9 +93,12 @@ def make_plan(request: RunRequest) -> Plan:
         found, missing = _plan_task(registry, name, request, languages, source)
         if not found:
             asked = languages if not request.english else (CENTRAL, *languages)
-            raise UsageError(f"task '{name}' has none of the languages {', '.join(asked)}", "\n  ".join(missing) or None)
+            more = remedies(registry, name, request.profile, languages or asked)
+            said = [*missing, *more]
+            raise UsageError(f"task '{name}' has none of the languages {', '.join(asked)}", "\n  ".join(said) or None)
         if request.tasks and languages and not any(p.task.language.code in languages for p in found):
-            raise UsageError(f"task '{name}' has none of the target languages {', '.join(languages)}", "\n  ".join(missing))
+            said = [*missing, *remedies(registry, name, request.profile, languages)]
+            raise UsageError(f"task '{name}' has none of the target languages {', '.join(languages)}", "\n  ".join(said))
         twice = {(p.task.name, p.task.language.code) for p in planned} & {(p.task.name, p.task.language.code) for p in found}
         if twice:
             raise UsageError(f"task '{name.partition('@')[0]}' is requested with two profiles", "One run can use only one.")
@@ -103,7 +107,9 @@ def make_plan(request: RunRequest) -> Plan:
     covered = {p.task.language.code for p in planned}
     for code in languages:
         if code not in covered:
-            raise UsageError(f"no task has rows in '{code}' from {source.describe()}", "\n  ".join(g for g in gaps if code in g))
+            said = [gap for gap in gaps if f"'{code}'" in gap]
+            said += [line for name in dict.fromkeys(names) for line in remedies(registry, name, request.profile, (code,))][:1]
+            raise UsageError(f"no task has rows in '{code}' from {source.describe()}", "\n  ".join(said))
     spec = RunSpec(
         lensbench=__version__,
         variants=tuple(

@@ -96,7 +96,7 @@ def _english_may_be_left_out(plan: Plan, task: TaskInLanguage) -> Iterator[None]
     except UnavailableError as error:
         if task.language.code == CENTRAL and plan.spec.languages:
             way = "``english=False`` asks nothing in English, and the rest of the run needs no such rows."
-            error.hint = f"{error.hint}\n{way}" if error.hint else way
+            error.hint = f"{way}\n  {error.hint}" if error.hint else way
         raise
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from lensbench.datasets.rows import Row, row_hash
 from lensbench.datasets.sources import Rows
-from lensbench.errors import DataError, UnavailableError, UsageError
+from lensbench.errors import DataError, UnavailableError, UsageError, nearest
 from lensbench.records import ItemRecord
-from lensbench.tasks.checks import check_items, check_templates, flaw_of
+from lensbench.tasks.checks import check_items, check_templates, flaw_of, undefined_name
 from lensbench.tasks.code import check_registered
 from lensbench.tasks.package_metrics import for_lm_eval
 from lensbench.tasks.resolve import TaskInLanguage
@@ -114,7 +114,9 @@ def build_task(task: TaskInLanguage, rows: Rows | None, fewshot: Rows | None = N
     try:
         built = ConfigurableTask(config=config)
     except UsageError as error:
-        raise UsageError(f"{where}: {error.message}", error.hint) from None
+        # lm-eval renders the first row as it builds.
+        unknown = _unknown_name(task, error, list(rows.rows[0]) if rows is not None and rows.rows else [], "")
+        raise unknown or UsageError(f"{where}: {error.message}", error.hint) from None
     except Exception as error:
         raise UsageError(
             f"{task.entry.path}: lm-eval cannot build '{task.name}' in '{task.language.code}': {type(error).__name__}: {error}"
@@ -165,6 +167,9 @@ def build_items(
             wrong_gold[doc_id] = error.message
             continue
         except Exception as error:
+            unknown = _unknown_name(task, error, list(doc), f", row {doc_id + 1}")
+            if unknown is not None:
+                raise unknown from error
             about = error.message if isinstance(error, UsageError) else f"{type(error).__name__}: {error}"
             raise DataError(f"{where}: row {doc_id + 1} cannot be rendered: {about}") from error
         several = len(requests) > 1
@@ -193,6 +198,23 @@ def build_items(
     _refuse_gold(wrong_gold, len(items) + len(wrong_gold), where)
     check_items(items, where, chat=task.profile.chat)
     return items
+
+
+def _unknown_name(task: TaskInLanguage, error: Exception, columns: Sequence[str], row: str) -> DataError | None:
+    """The error for a name in a template that is neither a column nor a word of the task; None for any other error."""
+    found = undefined_name(task.templates, str(error)) if task.upstream is None else None
+    if found is None:
+        return None
+    key, name = found
+    own = getattr(task.entry.file.languages[task.language.code], key, None) is not None
+    place = ("languages", task.language.code, key) if own else (key,)
+    close = nearest(name, [*columns, "language", *task.words])
+    guess = f"Did you mean '{close}'? " if close else ""
+    return DataError(
+        f"{task.entry.document.where(*place)}: {key}: '{name}' is neither a column of the rows nor one of `vars` ('{task.name}' "
+        f"in '{task.language.code}'{row})",
+        f"{guess}Columns: {', '.join(columns)}." if columns else guess or None,
+    )
 
 
 def _refuse_gold(wrong: dict[int, str], total: int, where: str) -> None:

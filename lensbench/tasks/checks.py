@@ -16,7 +16,17 @@ from lensbench.datasets.rows import canonical_json, strings_in
 from lensbench.errors import DataError
 from lensbench.states import SENTENCES
 
-__all__ = ["EMPTY_CHOICE", "EQUAL_CHOICES", "FLAWS", "Asked", "check_items", "check_templates", "flaw_of", "unused_columns"]
+__all__ = [
+    "EMPTY_CHOICE",
+    "EQUAL_CHOICES",
+    "FLAWS",
+    "Asked",
+    "check_items",
+    "check_templates",
+    "flaw_of",
+    "undefined_name",
+    "unused_columns",
+]
 
 EMPTY_CHOICE = "empty_choice"
 EQUAL_CHOICES = "equal_choices"
@@ -26,6 +36,8 @@ FLAWS = {state: SENTENCES[state] for state in (EMPTY_CHOICE, EQUAL_CHOICES)}
 _TEMPLATES = ("doc_to_text", "doc_to_choice", "doc_to_target", "description", "gen_prefix")
 _SINGLE = re.compile(r"(?<!\{)\{\s*(\w+)\s*\}(?!\})")
 _JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+_UNDEFINED = re.compile(r"'(\w+)' is undefined")
+"""What Jinja says of a name that has no value."""
 _SHARE = 0.5
 """At most so many different prompts for so many different rows are taken for a template that leaves the question out."""
 
@@ -155,6 +167,21 @@ def flaw_of(requests: Sequence[tuple[str, str]], gold: int | None) -> str | None
     if gold is not None and 0 <= gold < len(requests) and sum(request == requests[gold] for request in requests) > 1:
         return EQUAL_CHOICES
     return None
+
+
+def undefined_name(config: Mapping[str, Any], message: str) -> tuple[str, str] | None:
+    """(key, name) of a template that names what has no value, from the message that rendering it gave; None for other messages.
+
+    Args:
+        config: The templates.
+    """
+    found = _UNDEFINED.search(message)
+    if found is None:
+        return None
+    name = found[1]
+    pattern = re.compile(rf"\b{re.escape(name)}\b")
+    key = next((key for key in _TEMPLATES if any(pattern.search(text) for text in strings_in(config.get(key)))), None)
+    return (key, name) if key is not None else None
 
 
 def unused_columns(config: Mapping[str, Any], required: Iterable[str], turns: str | None) -> list[str]:

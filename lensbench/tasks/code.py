@@ -16,6 +16,7 @@ from lensbench.yamlio import Document
 __all__ = ["check_registered", "refuse_code"]
 
 _TRUST = "Use a registered name or Jinja, or pass ``trust_tasks=True`` if you have read that code."
+_OF_PACKAGES = "A metric of a package is known once that package is installed beside lensbench; see `lensbench ls metrics`."
 _BUILDERS = frozenset({"json", "csv", "parquet", "arrow", "text"})
 """Builders of `datasets` that read plain data."""
 _OTHER_BUILDERS = frozenset({"pandas", "generator", "spark", "sql", "webdataset", "cache", "eval", "hdf5", "xml", "lance"})
@@ -116,7 +117,8 @@ def check_registered(config: Mapping[str, Any], path: Path) -> None:
             if isinstance(name, str) and name not in registry:
                 known = [*registry, *(metrics_of_packages() if kind == "metric" else ())]
                 error = unknown_name(kind, name, known)
-                raise UsageError(f"{path}: {error.message}", error.hint)
+                more = f"\n  {_OF_PACKAGES}" if kind == "metric" else ""
+                raise UsageError(f"{path}: {error.message}", f"{error.hint}{more}")
     for function in _functions(config.get("filter_list")):
         if isinstance(function, str) and function not in filter_registry:
             error = unknown_name("filter", function, list(filter_registry))

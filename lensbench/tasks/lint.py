@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,10 @@ MAX_ITEMS = 1000
 """Items rendered in each language: a fault of a template shows in the first ones, a wrong label may stand anywhere."""
 
 
+_UNSEEN = "unseen"
+"""Level of a finding that names a language without rows in the data source."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing seen while linting."""
@@ -33,10 +37,16 @@ class Finding:
     message: str
 
 
-def lint(paths: list[Path], source: DataSource | None = None, *, trust: bool = False) -> Iterator[Finding]:
+def lint(
+    paths: list[Path], source: DataSource | None = None, *, trust: bool = False, include: Sequence[Path] = ()
+) -> Iterator[Finding]:
     """Lint task files, one finding after the other; a file without an error ends with an "ok" finding.
 
-    Items are rendered in every language that the data source has rows in (the embedded set unless another is given).
+    Items are rendered in every language that the data source has rows in (the embedded set unless another is given). The last
+    finding names the other languages; it is a "warning" where no item was rendered for want of rows.
+
+    Args:
+        include: Further folders, for the profiles and row definitions that the files name.
     """
     source = source or open_data(EMBEDDED)
     registries: dict[Path, TaskRegistry] = {}
@@ -44,7 +54,7 @@ def lint(paths: list[Path], source: DataSource | None = None, *, trust: bool = F
         try:
             entry = parse_task(path, trust=trust)
             if path.parent not in registries:
-                registries[path.parent] = TaskRegistry([path.parent], trust=trust)
+                registries[path.parent] = TaskRegistry([*include, path.parent], trust=trust)
             profile = _profile(entry, registries[path.parent])
         except NotATaskError as error:
             yield Finding(path, "warning", f"passed over: {error}")
@@ -53,11 +63,15 @@ def lint(paths: list[Path], source: DataSource | None = None, *, trust: bool = F
             yield Finding(path, "error", error.marked)
             continue
         findings = list(_lint_entry(entry, profile, source))
-        yield from (f for f in findings if f.level != "ok")
+        yield from (f for f in findings if f.level not in ("ok", _UNSEEN))
         if not any(f.level == "error" for f in findings):
-            rendered = ", ".join(f.message for f in findings if f.level == "ok") or "none"
+            rendered = [f.message for f in findings if f.level == "ok"]
+            unseen = [f.message for f in findings if f.level == _UNSEEN]
             codes = ", ".join(sorted(entry.file.languages))
-            yield Finding(path, "ok", f"{entry.name} ({entry.file.profile}): {codes}; sample items rendered in {rendered}")
+            message = f"{entry.name} ({entry.file.profile}): {codes}; sample items rendered in {', '.join(rendered) or 'none'}"
+            if unseen:
+                message += f"; not looked at, without rows there: {', '.join(sorted(unseen))} ({source.describe()})"
+            yield Finding(path, "warning" if unseen and not rendered else "ok", message)
 
 
 def _profile(entry: TaskEntry, registry: TaskRegistry) -> Profile:
@@ -72,6 +86,14 @@ def _lint_entry(entry: TaskEntry, profile: Profile, source: DataSource) -> Itera
     path = entry.path
     nowhere, unversioned = [], []
     said: set[tuple[str, str]] = set()
+    on_hub = False
+    wanted = ""
+    if entry.file.rows and "profile" not in entry.document.data:
+        yield Finding(
+            path,
+            "warning",
+            f"names no profile, so it has the default '{entry.file.profile}'; a line such as `profile: lens-paper` says another",
+        )
     for code in entry.file.languages:
         try:
             task = resolve(entry, code, profile)
@@ -92,8 +114,11 @@ def _lint_entry(entry: TaskEntry, profile: Profile, source: DataSource) -> Itera
             yield Finding(path, "error", f"{entry.document.where('test_split')}: there is no split '{split}' ({known})")
             continue
         if found is None:
+            yield Finding(path, _UNSEEN, code)
+            on_hub = on_hub or any(spec.hub is not None for spec in specs)
             if not any(spec.on_hub(task.language) and split in spec.splits for spec in specs):
                 nowhere.append(code)
+                wanted = wanted or f"{specs[0].rows}/{specs[0].config_of(task.language) or code}/{split}.jsonl"
             continue
         for finding in _lint_rows(task, found, source):
             # What the file says for all languages is said once.
@@ -105,11 +130,8 @@ def _lint_entry(entry: TaskEntry, profile: Profile, source: DataSource) -> Itera
             path, "warning", f"{', '.join(unversioned)}: metadata.version is missing, scores cannot name what they are of"
         )
     if nowhere:
-        yield Finding(
-            path,
-            "warning",
-            f"{', '.join(nowhere)}: neither {source.describe()} nor the hub has rows; a data folder must bring them",
-        )
+        where = f"neither {source.describe()} nor the hub has rows" if on_hub else f"{source.describe()} has no rows"
+        yield Finding(path, "warning", f"{', '.join(nowhere)}: {where}; a data folder must bring them, such as {wanted} in it")
 
 
 def _lint_rows(task: TaskInLanguage, spec: RowsSpec, source: DataSource) -> Iterator[Finding]:

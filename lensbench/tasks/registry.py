@@ -10,7 +10,7 @@ from pathlib import Path
 from lensbench.content import content_dir
 from lensbench.errors import LensbenchError, UsageError, unknown_name
 from lensbench.languages import HOW_TO_ADD, LANGUAGES_FILE, add_languages, get_language
-from lensbench.plugins import plugin_entries, plugin_file
+from lensbench.plugins import BrokenPlugin, origin_of, plugin_entries, plugin_file, try_entry
 from lensbench.safenames import checked_name
 from lensbench.tasks.code import refuse_code
 from lensbench.tasks.including import read_including
@@ -49,6 +49,11 @@ class TaskEntry:
     @property
     def folder(self) -> Path:
         return self.path.parent
+
+    @property
+    def shipped(self) -> bool:
+        """Whether it comes with lensbench."""
+        return self.folder == content_dir("tasks")
 
 
 class TaskRegistry:
@@ -101,6 +106,37 @@ class TaskRegistry:
     def entries(self) -> list[TaskEntry]:
         return list(self._tasks.values())
 
+    def of_name(self, name: str) -> list[TaskEntry]:
+        """The task under each of its profiles."""
+        return [entry for (known, _), entry in self._tasks.items() if known == name]
+
+    def of_packages(self) -> list[tuple[str, TaskEntry | BrokenPlugin]]:
+        """Package and task, for the tasks of installed packages whose names no folder has; or why one cannot be used."""
+        found: list[tuple[str, TaskEntry | BrokenPlugin]] = []
+        for name, point in plugin_entries(GROUP).items():
+            if self.of_name(name):
+                continue
+            try:
+                path = plugin_file(GROUP, name, try_entry)
+                assert path is not None, "there is an entry point"
+                found.append((origin_of(point), self._brought(name, path)))
+            except LensbenchError as error:
+                found.append((origin_of(point), BrokenPlugin(name, origin_of(point), str(error).splitlines()[0])))
+        return found
+
+    def _brought(self, name: str, path: Path) -> TaskEntry:
+        """The task in a package's file.
+
+        Raises:
+            UsageError: the file is wrong, or its task has another name than the entry point.
+        """
+        entry = parse_task(path, trust=self.trust)
+        if entry.name != name:
+            raise UsageError(
+                f"{path}: the task is called '{entry.name}', and the entry point of its package '{name}'", "Give both one name."
+            )
+        return entry
+
     def profile(self, name: str) -> Profile:
         """A profile by name.
 
@@ -150,7 +186,7 @@ class TaskRegistry:
             brought = plugin_file(GROUP, name)
             if brought is None:
                 raise unknown_name("task", name, [*self.names(), *plugin_entries(GROUP)])
-            entry = parse_task(brought, trust=self.trust)
+            entry = self._brought(name, brought)
             self._tasks[entry.name, entry.file.profile] = entry
             others = [entry.file.profile]
         if not wanted and (len(others) == 1 or _OPEN in others):

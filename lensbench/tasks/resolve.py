@@ -21,7 +21,7 @@ from lensbench.tasks.package_metrics import package_metrics, versions_of
 from lensbench.tasks.registry import TaskEntry
 from lensbench.tasks.schema import LM_EVAL_FIELDS, Generation, Profile
 
-__all__ = ["TaskInLanguage", "resolve"]
+__all__ = ["TaskInLanguage", "how_to_add", "resolve"]
 
 _TOLD_ONLY = {"title", "about", "wording", "stands_for"}
 """Fields of a profile that change no question and no score."""
@@ -132,7 +132,7 @@ def resolve(
     if code not in entry.file.languages:
         raise UsageError(
             f"task '{entry.name}' has no language '{code}'",
-            f"It has: {', '.join(sorted(entry.file.languages))}. A language is one line in {entry.path.name}.",
+            f"It has: {', '.join(sorted(entry.file.languages))}. {how_to_add(entry, code)}",
         )
     language = get_language(code)
     own = entry.file.languages[code]
@@ -163,6 +163,14 @@ def resolve(
         return task
     generation = task.generation.model_copy(update={"max_new_tokens": max_new_tokens})
     return dataclasses.replace(task, profile=profile.model_copy(update={"generation": generation}))
+
+
+def how_to_add(entry: TaskEntry, code: str) -> str:
+    """What to do where a task does not have a language."""
+    return (
+        f"A language is one line in {entry.path.name}, such as `{code}: {{}}`. For a file that is not yours, put a copy with "
+        f"that line into an ``include`` folder; `lensbench tasks show {entry.name} -p {entry.file.profile}` prints the file."
+    )
 
 
 def _fill_words(config: JsonObject, words: JsonObject) -> JsonObject:

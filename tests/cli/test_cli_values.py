@@ -41,6 +41,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
         "results": [run],
         "ls": ["tasks"],
         "tasks validate": [str(home / "empty")],
+        "tasks show": ["xcopa"],
         "tasks describe": ["xcopa", "-l", "zh", "-b", "nothing"],
         "tasks export": ["xcopa", "--to", str(home / "exported")],
         "fetch": ["-b", "smollm2-135m", "--data", "embedded", "--dry-run"],

@@ -58,7 +58,7 @@ FAULTS: dict[str, tuple[str, list[dict[str, Any]], str]] = {
         [*SIX[:5], {**SIX[5], "hint": "x"}],
         "a value that is null",
     ),
-    "no such column": (TASK.replace("{{ q }}", "{{ question }}"), SIX, "'question' is undefined"),
+    "no such column": (TASK.replace("{{ q }}", "{{ question }}"), SIX, "'question' is neither a column"),
     "all equal": (TASK, [{**row, "b": row["a"]} for row in SIX], "no item can be scored"),
     "null column": (TASK, [*SIX[:3], {**SIX[3], "q": None}], "row 4: column 'q' is null"),
     "surrogate": (TASK, [*SIX[:3], {**SIX[3], "q": "\ud800"}], "half of a surrogate pair"),

@@ -61,7 +61,7 @@ def _bring_files(target: Path) -> None:
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: brings\nVersion: 1.0\n")
     (about / "entry_points.txt").write_text(
         "[lensbench.backbones]\nmine-1b = brings:BACKBONE\nlost = brings:NOTHING\n"
-        "[lensbench.judges]\nstrict = brings:JUDGE\n[lensbench.tasks]\nopposites = brings:TASK\n"
+        "[lensbench.judges]\nstrict = brings:JUDGE\n[lensbench.tasks]\nopposites = brings:TASK\nrenamed = brings:TASK\n"
     )
 
 
@@ -88,6 +88,20 @@ def test_the_example_is_listed_and_a_broken_one_does_no_harm(cli: Callable[..., 
     asked = cli("run", "-m", "shatter", "-b", "smollm2-135m", "--data", "embedded", "--dry-run", env=installed)
     assert asked.returncode == 1
     assert "method 'shatter' of the package 'broken-method' cannot be used: RuntimeError: no such luck" in asked.stderr
+
+
+def test_tasks_of_packages_are_listed(cli: Callable[..., Any], installed: dict[str, str]) -> None:
+    done = cli("ls", "tasks", "--json", env=installed)
+    found = {(row["name"], row["profile"]): row for row in json.loads(done.stdout)}
+    assert found["opposites", "lens-paper"]["origin"] == "brings"
+    assert found["opposites", "lens-paper"]["languages"] == ["en", "sw", "zh"]
+    assert found["xcopa", "lens-paper"]["origin"] == "lensbench"
+    shown = cli("tasks", "show", "opposites", env=installed)
+    assert shown.returncode == 0 and "task: opposites" in shown.stdout
+    # The task of a package must have the name of its entry point, by which it is asked for.
+    assert found["renamed", None]["title"].endswith("the entry point of its package 'renamed'")
+    asked = cli("run", "-b", "smollm2-135m", "-t", "renamed", "--data", "embedded", "--dry-run", env=installed)
+    assert asked.returncode == 2 and "the task is called 'opposites'" in asked.stderr
 
 
 HOSTILE = {
@@ -325,7 +339,7 @@ def test_a_metric_that_fails_names_the_item() -> None:
     item = ScoredItem({}, ("A", "B"), 0, (-1.0, -2.0), (True, False), (1, 1))
     with pytest.raises(RunError, match=r"'odd' of the package 'odd-package', xcopa/zh, row 3: ZeroDivisionError"):
         compute_metric(metric, item, "xcopa/zh, row 3")
-    for value in (math.nan, None, True, "1"):
+    for value in (math.nan, None, "1"):
         with pytest.raises(RunError, match="no finite number"):
             compute_metric(dataclasses.replace(metric, per_item=lambda item, value=value: value), item, "")
 
