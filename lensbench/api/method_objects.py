@@ -170,7 +170,7 @@ class MethodObject(metaclass=_Signed):
             RunError: the fit failed, such as a loss that is not finite.
         """
         from lensbench.methods import config_model, load_method
-        from lensbench.methods.check import check_weights
+        from lensbench.methods.check import check_enhancement, take_snapshot
 
         codes = languages_of(texts, answers, parallel, languages)
         given = {**given_rows(codes, texts, parallel, answers), **(rows or {})}
@@ -180,9 +180,9 @@ class MethodObject(metaclass=_Signed):
         method, reporter = load_method(self.name), progress_or_default(progress)
         corpora = method.corpora(GivenData(given), codes, config)
         with evaluating(model):
+            before = take_snapshot(loaded)
             enhancement = method.fit(loaded, corpora, config, reporter)
-            if enhancement.mergeable:
-                check_weights(self.name, loaded, enhancement)
+            check_enhancement(self.name, loaded, enhancement, codes, before)
         return Fitted(enhancement, loaded)
 
     def load(
