@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from lensbench.api.arguments import a_path
+from lensbench.api.arguments import a_path, known_arguments
 from lensbench.api.given_data import GivenData, Parallel, given_rows, languages_of
 from lensbench.api.loaded_models import evaluating, weights_fingerprint, wrapped
 from lensbench.api.reporting_to import progress_or_default
@@ -276,6 +276,7 @@ def fit(
     """
     from lensbench.methods import get_method
 
+    known_arguments(data, MethodObject.fit)
     if isinstance(method, MethodObject):
         if settings is not None:
             raise UsageError("put the settings into the method object", f"Example: {type(method).__name__}(seed=1)")

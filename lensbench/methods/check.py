@@ -92,12 +92,15 @@ def check_enhancement(
         raise RunError(f"{name}: the fit has changed the backbone: {left}", "A fit must remove all its hooks and changes.")
     first, count = enhancement.first_changed_layer, len(loaded.blocks)
     if not 0 <= first <= count:
-        raise RunError(f"{name}: first_changed_layer is {first}, the model has {count} blocks", f"Give a block from 0 to {count}.")
+        raise RunError(
+            f"{name}: first_changed_layer is {first}, the model has {count} blocks", f"Give a block from 0 to {count}."
+        )
     for language in languages[:1] if enhancement.mergeable else languages:
         with enhancement.applied(loaded, language):
             if enhancement.mergeable and before.hooks != _hooks(loaded):
                 raise RunError(
-                    f"{name}: it is said to be mergeable, but puts hooks on the model", "Set mergeable to False, or change weights."
+                    f"{name}: it is said to be mergeable, but puts hooks on the model",
+                    "Set mergeable to False, or change weights.",
                 )
             changed = _states(loaded)
         _check_states(name, before.states, changed, first, must_change=enhancement.mergeable)

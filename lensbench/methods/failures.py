@@ -36,7 +36,7 @@ def errors_in_words(what: str, method: Any) -> Iterator[None]:
     except Exception as error:
         text = next((line.strip() for line in str(error).splitlines() if line.strip()), "no message")
         said = printable(f"{type(error).__name__}: {text[:_LONGEST]}", one_line=True)
-        raise RunError(f"{what} failed: {said}", f"It was raised in {_place(error, method)}.") from error
+        raise RunError(f"{what} failed: {said} ({_place(error, method)})") from error
 
 
 def _place(error: Exception, method: Any) -> str:
