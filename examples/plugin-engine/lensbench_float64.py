@@ -36,11 +36,6 @@ INFO = EngineInfo(
 class Float64Engine(BaseEngine):
     """Holds one float64 copy of the model, with a variant's weights in it."""
 
-    def supports(self, variant: EngineVariant, language: str) -> str | None:
-        if variant.enhancement is not None and not variant.enhancement.mergeable:
-            return "it acts while the model runs, and float64 holds weights only"
-        return None
-
     def score(
         self, requests: ScoringRequests, variants: Sequence[EngineVariant], wanted: Mapping[str, Set[str]]
     ) -> Generator[ScoredItems, None, None]:

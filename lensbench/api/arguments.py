@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from lensbench.errors import UsageError, unknown_name
 
-__all__ = ["a_path", "a_text", "a_whole_number", "names", "one_of", "paths"]
+__all__ = ["a_path", "a_text", "a_whole_number", "known_arguments", "names", "one_of", "paths"]
 
 
 def names(argument: str, value: Any, example: str) -> tuple[str, ...]:
@@ -51,6 +52,24 @@ def a_text(argument: str, value: Any) -> str:
     if not isinstance(value, str):
         raise UsageError(f"``{argument}`` must be a text, found {_shown(value)}")
     return value
+
+
+def known_arguments(given: Iterable[str], *functions: Callable[..., Any], more: Iterable[str] = ()) -> None:
+    """Refuse keyword arguments that nobody reads.
+
+    Args:
+        functions: Their named arguments are known.
+        more: Further known names.
+
+    Raises:
+        UsageError: an unknown name; with the nearest.
+    """
+    kinds = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    taken = [p.name for function in functions for p in inspect.signature(function).parameters.values() if p.kind in kinds]
+    known = {*taken, *more} - {"self"}
+    for name in given:
+        if name not in known:
+            raise unknown_name("argument", name, known)
 
 
 def one_of(argument: str, value: Any, choices: Collection[str]) -> str:

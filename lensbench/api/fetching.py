@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Unpack
 
+from lensbench.api.arguments import known_arguments
 from lensbench.api.planning import needs_blocks, not_pinned
 from lensbench.api.rendering import TextTable, View
 from lensbench.api.reporting_to import progress_or_default
@@ -74,6 +75,7 @@ def fetch(backbone: str | os.PathLike[str], *, progress: Progress | None = None,
     from lensbench.plan.plan import make_plan
     from lensbench.quiet import quiet_libraries
 
+    known_arguments(choices, fetch, more=RunChoices.__annotations__)
     plan = make_plan(run_request(backbone, choices))
     quiet_libraries()
     with shown_by(progress_or_default(progress)):

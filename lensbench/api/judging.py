@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from lensbench.api.arguments import a_path, a_whole_number, names
+from lensbench.api.arguments import a_path, a_whole_number, known_arguments, names
 from lensbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ def estimate_judging(run: Any, judge: str | os.PathLike[str], **choices: Any) ->
     """
     from lensbench.stages.judge import estimate_judging as estimate
 
+    known_arguments(choices, judge_request)
     return estimate(existing_folder(run), judge_request(judge, **choices, asks=False))
 
 

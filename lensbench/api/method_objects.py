@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from lensbench.api.arguments import a_path
+from lensbench.api.arguments import a_path, known_arguments
 from lensbench.api.given_data import GivenData, Parallel, given_rows, languages_of
 from lensbench.api.loaded_models import evaluating, weights_fingerprint, wrapped
 from lensbench.api.reporting_to import progress_or_default
@@ -170,7 +170,7 @@ class MethodObject(metaclass=_Signed):
             RunError: the fit failed, such as a loss that is not finite.
         """
         from lensbench.methods import config_model, load_method
-        from lensbench.methods.check import check_weights
+        from lensbench.methods.check import check_enhancement, take_snapshot
 
         codes = languages_of(texts, answers, parallel, languages)
         given = {**given_rows(codes, texts, parallel, answers), **(rows or {})}
@@ -180,9 +180,9 @@ class MethodObject(metaclass=_Signed):
         method, reporter = load_method(self.name), progress_or_default(progress)
         corpora = method.corpora(GivenData(given), codes, config)
         with evaluating(model):
+            before = take_snapshot(loaded)
             enhancement = method.fit(loaded, corpora, config, reporter)
-            if enhancement.mergeable:
-                check_weights(self.name, loaded, enhancement)
+            check_enhancement(self.name, loaded, enhancement, codes, before)
         return Fitted(enhancement, loaded)
 
     def load(
@@ -276,6 +276,7 @@ def fit(
     """
     from lensbench.methods import get_method
 
+    known_arguments(data, MethodObject.fit)
     if isinstance(method, MethodObject):
         if settings is not None:
             raise UsageError("put the settings into the method object", f"Example: {type(method).__name__}(seed=1)")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from lensbench.api.arguments import a_path
+from lensbench.api.arguments import a_path, known_arguments
 from lensbench.api.judging import judge_of_run
 from lensbench.api.rendering import TextTable, View
 from lensbench.api.requests import RunChoices, default_folder, run_request
@@ -153,6 +153,7 @@ def plan_run(
     from lensbench.plan.memory import plan_memory
     from lensbench.plan.plan import make_plan
 
+    known_arguments(choices, plan_run, more=RunChoices.__annotations__)
     plan = make_plan(run_request(backbone, choices))
     place = find_place(data_parallel)
     check_options(place, plan.spec.device, plan.spec.engine)

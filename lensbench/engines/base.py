@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence, Set
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from lensbench.engines.protocol import (
     AnswerRequest,
@@ -31,12 +31,21 @@ __all__ = ["BaseEngine"]
 
 
 class BaseEngine(Engine):
-    """An engine that supports every variant and every task; a subclass implements scoring and answering.
+    """An engine that supports every task, and every variant but those that act while the model runs; a subclass implements
+    scoring and answering.
+
+    Attributes:
+        handles_prompt_ends: Whether the engine supports enhancements that are not mergeable. Such an enhancement may act on the
+            last token of a prompt only. An engine that sets this to True must read every batch inside
+            `loaded.prompts_ending_at(ends)`, on the model with `variant.applied(loaded, language)`. Without it, scores of such
+            an enhancement are wrong, and nothing else shows that.
 
     Args:
         model: The backbone. Call `model.loaded()` for the model in transformers, or read `model.checkpoint.path`.
         settings: Of the run.
     """
+
+    handles_prompt_ends: ClassVar[bool] = False
 
     def __init__(self, model: LazyBackbone, settings: EngineSettings) -> None:
         self.model, self.settings = model, settings
@@ -63,7 +72,10 @@ class BaseEngine(Engine):
         return self.encoder.max_length
 
     def supports(self, variant: EngineVariant, language: str) -> str | None:
-        return None
+        """As in the protocol. A subclass that refuses more asks `super().supports` first."""
+        if variant.enhancement is None or variant.enhancement.mergeable or self.handles_prompt_ends:
+            return None
+        return "it acts while the model runs, and this engine holds weights only"
 
     def refuses(self, requests: ScoringRequests) -> str | None:
         return None

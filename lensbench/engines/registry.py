@@ -18,6 +18,7 @@ __all__ = [
     "GROUP",
     "EngineInfo",
     "check_engine",
+    "engine_label",
     "engine_names",
     "engines",
     "get_engine",
@@ -154,6 +155,14 @@ def open_engine(name: str, model: LazyBackbone, settings: EngineSettings) -> Bas
 def open_reference(model: LazyBackbone, settings: EngineSettings) -> BaseEngine:
     """The engine that every other is held against, and that does what another cannot."""
     return open_engine(_REFERENCE, model, settings)
+
+
+def engine_label(engine: object) -> str:
+    """An engine for a message: its name, if the registry has it, and its class."""
+    kind = type(engine)
+    target = f"{kind.__module__}:{kind.__qualname__}"
+    named = [info.name for info in engines().values() if isinstance(info, EngineInfo) and info.target == target]
+    return f"engine '{named[0]}' ({target})" if named else f"engine {target}"
 
 
 def _class_of(name: str) -> type[BaseEngine]:

@@ -11,7 +11,8 @@ from lensbench.backbones.lazy import LazyBackbone
 from lensbench.datasets.rows import row_hash
 from lensbench.engines.chat import encode_prompt, render_chat
 from lensbench.engines.protocol import AnswerRequest, Engine, GeneratedAnswer
-from lensbench.engines.registry import open_reference
+from lensbench.engines.registry import engine_label, open_reference
+from lensbench.errors import RunError
 from lensbench.methods.base import Progress
 from lensbench.plan.task_items import TaskItems
 from lensbench.reasoning import opens_reasoning, split_reasoning
@@ -123,12 +124,14 @@ class _Work:
                 opened.append(opens_reasoning(asked_text))
         title = f"{asked.name} · {names_of(variants)}" + (f" · turn {turn}" if _turns(asked) > 1 else "")
         with self._progress.stage(title, len(asking)) as advance:
+            done: set[int] = set()
 
             def keep(index: int, answer: GeneratedAnswer) -> None:
                 variant, item, request = asking[index]
                 record = _record(item, variant, turn, keys[variant.name][item.id], request, answer, opened[index])
                 self._log.append([record])
                 self._known[record.key] = record
+                done.add(index)
                 advance(1)
 
             fitting = []
@@ -142,6 +145,13 @@ class _Work:
             requests = [asking[index][2] for index in fitting]
             if requests:
                 engine.answer(requests, variants, task.language.code, lambda i, answer: keep(fitting[i], answer))
+            if len(done) < len(asking):
+                first = next(item for index, (_, item, _) in enumerate(asking) if index not in done)
+                raise RunError(
+                    f"{engine_label(engine)} left {len(asking) - len(done)} of {len(asking)} questions of {asked.name} "
+                    f"without an answer, such as {first.id}",
+                    "`answer` must call `on_answer` for every request. The other answers are kept.",
+                )
 
 
 def _turns(asked: TaskItems) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 
@@ -16,8 +17,9 @@ from lensbench.languages import CENTRAL
 from lensbench.memory import release
 from lensbench.methods import load_method
 from lensbench.methods.base import Enhancement, Progress, TrainingData
-from lensbench.methods.check import check_weights
+from lensbench.methods.check import Snapshot, check_enhancement, difference, take_snapshot
 from lensbench.methods.corpora.overlap import TrainingIndex, find_overlap
+from lensbench.methods.failures import errors_in_words
 from lensbench.plan.plan import Plan
 from lensbench.plan.task_items import TaskItems
 from lensbench.plan.variants import PlannedVariant
@@ -42,7 +44,9 @@ def load_corpora(plan: Plan, folder: RunFolder, pinned: dict[str, str]) -> dict[
             found[name] = None
             continue
         revisions = {key.removeprefix("rows:"): value for key, value in pinned.items() if key.startswith("rows:")}
-        corpora = load_method(variant.method).corpora(plan.source, (CENTRAL, *plan.spec.languages), variant.config, revisions)
+        method = load_method(variant.method)
+        with errors_in_words(f"{name}: loading the training data", method):
+            corpora = method.corpora(plan.source, (CENTRAL, *plan.spec.languages), variant.config, revisions)
         pinned.update(
             {
                 f"rows:{TaskKey.parse(key).task}": o.revision
@@ -97,7 +101,7 @@ def fit_stage(
             with _memory_as_error(name):
                 if corpora[name] is not None:
                     release()
-                    _fit(variant, folder, model.loaded(), corpora[name], progress)
+                    _fit(variant, plan.spec.languages, folder, model, corpora[name], progress)
         except LensbenchError as error:
             errors[name] = error
             if len(plan.variants) > 1:
@@ -106,17 +110,44 @@ def fit_stage(
         raise next(iter(errors.values()))
     for choice in plan.spec.variants:
         if choice.name not in errors:
-            made[choice.name] = load_fitted(folder, choice, model.checkpoint.digest)
+            with errors_in_words(f"{choice.name}: loading the saved enhancement", load_method(choice.method)):
+                made[choice.name] = load_fitted(folder, choice, model.checkpoint.digest)
     return made, {name: in_words(error.message) for name, error in errors.items()}
 
 
 def _fit(
-    variant: PlannedVariant, folder: RunFolder, loaded: LoadedBackbone, corpora: TrainingData | None, progress: Progress
+    variant: PlannedVariant,
+    languages: Sequence[str],
+    folder: RunFolder,
+    model: LazyBackbone,
+    corpora: TrainingData | None,
+    progress: Progress,
+) -> None:
+    """Fit, test and save one variant; a backbone that is not as it was afterwards is read from disk again."""
+    loaded = model.loaded()
+    before = take_snapshot(loaded)
+    try:
+        _fit_on(variant, (CENTRAL, *languages), folder, loaded, before, corpora, progress)
+    except Exception:
+        if difference(loaded, before) is not None:
+            model.release()
+        raise
+
+
+def _fit_on(
+    variant: PlannedVariant,
+    languages: Sequence[str],
+    folder: RunFolder,
+    loaded: LoadedBackbone,
+    before: Snapshot,
+    corpora: TrainingData | None,
+    progress: Progress,
 ) -> None:
     name, method = variant.name, load_method(variant.method)
     home = folder.enhancement(name)
     try:
-        enhancement = method.fit(loaded, corpora, variant.config, progress)
+        with errors_in_words(f"{name}: the fit", method):
+            enhancement = method.fit(loaded, corpora, variant.config, progress)
     except RunError as error:
         last_good = getattr(error, "delta", None)
         if last_good is not None:
@@ -124,11 +155,30 @@ def _fit(
             last_good.save(kept)
             progress.notify(f"the last good state is in {kept}")
         raise
-    if enhancement.mergeable:
-        check_weights(name, loaded, enhancement)
-    enhancement.save(home)
-    cost = json.loads((home / "card.json").read_text(encoding="utf-8")).get("cost", {})
-    progress.notify(_cost_line(name, cost))
+    with errors_in_words(f"{name}: the test of the enhancement", method):
+        check_enhancement(name, loaded, enhancement, languages, before)
+    with errors_in_words(f"{name}: saving the enhancement", method):
+        enhancement.save(home)
+    progress.notify(_cost_line(name, _card(name, home).get("cost", {})))
+
+
+def _card(name: str, home: Path) -> JsonObject:
+    """The card that a method has saved.
+
+    Raises:
+        RunError: there is none, or it is no JSON object.
+    """
+    card = home / "card.json"
+    hint = "`save` must write card.json, a JSON object with the key `cost` (lensbench.Cost(...).as_dict()), as its last file."
+    if not card.is_file():
+        raise RunError(f"{name}: the method saved no card.json in {home}", hint)
+    try:
+        found = json.loads(card.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RunError(f"{name}: {card} is no JSON: {error}", hint) from None
+    if not isinstance(found, dict) or not isinstance(found.get("cost", {}), dict):
+        raise RunError(f"{name}: {card} is no JSON object with a mapping under `cost`", hint)
+    return found
 
 
 @contextmanager

@@ -7,8 +7,8 @@ import math
 from collections.abc import Sequence
 from contextlib import closing
 
-from lensbench.engines.protocol import Answer, CannotScore, Engine, ScoringRequests, TokenRequest
-from lensbench.engines.registry import open_reference
+from lensbench.engines.protocol import Answer, CannotScore, Engine, ScoredItems, ScoringRequests, TokenRequest
+from lensbench.engines.registry import engine_label, open_reference
 from lensbench.errors import RunError
 from lensbench.executors.ranks import ALONE, Ranks
 from lensbench.methods.base import Progress
@@ -167,11 +167,15 @@ class _Work:
         if not total:
             return
         items = {item.id: item for item in asked.items}
+        left = {name: set(ids) for name, ids in wanted.items()}
         with (
             self._progress.stage(f"{asked.name} · {names_of(variants)}", total) as advance,
             closing(engine.score(requests, variants, wanted)) as scored,
         ):
             for part in scored:
+                _check_part(engine, asked, requests, part)
+                for name in part.answers:
+                    left.get(name, set()).difference_update(part.items)
                 self._log.append(
                     self._record(
                         engine, asked, items[item], variant, keys[variant.name][item], requests.items[item], answers[place]
@@ -183,6 +187,13 @@ class _Work:
                 new = sum(item in wanted[name] for name in part.answers for item in part.items)
                 if new:
                     advance(new)
+        for name, ids in left.items():
+            if ids:
+                raise RunError(
+                    f"{engine_label(engine)} left {len(ids)} of {len(wanted[name])} items of {asked.name} without a score "
+                    f"({name}), such as {min(ids)}",
+                    "`score` must yield every wanted item of every variant. The other scores are kept.",
+                )
 
     def _record(
         self,
@@ -204,4 +215,15 @@ class _Work:
             self._progress.notify(
                 f"{tied} of {len(self._log)} scores are tied: their two likeliest choices are closer than twice the noise "
                 f"({self._noise:.1e} nats, engine against reference)"
+            )
+
+
+def _check_part(engine: Engine, asked: TaskItems, requests: ScoringRequests, part: ScoredItems) -> None:
+    """Whether an engine gives one answer for each request of items that it was given."""
+    for name, answers in part.answers.items():
+        counts = [len(requests.items[item]) if item in requests.items else -1 for item in part.items]
+        if counts != [len(given) for given in answers]:
+            raise RunError(
+                f"{engine_label(engine)} does not give one score for each request of {asked.name} ({name})",
+                "`ScoredItems.answers` holds, in the order of `items`, one list for each item with one answer for each request.",
             )

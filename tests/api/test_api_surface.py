@@ -89,3 +89,24 @@ def test_a_run_without_numbers_shows_why(tmp_path: Path) -> None:
     assert "! " in lb.Run(tmp_path)._repr_html_()
     with pytest.raises(lb.UsageError, match="no run at"):
         lb.load(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize(
+    ("call", "meant"),
+    [
+        (lambda: lb.plan_run("smollm2-135m", max_new_tokns=3), "max_new_tokens"),  # type: ignore[call-arg]
+        (lambda: lb.plan_run("smollm2-135m", max_usdd=3), "max_usd"),  # type: ignore[call-arg]
+        (lambda: lb.fetch("smollm2-135m", langauges=["zh"]), "languages"),  # type: ignore[call-arg]
+        (lambda: lb.fit("lens", None, None, textz={}), "texts"),  # type: ignore[arg-type]
+        (lambda: _estimate(repeat=2), "repeats"),
+    ],
+)
+def test_a_misspelt_argument_is_refused_with_the_nearest(call: Any, meant: str) -> None:
+    with pytest.raises(lb.UsageError, match=f"unknown argument .*\n  Did you mean '{meant}'"):
+        call()
+
+
+def _estimate(**choices: Any) -> Any:
+    from lensbench.api.judging import estimate_judging
+
+    return estimate_judging("no-such-run", "local", **choices)

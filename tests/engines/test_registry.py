@@ -125,3 +125,28 @@ def test_the_example_scores_and_answers(
             else:
                 assert record["text"] == theirs[key]["text"] and record["finish"] == theirs[key]["finish"]
     assert {r["variant"] for r in records["float64", "score"].values()} == {"base", "lens", "incline"}  # type: ignore[index]
+
+
+def test_an_engine_refuses_what_acts_at_prompt_ends_unless_it_says_otherwise() -> None:
+    from types import SimpleNamespace
+
+    from lensbench.engines.base import BaseEngine
+    from lensbench.engines.reference.engine import ReferenceEngine
+    from lensbench.engines.tree.engine import TreeEngine
+    from lensbench.engines.vllm.engine import VllmEngine
+
+    class Plain(BaseEngine):
+        pass
+
+    class Telling(BaseEngine):
+        handles_prompt_ends = True
+
+    base, weights, hooks = (
+        SimpleNamespace(name="v", enhancement=enhancement)
+        for enhancement in (None, SimpleNamespace(mergeable=True), SimpleNamespace(mergeable=False))
+    )
+    plain, telling = (kind(None, None) for kind in (Plain, Telling))  # type: ignore[arg-type]
+    assert plain.supports(base, "zh") is None and plain.supports(weights, "zh") is None  # type: ignore[arg-type]
+    assert "acts while the model runs" in (plain.supports(hooks, "zh") or "")  # type: ignore[arg-type]
+    assert telling.supports(hooks, "zh") is None  # type: ignore[arg-type]
+    assert ReferenceEngine.handles_prompt_ends and TreeEngine.handles_prompt_ends and not VllmEngine.handles_prompt_ends

@@ -1,10 +1,11 @@
-"""The check of changed weights before they are kept, and runs in which one method fails."""
+"""The check of enhancements before they are kept, and runs in which one method fails."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from conftest import save_tiny_model
 
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.errors import RunError
-from lensbench.methods.check import check_weights
+from lensbench.methods.check import check_enhancement, difference, take_snapshot
 from lensbench.methods.delta import Delta
 
 
@@ -23,6 +24,33 @@ def delta_of(loaded: LoadedBackbone, name: str, first: int, change: float = 0.1)
     torch.manual_seed(0)
     tensor = dict(loaded.model.named_parameters())[name].detach()
     return Delta("m", "tiny", loaded.checkpoint.digest, first, {name: tensor + change * torch.randn_like(tensor)})
+
+
+def check_weights(name: str, loaded: LoadedBackbone, enhancement: Any) -> None:
+    check_enhancement(name, loaded, enhancement, ("en", "zh"), take_snapshot(loaded))
+
+
+class Hooked:
+    """An intervention that adds to the output of one block in Chinese."""
+
+    mergeable = False
+    digest = "hooked"
+
+    def __init__(self, block: int, first: int, add: float = 1.0, *, stays: bool = False) -> None:
+        self.block, self.first_changed_layer, self.add, self.stays = block, first, add, stays
+
+    @contextmanager
+    def applied(self, loaded: LoadedBackbone, language: str) -> Iterator[None]:
+        if language == "en":
+            yield
+            return
+        handle = loaded.blocks[self.block].register_forward_hook(lambda module, inputs, output: output + self.add)
+        yield
+        if not self.stays:
+            handle.remove()
+
+    def save(self, folder: Path) -> None:
+        raise NotImplementedError
 
 
 def test_a_delta_that_says_where_it_begins_passes(tiny: LoadedBackbone) -> None:
@@ -48,6 +76,54 @@ def test_a_delta_that_changes_nothing(tiny: LoadedBackbone) -> None:
 def test_a_delta_that_has_blown_up(tiny: LoadedBackbone) -> None:
     with pytest.raises(RunError, match="not finite"):
         check_weights("m", tiny, delta_of(tiny, "model.layers.2.mlp.up_proj.weight", 2, change=1e38))
+
+
+def test_an_intervention_is_tried_in_every_language(tiny: LoadedBackbone) -> None:
+    before = take_snapshot(tiny)
+    check_weights("m", tiny, Hooked(2, 2))
+    check_weights("m", tiny, Hooked(2, 1))
+    assert difference(tiny, before) is None
+    with pytest.raises(RunError, match=r"the state before block 2 has changed \(prompt\), but block 3"):
+        check_weights("m", tiny, Hooked(1, 3))
+    with pytest.raises(RunError, match="not finite"):
+        check_weights("m", tiny, Hooked(1, 1, float("inf")))
+    for wrong in (-2, 5):
+        with pytest.raises(RunError, match=f"first_changed_layer is {wrong}, the model has 4 blocks"):
+            check_weights("m", tiny, Hooked(1, wrong))
+    with pytest.raises(RunError, match=r"after the enhancement was removed: the module 'model\.layers\.1' has other hooks"):
+        check_weights("m", tiny, Hooked(1, 1, stays=True))
+
+
+def test_an_enhancement_with_hooks_cannot_be_mergeable(tiny: LoadedBackbone) -> None:
+    made = Hooked(1, 1)
+    made.mergeable = True
+    with pytest.raises(RunError, match="said to be mergeable, but puts hooks"):
+        check_enhancement("m", tiny, made, ("zh",), take_snapshot(tiny))
+
+
+def test_what_a_fit_leaves_behind_is_found(tiny: LoadedBackbone) -> None:
+    good, before = Hooked(2, 2), take_snapshot(tiny)
+
+    def says(words: str) -> None:
+        with pytest.raises(RunError, match=f"the fit has changed the backbone: .*{words}"):
+            check_enhancement("m", tiny, good, ("en", "zh"), before)
+
+    handle = tiny.blocks[0].register_forward_hook(lambda *_: None)
+    says(r"'model\.layers\.0' has other hooks")
+    handle.remove()
+    tiny.blocks[1].register_parameter("extra", torch.nn.Parameter(torch.zeros(1)))
+    says(r"model\.layers\.1\.extra were added or removed")
+    del tiny.blocks[1].extra
+    tiny.wants_prompt_ends = True
+    says("wants_prompt_ends")
+    tiny.wants_prompt_ends = False
+    head = tiny.model.get_output_embeddings().weight.data
+    head[0] += 1
+    says("other states")
+    head[0] -= 1
+    tiny.model.train()
+    says("training mode")
+    tiny.model.eval()
 
 
 ONE = (

@@ -77,7 +77,7 @@ class ShiftMethod:
     def corpora(
         self, source: DataSource, languages: tuple[str, ...], config: ShiftConfig, revisions: Mapping[str, str] | None = None
     ) -> Corpora:
-        return load_corpora(source, languages, n_probe=1, n_parallel=config.n_pairs, seed=config.seed, revisions=revisions)
+        return load_corpora(source, languages, n_probe=0, n_parallel=config.n_pairs, seed=config.seed, revisions=revisions)
 
     def fit(self, loaded: LoadedBackbone, corpora: Corpora, config: ShiftConfig, progress: Progress) -> Shift:
         started = time.perf_counter()

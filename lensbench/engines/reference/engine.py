@@ -25,6 +25,8 @@ __all__ = ["ReferenceEngine"]
 class ReferenceEngine(BaseEngine):
     """One sequence per distinct input, one variant after the other."""
 
+    handles_prompt_ends = True
+
     @functools.cached_property
     def _lm(self) -> LensLM:
         return LensLM(self.model.loaded(), batch_size=self.settings.batch_size)

@@ -57,6 +57,8 @@ class TreeEngine(BaseEngine):
             raise self._scorer
         return self._scorer
 
+    handles_prompt_ends = True
+
     def supports(self, variant: EngineVariant, language: str) -> str | None:
         if isinstance(self._scorer, CannotScore):
             return self._scorer.message

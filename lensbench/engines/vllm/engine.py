@@ -60,7 +60,7 @@ class VllmEngine(BaseEngine):
         find_vllm(device)
 
     def supports(self, variant: EngineVariant, language: str) -> str | None:
-        if variant.enhancement is not None and not variant.enhancement.mergeable:
+        if super().supports(variant, language) is not None:
             return "it cannot be merged"
         return self._refused.get(variant.name)
 

@@ -25,7 +25,7 @@ class ParallelPrompt:
 
     id: str
     text: Mapping[str, str]
-    """Language code -> prompt."""
+    """Language code -> the instruction, and behind a newline its input where it has one; plain text, without a chat template."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ def load_corpora(
 
     Args:
         languages: Codes, the central language first.
-        n_probe: Texts per language, None for all there are.
-        n_parallel: Parallel prompts, None for all there are.
+        n_probe: Texts per language; None for all there are, 0 for none: aya is then not read.
+        n_parallel: Parallel prompts; None for all there are, 0 for none: Bactrian-X is then not read.
         seed: Of both samples.
         probe_text: "inputs+targets" (run together with no separator, as the authors' file has them) or "inputs".
         revisions: Hub commit by data set, when a run goes on.
@@ -75,21 +75,23 @@ def load_corpora(
     origins: dict[str, Origin] = {}
     for code in languages:
         language = get_language(code)
-        spec = load_rows_spec(PROBE_ROWS)
-        loaded = source.load(spec, language, "train", revisions.get(PROBE_ROWS))
-        origins[f"{PROBE_ROWS}/{code}"] = loaded.origin
-        rows = one_chinese_script(loaded.rows, language)
-        texts = [row["inputs"] + (row["targets"] if probe_text == "inputs+targets" else "") for row in rows]
-        probing[code] = _sample(texts, n_probe, seed, f"probing texts in {language.name}", loaded.origin)
-
-        loaded = source.load(load_rows_spec(PARALLEL_ROWS), language, "train", revisions.get(PARALLEL_ROWS))
-        origins[f"{PARALLEL_ROWS}/{code}"] = loaded.origin
-        sides[code] = {row["id"]: prompt_of(row) for row in loaded.rows}
-    common = [i for i in sides[languages[0]] if all(sides[code].get(i) for code in languages)]
-    chosen = _sample(
-        common, n_parallel, seed, f"prompts parallel in {', '.join(languages)}", origins[f"{PARALLEL_ROWS}/{languages[0]}"]
-    )
-    parallel = [ParallelPrompt(i, {code: sides[code][i] for code in languages}) for i in chosen]
+        if n_probe != 0:
+            loaded = source.load(load_rows_spec(PROBE_ROWS), language, "train", revisions.get(PROBE_ROWS))
+            origins[f"{PROBE_ROWS}/{code}"] = loaded.origin
+            rows = one_chinese_script(loaded.rows, language)
+            texts = [row["inputs"] + (row["targets"] if probe_text == "inputs+targets" else "") for row in rows]
+            probing[code] = _sample(texts, n_probe, seed, f"probing texts in {language.name}", loaded.origin)
+        if n_parallel != 0:
+            loaded = source.load(load_rows_spec(PARALLEL_ROWS), language, "train", revisions.get(PARALLEL_ROWS))
+            origins[f"{PARALLEL_ROWS}/{code}"] = loaded.origin
+            sides[code] = {row["id"]: prompt_of(row) for row in loaded.rows}
+    parallel: list[ParallelPrompt] = []
+    if sides:
+        common = [i for i in sides[languages[0]] if all(sides[code].get(i) for code in languages)]
+        chosen = _sample(
+            common, n_parallel, seed, f"prompts parallel in {', '.join(languages)}", origins[f"{PARALLEL_ROWS}/{languages[0]}"]
+        )
+        parallel = [ParallelPrompt(i, {code: sides[code][i] for code in languages}) for i in chosen]
     return Corpora(tuple(languages), probing, parallel, origins)
 
 
