@@ -293,6 +293,26 @@ def test_the_example_metric_is_computed_and_shown(
     assert bare.returncode == 0 and "gold_probability" in bare.stdout and "lower is better" not in bare.stdout
 
 
+def test_an_edited_metric_does_not_go_on_with_old_numbers(
+    cli: Callable[..., Any], installed: dict[str, str], tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    """The package's version is the same: only the file says that the metric is another one."""
+    site = tmp_path / "site"
+    shutil.copytree(installed["PYTHONPATH"], site)
+    folder = _task_with(tmp_path / "mine", "{metric: gold_probability}")
+    command = ("run", "-b", tiny_model_dir, "-l", "zh", "-t", "mine", "--include-path", folder, "--limit", "2", "--no-english")
+    more = ("--data", "embedded", "--out", tmp_path / "run")
+    assert cli(*command, *more, env={"PYTHONPATH": str(site)}).returncode == 0
+    again = cli(*command, *more, env={"PYTHONPATH": str(site)})
+    assert again.returncode == 0, again.stderr
+    code = site / "lensbench_gold_probability.py"
+    text = code.read_text(encoding="utf-8")
+    code.write_text(text.replace("return weights[item.gold] / sum(weights)", "return 0.5"), encoding="utf-8")
+    refused = cli(*command, *more, env={"PYTHONPATH": str(site)})
+    assert refused.returncode == 2 and "protocol" in refused.stderr, refused.stderr
+    assert cli("show", tmp_path / "run", env={"PYTHONPATH": str(site)}).returncode == 0
+
+
 @pytest.mark.parametrize(
     ("metrics", "code", "says"),
     [
