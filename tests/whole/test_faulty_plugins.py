@@ -57,13 +57,17 @@ SKIPS, SILENT = (
 """
 
 ENGINES = """
+from lensbench import ScoredItems
 from lensbench.engines.reference.engine import ReferenceEngine
 
 class Skips(ReferenceEngine):
     handles_prompt_ends = False
     def score(self, requests, variants, wanted):
         last = list(requests.items)[-1] if len(requests.items) > 1 else None
-        yield from super().score(requests, variants, {name: set(items) - {last} for name, items in wanted.items()})
+        for part in super().score(requests, variants, wanted):
+            keep = [place for place, item in enumerate(part.items) if item != last]
+            answers = {name: [given[place] for place in keep] for name, given in part.answers.items()}
+            yield ScoredItems([part.items[place] for place in keep], answers)
 
     def answer(self, requests, variants, language, on_answer):
         super().answer(requests, variants, language, lambda index, answer: index and on_answer(index, answer))
