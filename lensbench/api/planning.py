@@ -128,10 +128,8 @@ class RunPlan:
 
     def _why_unknown(self) -> str:
         backbone = self._plan.backbone
-        there = any(
-            need.what == f"model {backbone.backbone}" and need.bytes is not None and need.here == need.bytes
-            for need in self.needs
-        )
+        named = [need for need in self.needs if need.what == f"model {backbone.backbone}"]
+        there = any(need.bytes is not None and need.here == need.bytes for need in named)
         if backbone.path is not None or there:
             return "for this backbone: its sizes are known for short names, and for model folders of Llama, Mistral and Phi-3"
         return "before the backbone is fetched"
