@@ -31,7 +31,18 @@ if TYPE_CHECKING:
     from lensbench.api.lm_eval_results import import_lm_eval
     from lensbench.api.loaded_models import load_model
     from lensbench.api.machine import check_machine
-    from lensbench.api.method_objects import Fitted, Incline, Lens, MethodObject, Qalign, Sdrrl, Xsft, XsftFull, fit
+    from lensbench.api.method_objects import (
+        Fitted,
+        Incline,
+        Lens,
+        MethodObject,
+        Qalign,
+        Sdrrl,
+        Xsft,
+        XsftFull,
+        fit,
+        load_enhancement,
+    )
     from lensbench.api.paper_tables import PaperTable, table
     from lensbench.api.planning import RunPlan, plan_run
     from lensbench.api.rendering import TextTable, View, missing_lines, short_judge
@@ -91,6 +102,7 @@ __all__ = [
     "list_profiles",
     "list_tasks",
     "load",
+    "load_enhancement",
     "load_model",
     "missing_lines",
     "plan_run",
@@ -126,7 +138,18 @@ HOMES = {
     "lensbench.api.lm_eval_results": ("import_lm_eval",),
     "lensbench.api.loaded_models": ("load_model",),
     "lensbench.api.machine": ("check_machine",),
-    "lensbench.api.method_objects": ("Fitted", "Incline", "Lens", "MethodObject", "Qalign", "Sdrrl", "Xsft", "XsftFull", "fit"),
+    "lensbench.api.method_objects": (
+        "Fitted",
+        "Incline",
+        "Lens",
+        "MethodObject",
+        "Qalign",
+        "Sdrrl",
+        "Xsft",
+        "XsftFull",
+        "fit",
+        "load_enhancement",
+    ),
     "lensbench.api.paper_tables": ("PaperTable", "table"),
     "lensbench.api.planning": ("RunPlan", "plan_run"),
     "lensbench.api.rendering": ("TextTable", "View", "missing_lines", "short_judge"),

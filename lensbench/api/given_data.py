@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["GivenData", "given_rows", "languages_of"]
 
-_ARGUMENTS = {"aya": "``texts`` or ``answers``", "bactrian_x": "``parallel``"}
-"""Data set that methods read -> the arguments that stand for it; ``rows`` stands for any."""
+_ARGUMENTS = {"aya": "`texts` or `answers`", "bactrian_x": "`parallel`"}
+"""Data set that methods read -> the arguments that stand for it; `rows` stands for any."""
 
 Parallel = Sequence[Mapping[str, str] | Sequence[str]]
 
@@ -49,7 +49,7 @@ class GivenData:
         if not self.has(spec, language, split):
             raise UnavailableError(
                 f"no rows of {spec.rows} were given in {language.name} ('{language.code}')",
-                f"Give them as {_ARGUMENTS.get(spec.rows, '``rows``')}.",
+                f"Give them as {_ARGUMENTS.get(spec.rows, '`rows`')}.",
             )
         rows = [dict(row) for row in self._rows[spec.rows][language.code]]
         check_rows(rows, spec, f"{spec.rows} in {language.name}, as given")

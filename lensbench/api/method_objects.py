@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lensbench.methods.base import Enhancement
     from lensbench.methods.config import MethodConfig
 
-__all__ = ["Fitted", "Incline", "Lens", "MethodObject", "Qalign", "Sdrrl", "Xsft", "XsftFull", "fit"]
+__all__ = ["Fitted", "Incline", "Lens", "MethodObject", "Qalign", "Sdrrl", "Xsft", "XsftFull", "fit", "load_enhancement"]
 
 
 class Fitted:
@@ -274,13 +274,46 @@ def fit(
     Raises:
         UsageError: an unknown method, settings beside an object, or as `MethodObject.fit`.
     """
-    from lensbench.methods import get_method
-
     known_arguments(data, MethodObject.fit)
     if isinstance(method, MethodObject):
         if settings is not None:
             raise UsageError("put the settings into the method object", f"Example: {type(method).__name__}(seed=1)")
         return method.fit(model, tokenizer, **data)
-    named = type("_Named", (MethodObject,), {"name": get_method(method).name})
-    fitted: Fitted = named(**(settings or {})).fit(model, tokenizer, **data)
+    fitted: Fitted = _named(method)(**(settings or {})).fit(model, tokenizer, **data)
     return fitted
+
+
+def load_enhancement(
+    method: str,
+    folder: str | os.PathLike[str],
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    system: str | None = None,
+) -> Fitted:
+    """What `Fitted.save` wrote for a method that is given by name, such as one of an installed package.
+
+    Args:
+        method: Name of the method that was fitted.
+        folder: As given to `Fitted.save`.
+        model: The same weights.
+        system: System message of every prompt; None sends none.
+
+    Raises:
+        UsageError: an unknown method.
+        RunError: unreadable, changed since it was saved, or fitted on other weights.
+    """
+    from lensbench.methods import load_method
+
+    loaded = wrapped(model, tokenizer, system=system)
+    return Fitted(load_method(_known(method)).load(a_path("folder", folder), loaded.checkpoint.digest), loaded)
+
+
+def _known(method: str) -> str:
+    from lensbench.methods import get_method
+
+    return get_method(method).name
+
+
+def _named(method: str) -> type[MethodObject]:
+    return type("_Named", (MethodObject,), {"name": _known(method)})

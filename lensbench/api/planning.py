@@ -117,7 +117,7 @@ class RunPlan:
     def _memory_lines(self) -> list[str]:
         head = "planned memory (a plan, not a measurement: weights and training states; activations come on top)"
         if self.memory is None:
-            return [head, "  not known before the backbone is fetched"]
+            return [head, f"  not known {self._why_unknown()}"]
         each = " on each rank" if self.ranks > 1 else ""
         weights = f"{self.memory.parameters:,} parameters of {self.memory.weight_bytes} bytes"
         fits = [
@@ -125,6 +125,14 @@ class RunPlan:
             for name, floor in self.memory.fits.items()
         ]
         return [head, f"  scoring: {self.memory.scoring / 2**30:,.1f} GiB{each} ({weights})", *fits]
+
+    def _why_unknown(self) -> str:
+        backbone = self._plan.backbone
+        named = [need for need in self.needs if need.what == f"model {backbone.backbone}"]
+        there = any(need.bytes is not None and need.here == need.bytes for need in named)
+        if backbone.path is not None or there:
+            return "for this backbone: its sizes are known for short names, and for model folders of Llama, Mistral and Phi-3"
+        return "before the backbone is fetched"
 
     def _repr_html_(self) -> str:
         return self.view()._repr_html_()

@@ -78,7 +78,8 @@ from lensbench.errors import LensbenchError
     default=DEFAULT_ENGINE,
     show_default=True,
     metavar="NAME",
-    help=f"Engine that scores: {', '.join(engine_names())}. With `vllm` it also generates the answers. docs/engines.md.",
+    help=f"Engine that scores and generates answers: {', '.join(engine_names())}. Engines of installed packages are included. "
+    "See docs/engines.md.",
 )
 @click.option(
     "--data-parallel",

@@ -69,11 +69,16 @@ class TrainingData(Protocol):
 
 
 class Enhancement(Protocol):
-    """The result of a fit."""
+    """The result of a fit.
+
+    After the fit and before `save`, lensbench applies it once in every language and tests it (`lensbench.methods.check`): states
+    below `first_changed_layer` are unchanged, the last state is finite, and afterwards the backbone computes as before the fit.
+    """
 
     @property
     def first_changed_layer(self) -> int:
-        """0-based index of the first block whose output may differ from the backbone's."""
+        """0-based index of the first block whose output may differ from the backbone's; the number of blocks if only what
+        follows the blocks does."""
         ...
 
     @property
@@ -83,17 +88,35 @@ class Enhancement(Protocol):
 
     @property
     def digest(self) -> str:
-        """Digest of everything that can change an answer."""
+        """Digest of everything that can change an answer: the fitted values, and every setting that `applied` reads, such as a
+        strength. A continued run keeps its scores as long as the digest is the same, so a setting that is missing here gives
+        scores of another setting."""
         ...
 
     def applied(self, loaded: LoadedBackbone, language: str) -> AbstractContextManager[None]:
-        """The backbone as this variant while the context lasts.
+        """The backbone as this variant while the context lasts; afterwards all hooks and changes are removed.
 
-        A `contextlib.nullcontext` says that the language is left alone: the variant is then not computed apart from the backbone.
+        A `contextlib.nullcontext` (that very type) says that the language is left alone: the variant is then not computed apart
+        from the backbone.
+
+        A hook may rely on this: a forward pass holds one or more rows, padded on either side, with an attention mask for the
+        pads. A prompt is read first. In a decoding step, the cache in `past_key_values` is filled and each row has one new token;
+        a prompt of one token also has one position, so tell the two apart by `past_key_values.get_seq_length()`. In scoring, a
+        row is a prompt and its continuation. A hook for the last token of a prompt sets `loaded.wants_prompt_ends = True` while
+        it is applied, and reads its index for each row from `loaded.prompt_ends` (-1 is a row without a prompt; None means that
+        every row ends with its prompt). The same hook must give the same result for any batch, or scores depend on
+        `batch_size`.
         """
         ...
 
-    def save(self, folder: Path) -> None: ...
+    def save(self, folder: Path) -> None:
+        """Write everything that `load` needs into a folder, which may not exist yet.
+
+        The last file is `card.json`, a JSON object: a folder with a card is a complete enhancement. It holds at least `cost`
+        (`Cost.as_dict()`), and what `load` needs to refuse another backbone, such as `backbone_digest`. Settings that `applied`
+        reads belong into it too. A fit without a card counts as failed.
+        """
+        ...
 
 
 class Method(Protocol):
@@ -114,7 +137,16 @@ class Method(Protocol):
         ...
 
     def fit(self, loaded: LoadedBackbone, corpora: Any, config: Any, progress: Progress) -> Enhancement:
-        """Learn, and leave the backbone as it was."""
+        """Learn, and leave the backbone as it was: no hook, parameter or changed value stays.
+
+        Any error ends this fit only; the run names it and fits the other methods.
+        """
         ...
 
-    def load(self, folder: Path, backbone_digest: str) -> Enhancement: ...
+    def load(self, folder: Path, backbone_digest: str) -> Enhancement:
+        """What `Enhancement.save` wrote. It is what a run scores, also right after the fit.
+
+        Raises:
+            RunError: the folder is damaged, or was fitted on a backbone of another digest.
+        """
+        ...

@@ -108,6 +108,7 @@ def test_methods_learn_from_answers_and_pairs(model: Any, tokenizer: Any) -> Non
         ({}, {}, "no target language was given"),
         ({}, {"texts": {"en": EN, "zhh": ZH}}, "unknown language 'zhh'"),
         ({}, {"texts": {"en": EN, "zh": ZH}}, "no rows of bactrian_x were given in English"),
+        ({}, {"parallel": PAIRS, "languages": ["en", "zh"]}, "no rows of aya .*\n  Give them as `texts` or `answers`\\."),
         ({}, {"texts": {"en": EN, "zh": "text"}, "parallel": PAIRS}, r"texts\['zh'\] must be a list of texts"),
         ({}, {"texts": {"en": EN, "zh": ZH}, "parallel": [("one",)]}, r"parallel\[0\] must hold one text for each of en, zh"),
         ({}, {"texts": {"en": ["", *EN], "zh": ZH}, "parallel": PAIRS}, "aya in English, as given, row 1, column 'inputs'"),

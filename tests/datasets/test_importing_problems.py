@@ -262,4 +262,4 @@ def test_an_import_does_not_advise_to_import(tmp_path):
     )
     problems = import_folder(tmp_path / "in", tmp_path / "out").problems
     said = " ".join(str(problem) for problem in problems)
-    assert "Did you mean 'effect'?" in said and "as the hub does" in said and "data import" not in said
+    assert "Did you mean 'effect'?" in said and "the label codes of the hub" in said and "data import" not in said

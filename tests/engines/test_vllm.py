@@ -217,7 +217,7 @@ def test_vllms_own_errors_come_through_in_one_line(tiny: LoadedBackbone, double:
     with pytest.raises(RunError) as raised:
         held().score_tokens(requests(LensLM(tiny)))
     assert raised.value.message == f"vLLM stopped: {type(error).__name__}: {str(error).splitlines()[0]}"
-    assert "the same command goes on" in (raised.value.hint or "")
+    assert "Run the same command again" in (raised.value.hint or "")
 
 
 def test_a_prompt_that_vllm_refuses_is_an_error(tiny: LoadedBackbone, held: Held) -> None:

@@ -73,7 +73,7 @@ def test_damage_is_told(tiny: LoadedBackbone, adapter: Adapter, tmp_path: Path) 
         load_weights(folder, "0" * 64)
     settings = json.loads((folder / "adapter_config.json").read_text())
     (folder / "adapter_config.json").write_text(json.dumps({**settings, "lora_alpha": 64}))
-    with pytest.raises(RunError, match="not what was saved"):
+    with pytest.raises(RunError, match="has changed since it was saved"):
         load_weights(folder, tiny.checkpoint.digest)
     (folder / "adapter_config.json").write_text("{")
     with pytest.raises(RunError, match="not a readable enhancement"):

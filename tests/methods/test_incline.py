@@ -306,7 +306,7 @@ def test_saves_and_loads(tiny: LoadedBackbone, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="another backbone"):
         METHOD.load(home, "0" * 64)
     (home / "card.json").write_text(json.dumps({**card, "alphas": {"zh": 0.6, "sw": -1}}), encoding="utf-8")
-    with pytest.raises(RunError, match="not what was saved"):
+    with pytest.raises(RunError, match="has changed since it was saved"):
         METHOD.load(home, tiny.checkpoint.digest)
     (home / "card.json").write_text(json.dumps({k: v for k, v in card.items() if k != "site"}), encoding="utf-8")
     with pytest.raises(RunError, match="not a readable enhancement"):

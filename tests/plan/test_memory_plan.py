@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from conftest import save_tiny_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import LlamaConfig, LlamaForCausalLM, Phi3Config, Phi3ForCausalLM
@@ -149,3 +150,12 @@ def test_a_dry_run_plans_8b_and_70b_and_says_that_it_is_a_plan(cli: Callable[...
 def test_sizes_that_cannot_be_known_are_not_made_up(cli: Callable[..., Any]) -> None:
     done = cli("run", "-b", "someone/else", "-t", "xcopa", "--data", "embedded", "--dry-run")
     assert done.returncode == 0 and "not known before the backbone is fetched" in done.stdout
+
+
+def test_a_model_folder_of_an_unknown_family_does_not_wait_for_a_download(cli: Callable[..., Any], tmp_path: Path) -> None:
+    model = save_tiny_model(tmp_path / "model")
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps({**config, "model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"]}))
+    done = cli("run", "-b", model, "-t", "xcopa", "--data", "embedded", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "not known for this backbone: its sizes are known for" in done.stdout and "before the backbone" not in done.stdout

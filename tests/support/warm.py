@@ -80,6 +80,10 @@ _FREE = (
     "HF_ENDPOINT",
     "HF_HOME",
     "HF_TOKEN",
+    "PIP_",
+    "TEST_",
+    # Read when vLLM is imported, which no test does in a fork.
+    "VLLM_",
     # Libraries write these into the process of the tests while they are imported there.
     "TORCHINDUCTOR_CACHE_DIR",
     "HF_XET_HIGH_PERFORMANCE",

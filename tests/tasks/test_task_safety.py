@@ -157,7 +157,7 @@ def test_an_upstream_definition_lies_in_lm_eval(tmp_path: Path) -> None:
                 "languages: {sw: {}}", f"languages: {{sw: {{upstream: {'../' * 30 if place[0] != '/' else ''}{place}}}}}"
             ),
         )
-        assert "leads out of" in errors(home)
+        assert "leads outside" in errors(home)
     assert not (tmp_path / "was-run").exists()
 
 

@@ -255,6 +255,6 @@ def test_another_spec_is_refused_and_nothing_changes(drill: Drill, left_alone: P
     before = {path: stamp(path) for path in files}
     start = drill.finish(left_alone, "--seed", "7", "--set", "epochs=2")
     assert start.process.returncode == 2
-    assert "seed: 42 there, 7 here" in start.stderr and "method lens, config.epochs: 10 there, 2 here" in start.stderr
+    assert "seed: 42 there, 7 here" in start.stderr and "variant lens, config.epochs: 10 there, 2 here" in start.stderr
     assert "Traceback" not in start.stderr
     assert {path: stamp(path) for path in left_alone.rglob("*") if path.is_file() and path.name != ".lock"} == before

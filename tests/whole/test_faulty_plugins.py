@@ -57,13 +57,17 @@ SKIPS, SILENT = (
 """
 
 ENGINES = """
+from lensbench import ScoredItems
 from lensbench.engines.reference.engine import ReferenceEngine
 
 class Skips(ReferenceEngine):
     handles_prompt_ends = False
     def score(self, requests, variants, wanted):
         last = list(requests.items)[-1] if len(requests.items) > 1 else None
-        yield from super().score(requests, variants, {name: set(items) - {last} for name, items in wanted.items()})
+        for part in super().score(requests, variants, wanted):
+            keep = [place for place, item in enumerate(part.items) if item != last]
+            answers = {name: [given[place] for place in keep] for name, given in part.answers.items()}
+            yield ScoredItems([part.items[place] for place in keep], answers)
 
     def answer(self, requests, variants, language, on_answer):
         super().answer(requests, variants, language, lambda index, answer: index and on_answer(index, answer))
@@ -138,7 +142,7 @@ def test_an_engine_that_leaves_items_out_is_named(
     assert done.returncode == 1 and says in done.stderr and "Traceback" not in done.stderr, done.stderr
 
 
-def test_the_code_of_the_readme_runs(installed: dict[str, str], tiny_model_dir: Path) -> None:
+def test_the_code_of_the_readme_runs(installed: dict[str, str], tiny_model_dir: Path, tmp_path: Path) -> None:
     readme = (ROOT / "examples" / "plugin-method" / "README.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"`(lensbench\.fit\([^`]*\))`", readme)
     script = (
@@ -146,9 +150,12 @@ def test_the_code_of_the_readme_runs(installed: dict[str, str], tiny_model_dir: 
         f"model = AutoModelForCausalLM.from_pretrained({str(tiny_model_dir)!r})\n"
         f"tokenizer = AutoTokenizer.from_pretrained({str(tiny_model_dir)!r})\n"
         "pairs = [(f'cat number {n}', f'第 {n} 只猫') for n in range(8)]\n"
-        f"fitted = {code}\nprint(fitted, fitted.card['cost']['training_items'])\n"
+        f"fitted = {code}\nprint(fitted.card['cost']['training_items'])\n"
+        f"saved = fitted.save({str(tmp_path / 'saved')!r})\n"
+        "again = lensbench.load_enhancement('shift', saved, model, tokenizer)\n"
+        "print(again.enhancement.digest == fitted.enhancement.digest)\n"
     )
     path = f"{installed['PYTHONPATH']}:{ROOT}"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path})
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split()[-1] == "8"
+    assert done.stdout.split() == ["8", "True"]
