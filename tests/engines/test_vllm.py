@@ -28,7 +28,7 @@ from lensbench.errors import RunError
 from lensbench.spec import BASE
 from lensbench.stages.variants import Variant
 
-Held = Callable[..., VllmSession]
+Held = Callable[..., "VllmSession"]
 
 
 @pytest.fixture
