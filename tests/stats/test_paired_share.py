@@ -65,7 +65,10 @@ def test_order_and_symmetry(wins: int, losses: int, agreeing: int) -> None:
 @pytest.mark.parametrize("differing", [0.01, 0.05, 0.1, 0.3])
 @pytest.mark.parametrize("won", [0.5, 0.8])
 def test_coverage(n: int, differing: float, won: float) -> None:
-    """Exact, from the multinomial: at least 93%; at most 98% where several items are expected to differ: with fewer, no interval of counts can be as short."""
+    """Exact, from the multinomial: at least 93%, and at most 98% where four items or more are expected to differ.
+
+    With fewer, an interval of counts cannot be as short.
+    """
     shares = np.array([differing * won, differing * (1 - won), 1 - differing])
     true = differing * (2 * won - 1)
     most = int(n * differing + 8 * (n * differing) ** 0.5) + 8
