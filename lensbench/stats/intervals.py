@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Interval", "wilson"]
+__all__ = ["Z95", "Interval", "wilson"]
 
-_Z95 = 1.959963984540054
+Z95 = 1.959963984540054
 """97.5% point of the normal distribution."""
 
 
@@ -41,7 +41,7 @@ def wilson(scores: NDArray[Any]) -> Interval:
     if values.size == 0 or not np.isin(values, (0.0, 1.0)).all():
         raise ValueError("wilson needs at least one score, each 0 or 1")
     n, share = values.size, float(values.mean())
-    centre = (share + _Z95**2 / (2 * n)) / (1 + _Z95**2 / n)
-    half = _Z95 / (1 + _Z95**2 / n) * np.sqrt(share * (1 - share) / n + _Z95**2 / (4 * n**2))
+    centre = (share + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
+    half = Z95 / (1 + Z95**2 / n) * np.sqrt(share * (1 - share) / n + Z95**2 / (4 * n**2))
     # At a share of 0 or 1 one end is the share itself; rounding may leave it beside it, and outside of its own interval.
     return Interval(share, min(share, max(0.0, float(centre - half))), max(share, min(1.0, float(centre + half))))

@@ -1,0 +1,108 @@
+"""Primary tests, and tests that are only opened by them, with one family-wise error over all.
+
+The graphical procedure of Bretz, Maurer, Brannath and Posch (2009, Statistics in Medicine 28, 586-604, Algorithm 2). Every test
+begins with a share of the level; a rejected one hands its share on along weighted edges. It holds the family-wise error for any
+dependence between the tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Gated", "gated", "graphical"]
+
+_LITTLE = 1e-6
+"""Weight of an edge that matters only when all others are used up."""
+
+
+def graphical(p_values: NDArray[Any], weights: NDArray[Any], graph: NDArray[Any], *, highest: float = 1.0) -> NDArray[Any]:
+    """Adjusted p-values: a test is rejected at a level where its adjusted p-value is at most that level.
+
+    Args:
+        p_values: `[tests]`.
+        weights: `[tests]`, share of the level that each test begins with; they add up to 1.
+        graph: `[tests, tests]`, share of a rejected test's weight that each other test gets; rows add up to at most 1, diagonal 0.
+        highest: Adjusted p-values above this one are not worked out; they are 1.
+
+    Raises:
+        ValueError: unlike sizes, or a p-value that is no number from 0 to 1.
+
+    Examples:
+        Equal weights and edges are Holm's procedure.
+
+        >>> graphical(np.array([0.01, 0.04]), np.array([0.5, 0.5]), np.array([[0, 1], [1, 0]]))
+        array([0.02, 0.04])
+    """
+    p, w, g = (np.array(values, dtype=np.float64) for values in (p_values, weights, graph))
+    if w.shape != p.shape or g.shape != (len(p), len(p)) or not ((p >= 0) & (p <= 1)).all():
+        raise ValueError("graphical takes p-values from 0 to 1, a weight for each, and an edge from each to each")
+    adjusted, reached = np.ones(len(p)), 0.0
+    left = list(range(len(p)))
+    while left:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.where(w[left] > 0, p[left] / w[left], np.inf)
+        first = left[int(np.argmin(ratio))]
+        reached = max(reached, float(ratio.min()))
+        if not np.isfinite(reached) or reached > highest:
+            break
+        adjusted[first] = min(1.0, reached)
+        left.remove(first)
+        w[left] += w[first] * g[first, left]
+        into, out = g[:, first].copy(), g[first].copy()
+        loops = 1 - into * out
+        with np.errstate(divide="ignore", invalid="ignore"):
+            handed = np.where(loops[:, None] > 0, (g + np.outer(into, out)) / loops[:, None], 0.0)
+        np.fill_diagonal(handed, 0.0)
+        handed[first] = handed[:, first] = 0.0
+        g = handed
+    return adjusted
+
+
+@dataclass(frozen=True)
+class Gated:
+    """Adjusted p-values of primary tests, `[primary]`, and of what each opens, one array a primary test."""
+
+    primary: NDArray[Any]
+    opened: tuple[NDArray[Any], ...]
+
+
+def gated(primary: NDArray[Any], opened: Sequence[NDArray[Any]], *, highest: float = 1.0) -> Gated:
+    """Primary tests share the level equally. One that is rejected opens its own tests, which Holm's procedure goes through with
+    that share; where all of them are rejected too, or there are none, the share goes to the other primary tests.
+
+    Args:
+        primary: `[primary]` p-values.
+        opened: For each primary test, `[tests]` p-values of the tests that it opens.
+        highest: See `graphical`.
+
+    Returns:
+        A test that stays closed has 1, or what opens it where that is less than 1 and its own p-value says no more.
+    """
+    p = np.concatenate([primary, *opened]) if len(primary) else np.zeros(0)
+    n, places, start = len(primary), [], len(primary)
+    for tests in opened:
+        places.append(list(range(start, start + len(tests))))
+        start += len(tests)
+    weights = np.zeros(len(p))
+    weights[:n] = 1 / max(n, 1)
+    graph = np.zeros((len(p), len(p)))
+    for own, children in enumerate(places):
+        others = [other for other in range(n) if other != own]
+        if children:
+            graph[own, children] = 1 / len(children)
+        elif others:
+            graph[own, others] = 1 / len(others)
+        for child in children:
+            siblings = [other for other in children if other != child]
+            onwards = _LITTLE if siblings and others else 1.0
+            if siblings:
+                graph[child, siblings] = (1 - _LITTLE if others else 1.0) / len(siblings)
+            if others:
+                graph[child, others] = onwards / len(others)
+    adjusted = graphical(p, weights, graph, highest=highest)
+    return Gated(adjusted[:n], tuple(adjusted[own] for own in places))
