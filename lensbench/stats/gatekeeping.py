@@ -26,7 +26,7 @@ def graphical(p_values: NDArray[Any], weights: NDArray[Any], graph: NDArray[Any]
     Args:
         p_values: `[tests]`.
         weights: `[tests]`, share of the level that each test begins with; they add up to 1.
-        graph: `[tests, tests]`, share of a rejected test's weight that each other test gets; rows add up to at most 1, diagonal 0.
+        graph: `[tests, tests]`, share of a rejected test's weight that each other test gets; rows add up to 1 or less.
         highest: Adjusted p-values above this one are not worked out; they are 1.
 
     Raises:
