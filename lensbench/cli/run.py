@@ -36,7 +36,7 @@ from lensbench.errors import LensbenchError
     default="zh",
     show_default=True,
     metavar="CODES",
-    help="Target languages, separated by commas. English is always added.",
+    help="Target languages, separated by commas. English is added too; see --no-english.",
 )
 @click.option("--no-english", is_flag=True, help="Do not evaluate in English. Methods still use English training data.")
 @click.option(
