@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from lensbench.errors import DataError
+
 __all__ = ["RowsKey", "TaskKey"]
 
 _LANGUAGE, _WANTED = "/", ">"
+
+
+class NotAKey(DataError, ValueError):
+    """A text of a file does not name a task and a language."""
 
 
 class TaskKey(NamedTuple):
@@ -35,12 +41,14 @@ class TaskKey(NamedTuple):
             profile: Its profile, which the text does not hold.
 
         Raises:
-            ValueError: the text names no task or no language.
+            NotAKey: the text names no task or no language.
         """
         task, _, language = text.rpartition(_LANGUAGE)
         asked, _, wanted = language.partition(_WANTED)
         if not task or not asked:
-            raise ValueError(f"{text!r} is not TASK/LANGUAGE")
+            raise NotAKey(
+                f"{text!r:.80} is not TASK/LANGUAGE", "A file of the run folder, or of lm-eval, is damaged or of another kind."
+            )
         return cls(task, asked, profile, wanted)
 
     @property

@@ -161,9 +161,12 @@ def _read_task(path: Path, name: str, numbers: Any, content: JsonObject) -> LmEv
             raise DataError(f"{path}: '{key}' of task {name} must be a table of names and values, found {_shown(table)}", _BROKEN)
     planned = count("'n-samples'", tables["n-samples"].get("effective")) or count("'sample_len'", numbers.get("sample_len"))
     samples, passed_over = samples_file(path, name)
-    numbers_of = {
-        key: float(v) for key, v in numbers.items() if "," in key and isinstance(v, int | float) and not isinstance(v, bool)
-    }
+    try:
+        numbers_of = {
+            key: float(v) for key, v in numbers.items() if "," in key and isinstance(v, int | float) and not isinstance(v, bool)
+        }
+    except OverflowError:
+        raise DataError(f"{path}: a number of task {name} is too large", _BROKEN) from None
     filters = _filters(tables["configs"], numbers_of)
     return LmEvalTask(
         name,
