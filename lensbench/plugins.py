@@ -30,6 +30,7 @@ __all__ = [
     "OURS",
     "BrokenPackage",
     "BrokenPlugin",
+    "error_line",
     "from_package",
     "load_entry",
     "origin_of",
@@ -135,7 +136,7 @@ def from_package(load: Callable[[], T]) -> T:
         except BaseException as error:
             if interrupted():
                 raise KeyboardInterrupt from None
-            raise BrokenPackage(_in_words(error)) from None
+            raise BrokenPackage(error_line(error)) from None
 
 
 @dataclass(frozen=True)
@@ -220,14 +221,19 @@ def plugin_file(group: str, name: str, load: Callable[[EntryPoint], Any] | None 
     return path
 
 
-def _in_words(error: BaseException) -> str:
+def error_line(error: BaseException, longest: int = _LONGEST) -> str:
+    """Type and first line of an error that a stranger's code raised, safe for a terminal.
+
+    Args:
+        longest: Characters of the message that are shown.
+    """
     kind = type(error).__name__
     try:
         text = str(error)
     except BaseException:
         text = "its message cannot be read"
     line = next((line.strip() for line in text.splitlines() if line.strip()), "no message")
-    return printable(f"{kind}: {line[:_LONGEST]}", one_line=True)
+    return printable(f"{kind}: {line[:longest]}", one_line=True)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from lensbench.errors import LensbenchError, RunError
-from lensbench.printable import printable
+from lensbench.plugins import error_line
 
 __all__ = ["errors_in_words"]
 
@@ -34,9 +34,7 @@ def errors_in_words(what: str, method: Any) -> Iterator[None]:
     except (LensbenchError, torch.OutOfMemoryError):
         raise
     except Exception as error:
-        text = next((line.strip() for line in str(error).splitlines() if line.strip()), "no message")
-        said = printable(f"{type(error).__name__}: {text[:_LONGEST]}", one_line=True)
-        raise RunError(f"{what} failed: {said} ({_place(error, method)})") from error
+        raise RunError(f"{what} failed: {error_line(error, _LONGEST)} ({_place(error, method)})") from error
 
 
 def _place(error: Exception, method: Any) -> str:

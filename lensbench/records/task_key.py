@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from lensbench.errors import DataError
 
-__all__ = ["RowsKey", "TaskKey"]
+__all__ = ["NotAKey", "RowsKey", "TaskKey"]
 
 _LANGUAGE, _WANTED = "/", ">"
 
