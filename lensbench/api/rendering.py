@@ -80,12 +80,12 @@ _RESULTS_HEADER = (
     "95%",
     "diff to base",
     "95%",
-    "p (Holm)",
+    "p",
     "n",
     "failures",
     "verdict",
 )
-_RIGHT = frozenset({"value", "diff to base", "p (Holm)", "n", "failures"})
+_RIGHT = frozenset({"value", "diff to base", "p", "n", "failures"})
 
 
 def results_view(results: Results, *, everything: bool = False) -> View:
@@ -108,7 +108,7 @@ def results_view(results: Results, *, everything: bool = False) -> View:
             line.interval,
             line.delta,
             line.delta_interval,
-            line.p_holm,
+            line.p_value,
             line.n,
             line.failures,
             line.verdict,

@@ -17,7 +17,8 @@ class Basis:
         counted: What `n` counts.
         graded: Begins the sentence "... by GRADER".
         missing: Why a table has no number of it.
-        over_tasks: Whether it is averaged over tasks. Tasks of open questions measure unlike things, so theirs is not.
+        asks: The question of an endpoint in one word: accuracy, language or rating.
+        margin: Loss in English that counts as none, where the user sets no other: 0.01 is one point of a share.
     """
 
     name: str
@@ -26,11 +27,12 @@ class Basis:
     counted: str
     graded: str
     missing: str
-    over_tasks: bool
+    asks: str
+    margin: float
 
 
-SCORES = Basis("scores", "", "", "items", "", "not scored yet", True)
+SCORES = Basis("scores", "", "", "items", "", "not scored yet", "accuracy", 0.01)
 LANGUAGES = Basis(
-    "languages", "identifier", "lid", "items", "Language identified", "not identified in this unit (lensbench fidelity)", False
+    "languages", "identifier", "lid", "items", "Language identified", "not identified in this unit (lensbench fidelity)", "language", 0.01
 )
-RATINGS = Basis("ratings", "judge", "judge", "gradings", "Rated", "not judged (lensbench judge)", False)
+RATINGS = Basis("ratings", "judge", "judge", "gradings", "Rated", "not judged (lensbench judge)", "rating", 0.1)

@@ -8,6 +8,7 @@ from typing import Any
 
 from lensbench.jsonio import JsonObject
 from lensbench.metrics import SCORES, metric_in
+from lensbench.numbers.one_sided import one_sided
 from lensbench.numbers.verdict import Verdict
 from lensbench.records import TaskKey
 from lensbench.records.described import NOT_RECORDED
@@ -37,13 +38,12 @@ class Cell:
     """Of those, without a score; None where an older version did not say."""
     low: float | None
     high: float | None
-    """95% interval of `value`: Wilson where every item is 0 or 1 and a source item of its own, else a bootstrap over source
-    items; None where there are fewer than two."""
+    """95% interval of `value` (docs/statistics.md); None where none would mean anything."""
     delta: float | None
     """Mean difference to `base` over what both have a score for; None for `base` itself."""
     delta_low: float | None
     delta_high: float | None
-    """95% paired bootstrap interval of `delta`, over source items; None where there are fewer than two."""
+    """95% interval of `delta` (docs/statistics.md); None where none would mean anything."""
     signature: str
     """Everything needed to say what this number is, in one line."""
     states: dict[str, int]
@@ -58,18 +58,21 @@ class Cell:
     """"mcnemar", "sign-flip" or, of a metric of the corpus, "swap". None where nothing is tested: `base`, and numbers that are
     not their task's own."""
     p_value: float | None
-    """Two-sided p-value of the paired test. Null hypothesis: swapping variant and base on each source item changes nothing."""
-    p_holm: float | None
-    """Adjusted by Holm over all tests of the variant: languages x tasks, headline metrics."""
+    """Two-sided p-value of the paired test, not adjusted: a single cell is exploratory (docs/statistics.md). Null hypothesis:
+    swapping variant and base on each source item changes nothing."""
     smallest_detectable: float | None
-    """Smallest true difference that is detected in four of five cases at Holm's strictest step; None if undefined."""
+    """Smallest true difference that this test by itself detects in four of five cases; None if undefined."""
     tied: int = 0
     """Items that rounding could decide (docs/engines.md); they count as they fell."""
     higher_is_better: bool | None = True
     """As the task's definition says; None where nothing does, and then no difference is better or worse."""
     verdict: Verdict | None = None
-    """What the difference to `base` says; None where nothing was tested."""
-
+    """"exploratory" where the difference to `base` was tested, else None: verdicts are on endpoints and their languages
+    (`lensbench.numbers.average`)."""
+    chance: float | None = None
+    """Mean over items of the score of a blind guess; None where the metric is not which choice is the likeliest."""
+    leads: tuple[str, ...] = ()
+    """As of an average."""
     given: str | None = None
     """What gave the number, where it came without items; None where it was made from records."""
 
@@ -77,6 +80,11 @@ class Cell:
     def key(self) -> TaskKey:
         """Task and language; a run asks these under one profile."""
         return TaskKey(self.task, self.language)
+
+    @property
+    def one_option(self) -> int | None:
+        """The choice that got nearly all items, so that the number says little but how often it is right; None of others."""
+        return one_sided(self.picks)
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> Cell:
@@ -92,7 +100,7 @@ class Cell:
 
 
 _UNTOLD: JsonObject = {
-    **dict.fromkeys(("failures", "low", "high", "delta", "delta_low", "delta_high", "clusters", "test", "p_value", "p_holm")),
+    **dict.fromkeys(("failures", "low", "high", "delta", "delta_low", "delta_high", "clusters", "test", "p_value")),
     "smallest_detectable": None,
     "signature": "",
     "states": {},

@@ -14,11 +14,11 @@ from lensbench.errors import UsageError, unknown_name
 from lensbench.jsonio import JsonObject
 from lensbench.metrics import Basis
 from lensbench.numbers.headline import headline_series
-from lensbench.numbers.pair import DRAWS, SEED, SourceItems, Tested, test_pairs
+from lensbench.numbers.pair import SourceItems, Tested, test_pairs
 from lensbench.numbers.read_metrics import MetricSeries, read_metrics
 from lensbench.numbers.verdict import Verdict, make_verdict
 from lensbench.records import ItemRecord, RowsKey, RunFolder, TaskKey
-from lensbench.stats import bootstrap_means, clustered_errors, holm
+from lensbench.stats import clustered_errors, holm, paired_intervals
 
 __all__ = ["Compared", "Comparison", "NotCompared", "compare"]
 
@@ -278,10 +278,10 @@ def _compared(a: _Side, b: _Side, mine: MetricSeries, yours: MetricSeries, by_co
     second = np.array([theirs[place][0] for place in common])
     clusters = np.array([a.sources.cluster(ours[place][1]) for place in common], dtype=str)
     difference = second - first
-    found = bootstrap_means(difference[None], clusters, draws=DRAWS, seed=SEED)
     tested = test_pairs(second, first, clusters, float(clustered_errors(difference[None], clusters)[0]))
     assert tested is not None, "there is a pair"
     binary = bool(np.isin(np.concatenate([first, second]), (0.0, 1.0)).all()) and mine.metric.unit.proportion
+    found = paired_intervals(difference[None], clusters, binary=binary)
     known = not np.isnan(found.low[0])
     sign, right = (-1, 0) if mine.metric.higher_is_better is False else (1, 1)
     cell = Compared(

@@ -44,6 +44,7 @@ class MetricSeries:
         planned: How many the run is to have.
         picks: Choice with the highest log-likelihood -> items.
         tied: Items that rounding could decide.
+        chance: Mean score of a blind guess; None where the metric is not which choice is the likeliest.
     """
 
     key: TaskKey
@@ -56,6 +57,7 @@ class MetricSeries:
     states: Counter[str] = field(default_factory=Counter)
     picks: Counter[int] = field(default_factory=Counter)
     tied: int = 0
+    chance: float | None = None
 
     @property
     def failures(self) -> int:
@@ -103,6 +105,9 @@ def _scored(folder: RunFolder, planned: Counter[TaskKey]) -> Iterator[MetricSeri
                     series.picks[record.pick] += 1
                 # Records of before ties were noted have none.
                 series.tied += bool(record.tied)
+            choices = [len(record.loglikelihoods) for record in records if record.loglikelihoods]
+            if series.metric.by_likeliest and choices:
+                series.chance = float(np.mean([1 / n for n in choices]))
             yield series
 
 

@@ -49,6 +49,8 @@ def results_of(folder: RunFolder, about: JsonObject, numbers: Summary) -> JsonOb
         **({"gaps": [*head.get("gaps", ()), *numbers.gaps]} if numbers.gaps else {}),
         "cells": [*(cell.as_dict() for cell in numbers.cells), *(with_verdict(cell) for cell in given)],
         "averages": [entry.as_dict() for entry in numbers.averages],
+        "pairs": [pair.as_dict() for pair in numbers.pairs],
+        "margins": dict(numbers.margins),
         "unnamed": numbers.unnamed,
         "matrices": [matrix.as_dict() for matrix in answered_by_task(folder)],
         "judging": [note.as_dict() for note in judging_notes(folder)],
@@ -115,8 +117,8 @@ def _usable(folder: RunFolder) -> JsonObject | None:
 
 def _readable(results: JsonObject) -> bool:
     """Whether stored results are of a version that has all the fields a report shows."""
-    needed = {"unit", "source", "states", "planned", "picks", "signature", "p_holm"}
-    return all(needed <= cell.keys() for cell in results.get("cells", [{}])) and all(
+    needed = {"unit", "source", "states", "planned", "picks", "signature", "p_value"}
+    return "margins" in results and all(needed <= cell.keys() for cell in results.get("cells", [{}])) and all(
         "substitute" in about for about in results.get("tasks", {"": {}}).values()
     )
 

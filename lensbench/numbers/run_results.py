@@ -11,6 +11,7 @@ from lensbench.numbers.answered import AnsweredMatrix
 from lensbench.numbers.average import Average
 from lensbench.numbers.cell import Cell
 from lensbench.numbers.judging_notes import JudgingNote
+from lensbench.numbers.pairs import Pair
 from lensbench.records import TaskKey
 from lensbench.records.damage import Damage
 from lensbench.records.described import TaskFacts, VariantFacts
@@ -61,6 +62,10 @@ class Results:
     """What has no number, and why."""
     cells: tuple[Cell, ...]
     averages: tuple[Average, ...]
+    pairs: tuple[Pair, ...]
+    """Enhanced variants against each other, on the endpoints; empty of an older version."""
+    margins: Mapping[str, float]
+    """Question of an endpoint (`Basis.asks`) -> loss in English that counts as none; empty of an older version."""
     unnamed: Mapping[str, int]
     """`TASK/LANGUAGE` -> items that name no source item."""
     matrices: tuple[AnsweredMatrix, ...]
@@ -94,6 +99,8 @@ def read_results(content: JsonObject) -> Results:
         gaps=tuple(content.get("gaps", ())),
         cells=tuple(map(Cell.of, content["cells"])),
         averages=tuple(map(Average.of, content.get("averages", ()))),
+        pairs=tuple(map(Pair.of, content.get("pairs", ()))),
+        margins=content.get("margins") or {},
         unnamed=content.get("unnamed", {}),
         matrices=tuple(map(AnsweredMatrix.of, content.get("matrices") or ())),
         judging=tuple(map(JudgingNote.of, content.get("judging", ()))),

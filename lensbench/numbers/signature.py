@@ -43,9 +43,9 @@ class RunIdentity:
         seed = self.about["variants"][variant].get("seed")
         return [] if seed in (None, self._seed) else [f"fit-seed:{seed}"]
 
-    def tail(self) -> list[str]:
+    def tail(self, draws: int = DRAWS) -> list[str]:
         return [
-            f"bs:{DRAWS}",
+            f"bs:{draws}",
             f"s:{SEED}",
             *([f"seed:{self._seed}"] if self._seed is not None else []),
             f"lensbench:{self.about['lensbench']}",
@@ -73,11 +73,11 @@ def cell_signature(made: RunIdentity, series: MetricSeries, n: int, clusters: in
 
 
 def average_signature(
-    made: RunIdentity, variant: str, *, name: str, cells: list[str], n: int, metric: Metric, grader: str
+    made: RunIdentity, variant: str, *, name: str, cells: list[str], n: int, metric: Metric, grader: str, draws: int
 ) -> str:
     """The cells with their protocols and rows, and the rest as in the signature of a cell."""
     asked = [f"{cell}:v{t['version']}:{t['protocol']}:{t['rows']}" for cell in cells for t in (made.about["tasks"][cell],)]
-    parts = [f"mean:{name}", *asked, f"n:{n}", f"m:{metric.name}", *made.of(variant), *_grader(metric, grader), *made.tail()]
+    parts = [f"mean:{name}", *asked, f"n:{n}", f"m:{metric.name}", *made.of(variant), *_grader(metric, grader), *made.tail(draws)]
     return "|".join(parts)
 
 

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from lensbench.numbers.average import Average, average
+from lensbench.numbers.average import Average
+from lensbench.numbers.averaging import average
 from lensbench.numbers.cell import Cell
 from lensbench.numbers.corpus import corpus_numbers
 from lensbench.numbers.headline import headline_series
-from lensbench.numbers.pair import DRAWS, SEED, SourceItems, Tested, line_up, test_pairs
+from lensbench.numbers.leaders import leaders
+from lensbench.numbers.margins import read_margins
+from lensbench.numbers.pair import SourceItems, Tested, line_up, test_pairs
+from lensbench.numbers.pairs import Pair
 from lensbench.numbers.read_metrics import MetricSeries, read_metrics
 from lensbench.numbers.signature import RunIdentity, cell_signature
-from lensbench.numbers.verdict import make_verdict
+from lensbench.numbers.verdict import EXPLORATORY
 from lensbench.records import RunFolder, TaskKey
 from lensbench.spec import BASE
-from lensbench.stats import Interval, bootstrap_means, clustered_errors, holm, wilson
+from lensbench.stats import Interval, clustered_errors, level_intervals, paired_intervals
 
 __all__ = ["Summary", "summarise", "summary"]
 
@@ -28,11 +33,15 @@ class Summary:
 
     Attributes:
         unnamed: `TASK/LANGUAGE` -> items that name no source item, each a cluster of its own.
+        pairs: Enhanced variants against each other, on the endpoints.
+        margins: Question of an endpoint -> loss in English that counts as none.
         gaps: What has no number, and why.
     """
 
     cells: list[Cell]
     averages: list[Average]
+    pairs: list[Pair]
+    margins: Mapping[str, float]
     unnamed: dict[str, int]
     gaps: list[str] = field(default_factory=list)
 
@@ -51,7 +60,10 @@ def summary(folder: RunFolder) -> Summary:
         for one in series
         if one.statistics and one.metric.corpus is None
     )
-    return Summary(_cells(series, sources, made), average(means, sources, made), dict(sources.unnamed), list(gaps))
+    margins = read_margins(folder)
+    averages = average(means, sources, made, margins)
+    cells = _cells(series, sources, made)
+    return Summary(cells, averages.averages, averages.pairs, margins, dict(sources.unnamed), list(gaps))
 
 
 def _cells(series: list[MetricSeries], sources: SourceItems, made: RunIdentity) -> list[Cell]:
@@ -59,13 +71,11 @@ def _cells(series: list[MetricSeries], sources: SourceItems, made: RunIdentity) 
     together: dict[tuple[TaskKey, str, str], list[MetricSeries]] = defaultdict(list)
     for one in series:
         together[one.key, one.grader, one.metric.name].append(one)
-    cells: list[Cell] = []
-    tests: list[Tested | None] = []
-    for variants in together.values():
-        for cell, tested in _one_metric(variants, sources, made):
-            cells.append(cell)
-            tests.append(tested if id(variants[0]) in headline else None)
-    cells = _adjusted(cells, tests)
+    cells = [
+        _tested(cell, tested if id(variants[0]) in headline else None)
+        for variants in together.values()
+        for cell, tested in _one_metric(variants, sources, made)
+    ]
     keys = {key: index for index, key in enumerate(sources.keys)}
     metrics = {metric: index for index, metric in enumerate(dict.fromkeys(one.metric.name for one in series))}
     names = list(made.about["variants"])
@@ -88,25 +98,25 @@ def _one_metric(series: list[MetricSeries], sources: SourceItems, made: RunIdent
     base = next((row for row, one in enumerate(series) if one.variant == BASE), None)
     if not values.size:
         return [(_cell(one, made, 0, None, None), None) for one in series]
+    metric = series[0].metric
     differences = values - (values[base] if base is not None else np.nan)
-    found = bootstrap_means(np.concatenate([values, differences]), clusters, draws=DRAWS, seed=SEED)
+    binary = metric.unit.proportion and bool(np.isin(values[~np.isnan(values)], (0.0, 1.0)).all())
+    levels = level_intervals(values, clusters, binary=binary)
+    gains = paired_intervals(differences, clusters, binary=binary)
     errors = clustered_errors(differences, clusters)
+    first = leaders([one.variant for one in series], values, clusters, metric.higher_is_better)
     cells = []
     for row, one in enumerate(series):
-        paired = len(series) + row
         tested = None
         delta = None
-        if base is not None and row != base and not np.isnan(found.value[paired]):
-            delta = Interval(found.value[paired], found.low[paired], found.high[paired])
+        if base is not None and row != base and not np.isnan(gains.value[row]):
+            delta = Interval(gains.value[row], gains.low[row], gains.high[row])
             tested = test_pairs(values[row], values[base], clusters, float(errors[row]))
-        there = ~np.isnan(values[row])
         level = None
-        if there.any():
-            level = Interval(found.value[row], found.low[row], found.high[row])
-            single = len(np.unique(clusters[there])) == there.sum()
-            if one.metric.unit.proportion and single and np.isin(values[row][there], (0.0, 1.0)).all():
-                level = wilson(values[row][there])
-        cells.append((_cell(one, made, int(found.clusters[row]), level, delta), tested))
+        if not np.isnan(levels.value[row]):
+            level = Interval(levels.value[row], levels.low[row], levels.high[row])
+        cell = _cell(one, made, int(levels.clusters[row]), level, delta)
+        cells.append((replace(cell, leads=first.get(one.variant, ())), tested))
     return cells
 
 
@@ -122,22 +132,17 @@ def _over_corpus(series: list[MetricSeries], sources: SourceItems, made: RunIden
     ]
 
 
-def _adjusted(cells: list[Cell], tests: list[Tested | None]) -> list[Cell]:
-    """With p-values: adjusted within each variant, with what a family of that size can detect, and with the verdict."""
-    done = list(cells)
-    for variant in {cell.variant for cell in cells}:
-        family = [(i, t) for i, t in enumerate(tests) if t is not None and cells[i].variant == variant]
-        adjusted = holm(np.array([tested.p_value for _, tested in family]))
-        for (i, tested), p_holm in zip(family, adjusted, strict=True):
-            done[i] = replace(
-                cells[i],
-                test=tested.test,
-                p_value=tested.p_value,
-                p_holm=float(p_holm),
-                smallest_detectable=tested.detectable(len(family)),
-                verdict=make_verdict(float(p_holm), cells[i].delta_low, cells[i].delta_high, cells[i].higher_is_better),
-            )
-    return done
+def _tested(cell: Cell, tested: Tested | None) -> Cell:
+    """With the p-value of its test, what that test detects by itself, and the word that it is no verdict."""
+    if tested is None:
+        return cell
+    return replace(
+        cell,
+        test=tested.test,
+        p_value=tested.p_value,
+        smallest_detectable=tested.detectable(1),
+        verdict=EXPLORATORY,
+    )
 
 
 def _cell(series: MetricSeries, made: RunIdentity, clusters: int, level: Interval | None, delta: Interval | None) -> Cell:
@@ -166,9 +171,9 @@ def _cell(series: MetricSeries, made: RunIdentity, clusters: int, level: Interva
         clusters=clusters,
         test=None,
         p_value=None,
-        p_holm=None,
         smallest_detectable=None,
         tied=series.tied,
+        chance=series.chance,
         higher_is_better=series.metric.higher_is_better,
     )
 

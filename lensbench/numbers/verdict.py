@@ -1,4 +1,4 @@
-"""Verdict on a tested difference: better, worse, differs, or not distinguishable."""
+"""Verdict on a difference: better, worse, differs, not distinguishable, or exploratory, which is none."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from lensbench.jsonio import JsonObject
-from lensbench.metrics import metric_in
 from lensbench.stats import ALPHA
 
-__all__ = ["VERDICTS", "Verdict", "direction", "is_significant", "make_verdict", "with_verdict"]
+__all__ = ["EXPLORATORY", "VERDICTS", "Verdict", "direction", "is_significant", "make_verdict", "with_verdict"]
 
-Verdict = Literal["better", "worse", "differs", "not distinguishable"]
-VERDICTS: tuple[Verdict, ...] = ("better", "worse", "differs", "not distinguishable")
+Verdict = Literal["better", "worse", "differs", "not distinguishable", "exploratory"]
+VERDICTS: tuple[Verdict, ...] = ("better", "worse", "differs", "not distinguishable", "exploratory")
+EXPLORATORY: Verdict = "exploratory"
+"""Of a single cell: it has an interval and an unadjusted p-value, and belongs to no family of tests (docs/statistics.md)."""
 
 
 def make_verdict(p_holm: float | None, low: float | None, high: float | None, higher_is_better: bool | None) -> Verdict | None:
@@ -51,8 +52,7 @@ def is_significant(p_holm: float | None, alpha: float) -> bool:
 
 
 def with_verdict(cell: Mapping[str, Any]) -> JsonObject:
-    """A cell or average of `results.json` with its verdict; one of a run from before verdicts were written gets it now."""
-    if "verdict" in cell:
+    """A cell or average of `results.json` with its verdict. An older version knew no endpoints: all it tested is exploratory."""
+    if "role" in cell or cell.get("verdict") in (None, EXPLORATORY) and "verdict" in cell:
         return dict(cell)
-    found = make_verdict(cell.get("p_holm"), cell.get("delta_low"), cell.get("delta_high"), metric_in(cell).higher_is_better)
-    return {**cell, "verdict": found}
+    return {**cell, "verdict": EXPLORATORY if cell.get("p_value") is not None or cell.get("p_holm") is not None else None}

@@ -42,6 +42,10 @@ def _either(*checks: _Check) -> _Check:
     return lambda value: any(check(value) for check in checks)
 
 
+def _one_of(*words: str) -> _Check:
+    return lambda value: value in words if isinstance(value, str) else False
+
+
 def _list(check: _Check) -> _Check:
     return lambda value: isinstance(value, list) and all(map(check, value))
 
@@ -156,6 +160,8 @@ _CELL = _shape(
         "picks": _list(_whole),
         "clusters": _whole,
         "tied": _whole,
+        "chance": _maybe(_number),
+        "leads": _list(_text),
         "test": _maybe(_text),
     },
 )
@@ -171,7 +177,34 @@ _AVERAGE = _shape(
         "value": _maybe(_number),
         "n": _whole,
     },
-    {**_MADE, "clusters": _whole, "unnamed": _whole},
+    {
+        **_MADE,
+        "clusters": _whole,
+        "unnamed": _whole,
+        "role": _one_of("endpoint", "language", "english", "exploratory"),
+        "leads": _list(_text),
+        "margin": _maybe(_number),
+        "at_worst": _maybe(_number),
+        "retention": _maybe(_one_of("shown", "not shown", "worse")),
+    },
+)
+_PAIR = _shape(
+    {
+        "profile": _text,
+        "metric": _text,
+        "unit": _text,
+        "source": _text,
+        "cells": _list(_text),
+        "variant": _text,
+        "other": _text,
+        "delta": _number,
+        "delta_low": _maybe(_number),
+        "delta_high": _maybe(_number),
+        "p_value": _number,
+        "p_holm": _number,
+        "higher_is_better": _maybe(_flag),
+        "verdict": _maybe(_text),
+    }
 )
 _MATRIX = _shape(
     {
@@ -237,6 +270,8 @@ _FILES: dict[str, tuple[Mapping[str, _Check], Mapping[str, _Check]]] = {
         {
             **_HEAD,
             "averages": _list(_AVERAGE),
+            "pairs": _list(_PAIR),
+            "margins": _map(_number),
             "matrices": _list(_MATRIX),
             "costs": _map(_COST),
             "overlap": _list(_OVERLAP),

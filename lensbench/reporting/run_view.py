@@ -165,11 +165,11 @@ class RunView:
 
     def tested_instead(self, cell: Cell) -> str:
         """The metric that was tested of the same answers, for a difference that was not; "" where none was or this one was."""
-        if cell.delta is None or cell.p_holm is not None:
+        if cell.delta is None or cell.p_value is not None:
             return ""
         unit = metric_of(cell).unit
         alike = (other for other in self._by_place[_place(cell)] if metric_of(other).unit == unit)
-        return next((other.metric for other in alike if other.p_holm is not None), "")
+        return next((other.metric for other in alike if other.p_value is not None), "")
 
     @cached_property
     def _by_place(self) -> dict[tuple[str, ...], list[Cell]]:

@@ -7,6 +7,7 @@ dependence between the tests.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Gated", "gated", "graphical"]
+__all__ = ["Gated", "first_shares", "gated", "graphical"]
 
 _LITTLE = 1e-6
 """Weight of an edge that matters only when all others are used up."""
@@ -65,15 +66,18 @@ def graphical(p_values: NDArray[Any], weights: NDArray[Any], graph: NDArray[Any]
 
 @dataclass(frozen=True)
 class Gated:
-    """Adjusted p-values of primary tests, `[primary]`, and of what each opens, one array a primary test."""
+    """A number for each primary test, `[primary]`, and for what each opens, one array a primary test."""
 
     primary: NDArray[Any]
     opened: tuple[NDArray[Any], ...]
 
 
 def gated(primary: NDArray[Any], opened: Sequence[NDArray[Any]], *, highest: float = 1.0) -> Gated:
-    """Primary tests share the level equally. One that is rejected opens its own tests, which Holm's procedure goes through with
-    that share; where all of them are rejected too, or there are none, the share goes to the other primary tests.
+    """Primary tests, and tests that only a rejected primary test opens.
+
+    Primary tests share the level equally. A rejected one hands half of its share to the other primary tests, in equal parts, and
+    half to the tests that it opens, which Holm's procedure goes through. Where it opens none, the others get all; where there
+    are no others, what it opens gets all. Once all that it opens is rejected too, their half goes to the other primary tests.
 
     Args:
         primary: `[primary]` p-values.
@@ -81,28 +85,51 @@ def gated(primary: NDArray[Any], opened: Sequence[NDArray[Any]], *, highest: flo
         highest: See `graphical`.
 
     Returns:
-        A test that stays closed has 1, or what opens it where that is less than 1 and its own p-value says no more.
+        Adjusted p-values. That of a test which stays closed is at least that of the primary test before it.
     """
-    p = np.concatenate([primary, *opened]) if len(primary) else np.zeros(0)
-    n, places, start = len(primary), [], len(primary)
-    for tests in opened:
-        places.append(list(range(start, start + len(tests))))
-        start += len(tests)
-    weights = np.zeros(len(p))
-    weights[:n] = 1 / max(n, 1)
-    graph = np.zeros((len(p), len(p)))
+    n = len(primary)
+    if not n:
+        return Gated(np.zeros(0), ())
+    ends = np.cumsum([n, *(len(tests) for tests in opened)])
+    places = [list(range(start, end)) for start, end in itertools.pairwise(ends)]
+    size = int(ends[-1])
+    weights = np.zeros(size)
+    weights[:n] = 1 / n
+    graph = np.zeros((size, size))
     for own, children in enumerate(places):
         others = [other for other in range(n) if other != own]
+        onwards, inwards = _split(bool(others), bool(children))
+        if others:
+            graph[own, others] = onwards / len(others)
         if children:
-            graph[own, children] = 1 / len(children)
-        elif others:
-            graph[own, others] = 1 / len(others)
+            graph[own, children] = inwards / len(children)
         for child in children:
             siblings = [other for other in children if other != child]
-            onwards = _LITTLE if siblings and others else 1.0
+            little = _LITTLE if siblings else 1.0
             if siblings:
                 graph[child, siblings] = (1 - _LITTLE if others else 1.0) / len(siblings)
             if others:
-                graph[child, others] = onwards / len(others)
-    adjusted = graphical(p, weights, graph, highest=highest)
+                graph[child, others] = little / len(others)
+    adjusted = graphical(np.concatenate([primary, *opened]), weights, graph, highest=highest)
     return Gated(adjusted[:n], tuple(adjusted[own] for own in places))
+
+
+def first_shares(opened: Sequence[int]) -> Gated:
+    """The share of the level that each test begins with: a primary test at the start, an opened one when it is opened first.
+
+    Args:
+        opened: For each primary test, how many tests it opens.
+    """
+    n = len(opened)
+    shares = []
+    for tests in opened:
+        inwards = _split(n > 1, tests > 0)[1]
+        shares.append(np.full(tests, inwards / n / tests if tests else 0.0))
+    return Gated(np.full(n, 1 / max(n, 1)), tuple(shares))
+
+
+def _split(others: bool, children: bool) -> tuple[float, float]:
+    """What a rejected primary test hands to other primary tests, and to what it opens."""
+    if others and children:
+        return 0.5, 0.5
+    return float(others), float(children)

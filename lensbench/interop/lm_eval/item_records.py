@@ -241,7 +241,6 @@ def _given(one: Asked, name: str, value: float, about: Mapping[str, Any]) -> Jso
         clusters=0,
         test=None,
         p_value=None,
-        p_holm=None,
         smallest_detectable=None,
         higher_is_better=measured.higher_is_better,
         given="lm-eval",

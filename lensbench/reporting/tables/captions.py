@@ -53,7 +53,7 @@ def _marks(spec: ScoreTable, blocks: Sequence[Block]) -> list[str]:
     )
     if down:
         said.append(f"Lower is better: {', '.join(down)}.")
-    p_values = [c.p_holm for _, c in differing]
+    p_values = [c.p_value for _, c in differing]
     if any(p is not None for p in p_values):
         said.append(f"* p < {spec.significant:g} after Holm over the tests of a variant.")
         if any(run.tested_instead(c) for run, c in differing):

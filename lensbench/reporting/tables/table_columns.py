@@ -136,7 +136,7 @@ def _as_recorded(found: Cell | Average) -> Number:
         delta=found.delta,
         delta_low=found.delta_low,
         delta_high=found.delta_high,
-        p_holm=found.p_holm,
+        p_holm=found.p_holm if isinstance(found, Average) else None,
         verdict=found.verdict,
         smallest_detectable=found.smallest_detectable,
         n=found.n,

@@ -91,7 +91,7 @@ def _table(results: Results) -> list[str]:
             x.interval,
             x.delta,
             x.delta_interval,
-            x.p_holm,
+            x.p_value,
             x.n,
             x.failures,
             x.verdict,

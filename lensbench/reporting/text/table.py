@@ -34,11 +34,12 @@ class Line:
     interval: str
     delta: str
     delta_interval: str
-    p_holm: str
+    p_value: str
+    """Of the cell's own test, not adjusted."""
     n: str
     failures: str
     verdict: str
-    """"better", "worse", "differs", "not distinguishable"; "" for the base, and for numbers that are not tested."""
+    """"exploratory"; "" for the base, and for numbers that are not tested."""
 
 
 def table_lines(results: Results, *, everything: bool = False) -> list[Line]:
@@ -68,7 +69,7 @@ def table_line(results: Results, cell: Cell) -> Line:
         interval(cell, cell.low, cell.high),
         number(cell, cell.delta, sign=True),
         interval(cell, cell.delta_low, cell.delta_high, sign=True),
-        p_text(cell.p_holm),
+        p_text(cell.p_value),
         n,
         failures,
         verdict_text(cell),
