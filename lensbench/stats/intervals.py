@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Z95", "Interval", "wilson"]
+__all__ = ["Z95", "Interval", "wilson", "wilson_ends"]
 
 Z95 = 1.959963984540054
 """97.5% point of the normal distribution."""
@@ -40,8 +40,24 @@ def wilson(scores: NDArray[Any]) -> Interval:
     values = np.asarray(scores, dtype=float)
     if values.size == 0 or not np.isin(values, (0.0, 1.0)).all():
         raise ValueError("wilson needs at least one score, each 0 or 1")
-    n, share = values.size, float(values.mean())
-    centre = (share + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
-    half = Z95 / (1 + Z95**2 / n) * np.sqrt(share * (1 - share) / n + Z95**2 / (4 * n**2))
+    share = float(values.mean())
+    low, high = wilson_ends(share, values.size)
+    return Interval(share, float(low), float(high))
+
+
+def wilson_ends(share: ArrayLike, items: ArrayLike, *, z: ArrayLike = Z95) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The ends of Wilson's interval, of many shares at once.
+
+    Args:
+        share: From 0 to 1.
+        items: Above 0. Not a whole number where clustered items were brought to an effective number.
+        z: Normal quantile of the level; 1.96 for 95%. All three are arrays that broadcast.
+
+    Returns:
+        Lower ends, upper ends.
+    """
+    share, n, z = (np.asarray(one, dtype=np.float64) for one in (share, items, z))
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     # At a share of 0 or 1 one end is the share itself; rounding may leave it beside it, and outside of its own interval.
-    return Interval(share, min(share, max(0.0, float(centre - half))), max(share, min(1.0, float(centre + half))))
+    return np.minimum(share, np.maximum(0.0, centre - half)), np.maximum(share, np.minimum(1.0, centre + half))

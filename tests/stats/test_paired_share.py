@@ -10,7 +10,7 @@ from scipy.optimize import brentq, minimize_scalar
 from scipy.stats import multinomial
 
 from lensbench.stats.intervals import Z95
-from lensbench.stats.paired_share import tango
+from lensbench.stats.paired_share import none_differ_limit, tango, tango_ends
 
 
 def inverted(wins: int, losses: int, n: int) -> tuple[float, float]:
@@ -46,6 +46,9 @@ def test_nothing_differs() -> None:
         found = tango(0, 0, n)
         assert found.high == pytest.approx(Z95**2 / (n + Z95**2), rel=1e-9)
         assert found.low == -found.high
+        assert none_differ_limit(n) == pytest.approx(found.high, rel=1e-9)
+    with pytest.raises(ValueError, match="0 items"):
+        none_differ_limit(0)
 
 
 @given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 200))
@@ -78,8 +81,8 @@ def test_coverage(n: int, differing: float, won: float) -> None:
     probability = multinomial.pmf(counts, n, shares)
     likely = probability > 1e-9
     counts, probability = counts[likely], probability[likely]
-    covered = [(found := tango(int(w), int(lost), n)).low <= true <= found.high for w, lost, _ in counts]
-    coverage = float(probability @ covered)
+    low, high = tango_ends(counts[:, 0], counts[:, 1], n)
+    coverage = float(probability @ ((low <= true) & (true <= high)))
     assert coverage >= 0.93
     if n * differing >= 4:
         assert coverage <= 0.98
