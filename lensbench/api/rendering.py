@@ -71,20 +71,7 @@ def _escaped(text: object) -> str:
     return html.escape(printable(in_words(str(text)), one_line=True))
 
 
-_RESULTS_HEADER = (
-    "task",
-    "lang",
-    "metric",
-    "variant",
-    "value",
-    "95%",
-    "diff to base",
-    "95%",
-    "p",
-    "n",
-    "failures",
-    "verdict",
-)
+_RESULTS_HEADER = ("task", "lang", "metric", "variant", "value", "95%", "diff to base", "95%", "p", "n", "failures", "verdict")
 _RIGHT = frozenset({"value", "diff to base", "p", "n", "failures"})
 
 

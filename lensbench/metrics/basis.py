@@ -33,6 +33,13 @@ class Basis:
 
 SCORES = Basis("scores", "", "", "items", "", "not scored yet", "accuracy", 0.01)
 LANGUAGES = Basis(
-    "languages", "identifier", "lid", "items", "Language identified", "not identified in this unit (lensbench fidelity)", "language", 0.01
+    "languages",
+    "identifier",
+    "lid",
+    "items",
+    "Language identified",
+    "not identified in this unit (lensbench fidelity)",
+    "language",
+    0.01,
 )
 RATINGS = Basis("ratings", "judge", "judge", "gradings", "Rated", "not judged (lensbench judge)", "rating", 0.1)

@@ -40,9 +40,7 @@ class Averages:
     pairs: list[Pair]
 
 
-def average(
-    series: Sequence[MetricSeries], sources: SourceItems, made: RunIdentity, margins: Mapping[str, float]
-) -> Averages:
+def average(series: Sequence[MetricSeries], sources: SourceItems, made: RunIdentity, margins: Mapping[str, float]) -> Averages:
     """All averages of a run.
 
     Args:
@@ -56,9 +54,9 @@ def average(
         key = (one.key.profile, one.metric.name, one.grader, one.metric.higher_is_better)
         tables[key][one.key][one.variant] = one
     groups: list[tuple[AverageGroup, _Table]] = []
-    for (profile, _, grader, _), table in tables.items():
-        asked = [key for key in sources.keys if key in table]
-        groups += [(group, table) for group in average_groups(profile, _metric(table), grader, asked)]
+    for (profile, _, grader, _), own in tables.items():
+        asked = [key for key in sources.keys if key in own]
+        groups += [(group, own) for group in average_groups(profile, _metric(own), grader, asked)]
     variants = list(made.about["variants"])
     draws = _draws([group for group, _ in groups], len(variants))
     found: list[Average] = []

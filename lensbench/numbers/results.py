@@ -118,8 +118,10 @@ def _usable(folder: RunFolder) -> JsonObject | None:
 def _readable(results: JsonObject) -> bool:
     """Whether stored results are of a version that has all the fields a report shows."""
     needed = {"unit", "source", "states", "planned", "picks", "signature", "p_value"}
-    return "margins" in results and all(needed <= cell.keys() for cell in results.get("cells", [{}])) and all(
-        "substitute" in about for about in results.get("tasks", {"": {}}).values()
+    return (
+        "margins" in results
+        and all(needed <= cell.keys() for cell in results.get("cells", [{}]))
+        and all("substitute" in about for about in results.get("tasks", {"": {}}).values())
     )
 
 

@@ -136,13 +136,7 @@ def _tested(cell: Cell, tested: Tested | None) -> Cell:
     """With the p-value of its test, what that test detects by itself, and the word that it is no verdict."""
     if tested is None:
         return cell
-    return replace(
-        cell,
-        test=tested.test,
-        p_value=tested.p_value,
-        smallest_detectable=tested.detectable(1),
-        verdict=EXPLORATORY,
-    )
+    return replace(cell, test=tested.test, p_value=tested.p_value, smallest_detectable=tested.detectable(1), verdict=EXPLORATORY)
 
 
 def _cell(series: MetricSeries, made: RunIdentity, clusters: int, level: Interval | None, delta: Interval | None) -> Cell:

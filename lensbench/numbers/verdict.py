@@ -53,6 +53,6 @@ def is_significant(p_holm: float | None, alpha: float) -> bool:
 
 def with_verdict(cell: Mapping[str, Any]) -> JsonObject:
     """A cell or average of `results.json` with its verdict. An older version knew no endpoints: all it tested is exploratory."""
-    if "role" in cell or cell.get("verdict") in (None, EXPLORATORY) and "verdict" in cell:
+    if "role" in cell or (cell.get("verdict") in (None, EXPLORATORY) and "verdict" in cell):
         return dict(cell)
     return {**cell, "verdict": EXPLORATORY if cell.get("p_value") is not None or cell.get("p_holm") is not None else None}

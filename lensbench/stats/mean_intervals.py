@@ -114,5 +114,7 @@ def _effective(found: Spread, at: NDArray[Any]) -> NDArray[Any]:
 def _graded(found: Spread, at: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     value, variance = found.value[at], found.together[at]
     with np.errstate(invalid="ignore", divide="ignore"):
-        half = np.where(variance > 0, student_quantile(np.maximum(found.freedom[at], 1.0)) * np.sqrt(variance), np.nan)
+        half = np.where(
+            variance > 0, student_quantile(np.maximum(np.nan_to_num(found.freedom[at], nan=1.0), 1.0)) * np.sqrt(variance), np.nan
+        )
     return value - half, value + half

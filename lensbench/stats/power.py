@@ -10,7 +10,7 @@ ALPHA = 0.05
 POWER = 0.8
 
 
-def detectable_mean(standard_error: float, *, tests: int = 1, alpha: float = ALPHA, power: float = POWER) -> float | None:
+def detectable_mean(standard_error: float, *, tests: float = 1, alpha: float = ALPHA, power: float = POWER) -> float | None:
     """For a mean difference with a known standard error: `(z(1 - alpha / 2 tests) + z(power)) x error`, by the normal
     approximation.
 
@@ -24,7 +24,9 @@ def detectable_mean(standard_error: float, *, tests: int = 1, alpha: float = ALP
     return _reach(tests, alpha, power)[2] * standard_error if standard_error > 0 else None
 
 
-def detectable_share(items: int, differing: float, *, tests: int = 1, alpha: float = ALPHA, power: float = POWER) -> float | None:
+def detectable_share(
+    items: int, differing: float, *, tests: float = 1, alpha: float = ALPHA, power: float = POWER
+) -> float | None:
     """For 0/1 scores under McNemar's test: the smallest difference of shares, by Connor (1987).
 
     The larger the share of items on which the two differ, the more of them it takes. That share is at least the difference
@@ -53,7 +55,7 @@ def detectable_share(items: int, differing: float, *, tests: int = 1, alpha: flo
     return high
 
 
-def _reach(tests: int, alpha: float, power: float) -> tuple[float, float, float]:
+def _reach(tests: float, alpha: float, power: float) -> tuple[float, float, float]:
     normal = NormalDist()
     of_test, of_power = normal.inv_cdf(1 - alpha / 2 / max(tests, 1)), normal.inv_cdf(power)
     return of_test, of_power, of_test + of_power
