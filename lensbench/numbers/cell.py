@@ -73,6 +73,8 @@ class Cell:
     """Mean over items of the score of a blind guess; None where the metric is not which choice is the likeliest."""
     leads: tuple[str, ...] = ()
     """As of an average."""
+    repeats: int | None = None
+    """How often the judge graded each answer; None where no judge was asked, or an older version did not say."""
     given: str | None = None
     """What gave the number, where it came without items; None where it was made from records."""
 

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["ONE_OPTION", "one_sided"]
+__all__ = ["ONE_OPTION", "one_sided", "option_name"]
+
+_LETTERS = "ABCDEFGHIJ"
 
 ONE_OPTION = 0.9
 """Share of the items from which on they are called one-sided."""
 _FEW = 10
 """Fewer items than this say nothing about a habit."""
+
+
+def option_name(place: int) -> str:
+    """`B`; "option 12" beyond J."""
+    return _LETTERS[place] if place < len(_LETTERS) else f"option {place + 1}"
 
 
 def one_sided(picks: Sequence[int]) -> int | None:

@@ -45,6 +45,7 @@ class MetricSeries:
         picks: Choice with the highest log-likelihood -> items.
         tied: Items that rounding could decide.
         chance: Mean score of a blind guess; None where the metric is not which choice is the likeliest.
+        repeats: How often a judge graded each answer; None where no judge was asked.
     """
 
     key: TaskKey
@@ -58,6 +59,7 @@ class MetricSeries:
     picks: Counter[int] = field(default_factory=Counter)
     tied: int = 0
     chance: float | None = None
+    repeats: int | None = None
 
     @property
     def failures(self) -> int:
@@ -176,7 +178,8 @@ def _judged(folder: RunFolder, items: list[ItemRecord]) -> Iterator[MetricSeries
                 sums[place][unit.item, unit.turn].append(unit.rating)
         repeats[unit.judge, unit.key] = max(repeats[unit.judge, unit.key], unit.repeat + 1)
     for place, series in found.items():
-        series.planned *= repeats[series.grader, series.key]
+        series.repeats = repeats[series.grader, series.key]
+        series.planned *= series.repeats
         series.values = {at: float(np.mean(ratings)) for at, ratings in sums[place].items()}
         yield series
 

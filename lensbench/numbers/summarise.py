@@ -168,6 +168,7 @@ def _cell(series: MetricSeries, made: RunIdentity, clusters: int, level: Interva
         smallest_detectable=None,
         tied=series.tied,
         chance=series.chance,
+        repeats=series.repeats,
         higher_is_better=series.metric.higher_is_better,
     )
 

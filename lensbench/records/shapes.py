@@ -161,6 +161,7 @@ _CELL = _shape(
         "clusters": _whole,
         "tied": _whole,
         "chance": _maybe(_number),
+        "repeats": _maybe(_whole),
         "leads": _list(_text),
         "test": _maybe(_text),
     },

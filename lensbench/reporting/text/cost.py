@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from lensbench.records.fit_card import FitCost
 
-__all__ = ["COST_HEADER", "cost_rows"]
+__all__ = ["COST_HEADER", "cost_parts", "cost_rows"]
 
 T = TypeVar("T")
 
@@ -36,6 +36,17 @@ def cost_rows(costs: Mapping[str, FitCost]) -> list[list[str]]:
             ]
         )
     return rows
+
+
+def cost_parts(cost: FitCost) -> list[str]:
+    """The cost of one fit in a few words: time, trained share, peak memory."""
+    share = cost.trainable_share
+    peak = cost.peak_bytes
+    return [
+        f"fitted in {_duration(cost.wall_seconds)}" if cost.wall_seconds is not None else "time unknown",
+        "trained share unknown" if share is None else f"{share:.2%} of the weights" if share else "no weights trained",
+        f"peak memory {peak / 2**30:.1f} GiB" if peak else "peak memory unknown",
+    ]
 
 
 def _known(value: T | None, shown: Callable[[T], str]) -> str:

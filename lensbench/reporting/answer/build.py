@@ -1,0 +1,61 @@
+"""The whole answer of one run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lensbench.reporting.answer.cost import what_it_cost
+from lensbench.reporting.answer.english import english_kept
+from lensbench.reporting.answer.helped import helped
+from lensbench.reporting.answer.measure import Measure, measures_of
+from lensbench.reporting.answer.real import is_it_real
+from lensbench.reporting.answer.statement import Statement
+from lensbench.reporting.answer.voids import voids_of
+from lensbench.reporting.run_view import RunView
+from lensbench.spec import BASE
+
+__all__ = ["QUESTIONS", "Answer", "answer_of"]
+
+QUESTIONS = ("Did it help?", "Did English suffer?", "Is it real?", "What did it cost?")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a run says first.
+
+    Attributes:
+        variants: Enhanced variants that have numbers, in the order of the run.
+        measures: Scores, then the language of answers, then ratings.
+        voids: What makes numbers void; it stands above everything else.
+        helped, english, real, cost: The sentences under `QUESTIONS`.
+    """
+
+    variants: tuple[str, ...]
+    measures: tuple[Measure, ...]
+    voids: tuple[Statement, ...]
+    helped: tuple[Statement, ...]
+    english: tuple[Statement, ...]
+    real: tuple[Statement, ...]
+    cost: tuple[Statement, ...]
+
+    @property
+    def questions(self) -> tuple[tuple[str, tuple[Statement, ...]], ...]:
+        """Each question with its sentences; one that has none is left out."""
+        found = zip(QUESTIONS, (self.helped, self.english, self.real, self.cost), strict=True)
+        return tuple((question, said) for question, said in found if said)
+
+
+def answer_of(run: RunView) -> Answer:
+    """The answer of a run, finished or not."""
+    measures = measures_of(run.results)
+    enhanced = tuple(name for name in run.variants if name != BASE)
+    asked = bool(enhanced) and bool(measures)
+    return Answer(
+        enhanced,
+        tuple(measures),
+        tuple(voids_of(run)),
+        tuple(helped(measures, enhanced)) if asked else (),
+        tuple(english_kept(measures, enhanced)) if asked else (),
+        tuple(is_it_real(run, measures)) if asked else (),
+        tuple(what_it_cost(run.results)) if enhanced else (),
+    )

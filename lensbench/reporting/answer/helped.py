@@ -1,0 +1,61 @@
+"""Did it help? One sentence for each enhanced variant, from the verdicts on its endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lensbench.reporting.answer.measure import Measure
+from lensbench.reporting.answer.statement import Statement, Tone
+from lensbench.spec import BASE
+
+__all__ = ["helped"]
+
+_WORDS = {
+    "better": "better on the targets",
+    "worse": "worse on the targets",
+    "differs": "different on the targets, and nothing tells which way is better",
+    "not distinguishable": "not distinguishable on the targets",
+}
+
+
+def helped(measures: Sequence[Measure], variants: Sequence[str]) -> list[Statement]:
+    """What the endpoints say of every variant.
+
+    Args:
+        variants: Enhanced variants, in the order of the run.
+    """
+    return [_of_variant(variant, measures) for variant in variants if variant != BASE]
+
+
+def _of_variant(variant: str, measures: Sequence[Measure]) -> Statement:
+    said: dict[str, list[str]] = {}
+    cells: dict[str, None] = {}
+    for measure in measures:
+        if not measure.targets:
+            continue
+        average = measure.targets.get(variant)
+        if average is None or average.value is None:
+            said.setdefault("not measured", []).append(f"{measure.name} (a score of one of {measure.of_targets} is missing)")
+            continue
+        if average.delta is None or average.verdict is None:
+            said.setdefault("not compared", []).append(f"{measure.name} (no score of {BASE} on the same items)")
+            continue
+        unit = measure.metric.unit.difference
+        text = f"{measure.name} {measure.difference(average.delta)}{unit} {measure.interval(average)}"
+        said.setdefault(_WORDS.get(average.verdict, average.verdict), []).append(text)
+        cells.update(dict.fromkeys(average.cells))
+    if not said:
+        return Statement("nothing was measured in a target language", variant)
+    clauses = [f"{what}: {', '.join(parts)}" for what, parts in sorted(said.items(), key=lambda one: _rank(one[0]))]
+    return Statement("; ".join(clauses) + ".", variant, _tone(said), tuple(cells))
+
+
+def _rank(what: str) -> int:
+    order = list(_WORDS.values())
+    return order.index(what) if what in order else len(order)
+
+
+def _tone(said: dict[str, list[str]]) -> Tone:
+    up, down = _WORDS["better"] in said, _WORDS["worse"] in said
+    # A variant that gains here and loses there is neither.
+    return "better" if up and not down else "worse" if down and not up else "plain"

@@ -1,0 +1,94 @@
+"""What makes numbers of a run void, or keeps them from being asked at all: it stands above the answer."""
+
+from __future__ import annotations
+
+from lensbench.metrics import metric_of
+from lensbench.numbers.headline import table_cells
+from lensbench.numbers.one_sided import ONE_OPTION, option_name
+from lensbench.records import TaskKey
+from lensbench.reporting.answer.statement import Statement
+from lensbench.reporting.run_view import RunView
+from lensbench.spec import BASE
+
+__all__ = ["voids_of"]
+
+_FEW = 10
+"""An endpoint of fewer scores says next to nothing."""
+
+
+def voids_of(run: RunView) -> list[Statement]:
+    """Warnings, the most important first."""
+    found = [Statement(f"could not be fitted: {why}", name, "warning") for name, why in run.results.failed.items()]
+    found += _nothing_to_compare(run)
+    if not run.finished:
+        found.append(Statement("The run is not finished: the numbers are of the part that is.", tone="warning"))
+    return [*found, *_one_option(run), *_without_score(run), *_rows(run)]
+
+
+def _nothing_to_compare(run: RunView) -> list[Statement]:
+    results = run.results
+    enhanced = [name for name in results.variants if name != BASE]
+    found = []
+    if not enhanced:
+        found.append(Statement(f"Only {BASE} was evaluated, so there is nothing to compare.", tone="warning"))
+    elif BASE not in results.variants:
+        found.append(Statement(f"The run has no {BASE}, so no variant is compared with it.", tone="warning"))
+    if not any(cell.value is not None for cell in results.cells):
+        found.append(Statement("Nothing has a score.", tone="warning"))
+    elif enhanced and not any(average.role != "exploratory" for average in results.averages):
+        found.append(
+            Statement("An older version made these numbers: they have no endpoints, and no verdict is given.", tone="warning")
+        )
+    for average in results.averages:
+        if average.role == "endpoint" and average.variant != BASE and 0 < average.n < _FEW:
+            text = f"{average.metric} over the targets rests on {average.n} score{'' if average.n == 1 else 's'}."
+            found.append(Statement(text, average.variant, "warning", average.cells))
+    return found
+
+
+def _one_option(run: RunView) -> list[Statement]:
+    """Variants that pick one option in nearly all items: their accuracy says how often that option is right."""
+    places: dict[tuple[str, int], list[TaskKey]] = {}
+    for cell in run.results.cells:
+        option = cell.one_option
+        if option is not None and metric_of(cell).by_likeliest:
+            keys = places.setdefault((cell.variant, option), [])
+            if cell.key not in keys:
+                keys.append(cell.key)
+    return [
+        Statement(
+            f"picks {option_name(option)} in at least {ONE_OPTION:.0%} of the items, so its accuracy is void: {_listed(keys)}",
+            variant,
+            "warning",
+            tuple(map(str, keys)),
+        )
+        for (variant, option), keys in places.items()
+    ]
+
+
+def _without_score(run: RunView) -> list[Statement]:
+    """Tasks in which nothing has a score."""
+    scored = {cell.key for cell in run.results.cells if cell.value is not None}
+    empty = [cell.key for cell in table_cells(run.results.cells) if cell.key not in scored]
+    unasked = [key for key in run.results.tasks if key not in scored and key not in empty]
+    keys = list(dict.fromkeys([*empty, *unasked]))
+    if not keys or not scored:
+        return []
+    return [Statement(f"No score: {_listed(keys)}.", tone="warning", cells=tuple(map(str, keys)))]
+
+
+def _rows(run: RunView) -> list[Statement]:
+    """Rows that are not what they stand for."""
+    warnings: dict[str, list[TaskKey]] = {}
+    for key, facts in run.results.tasks.items():
+        if facts.origin is not None and facts.origin.warning:
+            warnings.setdefault(facts.origin.warning, []).append(key)
+    return [
+        Statement(f"Rows of {_listed(keys)}: {what}", tone="warning", cells=tuple(map(str, keys)))
+        for what, keys in warnings.items()
+    ]
+
+
+def _listed(keys: list[TaskKey], most: int = 4) -> str:
+    named = ", ".join(map(str, keys[:most]))
+    return named + (f" and {len(keys) - most} more" if len(keys) > most else "")
