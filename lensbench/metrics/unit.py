@@ -43,7 +43,9 @@ class Unit:
 
     def text(self, value: float, *, sign: bool = False) -> str:
         """A value as text; a difference has its sign."""
-        return f"{self.scale * value:{'+' if sign else ''}.{self.digits}f}"
+        text = f"{self.scale * value:{'+' if sign else ''}.{self.digits}f}"
+        # What rounds to nothing has no direction: "-0.0" would have one.
+        return text if text.strip("+-0.") else text.replace("-", "+" if sign else "")
 
     def tick_text(self, value: float) -> str:
         """A value beside an axis."""

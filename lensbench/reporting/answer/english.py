@@ -26,9 +26,9 @@ def _of_variant(variant: str, measures: Sequence[Measure]) -> Statement:
     for measure in measures:
         average = measure.english.get(variant)
         if average is None or average.value is None:
-            said.setdefault("not measured", []).append(f"{measure.name} (a score is missing)")
+            said.setdefault("not measured", []).append(f"{measure.short} (a score is missing)")
         elif average.delta is None:
-            said.setdefault("not compared", []).append(f"{measure.name} (no score of {BASE} on the same items)")
+            said.setdefault("not compared", []).append(f"{measure.short} (no score of {BASE} on the same items)")
         else:
             said.setdefault(_word(average), []).append(_text(average, measure))
             cells.update(dict.fromkeys(average.cells))
@@ -51,7 +51,7 @@ def _word(average: Average) -> str:
 
 def _text(average: Average, measure: Measure) -> str:
     assert average.delta is not None
-    text = f"{measure.name} {measure.difference(average.delta)}{measure.metric.unit.difference}"
+    text = f"{measure.short} {measure.difference(average.delta)}{measure.metric.unit.difference}"
     if average.at_worst is not None:
         text += f", at worst {measure.difference(average.at_worst)}"
     if average.margin is not None and average.retention != "worse":

@@ -35,13 +35,13 @@ def _of_variant(variant: str, measures: Sequence[Measure]) -> Statement:
             continue
         average = measure.targets.get(variant)
         if average is None or average.value is None:
-            said.setdefault("not measured", []).append(f"{measure.name} (a score of one of {measure.of_targets} is missing)")
+            said.setdefault("not measured", []).append(f"{measure.short} (a score of one of {measure.of_targets} is missing)")
             continue
         if average.delta is None or average.verdict is None:
-            said.setdefault("not compared", []).append(f"{measure.name} (no score of {BASE} on the same items)")
+            said.setdefault("not compared", []).append(f"{measure.short} (no score of {BASE} on the same items)")
             continue
         unit = measure.metric.unit.difference
-        text = f"{measure.name} {measure.difference(average.delta)}{unit} {measure.interval(average)}"
+        text = f"{measure.short} {measure.difference(average.delta)}{unit} {measure.interval(average)}"
         said.setdefault(_WORDS.get(average.verdict, average.verdict), []).append(text)
         cells.update(dict.fromkeys(average.cells))
     if not said:

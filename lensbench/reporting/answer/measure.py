@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -21,7 +22,8 @@ class Measure:
     """One metric from one grader under one profile.
 
     Attributes:
-        name: The metric in words, with its identifier or judge.
+        name: The metric in words, with its identifier or judge; for headers.
+        short: The metric in as few words as tell it from the other measures; for sentences.
         targets: Variant -> its average over the target languages; `base` included.
         languages: Language -> variant -> the average over its tasks. Of a run with one target language, that of the endpoint.
         english: Variant -> its average in English.
@@ -30,6 +32,7 @@ class Measure:
     profile: str
     metric: Metric
     name: str
+    short: str
     targets: dict[str, Average] = field(default_factory=dict)
     languages: dict[str, dict[str, Average]] = field(default_factory=dict)
     english: dict[str, Average] = field(default_factory=dict)
@@ -77,7 +80,9 @@ def measures_of(results: Results) -> list[Measure]:
         if average.role == "exploratory":
             continue
         key = (average.profile, average.metric, average.source, average.higher_is_better)
-        measure = found.setdefault(key, Measure(average.profile, metric_of(average), metric_name(average)))
+        metric = metric_of(average)
+        name = metric_name(average)
+        measure = found.setdefault(key, Measure(average.profile, metric, name, metric.short or metric.title))
         if average.role == "english":
             measure.english[average.variant] = average
         else:
@@ -85,6 +90,11 @@ def measures_of(results: Results) -> list[Measure]:
                 measure.targets[average.variant] = average
             if average.language is not None:
                 measure.languages.setdefault(average.language, {})[average.variant] = average
+    often = Counter(measure.short for measure in found.values())
+    for measure in found.values():
+        if often[measure.short] > 1:
+            # Several judges, identifiers or profiles: the whole name tells them apart.
+            measure.short = measure.name
     return sorted(found.values(), key=lambda one: _ORDER.index(one.metric.basis))
 
 

@@ -34,9 +34,9 @@ def _items(measures: Sequence[Measure]) -> list[Statement]:
         n = max(a.n for a in tested)
         unit = measure.metric.unit
         if not reach:
-            found.append(Statement(f"{measure.name}: {n} scores, and none differs: what they could show is not known."))
+            found.append(Statement(f"{measure.short}: {n} scores, and none differs: what they could show is not known."))
             continue
-        text = f"{measure.name}: {n} scores show a difference of {unit.text(max(reach))}{unit.difference} in four of five cases"
+        text = f"{measure.short}: {n} scores show a difference of {unit.text(max(reach))}{unit.difference} in four of five cases"
         wanted = _WANTED[unit.proportion]
         if max(reach) > wanted:
             needed = math.ceil(n * (max(reach) / wanted) ** 2)
