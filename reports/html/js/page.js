@@ -46,6 +46,8 @@ function fillChoices() {
   }
 }
 
+listenToCopies(META.copies);
+
 (async () => {
   await openIndex();
   fillChoices();
