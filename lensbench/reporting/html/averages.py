@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -66,9 +65,10 @@ def average_groups(run: RunView, links: ItemLinks) -> list[AverageGroup]:
 
 
 def _row(run: RunView, average: Average, links: ItemLinks, group: Sequence[Average]) -> AverageRow:
-    verdict = average.verdict or ""
+    verdict: str = average.verdict or ""
     mark = MARKS.get(verdict, "")
-    outcome, tone = (verdict, verdict if verdict in ("better", "worse") else "") if mark else ("", "")
+    outcome = verdict if mark else ""
+    tone = verdict if verdict in ("better", "worse") else ""
     if average.role == "english" and average.at_worst is not None:
         word = RETENTION.get(average.retention or "", "")
         outcome, tone = (
@@ -76,10 +76,10 @@ def _row(run: RunView, average: Average, links: ItemLinks, group: Sequence[Avera
             {"shown": "kept"}.get(average.retention or "", ""),
         )
         tone = "worse" if average.retention == "worse" else tone
-    several = len(Counter(one.profile for one in group)) > 1
+    alike = {one.profile for one in group if (one.metric, one.source) == (average.metric, average.source)}
     return AverageRow(
         _of(run, average),
-        metric_name(average) + (f", {average.profile}" if several else ""),
+        metric_name(average) + (f", {average.profile}" if len(alike) > 1 else ""),
         average.variant,
         number(average, average.value, missing=MISSING),
         interval(average, average.low, average.high),

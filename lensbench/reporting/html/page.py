@@ -42,7 +42,7 @@ from lensbench.version import __version__
 
 __all__ = ["Figure", "render_html_report", "write_html_report"]
 
-_SCRIPTS = ("copy.js", "text.js", "blocks.js", "filters.js", "detail.js", "browser.js", "page.js")
+_SCRIPTS = ("copy.js", "text.js", "blocks.js", "filters.js", "search.js", "detail.js", "browser.js", "page.js")
 _LETTERS = "ABCDEFGHIJ"
 
 

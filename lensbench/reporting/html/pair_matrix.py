@@ -43,9 +43,9 @@ def pair_matrices(run: RunView) -> list[PairMatrix]:
     groups: dict[tuple[str, str, str, tuple[str, ...]], list[Pair]] = {}
     for pair in run.results.pairs:
         groups.setdefault((pair.profile, pair.metric, pair.source, pair.cells), []).append(pair)
-    several = len({profile for profile, *_ in groups}) > 1
     found = []
-    for (profile, *_), pairs in groups.items():
+    for (profile, metric, source, _), pairs in groups.items():
+        several = len({key[0] for key in groups if key[1:3] == (metric, source)}) > 1
         known = {name for pair in pairs for name in (pair.variant, pair.other)}
         variants = [name for name in run.variants if name in known]
         cells = {(p.variant, p.other): _cell(p) for p in pairs} | {(p.other, p.variant): _cell(p, turned=True) for p in pairs}
@@ -55,7 +55,8 @@ def pair_matrices(run: RunView) -> list[PairMatrix]:
 
 
 def _cell(pair: Pair, *, turned: bool = False) -> PairCell:
-    delta, low, high, verdict = pair.delta, pair.delta_low, pair.delta_high, pair.verdict or ""
+    verdict: str = pair.verdict or ""
+    delta, low, high = pair.delta, pair.delta_low, pair.delta_high
     if turned:
         delta, low, high = -delta, None if high is None else -high, None if low is None else -low
         verdict = _TURNED.get(verdict, verdict)

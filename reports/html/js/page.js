@@ -58,5 +58,13 @@ listenToCopies(META.copies);
   followAddress();
   addEventListener("hashchange", () => { if (location.hash.includes("=") || location.hash === "#items") followAddress(); });
   addEventListener("popstate", () => { if (location.hash.includes("=")) followAddress(); });
+  new IntersectionObserver((seen, watch) => {
+    if (seen.some((one) => one.isIntersecting)) { warmTexts(); watch.disconnect(); }
+  }).observe($("items"));
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest('a[href^="#"]');
+    // The address does not change, so nothing else would happen.
+    if (link && link.hash === location.hash && link.hash.includes("=") && !link.hash.includes("item=")) showItems();
+  });
   document.documentElement.dataset.ready = "yes";
 })();
