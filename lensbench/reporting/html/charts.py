@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from lensbench.metrics import Unit
+from lensbench.metrics import Basis, Unit
 from lensbench.reporting.blocks import Block
 from lensbench.reporting.columns import Column
 from lensbench.reporting.html.text import plain
 
-__all__ = ["bar_chart", "difference_chart", "reach_of"]
+__all__ = ["bar_chart", "difference_chart", "reach_of", "scale_key"]
 
 _HEIGHT, _TOP, _BOTTOM, _LEFT, _RIGHT = 220, 12, 28, 50, 8
 _WIDTH, _WIDEST, _NARROWEST, _GAP, _APART = 560, 26, 7, 2, 14
@@ -86,15 +86,19 @@ def bar_chart(block: Block, columns: Sequence[Column]) -> Markup:
     return Markup("".join(parts))
 
 
-def reach_of(blocks: Iterable[Block]) -> dict[Unit, float]:
-    """Unit -> the largest distance from 0 of a difference or an end of its interval, so that charts share a scale."""
-    reach: dict[Unit, float] = {}
+def scale_key(block: Block) -> tuple[Unit, Basis]:
+    """Charts that agree in it share a scale: accuracies, say, or ratings."""
+    return block.metric.unit, block.metric.basis
+
+
+def reach_of(blocks: Iterable[Block]) -> dict[tuple[Unit, Basis], float]:
+    """Scale -> the largest distance from 0 of a difference or an end of its interval, so that charts share a scale."""
+    reach: dict[tuple[Unit, Basis], float] = {}
     for block in blocks:
         for cell in block.cells.values():
             one = cell.number
             ends = [abs(v) for v in (one.delta, one.delta_low, one.delta_high) if v is not None and math.isfinite(v)]
-            unit = block.metric.unit
-            reach[unit] = max([reach.get(unit, 0.0), *ends])
+            reach[scale_key(block)] = max([reach.get(scale_key(block), 0.0), *ends])
     return reach
 
 
@@ -102,7 +106,7 @@ def difference_chart(block: Block, columns: Sequence[Column], reach: float) -> M
     """A block's differences to the base per language: a dot and a 95% interval for each variant; None where there is none.
 
     Args:
-        reach: Difference at the edges; the same for all charts of a unit.
+        reach: Difference at the edges; the same for all charts of a scale.
     """
     compared = {column for (column, _), cell in block.cells.items() if cell.number.delta is not None}
     shown = [column for column in block.columns if column in compared]

@@ -24,7 +24,7 @@ from lensbench.records import write_atomically
 from lensbench.reporting.blocks import blocks_of, language_name
 from lensbench.reporting.columns import Column, columns_of
 from lensbench.reporting.html.averages import average_groups
-from lensbench.reporting.html.charts import bar_chart, difference_chart, reach_of
+from lensbench.reporting.html.charts import bar_chart, difference_chart, reach_of, scale_key
 from lensbench.reporting.html.first_screen import first_screen, short_title
 from lensbench.reporting.html.gather import Entry, gather
 from lensbench.reporting.html.health import health_of
@@ -85,7 +85,7 @@ def render_html_report(runs: Sequence[RunView], figures: Sequence[Figure] = ()) 
     links = _links(runs, columns, entries)
     screens = [first_screen(run, own, n) for run, own, n in zip(runs, links, _items_of(runs, columns, entries), strict=True)]
     reach = reach_of(blocks)
-    differences = [(b, chart) for b in blocks if (chart := difference_chart(b, columns, reach[b.metric.unit])) is not None]
+    differences = [(b, chart) for b in blocks if (chart := difference_chart(b, columns, reach[scale_key(b)])) is not None]
     titles = {task: title for run in runs for task, title in run.results.titles().items()}
     meta = {
         "columns": [{"run": c.run, "variant": c.variant, "label": c.label, "base": c.base} for c in columns],
