@@ -37,7 +37,8 @@ def test_an_old_run_opens_with_the_cells_that_it_stored(name: str, tmp_path: Pat
     found = json.loads(json.dumps([cell.as_dict() for cell in view.results.cells]))
     assert len(found) == len(stored["cells"]) > 0
     for mine, theirs in zip(found, stored["cells"], strict=True):
-        assert {field: mine[field] for field in theirs} == theirs
+        # Cells are no longer adjusted for the number of tests: that is done for endpoints.
+        assert {field: mine[field] for field in theirs if field != "p_holm"} == {k: v for k, v in theirs.items() if k != "p_holm"}
     for mine, theirs in zip(view.results.matrices, stored["matrices"], strict=True):
         assert json.loads(json.dumps(mine.as_dict())) == theirs
     assert [note.as_dict() for note in view.results.judging] == stored["judging"]
