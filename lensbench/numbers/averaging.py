@@ -148,9 +148,7 @@ def _averaged(
     levels = level_intervals(values, scores.clusters, binary=binary, **within)
     gains = paired_intervals(differences, scores.clusters, binary=binary, **within)
     errors = clustered_errors(differences, scores.clusters, **within)
-    p_values = np.full(len(values), np.nan)
-    if group.role != "exploratory":
-        p_values = sign_flip(differences, scores.clusters, draws=draws, seed=SEED, **within)
+    p_values = sign_flip(differences, scores.clusters, draws=draws, seed=SEED, **within)
     first = leaders(scores.variants, values, scores.clusters, metric.higher_is_better, **within)
     cells = [str(key) for key in group.keys]
     found = []

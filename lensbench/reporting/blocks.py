@@ -20,7 +20,7 @@ from lensbench.reporting.text.table import Line, table_line
 
 __all__ = ["MARKS", "Block", "BlockCell", "Sentence", "blocks_of", "headline", "language_name"]
 
-MARKS = {"better": "▲", "worse": "▼", "differs": "≠", "not distinguishable": "≈"}
+MARKS = {"better": "▲", "worse": "▼", "differs": "≠", "not distinguishable": "≈", "exploratory": ""}
 
 
 @dataclass(frozen=True)

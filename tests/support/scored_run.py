@@ -23,11 +23,7 @@ def write_run(path: Path, scores: dict[tuple[str, str], np.ndarray], *, named: t
         "dtype": "float32",
         "device": "cpu",
         "lensbench": "0",
-        "variants": {
-            name: {"digest": VARIANTS.get(name, name)}
-            for name in dict.fromkeys([*VARIANTS, *(v for _, v in scores)])
-            if name in VARIANTS or any(v == name for _, v in scores)
-        },
+        "variants": {name: {"digest": VARIANTS.get(name, name)} for name in dict.fromkeys(variant for _, variant in scores)},
         "tasks": {
             cell: {
                 "version": "1",
