@@ -53,8 +53,8 @@ class RunFrames:
 
         Columns: `item`, `task`, `language`, `profile`, `doc_id`, `variant`, `turn` (0 where the item was scored by
         log-likelihood), `state`, `prompt`, `gold`; `loglikelihoods` (nats) and `pick` (0-based, missing unless the state is ok);
-        `text`, `tokens`, `finish`, `repetition` (share of the answer that repeats itself, 0 to 1); a column a metric: `acc`, or of
-        the whole conversation `lf_turn1:IDENTIFIER` and others; `answered:IDENTIFIER`, `probability:IDENTIFIER` (of the label,
+        `text`, `tokens`, `finish`, `repetition` (share of the answer that repeats itself, 0 to 1); a column a metric: `acc`, or
+        of the whole conversation `lf_turn1:IDENTIFIER` and others; `answered:IDENTIFIER`, `probability:IDENTIFIER` (of the label,
         missing of an empty answer) and `rating:JUDGE` (the mean of its repetitions, missing without one). An identifier or judge
         is named by its whole signature where its name stands for several.
         """

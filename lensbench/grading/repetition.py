@@ -14,8 +14,8 @@ from lensbench.reasoning import split_reasoning
 __all__ = ["REPETITIVE", "is_degenerate", "repetition_share"]
 
 REPETITIVE = 0.5
-"""Share above which a text is degenerate: more than half of it was there before. In every kind and language of ordinary texts that
-bench/identifiers.py measures, at least 99.5% of the texts stay below it (docs/fidelity.md)."""
+"""Share above which a text is degenerate: more than half of it was there before. In every kind and language of ordinary texts
+that bench/identifiers.py measures, at least 99.5% of the texts stay below it (docs/fidelity.md)."""
 
 _WORDS = 5
 """Words of one sequence."""

@@ -37,15 +37,7 @@ def fidelity_table(cells: Sequence[Cell]) -> tuple[list[str], list[list[str]]]:
     return ["task", "lang", "variant", "labels", *(unit.replace("_", " ") for unit in units), "n", "empty"], shown
 
 
-_COUNTED = (
-    "answers",
-    "in the language",
-    "of these repetitive",
-    "in another",
-    "of these wholly in the script",
-    "unknown",
-    "empty",
-)
+_COUNTED = ("answers", "in the language", "of these repetitive", "in another", "of these in the script", "unknown", "empty")
 
 
 def counts_table(off_target: Sequence[OffTarget], degenerate: Sequence[DegenerateAnswers]) -> tuple[list[str], list[list[str]]]:
