@@ -151,10 +151,8 @@ def repetition_lines(shares: dict[tuple[str, str], np.ndarray]) -> list[str]:
     for kind in dict.fromkeys(kind for kind, _ in shares):
         own = [values for (other, _), values in shares.items() if other == kind]
         every = np.concatenate(own)
-        above = int((every > REPETITIVE).sum())
-        lines.append(
-            f"| {kind} | {len(own)} | {len(every):,} | {np.quantile(every, ORDINARY):.2f} | {every.max():.2f} | {above} |"
-        )
+        most, above = np.quantile(every, ORDINARY), int((every > REPETITIVE).sum())
+        lines.append(f"| {kind} | {len(own)} | {len(every):,} | {most:.2f} | {every.max():.2f} | {above} |")
     return lines
 
 

@@ -67,7 +67,8 @@ def _letter_name(character: str) -> str:
     """Unicode's name of a letter, without its width; "" of what is no letter, or is a letter of all scripts."""
     if not unicodedata.category(character).startswith("L"):
         return ""
-    name = unicodedata.name(character, "")
+    # A letter without a name is of a script that is not in the table, such as Tangut.
+    name = unicodedata.name(character, "UNNAMED")
     for width in _WIDTHS:
         name = name.removeprefix(width)
     return "" if name.startswith(_NO_SCRIPT) else name

@@ -1,4 +1,4 @@
-"""The floor of an identifier: labels that are not believed, what becomes of their numbers, and the measurement that gave the floor."""
+"""The floor of an identifier: labels that are not believed, what becomes of their numbers, and the measurement behind it."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def series(folder: RunFolder, identifier: Identifier) -> dict[str, MetricSeries]
     return {s.metric.name: s for s in read_metrics(folder) if s.variant == "base" and s.grader == identifier.signature}
 
 
-TEXTS = [(CHINESE, ENGLISH), (UNSURE_TEXT, CHINESE), (CHINESE, ""), (UNSURE_TEXT, ""), (f"{UNSURE_TEXT}\n{CODE}", CODE)]
+TEXTS = [(CHINESE, ENGLISH), (UNSURE_TEXT, CHINESE), (CHINESE, ""), (UNSURE_TEXT, ""), (UNSURE_TEXT, CODE)]
 
 
 def test_an_unknown_answer_has_no_score_and_is_counted(lid: Identifier, tmp_path: Path) -> None:
