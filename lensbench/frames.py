@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lensbench.errors import UnavailableError
+from lensbench.grading.repetition import repetition_share
 from lensbench.jsonio import JsonObject, json_text
 from lensbench.numbers.results import current_results
 from lensbench.numbers.run_results import Results, read_results
@@ -52,9 +53,10 @@ class RunFrames:
 
         Columns: `item`, `task`, `language`, `profile`, `doc_id`, `variant`, `turn` (0 where the item was scored by
         log-likelihood), `state`, `prompt`, `gold`; `loglikelihoods` (nats) and `pick` (0-based, missing unless the state is ok);
-        `text`, `tokens`, `finish`; a column a metric: `acc`, or of the whole conversation `lf_turn1:IDENTIFIER` and others;
-        `answered:IDENTIFIER` and `rating:JUDGE` (the mean of its repetitions, missing without one). An identifier or judge is
-        named by its whole signature where its name stands for several.
+        `text`, `tokens`, `finish`, `repetition` (share of the answer that repeats itself, 0 to 1); a column a metric: `acc`, or
+        of the whole conversation `lf_turn1:IDENTIFIER` and others; `answered:IDENTIFIER`, `probability:IDENTIFIER` (of the label,
+        missing of an empty answer) and `rating:JUDGE` (the mean of its repetitions, missing without one). An identifier or judge
+        is named by its whole signature where its name stands for several.
         """
         return _frame(list(_rows(self.folder)))
 
@@ -105,13 +107,13 @@ def _rows(folder: RunFolder) -> Iterator[JsonObject]:
     for score in folder.records(ScoreRecord):
         yield {**_about(score, 0, asked), "turn": 0, "loglikelihoods": score.loglikelihoods, "pick": score.pick, **score.metrics}
     name_of = short_names(graders(folder))
-    labels: dict[str, dict[str, str]] = defaultdict(dict)
+    labels: dict[str, JsonObject] = defaultdict(dict)
     metrics: dict[tuple[str, str], dict[str, float | None]] = defaultdict(dict)
     for (identifier, item, variant), record in last_identified(folder.records(IdentifiedRecord)).items():
         name = name_of[identifier]
         metrics[item, variant].update({f"{metric}:{name}": value for metric, value in record.metrics.items()})
         for turn in record.turns:
-            labels[turn.answer][f"answered:{name}"] = turn.cell
+            labels[turn.answer] |= {f"answered:{name}": turn.cell, f"probability:{name}": turn.probability}
     ratings: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for verdict in final_verdicts(folder):
         if verdict.rating is not None and verdict.state == "ok":
@@ -123,6 +125,7 @@ def _rows(folder: RunFolder) -> Iterator[JsonObject]:
             "text": _storable(answer.text),
             "tokens": answer.tokens,
             "finish": answer.finish,
+            "repetition": repetition_share(answer.parts.answer),
             **metrics[answer.item, answer.variant],
             **labels[answer.key],
             **{judge: sum(values) / len(values) for judge, values in ratings[answer.key].items()},

@@ -13,6 +13,8 @@ from lensbench.printable import printable
 if TYPE_CHECKING:
     from lensbench.numbers.answered import AnsweredMatrix
     from lensbench.numbers.cell import Cell
+    from lensbench.numbers.degenerate import DegenerateAnswers
+    from lensbench.numbers.off_target import OffTarget
     from lensbench.numbers.run_results import Results
     from lensbench.records import RunFolder
     from lensbench.records.missing import MissingRecords
@@ -111,14 +113,22 @@ def results_view(results: Results, *, everything: bool = False) -> View:
     return View([*blocks, *notes(results)])
 
 
-def fidelity_view(identifier: str, cells: Sequence[Cell], matrices: Sequence[AnsweredMatrix]) -> View:
-    """Every unit of fidelity, and where the answers went, for one identifier."""
-    from lensbench.reporting.text.fidelity import fidelity_table
+def fidelity_view(
+    identifier: str,
+    cells: Sequence[Cell],
+    matrices: Sequence[AnsweredMatrix],
+    off_target: Sequence[OffTarget],
+    degenerate: Sequence[DegenerateAnswers],
+) -> View:
+    """Every unit of fidelity, the counts beside it, and where the answers went, for one identifier."""
+    from lensbench.reporting.text.fidelity import counts_table, fidelity_table
     from lensbench.reporting.text.matrix import matrix_table, with_base
     from lensbench.reporting.text.table import unscored_notes
 
     blocks: list[TextTable | str] = [f"% of questions (answers) in the asked language, by {identifier}"]
     blocks += [TextTable(*fidelity_table(cells)), *unscored_notes(cells)]
+    if off_target:
+        blocks += ["number of answers, all turns", TextTable(*counts_table(off_target, degenerate))]
     for matrix, base in with_base(matrices):
         title, header, rows = matrix_table(matrix, base)
         blocks += [title, TextTable(header, rows)]

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from lensbench.numbers.answered import AnsweredMatrix
     from lensbench.numbers.calibrate import Calibration
     from lensbench.numbers.cell import Cell
+    from lensbench.numbers.degenerate import DegenerateAnswers
+    from lensbench.numbers.off_target import OffTarget
     from lensbench.spec import RunSpec
 
 __all__ = ["Identification", "Run", "load"]
@@ -52,16 +54,22 @@ class Identification:
     cells: Sequence[Cell]
     matrices: Sequence[AnsweredMatrix]
     """Asked x answered."""
+    off_target: Sequence[OffTarget] = ()
+    """Answers in the asked language, in another, and in none that is known."""
+    degenerate: Sequence[DegenerateAnswers] = ()
+    """Answers that mostly repeat themselves, and answers cut by their length limit."""
 
     def view(self) -> View:
         """Every unit of fidelity, and where the answers went."""
-        return fidelity_view(self.identifier, self.cells, self.matrices)
+        return fidelity_view(self.identifier, self.cells, self.matrices, self.off_target, self.degenerate)
 
     def as_dict(self) -> JsonObject:
         return {
             "identifier": self.identifier,
             "cells": [cell.as_dict() for cell in self.cells],
             "matrices": [matrix.as_dict() for matrix in self.matrices],
+            "off_target": [counts.as_dict() for counts in self.off_target],
+            "degenerate": [counts.as_dict() for counts in self.degenerate],
         }
 
     def _repr_html_(self) -> str:
@@ -233,7 +241,8 @@ class Run:
         """Identify the language of the answers that this identifier has not seen yet. Results and reports are made again.
 
         Args:
-            identifier: "glotlid", "lid176" or a fastText file; "auto" is GlotLID where it can be had, else lid.176.
+            identifier: "glotlid", "lid176" or a fastText file; "auto" is GlotLID where it can be had, else lid.176. A floor may
+                follow, as in "lid176@0.5": labels of a lower probability count as unknown.
 
         Raises:
             UsageError: an unknown identifier.
@@ -253,7 +262,8 @@ class Run:
         results = self.refresh()._read.results
         cells = [cell for cell in results.cells if cell.source == found.signature]
         matrices = [matrix for matrix in results.matrices if matrix.identifier == found.signature]
-        return Identification(found.signature, fresh, cells, matrices)
+        off_target = [counts for counts in results.off_target if counts.identifier == found.signature]
+        return Identification(found.signature, fresh, cells, matrices, off_target, results.degenerate)
 
     def calibrate(self) -> Calibration:
         """Analyse the ratings of the run's judges: agreement, length, and the language of the answers.

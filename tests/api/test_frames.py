@@ -50,7 +50,11 @@ def test_items_are_the_records(run: RunFolder) -> None:
             assert row.acc == record["metrics"]["acc"] and record["loglikelihoods"][int(row.pick)] == best
     ratings = {r["answer"]: r["rating"] for r in records(run, "verdicts")}
     spoke = {turn["answer"]: turn["cell"] for r in records(run, "identified") for turn in r["turns"]}
+    sure = {turn["answer"]: turn["probability"] for r in records(run, "identified") for turn in r["turns"]}
     for (_, row), record in zip(spoken.iterrows(), answered, strict=True):
+        probability = sure[record["key"]]
+        assert pandas.isna(row["probability:lid176"]) if probability is None else row["probability:lid176"] == probability
+        assert 0 <= row["repetition"] <= 1
         assert (row["item"], row["turn"], row["tokens"]) == (record["item"], record["turn"], record["tokens"])
         assert row["text"] == record["text"].replace("\ud83d", "\ufffd") and row["answered:lid176"] == spoke[record["key"]]
         rating = ratings[record["key"]]
