@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from lensbench.metrics import UNITS, metric_of
+from lensbench.metrics import SHARE, UNITS, metric_of
 from lensbench.numbers.cell import Cell
 from lensbench.records import TaskKey
 from lensbench.reporting.run_view import RunView
@@ -33,8 +33,8 @@ def caption_of(spec: ScoreTable, blocks: Sequence[Block], shown: Sequence[Shown]
     if spec.like:
         said.append(f"After {spec.like}.")
     units = {metric_of(cell).unit for block in blocks for entry in block.entries for _, cell in entry.cells.values()}
-    legends = [unit.legend for unit in UNITS.values() if unit.legend and unit in units]
-    said += [f"{', '.join(legends).capitalize()}."] if legends else []
+    legends = [unit.legend for unit in UNITS.values() if unit.legend and unit in {SHARE, *units}]
+    said.append(f"{', '.join(legends).capitalize()}.")
     said += _emphasis(spec)
     said += _marks(spec, blocks, shown)
     said += _averages(spec, shown)

@@ -14,8 +14,8 @@ __all__ = ["write_latex"]
 
 _HEAD = r"Needs \usepackage[T1]{fontenc} and \usepackage{booktabs}."
 _LONG_WORD = re.compile(r"\S{16,}")
-_PIECE = 8
-"""Characters of a long word after which it may be broken."""
+_PIECE = re.compile(r"[^-/_.:=,]{0,12}[-/_.:=,]?")
+"""A long word may be broken after such a mark, and after so many characters without one."""
 
 
 def write_latex(table: Table, *, intervals: bool) -> str:
@@ -84,7 +84,7 @@ def _breakable(text: str) -> str:
     for found in _LONG_WORD.finditer(text):
         parts.append(latex(text[end : found.start()]))
         word, end = found[0], found.end()
-        parts.append(r"\allowbreak{}".join(latex(word[i : i + _PIECE]) for i in range(0, len(word), _PIECE)))
+        parts.append(r"\allowbreak{}".join(latex(piece) for piece in _PIECE.findall(word) if piece))
     return "".join([*parts, latex(text[end:])])
 
 

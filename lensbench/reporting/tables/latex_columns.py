@@ -14,9 +14,11 @@ from lensbench.reporting.tables.model import MISSING, Cell, Row, Section
 
 __all__ = ["COLUMN_SEP", "Grid", "Limits"]
 
-COLUMN_SEP = 4
+COLUMN_SEP = 3
 """`\\tabcolsep` in points: half of what lies between two columns."""
 _NUMBER = re.compile(r"([−+±]?[\d,]+\.)(\d+%?)")
+_UNSEEN = 2.0
+"""Points by which a title may be wider than its numbers before it shows."""
 _THIN = 1.7
 """Points of `\\,` in the smallest print, at most."""
 
@@ -42,6 +44,7 @@ class _Column:
     kind: "number": aligned at the point; "text": as wide as its text.
     delta: Whether differences stand beside the numbers.
     width: In points, without the space between columns.
+    pad: Points on each side of numbers below a wider title, so that they stand in its middle.
     """
 
     place: int
@@ -50,6 +53,7 @@ class _Column:
     width: float
     title: tuple[str, ...]
     align: str
+    pad: float = 0.0
 
     @property
     def spec(self) -> str:
@@ -125,10 +129,18 @@ class Grid:
         details = [self._details(cell) for cell in cells]
         for number in range(max(map(len, details), default=0)):
             parts = [
-                _over(column.parts, "r", rf"{{\scriptsize {latex(own[number])}}}" if number < len(own) else "")
+                _over(
+                    column.parts,
+                    "l" if self._intervals else "r",
+                    rf"{{\scriptsize {latex(own[number])}}}" if number < len(own) else "",
+                )
                 for column, own in zip(self._columns, details, strict=True)
             ]
             yield " & ".join(["", *parts]) + r" \\"
+
+    def _small(self, column: _Column, text: str) -> str:
+        small, space = rf"{{\scriptsize {latex(text)}}}", _space(column.pad)
+        return space + small if self._intervals else small + space
 
     def _details(self, cell: Cell) -> list[str]:
         """What stands in small print below a number."""
@@ -144,7 +156,11 @@ class Grid:
         return wrapped(text, self._limits.label, self._size)
 
     def _group_title(self, group: str, width: float) -> list[str]:
-        return wrapped(group, max(width, 30.0), self._size)
+        return wrapped(group, max(width, self._longest_word(group)), self._size)
+
+    def _longest_word(self, title: str) -> float:
+        """Titles are broken between words, and within a word only where it is longer than other text may be."""
+        return min(max(text_width(word, self._size) for word in title.split(" ")), self._limits.text)
 
     def _column(self, place: int) -> _Column:
         column = self._section.columns[place]
@@ -154,10 +170,11 @@ class Grid:
         delta = number and not self._limits.below and any(cell.delta for cell in cells)
         width = self._number_width(cells, delta) if number else self._text_width(cells)
         width = max([width, *(text_width(part, SCRIPT) for cell in cells for part in self._details(cell))])
-        title = wrapped(column.title, max(width, 28.0), self._size)
-        width = max([width, *(text_width(line, self._size) for line in title)])
+        title = wrapped(column.title, max(width, self._longest_word(column.title)), self._size)
+        wider = max(0.0, *(text_width(line, self._size) - width for line in title))
         align = "c" if number else column.align[0]
-        return _Column(place, "number" if number else "text", delta, width, tuple(title), align)
+        pad = wider / 2 if number and wider > _UNSEEN else 0.0
+        return _Column(place, "number" if number else "text", delta, width + wider, tuple(title), align, pad)
 
     def _number_width(self, cells: Sequence[Cell], delta: bool) -> float:
         halves = [(m[1], m[2], cell.style == "bold") for cell in cells if (m := _NUMBER.fullmatch(cell.text))]
@@ -187,12 +204,17 @@ class Grid:
         if found is None:
             return _over(column.parts, "c", latex(cell.text))
         halves = [_styled(latex(found[1]), cell.style), _styled(latex(found[2]), cell.style)]
-        return " & ".join([*halves, *([_beside(cell).strip()] if column.delta else [])])
+        halves[0] = _space(column.pad) + halves[0]
+        return " & ".join([*halves, *([_beside(cell).strip() + _space(column.pad)] if column.delta else [])])
 
 
 def _beside(cell: Cell) -> str:
     """The sign of the verdict and the difference, smaller than the number."""
     return rf" {{\scriptsize {latex(symbol(cell) + cell.delta)}}}" if cell.delta else ""
+
+
+def _space(points: float) -> str:
+    return rf"\hspace*{{{points:.1f}pt}}" if points else ""
 
 
 def _styled(text: str, style: str) -> str:

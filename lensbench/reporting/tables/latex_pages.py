@@ -12,11 +12,11 @@ from lensbench.reporting.tables.model import Row, Section
 
 __all__ = ["NARROW", "WIDE", "Page", "pages"]
 
-NARROW, WIDE = 190.0, 312.0
+NARROW, WIDE = 190.0, 320.0
 r"""Points of one column of a page with two (`table`), and of the whole text (`table*`).
 
 The narrowest that are common: a column of `article` with `twocolumn` is 200 pt wide and its print 10 pt large; the text of a
-plain `article` is 345 pt wide at 10 pt, and as many times its print at 11 and 12 pt as 312 pt are at 10 pt.
+plain `article` is 345 pt wide at 10 pt, and at 11 pt as many times its print as 320 pt are at 10 pt.
 """
 _HEIGHT = 44
 """Lines of one floating table, which does not break over pages."""
