@@ -284,7 +284,7 @@ def test_digits_are_those_that_were_asked_for(shown: Shown, form: str) -> None:
     """417/500 and 438/500 right: 83.4% and 87.6%; the difference is 4.2 points."""
     none = {
         "md": "**88** ▲ +4",
-        "latex": r"\textbf{88} {\scriptsize \ensuremath{\uparrow}+4}",
+        "latex": r"\textbf{88} &  & {\scriptsize \ensuremath{\uparrow}+4}",
         "csv": ",88,87.6,",
         "html": "<strong>88</strong>",
     }

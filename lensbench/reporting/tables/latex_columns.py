@@ -16,7 +16,7 @@ __all__ = ["COLUMN_SEP", "Grid", "Limits"]
 
 COLUMN_SEP = 3
 """`\\tabcolsep` in points: half of what lies between two columns."""
-_NUMBER = re.compile(r"([−+±]?[\d,]+\.)(\d+%?)")
+_NUMBER = re.compile(r"([−+±]?[\d,]+\.?)(\d*%?)")
 _UNSEEN = 2.0
 """Points by which a title may be wider than its numbers before it shows."""
 _THIN = 1.7
@@ -218,6 +218,8 @@ def _space(points: float) -> str:
 
 
 def _styled(text: str, style: str) -> str:
+    if not text:
+        return ""
     return {"bold": rf"\textbf{{{text}}}", "underline": rf"\underline{{{text}}}"}.get(style, text)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from lensbench.reporting.tables.escape import one_line
 
 __all__ = ["FOOTNOTE", "SCRIPT", "SMALL", "Size", "text_width", "wrapped"]
@@ -32,6 +34,7 @@ _LETTER, _CODE = 0.75, 0.525
 """Of a Latin letter that is not listed, and of a character of `\\texttt`, in em."""
 
 
+@lru_cache(maxsize=65536)
 def text_width(text: str, size: Size, *, bold: bool = False) -> float:
     """Points that a text takes at most, set by `latex` in Computer Modern; Times is narrower."""
     points = size[1]
