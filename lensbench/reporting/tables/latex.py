@@ -63,6 +63,8 @@ def _float(table: Table, section: Section, page: Page, number: int) -> list[str]
         rf"\begin{{{page.environment}}}[tbp]",
         # Long names in a narrow column: rather wide spaces than a line beyond the margin.
         rf"\centering\setlength{{\emergencystretch}}{{3em}}\setlength{{\tabcolsep}}{{{COLUMN_SEP}pt}}",
+        # Classes that expect captions below a figure leave nothing between one above and the first rule.
+        r"\setlength{\belowcaptionskip}{4pt}",
         rf"\caption{{{_breakable(caption)}}}",
         rf"\label{{tab:{_label(table.name)}-{number}}}",
         page.size[0],
