@@ -6,6 +6,7 @@ import copy
 import csv
 import io
 import itertools
+import random
 import re
 import subprocess
 import sys
@@ -33,7 +34,7 @@ def shown(tmp_path: Path) -> Shown:
     def call(table: str, *contents: dict[str, Any], form: str = "md", languages: Any = ("zh",), **more: Any) -> str:
         spec = tmp_path / "small.yaml"
         spec.write_text(SMALL, encoding="utf-8")
-        options = {key: more.pop(key) for key in ("choice", "published", "paper_backbone") if key in more}
+        options = {key: more.pop(key) for key in ("choice", "published", "paper_backbone", "digits") if key in more}
         intervals = more.pop("intervals", False)
         place = tmp_path / str(next(counted))
         paths = [write_run(place / f"run{n}", content, languages=languages, **more) for n, content in enumerate(contents)]
@@ -46,18 +47,18 @@ def shown(tmp_path: Path) -> Shown:
 # XCOPA Zh: 417/500 = 83.40, 436/500 = 87.20, 438/500 = 87.60. XWinograd En: 63.50, 60.10; Zh: 274/504 = 54.37, 300/500 = 60.00,
 # 336/504 = 66.67. Means over both: (83.400 + 54.365) / 2 = 68.88, (87.20 + 60.00) / 2 = 73.60, (87.600 + 66.667) / 2 = 77.13.
 # Differences: 19/500 = 3.80, 21/500 = 4.20, -34/1000 = -3.40, 28/500 = 5.60, 62/504 = 12.30; means (3.80 + 5.60) / 2 = 4.70 and
-# (4.200 + 12.302) / 2 = 8.25. Adjusted p below 0.05: 0.003, 0.02, 0.0001.
+# (4.200 + 12.302) / 2 = 8.25. Adjusted p below 0.05 and an interval without 0: 0.003, 0.02, 0.0001; only these have a sign.
 MARKDOWN = r"""# A small table
 
-Two tasks. Shares are in percent. In each column, the base included, the best is bold and the second best is underlined; what prints alike is marked alike. ▲ better and ▼ worse than the base, with the paired difference; = the same in print. \* p &lt; 0.05 after Holm over the tests of a variant. Average Zh: the mean of XCOPA, XWinograd, each task counting alike.
+Two tasks. Shares are in percent. In each column, the base included, the best is bold and the second best is underlined; what prints alike is marked alike. ▲ better, ▼ worse than the base: the run's verdicts, with the paired difference. A difference without such a sign has no such verdict, whatever its size. Average Zh: the mean of XCOPA, XWinograd, each task counting alike.
 
 ## LLaMA-3-8B-Instruct: English and Chinese
 
 |  | XCOPA Zh | XWinograd En | XWinograd Zh | Average En | Average Zh |
 | :--- | ---: | ---: | ---: | ---: | ---: |
 | base | 83.40 | **63.50** | 54.37 | –<sup>a</sup> | 68.88<sup>b</sup> |
-| xSFT | <u>87.20</u> ▲ +3.80 | <u>60.10</u> ▼ −3.40\* | <u>60.00</u> ▲ +5.60<sup>c</sup> | –<sup>a</sup> | <u>73.60</u> ▲ +4.70<sup>b</sup> |
-| LENS | **87.60** ▲ +4.20\* | –<sup>d</sup> | **66.67** ▲ +12.30\* | –<sup>a</sup> | **77.13** ▲ +8.25<sup>b</sup> |
+| xSFT | <u>87.20</u> +3.80 | <u>60.10</u> ▼ −3.40 | <u>60.00</u> +5.60<sup>c</sup> | –<sup>a</sup> | <u>73.60</u> +4.70<sup>b</sup> |
+| LENS | **87.60** ▲ +4.20 | –<sup>d</sup> | **66.67** ▲ +12.30 | –<sup>a</sup> | **77.13** +8.25<sup>b</sup> |
 
 <sup>a</sup> nothing to average over: only XWinograd En is asked<br>
 <sup>b</sup> a plain mean of the numbers shown; the run has no interval of it<br>
@@ -68,20 +69,23 @@ Two tasks. Shares are in percent. In each column, the base included, the best is
 - ! no score and in no mean, not finite: the model's logits are not finite (NaN or infinity): broken weights, or a dtype too small for them: 4 of 504 in xwinograd/zh xsft
 """  # noqa: E501
 
-LATEX = r"""\begin{tabular}{@{}lrrrrr@{}}
+# Digits of a column are aligned at the point: before it, after it, and the difference are columns of their own. "Average En"
+# has no number, so its dashes need one column.
+LATEX = r"""\begin{tabular}{@{}lr@{}l@{\,}rr@{}l@{\,}rr@{}l@{\,}rrr@{}l@{\,}r@{}}
 \toprule
- & \multicolumn{1}{c}{XCOPA} & \multicolumn{2}{c}{XWinograd} & \multicolumn{2}{c}{Average} \\
-\cmidrule(lr){2-2} \cmidrule(lr){3-4} \cmidrule(lr){5-6}
- & Zh & En & Zh & En & Zh \\
+ & \multicolumn{3}{c}{XCOPA} & \multicolumn{6}{c}{XWinograd} & \multicolumn{4}{c}{Average} \\
+\cmidrule(lr){2-4} \cmidrule(lr){5-10} \cmidrule(lr){11-14}
+ & \multicolumn{3}{c}{Zh} & \multicolumn{3}{c}{En} & \multicolumn{3}{c}{Zh} & \multicolumn{1}{r}{En} & \multicolumn{3}{c}{Zh} \\
 \midrule
-base & 83.40 & \textbf{63.50} & 54.37 & \textendash{}\textsuperscript{a} & 68.88\textsuperscript{b} \\
-xSFT & \underline{87.20} {\scriptsize\ensuremath{\uparrow}\,+3.80} & \underline{60.10} {\scriptsize\ensuremath{\downarrow}\,\ensuremath{-}3.40}\textsuperscript{{*}} & \underline{60.00} {\scriptsize\ensuremath{\uparrow}\,+5.60}\textsuperscript{c} & \textendash{}\textsuperscript{a} & \underline{73.60} {\scriptsize\ensuremath{\uparrow}\,+4.70}\textsuperscript{b} \\
-LENS & \textbf{87.60} {\scriptsize\ensuremath{\uparrow}\,+4.20}\textsuperscript{{*}} & \textendash{}\textsuperscript{d} & \textbf{66.67} {\scriptsize\ensuremath{\uparrow}\,+12.30}\textsuperscript{{*}} & \textendash{}\textsuperscript{a} & \textbf{77.13} {\scriptsize\ensuremath{\uparrow}\,+8.25}\textsuperscript{b} \\
+base & 83. & 40 &  & \textbf{63.} & \textbf{50} &  & 54. & 37 &  & \textendash{} & 68. & 88 &  \\
+xSFT & \underline{87.} & \underline{20} & {\scriptsize +3.80} & \underline{60.} & \underline{10} & {\scriptsize \ensuremath{\downarrow}\ensuremath{-}3.40} & \underline{60.} & \underline{00} & {\scriptsize +5.60} & \textendash{} & \underline{73.} & \underline{60} & {\scriptsize +4.70} \\
+LENS & \textbf{87.} & \textbf{60} & {\scriptsize \ensuremath{\uparrow}+4.20} & \multicolumn{3}{c}{\textendash{}} & \textbf{66.} & \textbf{67} & {\scriptsize \ensuremath{\uparrow}+12.30} & \textendash{} & \textbf{77.} & \textbf{13} & {\scriptsize +8.25} \\
 \bottomrule
-\end{tabular}}
-\par\smallskip\footnotesize\raggedright
-\textsuperscript{a}\,nothing to average over: only XWinograd En is asked\par \textsuperscript{b}\,a plain mean of the numbers shown; the run has no interval of it\par \textsuperscript{c}\,4 of 504 without a score: 4 not finite\par \textsuperscript{d}\,not scored yet\par Profile lens-paper: XCOPA, XWinograd.\par ! no score and in no mean, not finite: the model\textquotesingle{}s logits are not finite (NaN or infinity): broken weights, or a dtype too small for them: 4 of 504 in xwinograd/zh xsft
-\end{table}
+\end{tabular}
+\end{table*}
+
+% Profile lens-paper: XCOPA, XWinograd.
+% ! no score and in no mean, not finite: the model's logits are not finite (NaN or infinity): broken weights, or a dtype too small for them: 4 of 504 in xwinograd/zh xsft
 """  # noqa: E501
 
 _NOTE = "a plain mean of the numbers shown; the run has no interval of it"
@@ -110,12 +114,16 @@ def up(value: str) -> str:
     return f' <small><span aria-hidden="true">▲</span><span class="seen">better by</span> +{value}</small>'
 
 
+def plain(value: str) -> str:
+    return f" <small>+{value}</small>"
+
+
 def field(html: str, *notes: tuple[int, str]) -> str:
     links = ",".join(f'<a href="#note-{number}">{letter}</a>' for number, letter in notes)
     return f'<td><span class="number">{html}{f"<sup>{links}</sup>" if links else ""}</span></td>'
 
 
-DOWN = ' <small><span aria-hidden="true">▼</span><span class="seen">worse by</span> −3.40</small>*'
+DOWN = ' <small><span aria-hidden="true">▼</span><span class="seen">worse by</span> −3.40</small>'
 HTML = "\n".join(
     [
         "<tbody>",
@@ -127,18 +135,18 @@ HTML = "\n".join(
         + field("68.88", (2, "b"))
         + "</tr>",
         '<tr><th scope="row">xSFT</th>'
-        + field(f"<u>87.20</u>{up('3.80')}")
+        + field(f"<u>87.20</u>{plain('3.80')}")
         + field(f"<u>60.10</u>{DOWN}")
-        + field(f"<u>60.00</u>{up('5.60')}", (3, "c"))
+        + field(f"<u>60.00</u>{plain('5.60')}", (3, "c"))
         + field("–", (1, "a"))
-        + field(f"<u>73.60</u>{up('4.70')}", (2, "b"))
+        + field(f"<u>73.60</u>{plain('4.70')}", (2, "b"))
         + "</tr>",
         '<tr><th scope="row">LENS</th>'
-        + field(f"<strong>87.60</strong>{up('4.20')}*")
+        + field(f"<strong>87.60</strong>{up('4.20')}")
         + field("–", (4, "d"))
-        + field(f"<strong>66.67</strong>{up('12.30')}*")
+        + field(f"<strong>66.67</strong>{up('12.30')}")
         + field("–", (1, "a"))
-        + field(f"<strong>77.13</strong>{up('8.25')}", (2, "b"))
+        + field(f"<strong>77.13</strong>{plain('8.25')}", (2, "b"))
         + "</tr>",
         "</tbody>",
     ]
@@ -153,6 +161,13 @@ def test_latex_is_as_by_hand(shown: Shown) -> None:
     text = shown("small", small(), form="latex")
     assert text[text.index(r"\begin{tabular}") :].rstrip("\n") == LATEX.rstrip("\n")
     assert text.startswith(r"% Needs \usepackage[T1]{fontenc}")
+    # Notes are comments, and the caption in print is short.
+    assert "\n% Average En: nothing to average over: only XWinograd En is asked\n" in text
+    assert "\n% xSFT XWinograd Zh: 4 of 504 without a score: 4 not finite\n" in text
+    assert (
+        r"Bold: best, underlined: second best of a column; \ensuremath{\uparrow} better, \ensuremath{\downarrow} worse than base;"
+        in text
+    )
 
 
 def test_csv_is_as_by_hand(shown: Shown) -> None:
@@ -174,8 +189,8 @@ def test_the_same_runs_give_the_same_bytes(shown: Shown) -> None:
 
 def test_intervals_appear_on_demand(shown: Shown) -> None:
     text = shown("small", small(), intervals=True)
-    assert r"**87.60** ▲ +4.20\*<br>\[84.00, 90.00\], Δ \[+2.00, +6.00\], n 500 |" in text
-    assert r"<u>60.00</u> ▲ +5.60<sup>c</sup><br>\[56.00, 64.00\], Δ \[+2.00, +9.00\], n 504, 4 without a score |" in text
+    assert r"**87.60** ▲ +4.20<br>\[84.00, 90.00\], Δ \[+2.00, +6.00\], n 500 |" in text
+    assert r"<u>60.00</u> +5.60<sup>c</sup><br>\[56.00, 64.00\], Δ \[+2.00, +9.00\], n 504, 4 without a score |" in text
 
 
 def test_a_recorded_average_brings_its_interval(shown: Shown) -> None:
@@ -223,7 +238,7 @@ def test_a_recorded_average_brings_its_interval(shown: Shown) -> None:
     ]
     text = shown("small", content, intervals=True)
     assert r"| 68.88<br>\[66.00, 72.00\], n 1004 |" in text
-    assert "**77.13** ▲ +8.25<sup>c</sup>" in text and "<sup>c</sup> a plain mean" in text
+    assert "**77.13** +8.25<sup>c</sup>" in text and "<sup>c</sup> a plain mean" in text
 
 
 def test_ties_are_marked_alike_and_a_flat_column_not_at_all(shown: Shown) -> None:
@@ -234,12 +249,68 @@ def test_ties_are_marked_alike_and_a_flat_column_not_at_all(shown: Shown) -> Non
     assert "**50.00**" not in text
 
 
-def test_nothing_is_marked_as_significant_without_p_values(shown: Shown) -> None:
+def test_nothing_is_marked_without_p_values(shown: Shown) -> None:
     content = small()
     for entry in content["cells"]:
         entry["p_holm"] = None
     text = shown("small", content)
-    assert r"\*" not in text and "recorded no p-values" in text
+    assert not set("▲▼≠") & set(text) and "the run has no verdict better or worse on any" in text
+
+
+def test_no_sign_stands_where_the_run_has_no_verdict(shown: Shown) -> None:
+    """Random differences, intervals and p-values: a sign stands where p is below 5% and the interval is on one side of 0."""
+    draw = random.Random(3)
+    cells, wanted = [], {}
+    for task in ("xcopa", "xwinograd"):
+        cells.append(cell(task, "zh", "base", 0.5))
+        for number in range(40):
+            delta, half, p = draw.uniform(-0.2, 0.2), draw.uniform(0.01, 0.2), draw.choice([0.0001, 0.03, 0.049, 0.051, 0.4])
+            low, high = delta - half, delta + half
+            more = {"delta": delta, "delta_low": low, "delta_high": high, "p_holm": p}
+            cells.append(cell(task, "zh", f"v{number}", 0.5 + delta, **more))
+            wanted[task, f"v{number}"] = ("▲" if low > 0 else "▼" if high < 0 else "") if p < 0.05 else ""
+    rows = [line.split(" | ") for line in shown("small", results(cells)).splitlines() if line.startswith("| v")]
+    assert len(rows) == 40
+    found = {
+        (task, row[0].removeprefix("| ")): "".join(sign for sign in "▲▼" if sign in row[place])
+        for row in rows
+        for task, place in (("xcopa", 1), ("xwinograd", 3))
+    }
+    assert found == wanted and {"▲", "▼", ""} == set(wanted.values())
+
+
+@pytest.mark.parametrize("form", ["md", "latex", "csv", "html"])
+def test_digits_are_those_that_were_asked_for(shown: Shown, form: str) -> None:
+    """417/500 and 438/500 right: 83.4% and 87.6%; the difference is 4.2 points."""
+    none = {
+        "md": "**88** ▲ +4",
+        "latex": r"\textbf{88} &  & {\scriptsize \ensuremath{\uparrow}+4}",
+        "csv": ",88,87.6,",
+        "html": "<strong>88</strong>",
+    }
+    three = {
+        "md": "**87.600** ▲ +4.200",
+        "latex": r"\textbf{87.} & \textbf{600}",
+        "csv": ",87.600,87.6,",
+        "html": "<strong>87.600</strong>",
+    }
+    for digits, said in ((0, none), (3, three)):
+        text = shown("small", small(), form=form, digits=digits)
+        assert said[form] in text and ">87.60<" not in text and "*87.60*" not in text
+
+
+def test_markdown_is_another_name_of_md(shown: Shown) -> None:
+    assert shown("small", small(), form="markdown") == MARKDOWN
+
+
+def test_digits_out_of_range_or_of_settings_are_refused(cli: Any, tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", small())
+    for arguments, said in (
+        (("bilingual", run, "--digits", "7"), "--digits must be from 0 to 6, found 7"),
+        (("settings", run, "--digits", "1"), "shows settings as they were given"),
+    ):
+        done = cli("table", *arguments)
+        assert done.returncode == 2 and said in done.stderr, done.stderr
 
 
 def test_a_number_that_was_not_tested_says_what_was(shown: Shown) -> None:
@@ -254,16 +325,12 @@ def test_a_number_that_was_not_tested_says_what_was(shown: Shown) -> None:
         )
     ]
     text = shown("bilingual", results(cells))
-    [letter] = re.findall(r"\| \*\*80\.00\*\* ▲ \+30\.00<sup>(.)</sup> \|", text)
+    [letter] = re.findall(r"\| \*\*80\.00\*\* \+30\.00<sup>(.)</sup> \|", text)
     assert f"<sup>{letter}</sup> not tested; the test is of lf\\_response (answers in the asked language, both turns)" in text
     # The base has no difference to be tested.
     assert "| <u>50.00</u> |" in text
     # Where nothing but this was scored there is no other test to name.
     assert "not tested" not in shown("bilingual", results(cells[2:]))
-    for entry in small()["cells"]:
-        cells.append(entry)
-    assert "whatever its size" in shown("bilingual", results(cells))
-    assert "whatever its size" not in shown("small", small())
 
 
 def test_why_a_number_is_missing(shown: Shown) -> None:
@@ -292,7 +359,7 @@ def test_ratings_are_points_and_shares_percent(shown: Shown) -> None:
         cell("mt_bench", "zh", "lens", 5.76875, low=5.4, high=6.1, delta=3.05, delta_low=2.6, delta_high=3.5, **more),
     ]
     text = shown("bilingual", results(cells), intervals=True)
-    assert r"**5.77** ▲ +3.05<br>\[5.40, 6.10\], Δ \[+2.60, +3.50\], n 160" in text
+    assert r"**5.77** +3.05<br>\[5.40, 6.10\], Δ \[+2.60, +3.50\], n 160" in text
     assert "ratings in points of the judge's scale" in text
     assert "Rated by gpt-4o:gpt-4o-2024-08-06:1: MT-Bench Zh." in text
 
@@ -307,7 +374,7 @@ def test_several_targets_have_a_section_for_each_measure(shown: Shown) -> None:
     assert "## XCOPA, LLaMA-3-8B-Instruct" in text
     assert "|  | En | Zh | Sw | Targets |" in text
     # (60 + 51) / 2 = 55.5 and (10 + 1) / 2 = 5.5: English is not in it.
-    assert "| LENS | 50.00 = 0.00 | **60.00** ▲ +10.00 | **51.00** ▲ +1.00 | **55.50** ▲ +5.50<sup>" in text
+    assert "| LENS | 50.00 ±0.00 | **60.00** +10.00 | **51.00** +1.00 | **55.50** +5.50<sup>" in text
     assert "the mean over the target languages, each counting alike, English left out" in text
 
 
@@ -339,9 +406,9 @@ def test_a_base_that_scored_otherwise_is_a_row_of_its_own_with_its_variants_besi
     # The third run has the first one's numbers and joins them; in each group the better of its two rows is bold.
     assert rows == [
         ["| A run0 · base", "<u>50.00</u>"],
-        ["| A run0 · LENS", "**60.00** ▲ +10.00"],
+        ["| A run0 · LENS", "**60.00** +10.00"],
         ["| B run1 · base", "<u>70.00</u>"],
-        ["| B run1 · LENS", "**80.00** ▲ +10.00"],
+        ["| B run1 · LENS", "**80.00** +10.00"],
     ]
     assert "The base of B run1 has other numbers than that of A run0 for xcopa in zh" in text
     lines = list(csv.DictReader(io.StringIO(shown("small", sampled(0.5, 0.6), sampled(0.7, 0.8), form="csv"))))
@@ -357,7 +424,7 @@ def test_a_base_that_scored_otherwise_is_a_row_of_its_own_with_its_variants_besi
 def test_a_variant_that_scored_otherwise_beside_an_equal_base_is_a_row_of_its_own(shown: Shown) -> None:
     text = shown("small", sampled(0.5, 0.6), sampled(0.5, 0.8))
     assert text.count("| base |") == 1
-    assert "| LENS | <u>60.00</u> ▲ +10.00" in text and "| B run1 · LENS | **80.00** ▲ +30.00" in text
+    assert "| LENS | <u>60.00</u> +10.00" in text and "| B run1 · LENS | **80.00** +30.00" in text
 
 
 def test_a_fit_that_failed_in_one_run_does_not_hide_the_numbers_of_another(shown: Shown) -> None:
@@ -365,7 +432,7 @@ def test_a_fit_that_failed_in_one_run_does_not_hide_the_numbers_of_another(shown
     other = sampled(0.5, 0.6)
     for first, second, label in ((one, other, "B run1 · LENS"), (other, one, "LENS")):
         text = shown("small", first, second)
-        assert f"| {label} | **60.00** ▲ +10.00" in text and "lens could not be fitted: loss was not finite" in text
+        assert f"| {label} | **60.00** +10.00" in text and "lens could not be fitted: loss was not finite" in text
 
 
 def two_protocols() -> list[dict[str, Any]]:
@@ -505,7 +572,7 @@ def test_a_method_of_a_plugin_shows_its_configuration(tmp_path: Path) -> None:
 
 
 def test_all_shipped_specs_are_valid_and_named_after_their_files() -> None:
-    assert set(table_specs()) == {"bilingual", "multilingual", "cost", "settings"}
+    assert set(table_specs()) == {"bilingual", "multilingual", "averages", "cost", "settings"}
     for name in table_specs():
         assert load_table_spec(name).table == name
 
@@ -515,7 +582,7 @@ def test_all_shipped_specs_are_valid_and_named_after_their_files() -> None:
     [
         ("title: A", "titel: A", "line 3: unknown key 'titel'; did you mean 'title'?"),
         ("metric: acc, p", "metrc: acc, p", "unknown key 'metrc'; did you mean 'metric'?"),
-        ("kind: scores", "kind: score", "line 2: kind must be one of scores, cost, settings, found 'score'"),
+        ("kind: scores", "kind: score", "line 2: kind must be one of scores, averages, cost, settings, found 'score'"),
         ("over: [xcopa", "over: [xcoba", "names the measure 'xcoba', which does not exist"),
         ("{id: xwinograd", "{id: xcopa", "two measures have one id"),
         ("columns: measures", "columns: languages", "'over' belongs to tables whose columns are measures"),
@@ -593,7 +660,7 @@ def test_a_run_of_old_that_recorded_less(shown: Shown) -> None:
         for key in ("p_holm", "p_value", "smallest_detectable", "clusters", "test"):
             entry.pop(key)
     text = shown("small", content)
-    assert "**87.60** ▲ +4.20 |" in text and "recorded no p-values" in text
+    assert "**87.60** +4.20 |" in text and "the run has no verdict better or worse on any" in text
 
 
 def test_csv_is_read_back_as_numbers(shown: Shown) -> None:

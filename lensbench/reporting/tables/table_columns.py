@@ -177,16 +177,24 @@ def _mean(entry: Entry, column: TableColumn, measures: Mapping[str, Measure]) ->
     recorded = _recorded(entry, cells)
     if recorded is not None:
         return replace(_as_recorded(recorded), unit=unit, higher_is_better=more, cells=cells)
-    values = [cell.value for _, cell in cells if cell.value is not None]
-    deltas = [cell.delta for _, cell in cells if cell.delta is not None]
     return Number(
         "",
         unit,
-        value=sum(values) / len(cells),
-        delta=sum(deltas) / len(cells) if len(deltas) == len(cells) else None,
+        value=_plain_mean([(cell.language, cell.value) for _, cell in cells]),
+        delta=_plain_mean([(cell.language, cell.delta) for _, cell in cells]),
         higher_is_better=more,
         cells=cells,
     )
+
+
+def _plain_mean(values: Sequence[tuple[str, float | None]]) -> float | None:
+    """Each language counts alike, and within it each task; None where one is missing."""
+    by_language: dict[str, list[float]] = {}
+    for language, value in values:
+        if value is None:
+            return None
+        by_language.setdefault(language, []).append(value)
+    return sum(sum(own) / len(own) for own in by_language.values()) / len(by_language)
 
 
 def _recorded(entry: Entry, cells: Sequence[RunCell]) -> Average | None:
