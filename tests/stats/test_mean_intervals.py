@@ -175,7 +175,7 @@ def tables(draw: st.DrawFn) -> tuple[NDArray, NDArray, NDArray, NDArray, bool]:
 
 
 @given(tables())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_an_interval_holds_its_value_and_has_two_sides(table: tuple[NDArray, NDArray, NDArray, NDArray, bool]) -> None:
     scores, label, cells, weights, binary = table
     difference = (scores[0] - scores[1])[None]
