@@ -89,7 +89,16 @@ def test_a_true_gain_and_a_true_loss_side_by_side(tmp_path: Path) -> None:
 def test_english_does_not_depend_on_the_number_of_targets(tmp_path: Path) -> None:
     gains = {"lens": {"en": -0.08}}
     few = answer(truth(tmp_path / "few", gains, seed=8, tasks=SMALL["tasks"], items=400, languages=("en", "zh")))
-    many = answer(truth(tmp_path / "many", gains, seed=8, tasks=SMALL["tasks"], items=400, languages=("en", "zh", "ja", "ko", "ar", "bn", "sw", "th", "te")))
+    many = answer(
+        truth(
+            tmp_path / "many",
+            gains,
+            seed=8,
+            tasks=SMALL["tasks"],
+            items=400,
+            languages=("en", "zh", "ja", "ko", "ar", "bn", "sw", "th", "te"),
+        )
+    )
     for found in (few, many):
         assert "worse in English" in said(found, "Did English suffer?", "lens")
 
@@ -130,7 +139,9 @@ def scores(variants: tuple[str, ...], cells: tuple[str, ...] = ("xcopa/zh", "xco
 
 def test_base_only(tmp_path: Path) -> None:
     found = answer(write_run(tmp_path / "run", scores(("base",))))
-    assert [question for question, _ in found.questions] == [] and any("Only base was evaluated" in one.text for one in found.voids)
+    assert [question for question, _ in found.questions] == [] and any(
+        "Only base was evaluated" in one.text for one in found.voids
+    )
 
 
 def test_no_base(tmp_path: Path) -> None:

@@ -27,11 +27,10 @@ _MEAN = "mean"
 
 @dataclass(frozen=True)
 class _Averaged:
-    """What is averaged together: one metric under one profile, and of one task where its tasks measure unlike things."""
+    """What is averaged together: one metric under one profile."""
 
     metric: Metric
     profile: str
-    task: str
 
 
 def averages_table(
@@ -86,7 +85,7 @@ def _measures(spec: AveragesTable, runs: Sequence[RunView], choice: Choice) -> d
         metric, profile = metric_of(cell), run.profile_of(cell)
         if metric.basis.name not in spec.blocks or metric.corpus is not None or profile not in wanted:
             continue
-        what = _Averaged(metric, profile, "" if metric.basis.over_tasks else cell.task)
+        what = _Averaged(metric, profile)
         name = "|".join((cell.task, cell.metric, profile))
         found[what][name] = Measure(
             id=name, title=run.results.task_of(cell).title, task=cell.task, metric=cell.metric, profiles=(profile,), optional=True
@@ -115,8 +114,8 @@ def _parts(spec: AveragesTable, block: Block, measures: dict[_Averaged, list[Mea
         name = next((title for key, title in spec.titles.items() if key == basis), "") or _capital(
             what.metric.short or what.metric.title
         )
-        told = [name, *([own[0].title] if what.task else [])]
-        alike = [w for w in measures if (w.metric.name, w.task) == (what.metric.name, what.task)]
+        told = [name]
+        alike = [other for other in measures if other.metric.name == what.metric.name]
         told += [f"profile {what.profile}"] if len(alike) > 1 else []
         columns, remarks = _columns(spec, block, name, own)
         if not what.metric.implied:
@@ -138,7 +137,7 @@ def _columns(spec: AveragesTable, block: Block, name: str, measures: Sequence[Me
             if len({language for _, language in over}) > 1:
                 columns.append(TableColumn(spec.targets, name, "", over, _MEAN))
         if own:
-            columns.append(TableColumn(code_in_print(code), name, code, own, _MEAN if len(own) > 1 else ""))
+            columns.append(TableColumn(code_in_print(code), name, code, own, _MEAN, single=True))
         if len(own) == 1 and len(measures) > 1:
             alone.append(f"{code_in_print(code)}: {titles[own[0][0]]} alone, which is no mean.")
     return columns, alone

@@ -66,7 +66,9 @@ def _emphasis(spec: ScoreTable) -> list[str]:
     if not marks:
         return []
     among = "the base included" if emphasis.over == "all" else "among enhanced variants"
-    return [f"In each column, {among}, {' and '.join(marks)}; what prints alike is marked alike."]
+    return [
+        f"In each column, {among}, {' and '.join(marks)}, where a paired test tells the best from the second best (p below 0.05, not adjusted)."
+    ]
 
 
 def _marks(spec: ScoreTable, blocks: Sequence[Block], shown: Sequence[Shown]) -> list[str]:

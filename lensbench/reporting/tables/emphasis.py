@@ -24,7 +24,7 @@ def column_styles(spec: ScoreTable, entries: Sequence[Entry], numbers: Sequence[
 
 
 def _styles(spec: ScoreTable, entries: Sequence[Entry], numbers: Sequence[Number]) -> list[str]:
-    """By what is printed: what prints alike is marked alike; where all print alike nothing is marked."""
+    """By what is printed: what prints alike is marked alike. Nothing is marked where no paired test tells the best from the second."""
     emphasis: Emphasis = spec.emphasis
     printed = [
         None
@@ -40,6 +40,9 @@ def _styles(spec: ScoreTable, entries: Sequence[Entry], numbers: Sequence[Number
         # Nothing tells which is the best.
         return ["none"] * len(printed)
     if len(ranked) < 2:
+        return ["none"] * len(printed)
+    best = [number for number, value in zip(numbers, printed, strict=True) if value == ranked[0]]
+    if len(best) > 1 or emphasis.over not in best[0].leads:
         return ["none"] * len(printed)
     by_value = {ranked[0]: emphasis.best, ranked[1]: emphasis.second}
     return ["none" if value is None else by_value.get(value, "none") for value in printed]

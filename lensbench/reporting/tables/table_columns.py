@@ -25,6 +25,7 @@ class TableColumn:
     Attributes:
         places: One for a measure; those that are averaged for a mean.
         mean: Id of the mean, else "".
+        single: Whether a mean of one place is shown, and not only one of several.
     """
 
     title: str
@@ -32,6 +33,7 @@ class TableColumn:
     language: str
     places: tuple[Place, ...]
     mean: str = ""
+    single: bool = False
 
     @property
     def name(self) -> str:
@@ -66,6 +68,8 @@ class Number:
     states: str = ""
     signature: str = ""
     higher_is_better: bool | None = True
+    leads: tuple[str, ...] = ()
+    """As of a cell: where it is the best and a paired test tells it from the second best."""
     cells: tuple[RunCell, ...] = field(default=(), repr=False)
 
 
@@ -141,6 +145,7 @@ def _as_recorded(found: Cell | Average) -> Number:
         smallest_detectable=found.smallest_detectable,
         n=found.n,
         signature=found.signature,
+        leads=found.leads,
     )
 
 
@@ -156,7 +161,7 @@ def _why_missing(run: RunView, measure: Measure, code: str) -> str:
 
 def _mean(entry: Entry, column: TableColumn, measures: Mapping[str, Measure]) -> Number:
     """As the run has it, with its interval; else the plain mean of the cells, without one."""
-    if len(column.places) < 2:
+    if len(column.places) < 2 and not (column.single and column.places):
         only = ", ".join(f"{measures[key].title} {code_in_print(code)}" for key, code in column.places)
         return Number(why=f"nothing to average over: {'only ' + only if only else 'no task'} is asked")
     lacking = [
