@@ -1,8 +1,8 @@
 """How often the 95% intervals hold the truth, measured where few items differ.
 
 The goal is 93% to 98%. Below it is never allowed. Above it is allowed where fewer than six differing clusters are expected (three
-without clusters, eight for ratings): a count that is mostly 0, 1 or 2 has only a few possible intervals, and one that holds the truth in 93% of the
-cases then often holds it in nearly all.
+without clusters, eight for ratings): a count that is mostly 0, 1 or 2 has only a few possible intervals, and one that holds
+the truth in 93% of the cases then often holds it in nearly all.
 """
 
 from __future__ import annotations
