@@ -183,6 +183,8 @@ def _averaged(
             ),
             higher_is_better=metric.higher_is_better,
             leads=first.get(variant, ()),
+            pairs=int((~np.isnan(differences[row])).sum()) if paired else None,
+            differing=int((np.nan_to_num(differences[row]) != 0).sum()) if paired else None,
         )
         found.append((entry, float(errors[row])))
     return found

@@ -99,7 +99,7 @@ def test_an_item_in_two_rows_is_one_cluster(tmp_path: Path) -> None:
     assert (cell.test, cell.clusters, cell.n) == ("sign-flip", 30, 60) and single.test == "mcnemar"
     assert cell.p_value == pytest.approx(single.p_value, abs=0.02)
     # The copy of an item adds nothing: the interval is about that of the items once, and no narrower.
-    assert (cell.delta_low, cell.delta_high) == pytest.approx((single.delta_low, single.delta_high), abs=0.01)
+    assert (cell.delta_low, cell.delta_high) == pytest.approx((single.delta_low, single.delta_high), abs=0.02)
     assert cell.delta_high - cell.delta_low >= single.delta_high - single.delta_low
 
 
@@ -131,7 +131,8 @@ def test_over_tasks(found: Summary, scores: dict) -> None:
     assert one.delta == pytest.approx(np.mean([d.mean() for d in deltas]))
     # Independent tasks: variances of the means add up.
     error = sum(d.var() / len(d) for d in deltas) ** 0.5 / 2
-    assert (one.delta_high - one.delta_low) / (2 * 1.96) == pytest.approx(error, rel=0.04)
+    # The normal interval, and no more than a tenth wider for what so few items do not tell.
+    assert 1 <= (one.delta_high - one.delta_low) / (2 * 1.96 * error) <= 1.1
     (english,) = [a for a in found.averages if a.language == "en" and a.variant == "lens"]
     assert (english.role, english.over, english.cells) == ("english", "cell", ("xcopa/en",))
 
@@ -148,7 +149,7 @@ def test_over_languages_an_item_is_one_cluster_and_english_is_left_out(found: Su
     )
     error = float(np.sqrt(fit.cov_params().sum() / 4))
     apart = sum(d.var() / len(d) for d in deltas) ** 0.5 / 2
-    assert (one.delta_high - one.delta_low) / (2 * 1.96) == pytest.approx(error, rel=0.06)
+    assert 1 <= (one.delta_high - one.delta_low) / (2 * 1.96 * error) <= 1.1
     assert error > 1.1 * apart, "translations that do not agree would test nothing"
 
 

@@ -25,12 +25,20 @@ AFTER = [1, 1, 0, 1, 1, 1, 1, 1, np.nan, 1]
 
 @pytest.fixture
 def before(tmp_path: Path) -> RunFolder:
-    return write_run(tmp_path / "before", {("xcopa/zh", "base"): np.array(BEFORE), ("xwinograd/zh", "base"): np.ones(6)})
+    return write_run(
+        tmp_path / "before",
+        {("xcopa/zh", "base"): np.array(BEFORE), ("xwinograd/zh", "base"): np.ones(6)},
+        declared=("base", "lens"),
+    )
 
 
 @pytest.fixture
 def after(tmp_path: Path) -> RunFolder:
-    return write_run(tmp_path / "after", {("xcopa/zh", "base"): np.array(AFTER), ("xwinograd/zh", "base"): np.zeros(6)})
+    return write_run(
+        tmp_path / "after",
+        {("xcopa/zh", "base"): np.array(AFTER), ("xwinograd/zh", "base"): np.zeros(6)},
+        declared=("base", "lens"),
+    )
 
 
 def rewrite(run: RunFolder, stage: str, change: Any) -> None:
@@ -107,7 +115,9 @@ def test_the_same_rows_from_elsewhere_are_compared(before: RunFolder, after: Run
 
 
 def test_what_only_one_run_has_is_listed(before: RunFolder, after: RunFolder, tmp_path: Path) -> None:
-    third = write_run(tmp_path / "third", {("xcopa/sw", "base"): np.ones(3), ("xcopa/zh", "lens"): np.ones(10)})
+    third = write_run(
+        tmp_path / "third", {("xcopa/sw", "base"): np.ones(3), ("xcopa/zh", "lens"): np.ones(10)}, declared=("base",)
+    )
     found = compare(before, third)
     assert found.cells == [] and ("base", "base") in found.pairs
     listed = gaps(found)

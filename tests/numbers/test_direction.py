@@ -90,24 +90,22 @@ def test_the_report_marks_items_by_it(tmp_path: Path) -> None:
     assert all(one is None if other is None else one is not other for one, other in rights)
 
 
-def test_bold_and_arrows_follow_it(tmp_path: Path) -> None:
+def test_bold_follows_it(tmp_path: Path) -> None:
     lower = {"higher_is_better": False}
     content = results(
         [
             cell("xcopa", "zh", "base", 0.5, **lower),
-            cell("xcopa", "zh", "lens", 0.3, delta=-0.2, delta_low=-0.3, delta_high=-0.1, p_holm=0.01, **lower),
-            cell("xcopa", "zh", "xsft", 0.8, delta=0.3, delta_low=0.2, delta_high=0.4, p_holm=0.01, **lower),
+            cell("xcopa", "zh", "lens", 0.3, delta=-0.2, delta_low=-0.3, delta_high=-0.1, leads=["all", "enhanced"], **lower),
+            cell("xcopa", "zh", "xsft", 0.8, delta=0.3, delta_low=0.2, delta_high=0.4, **lower),
         ]
     )
     spec = tmp_path / "small.yaml"
     spec.write_text(SMALL, encoding="utf-8")
     runs = open_runs([write_run(tmp_path / "run", content)])
     made = build_table(load_table_spec(str(spec)), runs)
-    shown = {row.label: [(c.style, c.change) for c in row.cells if c.text not in ("–", "—")] for row in made.sections[0].rows}
-    assert shown == {
-        label: [(style, change)]
-        for label, style, change in (("base", "underline", ""), ("LENS", "bold", "better"), ("xSFT", "none", "worse"))
-    }
+    shown = {row.label: [(c.style, c.mark) for c in row.cells if c.text not in ("–", "—")] for row in made.sections[0].rows}
+    # A single cell is exploratory: it has no sign, whatever its difference.
+    assert shown == {"base": [("underline", "")], "LENS": [("bold", "")], "xSFT": [("none", "")]}
     assert "Lower is better: XCOPA." in render_table(made, "md")
 
 

@@ -200,3 +200,12 @@ def test_an_older_version_had_no_endpoints(tmp_path: Path) -> None:
         del average["role"]
     found = answer_of(RunView(folder, read_results({**content, "averages": content["averages"]})))
     assert any("An older version made these numbers" in one.text for one in found.voids) and found.helped == ()
+
+
+def test_where_nothing_differs_it_says_what_is_still_possible(tmp_path: Path) -> None:
+    """Of 24 items none differs: with 95% confidence the true difference is below 13.8 points (Tango's score interval)."""
+    right = (np.random.default_rng(3).random(24) < 0.5).astype(float)
+    same = {(cell, variant): right for cell in ("xcopa/zh", "xcopa/en") for variant in ("base", "lens")}
+    found = answer(write_run(tmp_path / "run", same, named=()))
+    expected = "accuracy: none of 24 scores differs, at most 13.8 points"
+    assert said(found, "Did it help?", "lens") == f"not distinguishable on the targets: {expected}."
