@@ -79,7 +79,7 @@ class Average:
     pairs: int | None = None
     """Scores that have a counterpart in `base`; None of `base`, and where an older version did not say."""
     differing: int | None = None
-    """Of these, those that differ from it. Of 0 differing ones, `delta_high` is the largest difference that is still plausible."""
+    """Of these, those that differ from it. Of 0 differing ones, `delta_high` is the largest that is still plausible."""
     margin: float | None = None
     """In English: the loss that counts as none, in the unit of `value`; None where none is set."""
     at_worst: float | None = None

@@ -78,7 +78,7 @@ class Cell:
     pairs: int | None = None
     """Scores that have a counterpart in `base`; None of `base`, and where an older version did not say."""
     differing: int | None = None
-    """Of these, those that differ from it. Of 0 differing ones, `delta_high` is the largest difference that is still plausible."""
+    """Of these, those that differ from it. Of 0 differing ones, `delta_high` is the largest that is still plausible."""
     given: str | None = None
     """What gave the number, where it came without items; None where it was made from records."""
 

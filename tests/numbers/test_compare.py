@@ -28,7 +28,7 @@ def before(tmp_path: Path) -> RunFolder:
     return write_run(
         tmp_path / "before",
         {("xcopa/zh", "base"): np.array(BEFORE), ("xwinograd/zh", "base"): np.ones(6)},
-        declared=("base", "lens"),
+        declared=("base", "lens", "xsft"),
     )
 
 
@@ -37,7 +37,7 @@ def after(tmp_path: Path) -> RunFolder:
     return write_run(
         tmp_path / "after",
         {("xcopa/zh", "base"): np.array(AFTER), ("xwinograd/zh", "base"): np.zeros(6)},
-        declared=("base", "lens"),
+        declared=("base", "lens", "xsft"),
     )
 
 
@@ -116,7 +116,7 @@ def test_the_same_rows_from_elsewhere_are_compared(before: RunFolder, after: Run
 
 def test_what_only_one_run_has_is_listed(before: RunFolder, after: RunFolder, tmp_path: Path) -> None:
     third = write_run(
-        tmp_path / "third", {("xcopa/sw", "base"): np.ones(3), ("xcopa/zh", "lens"): np.ones(10)}, declared=("base",)
+        tmp_path / "third", {("xcopa/sw", "base"): np.ones(3), ("xcopa/zh", "lens"): np.ones(10)}, declared=("base", "lens", "xsft")
     )
     found = compare(before, third)
     assert found.cells == [] and ("base", "base") in found.pairs
