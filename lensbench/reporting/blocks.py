@@ -12,15 +12,15 @@ from lensbench.numbers.average import Average
 from lensbench.numbers.cell import Cell
 from lensbench.numbers.headline import table_cells
 from lensbench.numbers.run_results import Results
-from lensbench.numbers.verdict import VERDICTS, Verdict
 from lensbench.reporting.columns import Column
 from lensbench.reporting.run_view import RunView
 from lensbench.reporting.text.cell_text import metric_name
 from lensbench.reporting.text.table import Line, table_line
 
-__all__ = ["MARKS", "Block", "BlockCell", "Sentence", "blocks_of", "headline", "language_name"]
+__all__ = ["MARKS", "Block", "BlockCell", "blocks_of", "language_name"]
 
-MARKS = {"better": "▲", "worse": "▼", "differs": "≠", "not distinguishable": "≈", "exploratory": ""}
+MARKS = {"better": "▲", "worse": "▼", "differs": "≠", "not distinguishable": "≈"}
+"""Verdict -> its mark. Nothing else is marked: a single cell has no verdict."""
 
 
 @dataclass(frozen=True)
@@ -65,26 +65,10 @@ class Block:
     cells: dict[tuple[int, str], BlockCell] = field(default_factory=dict)
     protocols: dict[str, tuple[str, str]] = field(default_factory=dict)
 
-    @property
-    def detectable(self) -> float | None:
-        """The largest of the smallest differences that the cells can show; None where they do not say."""
-        found = [size for cell in self.cells.values() if (size := cell.number.smallest_detectable) is not None]
-        return max(found) if found else None
-
-    @property
-    def detectable_text(self) -> str:
-        """That difference in the unit of the metric."""
-        unit = self.metric.unit
-        return "" if self.detectable is None else unit.text(self.detectable) + unit.difference
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """The headline of one variant in one language: verdict -> what it is about."""
-
-    language: str
-    column: int
-    verdicts: dict[Verdict, list[str]]
+    def chance(self, language: str) -> float | None:
+        """Score of a blind guess in a language; None where none is known, or runs differ in it."""
+        found = {c.number.chance for (_, code), c in self.cells.items() if code == language and isinstance(c.number, Cell)}
+        return found.pop() if len(found) == 1 else None
 
 
 def shown_lines(results: Results) -> list[tuple[Line, Cell]]:
@@ -123,37 +107,10 @@ def blocks_of(runs: Sequence[RunView], columns: Sequence[Column]) -> list[Block]
     return [block for family in families.values() for block in family]
 
 
-def headline(runs: Sequence[RunView], columns: Sequence[Column]) -> list[Sentence]:
-    """For every language and every enhanced variant: what is better, worse, or not distinguishable."""
-    place = {(column.run, column.variant): number for number, column in enumerate(columns)}
-    found: dict[tuple[str, int], dict[Verdict, list[str]]] = {}
-    for number, run in enumerate(runs):
-        for line, cell in shown_lines(run.results):
-            if cell.verdict is not None:
-                verdicts = found.setdefault((line.language, place[number, line.variant]), {})
-                verdicts.setdefault(cell.verdict, []).append(f"{line.task}{_what(cell)} {line.delta}")
-    order = list(dict.fromkeys(language for language, _ in found))
-    return [
-        Sentence(language, column, {v: verdicts[v] for v in sorted(verdicts, key=_rank)})
-        for (language, column), verdicts in sorted(found.items(), key=lambda pair: (order.index(pair[0][0]), pair[0][1]))
-    ]
-
-
 def language_name(code: str) -> str:
     """`Chinese (zh)`; the code alone for a language of which nothing is known."""
     known = languages().get(code)
     return f"{known.name} ({code})" if known else code
-
-
-def _what(cell: Cell) -> str:
-    """Says what is meant where a task has several metrics."""
-    mark = metric_of(cell).mark
-    return f" ({mark})" if mark else ""
-
-
-def _rank(verdict: Verdict) -> int:
-    # A newer version may have further ones.
-    return VERDICTS.index(verdict) if verdict in VERDICTS else len(VERDICTS)
 
 
 def _asked(results: Results, cell: Cell) -> tuple[str, str]:

@@ -17,7 +17,17 @@ def english_kept(measures: Sequence[Measure], variants: Sequence[str]) -> list[S
     asked = [measure for measure in measures if measure.english]
     if not asked:
         return [Statement("Not measured: the run asks nothing in English.", tone="warning")]
-    return [_of_variant(variant, asked) for variant in variants if variant != BASE]
+    return [*(_of_variant(variant, asked) for variant in variants if variant != BASE), *_margins(asked)]
+
+
+def _margins(measures: Sequence[Measure]) -> list[Statement]:
+    """How large a loss counts as none; nothing where no variant was compared."""
+    found: dict[str, None] = {}
+    for measure in measures:
+        margin = next((a.margin for a in measure.english.values() if a.margin is not None), None)
+        if margin is not None:
+            found[f"{measure.loss(margin)} of {measure.short}"] = None
+    return [Statement(f"The margin is {', '.join(found)}.")] if found else []
 
 
 def _of_variant(variant: str, measures: Sequence[Measure]) -> Statement:
@@ -32,7 +42,7 @@ def _of_variant(variant: str, measures: Sequence[Measure]) -> Statement:
         else:
             said.setdefault(_word(average), []).append(_text(average, measure))
             cells.update(dict.fromkeys(average.cells))
-    order = ["worse in English", "no loss as large as the margin", "a loss is neither shown nor ruled out"]
+    order = ["worse in English", "no loss as large as the margin", "a loss is not ruled out"]
     ranked = sorted(said.items(), key=lambda one: order.index(one[0]) if one[0] in order else len(order))
     text = "; ".join(f"{what}: {', '.join(parts)}" for what, parts in ranked) + "."
     tone: Tone = "worse" if order[0] in said else "better" if list(said) == [order[1]] else "plain"
@@ -45,8 +55,8 @@ def _word(average: Average) -> str:
     if average.retention == "shown":
         return "no loss as large as the margin"
     if average.at_worst is None:
-        return "no interval, so nothing is ruled out"
-    return "a loss is neither shown nor ruled out"
+        return "no interval, so no loss is ruled out"
+    return "a loss is not ruled out"
 
 
 def _text(average: Average, measure: Measure) -> str:
@@ -54,8 +64,6 @@ def _text(average: Average, measure: Measure) -> str:
     text = f"{measure.short} {measure.difference(average.delta)}{measure.metric.unit.difference}"
     if average.at_worst is not None:
         text += f", at worst {measure.difference(average.at_worst)}"
-    if average.margin is not None and average.retention != "worse":
-        text += f" (margin {measure.loss(average.margin)})"
-    elif average.margin is not None and average.at_worst is not None and abs(average.at_worst) < average.margin:
-        text += f" (within the margin of {measure.loss(average.margin)})"
+    if average.retention == "worse" and average.margin is not None and average.at_worst is not None:
+        text += " (within the margin)" if abs(average.at_worst) < average.margin else ""
     return text

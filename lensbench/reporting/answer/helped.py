@@ -10,11 +10,12 @@ from lensbench.spec import BASE
 
 __all__ = ["helped"]
 
+_ON = " on the targets"
 _WORDS = {
-    "better": "better on the targets",
-    "worse": "worse on the targets",
-    "differs": "different on the targets, and nothing tells which way is better",
-    "not distinguishable": "not distinguishable on the targets",
+    "better": f"better{_ON}",
+    "worse": f"worse{_ON}",
+    "differs": f"different{_ON}, and nothing tells which way is better",
+    "not distinguishable": f"not distinguishable{_ON}",
 }
 
 
@@ -44,7 +45,9 @@ def _of_variant(variant: str, measures: Sequence[Measure]) -> Statement:
         cells.update(dict.fromkeys(average.cells))
     if not said:
         return Statement("nothing was measured in a target language", variant)
-    clauses = [f"{what}: {', '.join(parts)}" for what, parts in sorted(said.items(), key=lambda one: _rank(one[0]))]
+    ranked = sorted(said.items(), key=lambda one: _rank(one[0]))
+    # Said once where a clause before it says it.
+    clauses = [f"{what.removesuffix(_ON) if place else what}: {', '.join(parts)}" for place, (what, parts) in enumerate(ranked)]
     return Statement("; ".join(clauses) + ".", variant, _tone(said), tuple(cells))
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from lensbench.languages import Language, languages
-from lensbench.reporting.html.text import plain
+from lensbench.reporting.shown_text import plain
 
 if TYPE_CHECKING:
     from matplotlib.font_manager import FontEntry

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lensbench.errors import UnavailableError, UsageError
 from lensbench.records.log import write_failed
 from lensbench.reporting.figures.fonts import in_default, installed
-from lensbench.reporting.html.text import plain
+from lensbench.reporting.shown_text import plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

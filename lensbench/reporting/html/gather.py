@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lensbench.metrics import SCORES, Metric, get_metric, gold_choice, metric_as, told_direction
+from lensbench.metrics import SCORES, Metric, fidelity_name, get_metric, gold_choice, metric_as, told_direction, turn_part
 from lensbench.numbers.headline import headline_of
 from lensbench.numbers.item_outcome import is_on_target, is_right
 from lensbench.reasoning import ANSWERED
@@ -32,7 +32,7 @@ class Entry:
         prompt: What was sent before the choices; "" where every choice has a context of its own.
         choices: `(context, continuation)`; contexts are "" where `prompt` holds the one they share. None for open questions.
         gold: Number of the right choice; None where there is none, or it could not be told.
-        row: Fields of the row that the prompt does not show.
+        source: The source item, the same in all languages; None where the row names none.
         cells: Column number -> what that variant made of it.
     """
 
@@ -48,6 +48,7 @@ class Entry:
     gold: int | None
     turns: tuple[str, ...]
     cells: dict[int, ItemCell] = field(default_factory=dict)
+    source: str | float | None = None
 
     def outcomes(self, columns: Sequence[Column]) -> bytes:
         """One byte for every column."""
@@ -71,6 +72,7 @@ def gather(runs: Sequence[RunView]) -> list[Entry]:
         own = {column.variant: place for place, column in enumerate(columns) if column.run == number}
         _scores(run, own, entries)
         _answers(run, own, entries)
+    _turns(entries.values(), columns)
     order = {kind: place for place, kind in enumerate(dict.fromkeys((e.task, e.profile, e.language) for e in entries.values()))}
     return sorted(entries.values(), key=lambda e: (order[e.task, e.profile, e.language], e.doc_id, e.key))
 
@@ -97,6 +99,7 @@ def _entry(record: ItemRecord, run: int) -> Entry:
         tuple(choices),
         gold,
         turns,
+        source=record.source,
     )
 
 
@@ -140,7 +143,8 @@ def _answers(run: RunView, columns: Mapping[str, int], entries: Mapping[str, Ent
             cell.unscored = cell.unscored or state not in ANSWERED
             if state != "ok":
                 cell.state = state
-            shown[record.key] = ShownAnswer(record.turn, state, record.text, record.tokens, record.finish)
+            unscored = state not in ANSWERED
+            shown[record.key] = ShownAnswer(record.turn, state, record.text, record.tokens, record.finish, unscored=unscored)
             cell.answers.append(shown[record.key])
     _languages(run, columns, entries, shown)
     _verdicts(run, columns, entries, shown)
@@ -159,7 +163,13 @@ def _languages(
         for turn in record.turns:
             if turn.answer in answers:
                 label = ShownLabel(record.grader.name, turn.label, turn.cell, turn.probability)
-                answers[turn.answer].labels.append(label)
+                shown = answers[turn.answer]
+                shown.labels.append(label)
+                if len(shown.labels) == 1:
+                    # The first identifier is the preferred one.
+                    value = record.metrics.get(fidelity_name(turn_part(turn.turn)))
+                    shown.right, shown.gave = None if value is None else value >= 1, turn.cell
+                    shown.unscored = shown.unscored or value is None
         if (record.item, record.variant) in decided:
             continue
         decided.add((record.item, record.variant))
@@ -183,4 +193,19 @@ def _verdicts(run: RunView, columns: Mapping[str, int], entries: Mapping[str, En
         answers[record.answer].verdicts.append(verdict)
         entry, column = entries.get(record.item), columns.get(record.variant)
         if entry is not None and column in entry.cells and record.state != "ok":
-            entry.cells[column].unscored = True
+            entry.cells[column].unscored = answers[record.answer].unscored = True
+
+
+def _turns(entries: Iterable[Entry], columns: Sequence[Column]) -> None:
+    """What happened to each turn, beside the same turn of the base."""
+    for entry in entries:
+        for number, cell in entry.cells.items():
+            base = None if (place := columns[number].base) is None else entry.cells.get(place)
+            before = {answer.turn: _turn(answer) for answer in base.answers} if base is not None else {}
+            for answer in cell.answers:
+                answer.bits = outcome(_turn(answer), before.get(answer.turn))
+
+
+def _turn(answer: ShownAnswer) -> ItemCell:
+    gave = None if answer.gave is None else (answer.gave,)
+    return ItemCell(right=answer.right, gave=gave, unscored=answer.unscored, off_target=answer.right is False)

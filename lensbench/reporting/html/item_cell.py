@@ -33,7 +33,14 @@ class ShownVerdict:
 
 @dataclass
 class ShownAnswer:
-    """The answer to one turn."""
+    """The answer to one turn.
+
+    Attributes:
+        right: Whether it is in the asked language; None where nothing tells.
+        gave: Its language, by the preferred identifier.
+        unscored: Whether anything of this turn lacks a score.
+        bits: What happened to this turn, as `outcome` says it of a whole item.
+    """
 
     turn: int
     state: str
@@ -42,9 +49,14 @@ class ShownAnswer:
     finish: str | None
     labels: list[ShownLabel] = field(default_factory=list)
     verdicts: list[ShownVerdict] = field(default_factory=list)
+    right: bool | None = None
+    gave: str | None = None
+    unscored: bool = False
+    bits: int = 0
 
     def packed(self) -> JsonObject:
-        return {**vars(self), "labels": list(map(vars, self.labels)), "verdicts": list(map(vars, self.verdicts))}
+        shown = {name: value for name, value in vars(self).items() if name not in ("right", "gave", "unscored")}
+        return {**shown, "labels": list(map(vars, self.labels)), "verdicts": list(map(vars, self.verdicts))}
 
 
 @dataclass
@@ -68,6 +80,20 @@ class ItemCell:
     loglikelihoods: Sequence[float | None] | None = None
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     answers: list[ShownAnswer] = field(default_factory=list)
+
+    def margin(self, gold: int | None) -> float | None:
+        """Log-likelihood of the right choice less that of the best other one, in nats; None where one of them has none."""
+        if gold is None or not self.loglikelihoods or gold >= len(self.loglikelihoods):
+            return None
+        own = self.loglikelihoods[gold]
+        others = [value for place, value in enumerate(self.loglikelihoods) if place != gold and value is not None]
+        return None if own is None or not others else own - max(others)
+
+    def rating(self, judge: str) -> float | None:
+        """Mean of a judge's ratings over the turns and repetitions; None where there is none."""
+        verdicts = [verdict for answer in self.answers for verdict in answer.verdicts if verdict.by == judge]
+        found = [verdict.rating for verdict in verdicts if verdict.rating is not None]
+        return sum(found) / len(found) if found else None
 
     def packed(self) -> JsonObject:
         """As JSON for the page; short names, since there are many."""

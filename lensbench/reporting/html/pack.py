@@ -15,15 +15,18 @@ from itertools import groupby
 from typing import Any
 
 from lensbench.jsonio import JsonObject
+from lensbench.languages import CENTRAL
 from lensbench.reporting.columns import Column
 from lensbench.reporting.html.gather import Entry
 from lensbench.reporting.html.text import compact_json
 
-__all__ = ["Group", "Packed", "link_id", "pack"]
+__all__ = ["NO_SIZE", "Group", "Packed", "link_id", "pack", "shared_ends"]
 
 _BLOCK_BYTES = 256 * 1024
 """Of JSON in a block: opening one takes a few milliseconds, and deflate looks back no farther than 32 KiB anyway."""
 _LINK_BYTES = 5
+NO_SIZE = -32768
+"""In place of a margin or a rating that is not there."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class Group:
     Attributes:
         count: Of its items.
         head, tail: What the prompts of the group share, and its items leave out.
+        open: Whether its questions are open, so that sizes are ratings; else they are margins.
     """
 
     task: str
@@ -41,6 +45,7 @@ class Group:
     count: int
     head: str
     tail: str
+    open: bool
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,8 @@ class Packed:
     Attributes:
         groups: Tasks in a language, in order.
         index: Deflate and base64 of, for every item: its outcome bytes (item by item, one per column), then the row numbers
-            (uint32, little-endian), then the links (5 bytes each).
+            (uint32, little-endian), then the links (5 bytes each), then the sizes that items can be sorted by (item by item, one
+            int16 per column: hundredths of the margin in nats, or of the rating; `NO_SIZE` for none).
         starts: Number of the first item of every block.
         blocks: Deflate and base64 of a JSON list of items.
     """
@@ -73,11 +79,14 @@ def pack(entries: Sequence[Entry], columns: Sequence[Column]) -> Packed:
         entries: In the order of the report: items of a group together.
     """
     groups, contents = [], []
+    sizes: list[int] = []
+    twins = _twins(entries)
     for (task, profile, language), members in groupby(entries, key=lambda e: (e.task, e.profile, e.language)):
         held = list(members)
         head, tail = shared_ends([e.prompt for e in held])
-        groups.append(Group(task, profile, language, len(held), head, tail))
-        contents += [_content(e, len(head), len(tail)) for e in held]
+        groups.append(Group(task, profile, language, len(held), head, tail, any(e.turns for e in held)))
+        contents += [_content(e, len(head), len(tail), twins.get(e.key)) for e in held]
+        sizes += _sizes(held, len(columns))
     starts, raw = _cut(contents)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         # zlib lets go of the interpreter while it compresses.
@@ -87,6 +96,7 @@ def pack(entries: Sequence[Entry], columns: Sequence[Column]) -> Packed:
             b"".join(e.outcomes(columns) for e in entries),
             struct.pack(f"<{len(entries)}I", *(e.doc_id for e in entries)),
             b"".join(bytes.fromhex(link_id(e.key)) for e in entries),
+            struct.pack(f"<{len(sizes)}h", *sizes),
         ]
     )
     return Packed(groups, _compress(index), starts, blocks)
@@ -124,10 +134,44 @@ def _shared_beginning(texts: Sequence[str]) -> str:
     return first[:length]
 
 
-def _content(entry: Entry, head: int, tail: int) -> JsonObject:
-    """One item as JSON; short names, since there are many."""
+def _twins(entries: Sequence[Entry]) -> dict[str, int]:
+    """Key of an item in another language -> number of its English twin, of the same run where that has one."""
+    english: dict[tuple[object, ...], int] = {}
+    for number, entry in enumerate(entries):
+        if entry.language == CENTRAL and entry.source is not None:
+            for key in ((entry.task, entry.profile, entry.source), (entry.task, entry.profile, entry.source, entry.run)):
+                english.setdefault(key, number)
+    found = {}
+    for entry in entries:
+        if entry.language != CENTRAL and entry.source is not None:
+            key = (entry.task, entry.profile, entry.source)
+            twin = english.get((*key, entry.run), english.get(key))
+            if twin is not None:
+                found[entry.key] = twin
+    return found
+
+
+def _sizes(held: Sequence[Entry], columns: int) -> Iterator[int]:
+    """Margins, or ratings by the first judge, of the items of a group."""
+    judges = {v.by for e in held for cell in e.cells.values() for answer in cell.answers for v in answer.verdicts}
+    judge = min(judges, default="")
+    for entry in held:
+        for number in range(columns):
+            cell = entry.cells.get(number)
+            size = None if cell is None else cell.rating(judge) if entry.turns else cell.margin(entry.gold)
+            yield NO_SIZE if size is None else max(-32767, min(32767, round(100 * size)))
+
+
+def _content(entry: Entry, head: int, tail: int, twin: int | None) -> JsonObject:
+    """One item as JSON; short names, since there are many.
+
+    Args:
+        twin: Number of the same item in English; None where there is none.
+    """
     shown = entry.prompt[head : len(entry.prompt) - tail]
     content: JsonObject = {"k": entry.key, "p": shown, "x": _row(entry), "v": {}}
+    if twin is not None:
+        content["w"] = twin
     if entry.turns:
         content["t"] = entry.turns
     else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,28 +16,33 @@ from lensbench.content import content_dir
 from lensbench.errors import RunError
 from lensbench.jsonio import json_text
 from lensbench.languages import languages
+from lensbench.metrics import metric_of
 from lensbench.numbers.cell import Cell
 from lensbench.numbers.one_sided import one_sided
 from lensbench.numbers.run_results import SharedItems
 from lensbench.records import write_atomically
-from lensbench.reporting.blocks import MARKS, Sentence, blocks_of, headline, language_name
-from lensbench.reporting.columns import columns_of
-from lensbench.reporting.html.charts import bar_chart
-from lensbench.reporting.html.gather import gather
+from lensbench.reporting.blocks import blocks_of, language_name
+from lensbench.reporting.columns import Column, columns_of
+from lensbench.reporting.html.averages import average_groups
+from lensbench.reporting.html.charts import bar_chart, difference_chart, reach_of, scale_key
+from lensbench.reporting.html.first_screen import first_screen, short_title
+from lensbench.reporting.html.gather import Entry, gather
 from lensbench.reporting.html.health import health_of
 from lensbench.reporting.html.heat import heat_tables
+from lensbench.reporting.html.links import ItemLinks
 from lensbench.reporting.html.pack import pack
+from lensbench.reporting.html.pair_matrix import pair_matrices
 from lensbench.reporting.html.provenance import provenance_facts
 from lensbench.reporting.html.text import json_for_page, plain, visible
 from lensbench.reporting.run_view import RunView
 from lensbench.reporting.text.cost import COST_HEADER, cost_rows
-from lensbench.reporting.text.statistics import AVERAGES_HEADER, AVERAGES_NOTE, average_rows
 from lensbench.reporting.text.table import notes
+from lensbench.spec import BASE
 from lensbench.version import __version__
 
 __all__ = ["Figure", "render_html_report", "write_html_report"]
 
-_SCRIPTS = ("text.js", "blocks.js", "filters.js", "detail.js", "browser.js", "page.js")
+_SCRIPTS = ("copy.js", "text.js", "blocks.js", "filters.js", "search.js", "detail.js", "browser.js", "page.js")
 _LETTERS = "ABCDEFGHIJ"
 
 
@@ -78,11 +82,16 @@ def render_html_report(runs: Sequence[RunView], figures: Sequence[Figure] = ()) 
     health = health_of(entries)
     packed = pack(entries, columns)
     blocks = blocks_of(runs, columns)
+    links = _links(runs, columns, entries)
+    screens = [first_screen(run, own, n) for run, own, n in zip(runs, links, _items_of(runs, columns, entries), strict=True)]
+    reach = reach_of(blocks)
+    differences = [(b, chart) for b in blocks if (chart := difference_chart(b, columns, reach[scale_key(b)])) is not None]
     titles = {task: title for run in runs for task, title in run.results.titles().items()}
     meta = {
         "columns": [{"run": c.run, "variant": c.variant, "label": c.label, "base": c.base} for c in columns],
         "groups": [{**asdict(group), "title": titles.get(group.task, group.task)} for group in packed.groups],
         "starts": packed.starts,
+        "copies": [None if screen.copies is None else asdict(screen.copies) for screen in screens],
         "languages": {
             code: {"name": language.name, "native": language.native, "dir": language.direction}
             for code, language in languages().items()
@@ -100,8 +109,13 @@ def render_html_report(runs: Sequence[RunView], figures: Sequence[Figure] = ()) 
         columns=columns,
         blocks=blocks,
         profiles=list(dict.fromkeys(b.profile for b in blocks)),
-        headline=_by_language(headline(runs, columns)),
+        screens=screens,
+        base_name=BASE,
+        titles_of_runs=[short_title(run) for run in runs],
+        groups=[(run, average_groups(run, own)) for run, own in zip(runs, links, strict=True)],
+        pairs_of_runs=[(run, pair_matrices(run)) for run in runs],
         charts=[(b, bar_chart(b, columns)) for b in blocks],
+        differences=differences,
         figures=figures,
         matrices=[(run, heat_tables(run.results.matrices)) for run in runs],
         health=health,
@@ -110,12 +124,9 @@ def render_html_report(runs: Sequence[RunView], figures: Sequence[Figure] = ()) 
         titles=titles,
         letters=_LETTERS,
         costs=[(run, COST_HEADER, cost_rows(run.results.costs)) for run in runs if run.results.costs],
-        averages=[(run, AVERAGES_HEADER, rows, AVERAGES_NOTE) for run in runs if (rows := average_rows(run.results))],
         notes=[(run, notes(run.results)) for run in runs],
         provenance=[(run, provenance_facts(run)) for run in runs],
         damage=[(run, d) for run in runs for d in run.damage],
-        marks=MARKS,
-        items=len(entries),
         meta=json_for_page(meta),
         packed=packed,
     )
@@ -144,17 +155,33 @@ def _environment(home: Path) -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["one_sided"] = one_sided
+    environment.filters["level_of_chance"] = _chance
     environment.filters["language"] = language_name
     environment.filters["plain"] = plain
     environment.filters["pretty"] = lambda value: json_text(value, indent=1)
     return environment
 
 
-def _by_language(sentences: Sequence[Sentence]) -> dict[str, list[Sentence]]:
-    found: dict[str, list[Sentence]] = defaultdict(list)
-    for sentence in sentences:
-        found[sentence.language].append(sentence)
-    return dict(found)
+def _chance(cell: Cell) -> str:
+    """The level of chance of a number, in its unit."""
+    return "" if cell.chance is None else metric_of(cell).unit.text(cell.chance)
+
+
+def _links(runs: Sequence[RunView], columns: Sequence[Column], entries: Sequence[Entry]) -> list[ItemLinks]:
+    places = {(entry.task, entry.profile, entry.language) for entry in entries}
+    labels: list[dict[str, str]] = [{} for _ in runs]
+    for column in columns:
+        labels[column.run][column.variant] = column.label
+    return [ItemLinks(run, own, places) for run, own in zip(runs, labels, strict=True)]
+
+
+def _items_of(runs: Sequence[RunView], columns: Sequence[Column], entries: Sequence[Entry]) -> list[int]:
+    """How many items each run has; one that several runs asked counts for each."""
+    counts = [0] * len(runs)
+    for entry in entries:
+        for run in {entry.run, *(columns[number].run for number in entry.cells)}:
+            counts[run] += 1
+    return counts
 
 
 def _picks(runs: Sequence[RunView]) -> list[tuple[RunView, list[Cell]]]:

@@ -9,7 +9,7 @@ import re
 
 from markupsafe import Markup
 
-from lensbench.reporting.html.text import plain, visible
+from lensbench.reporting.shown_text import plain, visible
 
 __all__ = ["csv_text", "html_text", "latex", "markdown", "one_line", "paragraph"]
 

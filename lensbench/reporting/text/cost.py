@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from lensbench.records.fit_card import FitCost
 
-__all__ = ["COST_HEADER", "cost_parts", "cost_rows"]
+__all__ = ["COST_HEADER", "cost_brief", "cost_parts", "cost_rows"]
 
 T = TypeVar("T")
 
@@ -47,6 +47,15 @@ def cost_parts(cost: FitCost) -> list[str]:
         "trained share unknown" if share is None else f"{share:.2%} of the weights" if share else "no weights trained",
         f"peak memory {peak / 2**30:.1f} GiB" if peak else "peak memory unknown",
     ]
+
+
+def cost_brief(cost: FitCost | None) -> tuple[str, str]:
+    """Time and trained share of a fit, for a narrow column; `("not recorded", "")` where there is no card."""
+    if cost is None:
+        return "not recorded", ""
+    share = cost.trainable_share
+    trained = "" if share is None else f"{share:.2%} of weights" if share else "no weights"
+    return "time unknown" if cost.wall_seconds is None else _duration(cost.wall_seconds), trained
 
 
 def _known(value: T | None, shown: Callable[[T], str]) -> str:

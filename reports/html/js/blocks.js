@@ -24,7 +24,8 @@ async function inflate(id) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-const INDEX = { size: 0, outcomes: null, rows: null, links: null, group: null };
+const NO_SIZE = -32768;
+const INDEX = { size: 0, outcomes: null, rows: null, links: null, sizes: null, group: null };
 
 async function openIndex() {
   const bytes = await inflate("index");
@@ -35,7 +36,9 @@ async function openIndex() {
   INDEX.outcomes = bytes.subarray(0, outcomes);
   INDEX.rows = new Uint32Array(size);
   for (let i = 0; i < size; i++) INDEX.rows[i] = view.getUint32(outcomes + 4 * i, true);
-  INDEX.links = bytes.subarray(outcomes + 4 * size);
+  INDEX.links = bytes.subarray(outcomes + 4 * size, outcomes + 9 * size);
+  INDEX.sizes = new Int16Array(outcomes);
+  for (let i = 0; i < outcomes; i++) INDEX.sizes[i] = view.getInt16(outcomes + 9 * size + 2 * i, true);
   INDEX.group = new Uint16Array(size);
   let at = 0;
   META.groups.forEach((group, number) => { INDEX.group.fill(number, at, at + group.count); at += group.count; });

@@ -1,7 +1,8 @@
 // The list, its filters, the opened item, and the address that says all of it.
 const PAGE = 50;
 const $ = (id) => document.getElementById(id);
-const EMPTY = { item: "", show: "all", task: "", language: "", variant: "", q: "" };
+const EMPTY = { item: "", show: "all", task: "", language: "", variant: "", sort: "", q: "" };
+const FIELDS = ["show", "task", "language", "variant", "sort", "q"];
 let state = { ...EMPTY };
 let list = [];
 let page = 0;
@@ -18,8 +19,9 @@ function readAddress() {
   if (!(found.show in BITS)) found.show = "all";
   const column = COLUMNS.findIndex((one) => one.label === found.variant);
   found.variant = column < 0 ? "" : String(column);
-  if (!META.groups.some((group) => taskKey(group) === found.task)) found.task = "";
-  if (!META.groups.some((group) => group.language === found.language)) found.language = "";
+  if (!SORTS.includes(found.sort)) found.sort = "";
+  found.task = [...several(found.task)].filter((key) => META.groups.some((group) => taskKey(group) === key)).join(",");
+  found.language = [...several(found.language)].filter((code) => META.groups.some((group) => group.language === code)).join(",");
   return found;
 }
 
@@ -40,7 +42,12 @@ function writeAddress(replace) {
 
 function fillForm() {
   const form = $("filters");
-  for (const key of ["show", "task", "language", "variant", "q"]) form.elements[key].value = state[key];
+  for (const [key, name] of [["task", "tasks"], ["language", "languages"]]) {
+    form.elements[key].querySelector("option[data-several]")?.remove();
+    const many = several(state[key]);
+    if (many.size > 1) form.elements[key].append(el("option", { value: state[key], "data-several": "" }, `${many.size} ${name}`));
+  }
+  for (const key of FIELDS) form.elements[key].value = state[key];
 }
 
 function applyFilters() {
@@ -80,6 +87,7 @@ function renderPage() {
     const bits = bitsOf(item, state.variant === "" ? null : Number(state.variant));
     const marks = el("span", { class: "marks" }, ...Object.keys(BITS).filter((name) => bits & BITS[name])
       .map((name) => el("span", { class: "m-" + name }, el("span", { "aria-hidden": "true" }, SIGNS[name]), el("span", { class: "visually-hidden" }, " " + name.replace("-", " ")))));
+    if (state.sort) marks.prepend(sizeText(item));
     return el("li", {}, el("button", { type: "button", "data-item": item, "aria-current": item === current ? "true" : null },
       el("span", { class: "where" }, el("span", {}, `${group.title} · ${group.language} · ${INDEX.rows[item] + 1}`), marks),
       el("span", { class: "excerpt", ...languageOf(group.language) })));
@@ -96,6 +104,14 @@ function renderPage() {
       buttons[index].querySelector(".excerpt").append(textNodes(excerptOf(content)));
     }
   })();
+}
+
+/** The number that the list is sorted by, of the chosen variant. */
+function sizeText(item) {
+  const what = state.sort.split("-")[0];
+  if (state.variant === "" || META.groups[INDEX.group[item]].open !== (what === "rating")) return "";
+  const size = sizeOf(item, Number(state.variant), what);
+  return size === null ? "" : `${size > 0 ? "+" : ""}${size.toFixed(2)} `;
 }
 
 function excerptOf(content) {
@@ -142,7 +158,10 @@ function followAddress() {
   state = readAddress();
   fillForm();
   applyFilters();
-  if (!state.item) return;
+  if (!state.item) {
+    if (location.hash.includes("=")) showItems();
+    return;
+  }
   const item = itemOf(state.item);
   if (item >= 0) { showItem(item, false).then(bringIntoView); return; }
   current = -1;
@@ -150,16 +169,20 @@ function followAddress() {
   bringIntoView();
 }
 
+/** A filter that came with an address: its items are what was asked for. */
+function showItems() { $("items").scrollIntoView({ block: "start", behavior: "instant" }); }
+
 function listenToForm() {
   const form = $("filters");
   let waiting;
   const change = (replace) => {
-    for (const key of ["show", "task", "language", "variant", "q"]) state[key] = form.elements[key].value;
+    for (const key of FIELDS) state[key] = form.elements[key].value;
     writeAddress(replace);
     applyFilters();
   };
   form.addEventListener("submit", (event) => { event.preventDefault(); change(true); });
   form.addEventListener("reset", (event) => { event.preventDefault(); state = { ...EMPTY, item: state.item }; fillForm(); change(false); });
+  form.addEventListener("focusin", warmTexts, { once: true });
   form.addEventListener("change", (event) => { if (event.target.name !== "q") change(false); });
   form.addEventListener("input", (event) => {
     if (event.target.name !== "q") return;

@@ -1,8 +1,8 @@
 // One item with all variants side by side.
 function outcomeTags(bits, open) {
   const tags = [];
-  if (bits & FIXED) tags.push(["fixed", "▲ fixed"]);
-  if (bits & BROKEN) tags.push(["broken", "▼ broken"]);
+  if (bits & FIXED) tags.push(["fixed", "+ fixed"]);
+  if (bits & BROKEN) tags.push(["broken", "− broken"]);
   if (bits & FLIPPED && !(bits & (FIXED | BROKEN))) tags.push(["plain", open ? "⇄ other language" : "⇄ other option"]);
   if (bits & OFF_TARGET) tags.push(["off-target", "↪ off target"]);
   if (bits & UNSCORED) tags.push(["unscored", "? unscored"]);
@@ -18,6 +18,7 @@ function itemTitle(item) {
 function renderItem(item, content, needle) {
   const group = META.groups[INDEX.group[item]];
   const parts = [];
+  if (content.w !== undefined) parts.push(renderTwin(content.w));
   if (content.t) parts.push(...renderTurns(item, content, group, needle));
   else parts.push(renderQuestion(content, group, needle), renderOptions(item, content, group, needle));
   parts.push(renderRow(content, group));
@@ -29,6 +30,21 @@ function renderQuestion(content, group, needle) {
   if (content.p) box.append(textBlock(content.p.replace(/\n+$/, ""), group.language, needle));
   if (group.head || group.tail) box.append(whole("The whole prompt as sent", group.head + content.p + group.tail));
   return content.p ? box : null;
+}
+
+/** The same item in English, for those who do not read its language; it is fetched from its own block. */
+function renderTwin(item) {
+  const group = META.groups[INDEX.group[item]];
+  const box = el("div", { class: "question twin" });
+  openItem(item).then((content) => {
+    const said = content.t || [content.p.replace(/\n+$/, "")];
+    const options = (content.o || []).map((option) => (Array.isArray(option) ? option.join("") : option).trim());
+    const listed = options.every((option) => option.length < 3) ? [] : options;
+    box.append(el("p", { class: "small" }, "The same item in English: ", el("a", { href: "#item=" + linkOf(item) }, itemTitle(item))),
+      ...said.map((text) => textBlock(text, group.language, "")),
+      ...listed.map((text, place) => textBlock((content.g === place ? "✓ " : "· ") + text, group.language, "")));
+  });
+  return box;
 }
 
 function whole(title, text) {
@@ -77,7 +93,7 @@ function renderTurns(item, content, group, needle) {
       const cell = content.v[number];
       const answer = cell && (cell.a || []).find((one) => one.turn === turn);
       if (!answer) return null;
-      return renderAnswer(answer, column, group, needle, place === 0 ? outcomeTags(bitsOf(item, number), true) : []);
+      return renderAnswer(answer, column, group, needle, outcomeTags(answer.bits, true));
     });
     parts.push(el("div", { class: "answers" }, ...cards));
   });

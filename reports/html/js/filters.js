@@ -1,6 +1,6 @@
-// Which items are shown. Filters look at the index only; a search opens blocks one by one and reports as it goes.
+// Which items are shown, and in which order. Filters and sorting look at the index only.
 const BITS = { fixed: FIXED, broken: BROKEN, flipped: FLIPPED, "off-target": OFF_TARGET, unscored: UNSCORED };
-const SIGNS = { fixed: "▲", broken: "▼", flipped: "⇄", "off-target": "↪", unscored: "?" };
+const SIGNS = { fixed: "+", broken: "−", flipped: "⇄", "off-target": "↪", unscored: "?" };
 
 /** The bits of an item: of one column, or of all of them together. */
 function bitsOf(item, column) {
@@ -14,7 +14,8 @@ function bitsOf(item, column) {
 /** Items that fit a state, and how many each outcome would give with the rest of the state. */
 function filterItems(state) {
   const counts = { all: 0, fixed: 0, broken: 0, flipped: 0, "off-target": 0, unscored: 0 };
-  const wanted = META.groups.map((g) => (!state.task || taskKey(g) === state.task) && (!state.language || g.language === state.language));
+  const tasks = several(state.task), languages = several(state.language);
+  const wanted = META.groups.map((g) => (!tasks.size || tasks.has(taskKey(g))) && (!languages.size || languages.has(g.language)));
   const column = state.variant === "" ? null : Number(state.variant);
   const bit = BITS[state.show] || 0;
   const found = [];
@@ -29,39 +30,42 @@ function filterItems(state) {
       if (!bit || bits & bit) found.push(item);
     }
   });
-  return { found, counts };
+  return { found: sorted(found, state.sort, column), counts };
+}
+
+/** A filter may name several tasks or languages, with commas between them: those behind a mean. */
+function several(value) { return new Set(value ? value.split(",") : []); }
+
+const SORTS = ["margin-low", "margin-high", "rating-low", "rating-high"];
+
+/** Items by margin, or by rating less that of base; those that have none come last, in the order of the rows. */
+function sorted(items, sort, column) {
+  if (!sort) return items;
+  const [what, end] = sort.split("-");
+  const columns = column === null ? COLUMNS.map((_, number) => number) : [column];
+  const sizes = new Map();
+  for (const item of items) {
+    if (META.groups[INDEX.group[item]].open !== (what === "rating")) continue;
+    for (const number of columns) {
+      const size = sizeOf(item, number, what);
+      const before = sizes.get(item);
+      if (size !== null && (before === undefined || (end === "low" ? size < before : size > before))) sizes.set(item, size);
+    }
+  }
+  const known = items.filter((item) => sizes.has(item));
+  known.sort((one, other) => (end === "low" ? sizes.get(one) - sizes.get(other) : sizes.get(other) - sizes.get(one)) || one - other);
+  return [...known, ...items.filter((item) => !sizes.has(item))];
+}
+
+/** Nats of the margin, or points of the rating less base; null where there is none. */
+function sizeOf(item, column, what) {
+  const from = item * COLUMNS.length;
+  const own = INDEX.sizes[from + column];
+  if (own === NO_SIZE) return null;
+  if (what === "margin") return own / 100;
+  const base = COLUMNS[column].base;
+  if (base === null || INDEX.sizes[from + base] === NO_SIZE) return null;
+  return (own - INDEX.sizes[from + base]) / 100;
 }
 
 function taskKey(group) { return group.task + "@" + group.profile; }
-
-/** All text of an item that a reader could look for. */
-function searchable(content) {
-  const parts = [content.p, ...(content.t || []), ...(content.o || []).flat()];
-  for (const value of Object.values(content.x)) if (typeof value === "string") parts.push(value);
-  for (const cell of Object.values(content.v)) for (const answer of cell.a || []) {
-    parts.push(answer.text, ...answer.verdicts.map((verdict) => verdict.text));
-  }
-  return folded(parts.join("\n"));
-}
-
-/** Items of a list whose text holds a needle. Calls `report(found, looked)` now and then; stops when `alive()` is false. */
-async function searchItems(items, needle, alive, report) {
-  const found = [];
-  let last = performance.now();
-  for (let at = 0; at < items.length; ) {
-    const number = blockOf(items[at]);
-    const block = await inflate("b" + number).then((bytes) => JSON.parse(new TextDecoder().decode(bytes)));
-    if (!alive()) return;
-    const end = number + 1 < META.starts.length ? META.starts[number + 1] : INDEX.size;
-    for (; at < items.length && items[at] < end; at++) {
-      if (searchable(block[items[at] - META.starts[number]]).includes(needle)) found.push(items[at]);
-    }
-    if (performance.now() - last > 150) {
-      report(found, at);
-      await new Promise((next) => setTimeout(next));
-      if (!alive()) return;
-      last = performance.now();
-    }
-  }
-  report(found, items.length);
-}

@@ -21,10 +21,19 @@ $("theme").addEventListener("click", () => {
   try { localStorage.setItem("lensbench-theme", theme); } catch { /* The choice then lasts as long as the page. */ }
 });
 
+// An A4 page lies across, with margins of 10 mm: this many CSS pixels are between them.
+const PAPER = 1046;
 let unfolded = [];
+let shrunk = [];
 addEventListener("beforeprint", () => {
-  unfolded = [...document.querySelectorAll("#tables details:not([open]), #detail details:not([open]), #health details:not([open])")];
+  unfolded = [...document.querySelectorAll("main details:not([open])")].filter((fold) => !fold.closest("#provenance"));
   for (const fold of unfolded) fold.open = true;
+});
+// What is still wider than the paper after the style of print is made smaller, so that no column is lost.
+matchMedia("print").addEventListener("change", (event) => {
+  for (const table of shrunk) table.style.zoom = "";
+  shrunk = event.matches ? [...document.querySelectorAll(".scroll > table")].filter((table) => table.scrollWidth > PAPER) : [];
+  for (const table of shrunk) table.style.zoom = String(PAPER / table.scrollWidth);
 });
 addEventListener("afterprint", () => { for (const fold of unfolded) fold.open = false; });
 
@@ -46,6 +55,8 @@ function fillChoices() {
   }
 }
 
+listenToCopies(META.copies);
+
 (async () => {
   await openIndex();
   fillChoices();
@@ -56,5 +67,13 @@ function fillChoices() {
   followAddress();
   addEventListener("hashchange", () => { if (location.hash.includes("=") || location.hash === "#items") followAddress(); });
   addEventListener("popstate", () => { if (location.hash.includes("=")) followAddress(); });
+  new IntersectionObserver((seen, watch) => {
+    if (seen.some((one) => one.isIntersecting)) { warmTexts(); watch.disconnect(); }
+  }).observe($("items"));
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest('a[href^="#"]');
+    // The address does not change, so nothing else would happen.
+    if (link && link.hash === location.hash && link.hash.includes("=") && !link.hash.includes("item=")) showItems();
+  });
   document.documentElement.dataset.ready = "yes";
 })();
