@@ -83,7 +83,7 @@ def test_a_true_gain_and_a_true_loss_side_by_side(tmp_path: Path) -> None:
     assert said(found, "Did it help?", "qalign").startswith("not distinguishable on the targets")
     english = said(found, "Did English suffer?", "xsft-full")
     assert english.startswith("worse in English: accuracy -") and "at worst -" in english
-    assert {s.variant: s.tone for s in found.english} == {"lens": "better", "xsft-full": "worse", "qalign": "plain"}
+    assert {s.variant: s.tone for s in found.english if s.variant} == {"lens": "better", "xsft-full": "worse", "qalign": "plain"}
 
 
 def test_english_does_not_depend_on_the_number_of_targets(tmp_path: Path) -> None:
@@ -123,10 +123,11 @@ def test_retention(low: float, high: float, better_high: bool, margin: float | N
 
 def test_a_margin_of_the_users_own(tmp_path: Path) -> None:
     folder = truth(tmp_path / "run", {"lens": {"en": -0.01}}, seed=4, **SMALL)
-    assert "neither shown nor ruled out: accuracy" in said(answer(folder), "Did English suffer?", "lens")
+    assert "a loss is not ruled out: accuracy" in said(answer(folder), "Did English suffer?", "lens")
     keep_margins(folder, parse_margins("accuracy=9"))
     text = said(answer(folder), "Did English suffer?", "lens")
-    assert text.startswith("no loss as large as the margin: accuracy") and "(margin 9 points)" in text
+    assert text.startswith("no loss as large as the margin: accuracy")
+    assert any("The margin is 9 points of accuracy" in one.text for one in answer(folder).english)
 
 
 # --- runs of which little can be said
@@ -188,7 +189,7 @@ def test_a_variant_that_lacks_a_cell_has_no_mean_over_fewer(tmp_path: Path) -> N
 def test_forty_variants(tmp_path: Path) -> None:
     gains = {f"lens-{number}": {"targets": 0.09 if number == 7 else 0.0} for number in range(40)}
     found = answer(truth(tmp_path / "run", gains, seed=5, languages=("en", "zh", "sw"), tasks=("xcopa", "xwinograd")))
-    assert len(found.variants) == len(found.helped) == len(found.english) == 40
+    assert len(found.variants) == len(found.helped) == len([one for one in found.english if one.variant]) == 40
     assert said(found, "Did it help?", "lens-7").startswith("better on the targets")
     assert sum(one.tone == "better" for one in found.helped) == 1
 
