@@ -104,12 +104,9 @@ def _blocks(table: TextTable) -> Iterator[tuple[str, TextTable]]:
     for row in table.rows:
         groups.setdefault(tuple(row[: table.blocks]), []).append(row)
     for heading, rows in groups.items():
-        shared = {
-            place
-            for place, name in enumerate(table.header)
-            if name in table.common and len({row[place] for row in rows}) == 1 and len(rows) > 1
-        }
-        said = [f"{table.header[place]} {rows[0][place]}" for place in sorted(shared) if rows[0][place]]
+        values = [list(dict.fromkeys(row[place] for row in rows if row[place])) for place in range(len(table.header))]
+        shared = {place for place, name in enumerate(table.header) if name in table.common and len(values[place]) < 2}
+        said = [f"{table.header[place]} {values[place][0]}" for place in sorted(shared) if values[place]]
         left = [place for place in range(table.blocks, len(table.header)) if place not in shared]
         title = " · ".join(filter(None, heading)) + (f" ({', '.join(said)})" if said else "")
         yield (

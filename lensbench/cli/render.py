@@ -63,26 +63,28 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str
     console().print(table, markup=False)
 
 
-def print_view(view: View) -> None:
-    """Tables and sentences in their order."""
+def print_view(view: View, *, wrap: bool = False) -> None:
+    """Tables and sentences in their order.
+
+    Args:
+        wrap: Whether sentences are wrapped at the width of the terminal; facts such as paths stand better in one line.
+    """
+    from lensbench.api import Question
+
     for block in view.blocks:
-        if isinstance(block, str):
-            echo(with_flags(block))
-        elif hasattr(block, "sentences"):
+        if isinstance(block, Question):
             _print_question(block)
-        else:
+        elif not isinstance(block, str):
             _print_folded(block)
+        elif wrap:
+            _print_sentence(block)
+        else:
+            echo(with_flags(block))
 
 
 def print_answer(view: View) -> None:
     """What a run says first: warnings, questions with their sentences, tables."""
-    for block in view.blocks:
-        if isinstance(block, str):
-            _print_sentence(block)
-        elif hasattr(block, "sentences"):
-            _print_question(block)
-        else:
-            _print_folded(block)
+    print_view(view, wrap=True)
 
 
 def print_run(run: Run, *, everything: bool = False) -> None:
@@ -111,13 +113,11 @@ def _print_sentence(text: str) -> None:
 
 def _print_question(question: Question) -> None:
     _out(Text(question.title, style="bold"))
-    sentences = question.sentences
+    sentences, later = question.sentences, "    "
     if question.flowing:
-        sentences = ((" ".join(text for text, _ in sentences), "plain"),)
+        sentences, later = ((" ".join(text for text, _ in sentences), "plain"),), "  "
     for text, tone in sentences:
-        for line in wrapped(
-            printable(with_flags(text), one_line=True), _width(), first="  ", later="  " if question.flowing else "    "
-        ):
+        for line in wrapped(printable(with_flags(text), one_line=True), _width(), first="  ", later=later):
             _out(Text(line, style=_STYLES.get(tone, "")))
 
 

@@ -150,13 +150,8 @@ def command(**options: Any) -> None:
     from lensbench.api import evaluate, is_worker, plan_run
     from lensbench.cli.render import print_json, print_run, print_view
 
-    choices: dict[str, Any] = {
-        **choices_of(options),
-        **{
-            name: options[name]
-            for name in ("data_parallel", "judge", "judge_model", "base_url", "max_usd", "english_margin", "out")
-        },
-    }
+    further = ("data_parallel", "judge", "judge_model", "base_url", "max_usd", "english_margin", "out")
+    choices: dict[str, Any] = {**choices_of(options), **{name: options[name] for name in further}}
     if options["dry_run"]:
         plan = plan_run(options["backbone"], **choices)
         if is_worker():

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from lensbench.numbers.average import Average
+from lensbench.numbers.pairs import Pair
 from lensbench.reporting.answer.build import Answer
 from lensbench.reporting.answer.measure import Measure
 from lensbench.reporting.blocks import MARKS
 from lensbench.spec import BASE
 from lensbench.textblocks import TextTable
 
-__all__ = ["endpoint_table", "language_tables", "marked"]
+__all__ = ["endpoint_table", "kept", "language_tables", "marked"]
 
 _RETENTION = {"worse": f"{MARKS['worse']} worse"}
 
 
-def marked(average: Average, text: str) -> str:
+def kept(average: Average) -> str:
+    """Whether English was kept: "shown", "not shown", or "worse" with its mark; "" where it is not asked, "unknown" if not known."""
+    return "" if average.delta is None else _RETENTION.get(average.retention or "", average.retention or "unknown")
+
+
+def marked(average: Average | Pair, text: str) -> str:
     """A difference with the mark of its verdict before it; without one where there is no verdict."""
     mark = MARKS.get(average.verdict or "", "")
     return f"{mark} {text}" if mark else text
@@ -88,5 +94,5 @@ def _english(measure: Measure) -> list[dict[str, str]]:
     return [
         {name: measure.difference(average.delta) for name, average in known.items() if average.delta is not None},
         {name: measure.difference(average.at_worst) for name, average in known.items() if average.at_worst is not None},
-        {name: _RETENTION.get(average.retention or "", average.retention or "unknown") for name, average in known.items()},
+        {name: kept(average) for name, average in known.items()},
     ]

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
+from lensbench.metrics import metric_of
 from lensbench.numbers.average import Average, Role
 from lensbench.numbers.run_results import Results
 from lensbench.records import TaskKey
-from lensbench.reporting.blocks import MARKS
+from lensbench.reporting.text.answer_tables import kept, marked
 from lensbench.reporting.text.cell_text import interval, metric_name, number, p_text
-from lensbench.reporting.text.table import table_lines
+from lensbench.reporting.text.table import Line, table_lines
+from lensbench.spec import BASE
 from lensbench.textblocks import TextTable
 
 __all__ = ["averages_tables", "cells_table", "pairs_table"]
 
-_CELLS = ("task", "metric", "lang", "variant", "value", "95%", "difference", "95%", "p", "n", "failures", "chance")
-_NUMBERS = frozenset({"value", "difference", "p", "n", "failures", "chance", "at worst", "margin", "p (adjusted)"})
+_CELLS = ("task", "metric", "lang", "variant", "value", "95%", "diff", "95%", "p", "n", "failures", "chance")
+_NUMBERS = frozenset({"value", "diff", "p", "n", "failures", "chance", "at worst", "margin"})
+_COMMON = frozenset({"n", "failures", "chance", "margin"})
 _TITLES: dict[Role, str] = {
-    "endpoint": "Endpoints: averages over the target languages, tested together",
-    "language": "Languages of the endpoints, tested where the endpoint passed",
-    "english": "English, against the margin",
-    "exploratory": "Further averages (exploratory: not adjusted, no verdict)",
+    "endpoint": f"Endpoints: averages over the target languages, difference to {BASE}; tested together, p adjusted",
+    "language": f"Languages of the endpoints, difference to {BASE}; tested where the endpoint passed, p adjusted",
+    "english": f"English, difference to {BASE}, against the margin",
+    "exploratory": f"Further averages, difference to {BASE} (exploratory: p is of the average alone, no verdict)",
 }
 
 
@@ -30,26 +34,22 @@ def cells_table(results: Results, *, everything: bool = False) -> TextTable:
     Args:
         everything: Every cell, not only those that `numbers.headline.table_cells` takes.
     """
-    lines = table_lines(results, everything=everything)
-    rows = [
-        (
-            x.task,
-            x.metric,
-            x.language,
-            x.variant,
-            x.value,
-            x.interval,
-            x.delta,
-            x.delta_interval,
-            x.p_value,
-            x.n,
-            x.failures,
-            x.chance,
-        )
-        for x in lines
-    ]
-    title = "Cells (exploratory: p is of the cell alone, not adjusted)"
-    return TextTable(_CELLS, rows, title, right=_NUMBERS, keys=4, blocks=2, common=frozenset({"n", "failures", "chance"}))
+    short = _short_names(results)
+    rows = [_cell(line, short) for line in table_lines(results, everything=everything)]
+    title = f"Cells, difference to {BASE} (exploratory: p is of the cell alone, no verdict)"
+    return TextTable(_CELLS, rows, title, right=_NUMBERS, keys=4, blocks=2, common=_COMMON)
+
+
+def _cell(line: Line, short: Mapping[str, str]) -> list[str]:
+    what = [line.task, short.get(line.metric, line.metric), line.language, line.variant]
+    return [*what, line.value, line.interval, line.delta, line.delta_interval, line.p_value, line.n, line.failures, line.chance]
+
+
+def _short_names(results: Results) -> dict[str, str]:
+    """Name of a metric with its grader -> the metric in few words, where that tells it from all others of the run."""
+    names = {metric_name(cell): metric_of(cell) for cell in results.cells}
+    often = Counter(metric.short for metric in names.values())
+    return {name: metric.short for name, metric in names.items() if metric.short and often[metric.short] == 1}
 
 
 def averages_tables(results: Results) -> list[TextTable]:
@@ -63,56 +63,46 @@ def averages_tables(results: Results) -> list[TextTable]:
 
 
 def _averages(results: Results, role: Role, title: str, averages: Sequence[Average]) -> TextTable:
-    tested = role in ("endpoint", "language")
-    header = ["metric", "of", "variant", "value", "95%", "difference", "95%"]
-    header += ["p (adjusted)" if tested else "p"]
-    header += ["at worst", "margin", "kept"] if role == "english" else []
-    header += ["n", *(["verdict"] if tested else [])]
+    english, language = role == "english", role == "language"
+    header = ["metric", "lang" if language else "of", "variant", "value", "95%", "diff", "95%"]
+    header += ["at worst", "margin", "kept", "n"] if english else ["p", "n"]
     rows = []
     for average in averages:
+        diff = number(average, average.delta, sign=True)
         row = [
             metric_name(average),
-            _of(results, average),
+            (average.language or "") if language else _of(results, average),
             average.variant,
             number(average, average.value, missing="no score"),
             interval(average, average.low, average.high),
-            number(average, average.delta, sign=True),
+            marked(average, diff),
             interval(average, average.delta_low, average.delta_high, sign=True),
-            p_text(average.p_holm if tested else average.p_value),
         ]
-        if role == "english":
-            row += [number(average, average.at_worst, sign=True), number(average, average.margin), average.retention or ""]
-        row.append(str(average.n))
-        if tested:
-            row.append(_verdict(average.verdict))
-        rows.append(row)
-    return TextTable(header, rows, title, right=_NUMBERS, keys=3, blocks=2, common=frozenset({"n", "margin"}))
+        if english:
+            row += [number(average, average.at_worst, sign=True), number(average, average.margin), kept(average)]
+        else:
+            row.append(p_text(average.p_value if role == "exploratory" else average.p_holm))
+        rows.append([*row, str(average.n)])
+    return TextTable(header, rows, title, right=_NUMBERS, keys=3, blocks=1 if language else 2, common=_COMMON)
 
 
 def pairs_table(results: Results) -> TextTable | None:
     """Enhanced variants against each other on the endpoints; None where there are fewer than two."""
     if not results.pairs:
         return None
-    header = ["metric", "variant", "less", "difference", "95%", "p (adjusted)", "verdict"]
     rows = [
         [
             metric_name(pair),
             pair.variant,
             pair.other,
-            number(pair, pair.delta, sign=True),
+            marked(pair, number(pair, pair.delta, sign=True)),
             interval(pair, pair.delta_low, pair.delta_high, sign=True),
             p_text(pair.p_holm),
-            _verdict(pair.verdict),
         ]
         for pair in results.pairs
     ]
-    title = "Variants against each other on the endpoints"
-    return TextTable(header, rows, title, right=_NUMBERS, keys=3, blocks=1)
-
-
-def _verdict(verdict: str | None) -> str:
-    mark = MARKS.get(verdict or "", "")
-    return f"{mark} {verdict}" if mark else ""
+    title = "Variants against each other on the endpoints; p adjusted over the pairs of an endpoint"
+    return TextTable(("metric", "variant", "less", "diff", "95%", "p"), rows, title, right=_NUMBERS, keys=3, blocks=1)
 
 
 def _of(results: Results, average: Average) -> str:

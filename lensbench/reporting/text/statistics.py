@@ -15,16 +15,16 @@ AVERAGES_HEADER = ("average over", "of", "metric", "variant", "value", "95%", "d
 AVERAGES_NOTE = (
     "Each language has the same weight, and so does each task of a language, whatever its number of items. All versions of one "
     "source item count as one. Averages over the targets leave out English. Endpoints of all variants are tested together, the "
-    "languages of an endpoint only where it passed (adjusted p, one error of 5% over all). English is kept where the 95% interval "
-    "holds no loss as large as the margin."
+    "languages of an endpoint only where it passed (adjusted p, one error of 5% over all). English is kept where the 95% "
+    "interval holds no loss as large as the margin."
 )
 
 
 def statistics_notes(results: Results) -> list[str]:
     """How intervals and tests are made, what a verdict is, and how small a difference these items can show."""
     found = [
-        "[low, high] are 95% intervals over source items (docs/statistics.md). They cover the choice of items, but not the choice "
-        "of training seed."
+        "[low, high] are 95% intervals over source items (docs/statistics.md). They cover the choice of items, but not the "
+        "choice of training seed."
     ]
     tested = [cell for cell in results.cells if cell.p_value is not None]
     if not tested:
