@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     )
     from lensbench.api.paper_tables import PaperTable, table
     from lensbench.api.planning import RunPlan, plan_run
-    from lensbench.api.rendering import TextTable, View, missing_lines, short_judge
+    from lensbench.api.rendering import Question, TextTable, View, missing_lines, short_judge
     from lensbench.api.run import Identification, Run, load
     from lensbench.api.scoring import Scored, score
     from lensbench.api.task_authoring import describe_item, export_tasks, lint_tasks, show_task, task_files
@@ -67,6 +67,7 @@ __all__ = [
     "PaperTable",
     "Progress",
     "Qalign",
+    "Question",
     "Report",
     "Run",
     "RunPlan",
@@ -152,7 +153,7 @@ HOMES = {
     ),
     "lensbench.api.paper_tables": ("PaperTable", "table"),
     "lensbench.api.planning": ("RunPlan", "plan_run"),
-    "lensbench.api.rendering": ("TextTable", "View", "missing_lines", "short_judge"),
+    "lensbench.api.rendering": ("Question", "TextTable", "View", "missing_lines", "short_judge"),
     "lensbench.api.run": ("Identification", "Run", "load"),
     "lensbench.api.scoring": ("Scored", "score"),
     "lensbench.api.task_authoring": ("describe_item", "export_tasks", "lint_tasks", "show_task", "task_files"),

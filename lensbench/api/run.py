@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lensbench.api.arguments import a_path
 from lensbench.api.judging import existing_folder, judge_request
-from lensbench.api.rendering import View, damage_notes, fidelity_view, missing_lines, results_view
+from lensbench.api.rendering import View, answer_view, damage_notes, fidelity_view, missing_lines, results_view
 from lensbench.api.reporting_to import progress_or_default
 from lensbench.errors import LensbenchError
 from lensbench.jsonio import JsonObject
@@ -105,8 +105,30 @@ class Run:
         return self._read.content
 
     @property
+    def averages(self) -> pandas.DataFrame:
+        """One row per average: role, variant, metric, difference to `base`, adjusted p, verdict; of English whether it was kept.
+
+        The endpoints are the rows with the role "endpoint": `run.averages.query("role == 'endpoint' and verdict == 'better'")`.
+
+        Raises:
+            UnavailableError: pandas is not installed.
+        """
+        return self._read.averages
+
+    @property
+    def pairs(self) -> pandas.DataFrame:
+        """One row per endpoint and pair of enhanced variants: the difference, its interval, adjusted p and verdict.
+
+        Raises:
+            UnavailableError: pandas is not installed.
+        """
+        return self._read.pairs
+
+    @property
     def cells(self) -> pandas.DataFrame:
-        """One row per number: value, n, failures, interval, paired difference to `base`, p.
+        """One row per number: value, n, failures, interval, chance, paired difference to `base`, p of this cell alone.
+
+        A cell is exploratory: its verdict is "exploratory" or missing. Verdicts are in `averages`.
 
         Raises:
             UnavailableError: pandas is not installed.
@@ -144,8 +166,18 @@ class Run:
         self._frames = None
         return self
 
+    def answer(self, *, everything: bool = False) -> View:
+        """What the run says first: what voids its numbers, the four questions with their answers, and the endpoints.
+
+        Args:
+            everything: Also the languages of endpoints on which no variant differs.
+        """
+        from lensbench.reporting.run_view import RunView
+
+        return answer_view(RunView(self._read.folder, self._read.results), everything=everything)
+
     def table(self, *, everything: bool = False) -> View:
-        """The table of the run with averages, costs and notes.
+        """Every number of the run: cells, averages, variants against each other, costs and notes.
 
         Args:
             everything: Also further units of fidelity and ratings by category.
@@ -347,7 +379,7 @@ class Run:
         return report([self], html)
 
     def to_parquet(self, folder: str | os.PathLike[str] | None = None) -> list[Path]:
-        """Write `items.parquet` and `cells.parquet`; None writes them into the run folder.
+        """Write `items.parquet`, `cells.parquet` and `averages.parquet`; None writes them into the run folder.
 
         Raises:
             UnavailableError: pandas is not installed.
@@ -357,12 +389,33 @@ class Run:
 
         return write_parquet(self._read, self.folder if folder is None else a_path("folder", folder))
 
+    def set_english_margin(self, margin: float | str) -> None:
+        """Set how large a loss in English counts as none. Results and reports are made again; nothing is asked again.
+
+        Args:
+            margin: Points of accuracy, or a text such as "accuracy=2,language=1,rating=0.2"; those not named stay as they are.
+
+        Raises:
+            UsageError: an unknown name, or no number above 0.
+        """
+        from lensbench.api.margins import english_margins
+        from lensbench.numbers.margins import keep_margins
+        from lensbench.stages.results import write_results
+
+        margins = english_margins(margin)
+        folder = existing_folder(self.folder)
+        with folder.lock():
+            keep_margins(folder, margins)
+            write_results(folder)
+        self.refresh()
+
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r})"
 
     def _repr_html_(self) -> str:
-        """The table for a notebook, or a note if the run has no numbers yet."""
+        """The answer for a notebook, or a note if the run has no numbers yet."""
         try:
-            return View([str(self.folder), self.title, *self.table().blocks])._repr_html_()
+            more = "run.table() shows every cell, average, pair of variants, cost and note"
+            return View([str(self.folder), self.title, *self.answer().blocks, more])._repr_html_()
         except LensbenchError as error:
             return View([str(self.folder), f"! {error.message}"])._repr_html_()

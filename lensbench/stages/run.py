@@ -15,6 +15,7 @@ from lensbench.errors import RunError, UsageError
 from lensbench.executors.ranks import ALONE, Ranks
 from lensbench.methods.base import Enhancement, Progress, SilentProgress
 from lensbench.numbers.cell import Cell
+from lensbench.numbers.margins import keep_margins
 from lensbench.plan.plan import Plan
 from lensbench.plan.resume_checks import check_questions, pin_checkpoint, pin_rows
 from lensbench.plan.task_items import load_rows
@@ -39,6 +40,7 @@ def run(
     resume_only: bool = False,
     judging: JudgeRequest | None = None,
     identifier: str = AUTO,
+    margins: Mapping[str, float] | None = None,
     ranks: Ranks = ALONE,
 ) -> list[Cell]:
     """Fit, score, answer, identify, judge, summarise; leave everything in `out`.
@@ -49,6 +51,7 @@ def run(
     Args:
         judging: How to judge the answers; None leaves them to `lensbench judge`.
         identifier: Of the answers' languages: a name, a path, or `auto`.
+        margins: Question of an endpoint -> loss in English that counts as none; those that are not named stay as they are.
         ranks: Processes that score and answer together; this one is one of them.
 
     Raises:
@@ -83,6 +86,7 @@ def run(
         if not known:
             folder.begin(plan.spec)
         folder.pin(pinned)
+        keep_margins(folder, margins or {})
         pin_rows(folder, rows)
         pin_checkpoint(folder, checkpoint)
         for name, theirs in externals.items():
