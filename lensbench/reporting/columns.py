@@ -21,7 +21,7 @@ class Column:
     base: int | None
     """Column of the untouched backbone of the same run; None for the backbone itself, or where it was not asked."""
     colour: int
-    """0 for every backbone, then 1 to 7 in turn."""
+    """0 for every backbone, then 1 to 8 in turn, in the order of the looks of figures."""
 
 
 def columns_of(runs: Sequence[RunView]) -> list[Column]:
@@ -32,6 +32,6 @@ def columns_of(runs: Sequence[RunView]) -> list[Column]:
         for variant in run.variants:
             label = f"{run.label} · {variant}" if run.label else variant
             enhanced = sum(column.variant != BASE for column in columns)
-            colour = 0 if variant == BASE else 1 + enhanced % 7
+            colour = 0 if variant == BASE else 1 + enhanced % 8
             columns.append(Column(number, variant, label, None if variant == BASE else first, colour))
     return columns

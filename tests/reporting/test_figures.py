@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from figure_help import IDENTIFIER, cell, content_of, rating, run
 
+from lensbench.content import content_dir
 from lensbench.errors import UsageError
 from lensbench.reporting import figures
 from lensbench.reporting.figures import Choice, fonts, style
@@ -65,15 +66,30 @@ def test_bars_and_whiskers_are_the_cells(bilingual) -> None:
         assert (base.get_x() + lens.get_x() + lens.get_width()) / 2 == pytest.approx(place)
 
 
-def test_marks_stand_over_what_was_found_better_or_worse(bilingual) -> None:
-    (axes,) = figures.per_language([bilingual], "understanding").figure.axes
-    lens = bars(axes)["lens"]
-    marks = [(t.get_text(), t.xy) for t in axes.texts]
-    assert [mark for mark, _ in marks] == ["▲", "▼"]
-    for (_, (x, y)), bar, high in zip(marks, lens, (78, 18), strict=True):
-        assert x == pytest.approx(bar.get_x() + bar.get_width() / 2) and y == pytest.approx(high)
-    (ratings,) = figures.per_language([bilingual], "generation").figure.axes
-    assert list(ratings.texts) == []
+def test_a_single_cell_has_no_mark(bilingual) -> None:
+    """Its difference is exploratory, however small its p-value: marks are verdicts, and those are on averages."""
+    drawn = figures.per_language([bilingual], "understanding")
+    assert list(drawn.figure.axes[0].texts) == [] and "▲" not in drawn.caption
+
+
+def test_a_dashed_line_is_the_level_of_chance(tmp_path: Path) -> None:
+    """One line for each language, as wide as its bars; none where chance is not known."""
+    chances = {"en": 0.5, "zh": 0.25, "sw": None}
+    cells = [cell("xcopa", code, "base", 0.5, 0.4, 0.6, chance=chance) for code, chance in chances.items()]
+    drawn = figures.per_language([run(tmp_path / "run", cells)], "understanding")
+    (axes,) = drawn.figure.axes
+    lines = [segment for found in axes.collections for segment in found.get_segments() if len(set(segment[:, 1])) == 1]
+    shown = sorted((round(segment[:, 0].mean()), segment[0, 1]) for segment in lines)
+    places = [t.get_text() for t in axes.get_xticklabels()]
+    assert shown == [(places.index("en"), 50.0), (places.index("zh"), 25.0)]
+    assert drawn.caption.endswith("Dashed lines: chance.")
+
+
+def test_the_report_and_the_figures_share_colours_and_their_order() -> None:
+    css = (content_dir("reports") / "html" / "report.css").read_text(encoding="utf-8")
+    colours = dict(re.findall(r"^\.c(\d) \{ background: (?:light-dark\()?(#[0-9a-f]{6})", css, re.M))
+    assert [colours[str(number)] for number in range(len(style.LOOKS))] == [look.fill for look in style.LOOKS]
+    assert len(colours) == len(style.LOOKS)
 
 
 def test_ratings_are_shown_on_their_scale(bilingual) -> None:
@@ -295,10 +311,42 @@ def test_native_names_have_fonts_with_all_their_letters() -> None:
 def test_a_missing_font_gives_way_to_the_code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     faces = {name: face for name, face in fonts._faces().items() if name == "DejaVu Sans"}
     monkeypatch.setattr(fonts, "_faces", lambda: faces)
+    monkeypatch.setattr(fonts, "look_again", lambda: False)
     cells = [cell("xcopa", code, "base", 0.5, 0.4, 0.6) for code in ("en", "zh", "bn")]
     drawn = figures.per_language([run(tmp_path / "run", cells)], "understanding", native=True)
     assert [t.get_text() for t in drawn.figure.axes[0].get_xticklabels()] == ["English", "zh", "bn"]
     assert "No installed font has the script of zh (Hani), bn (Beng)" in drawn.caption
+
+
+def test_a_font_that_was_installed_later_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """matplotlib keeps a list of the fonts it found once; a font that is not on it is looked for before it is called missing."""
+    from matplotlib import font_manager
+
+    from lensbench.languages import get_language
+
+    bengali = get_language("bn").native
+    manager = font_manager.fontManager
+
+    def has(face: font_manager.FontEntry) -> bool:
+        try:
+            return {ord(char) for char in bengali} <= set(font_manager.get_font(face.fname).get_charmap())
+        except (OSError, RuntimeError):
+            return False
+
+    with_it = [face for face in manager.ttflist if has(face)]
+    if not {str(face.fname) for face in with_it} & set(font_manager.findSystemFonts()):
+        pytest.skip("no font of this machine has Bengali")
+    forget = [fonts._faces.cache_clear, fonts._characters.cache_clear]
+    monkeypatch.setattr(manager, "ttflist", [face for face in manager.ttflist if face not in with_it])
+    for one in forget:
+        one()
+    try:
+        label = fonts.labels_for(["bn"], native=True)["bn"]
+        assert not label.missing and label.text == bengali
+    finally:
+        monkeypatch.undo()
+        for one in forget:
+            one()
 
 
 @pytest.mark.parametrize("native", [True, False])
@@ -358,13 +406,14 @@ def test_the_report_can_ask_for_every_figure(bilingual, tmp_path: Path) -> None:
 
 def test_the_command_writes_the_figure_and_prints_the_caption(cli, bilingual, tmp_path: Path) -> None:
     from lensbench.spec import RunSpec
+    from lensbench.stages.results import store_results
 
     folder = bilingual.folder
     folder.begin(RunSpec(lensbench="0", backbone="b", languages=("zh",), profile="lens-paper", tasks=(), data="embedded"))
     content = content_of([cell.as_dict() for cell in bilingual.results.cells])
-    folder.write_json("results.json", content)
     about = {key: content[key] for key in ("backbone", "variants", "tasks")}
     folder.write_json("variants.json", {"backbone_digest": "w", "lensbench": "0", **about})
+    store_results(folder, content)
     done = cli("figure", "understanding", folder.path, "--out", tmp_path / "out" / "a.svg")
     assert done.returncode == 0, done.stderr
     assert "Without a score, and in no mean: 3 of 400" in done.stdout and (tmp_path / "out" / "a.svg").is_file()

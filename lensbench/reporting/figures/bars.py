@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lensbench.metrics import Unit
 from lensbench.reporting.blocks import BlockCell
 from lensbench.reporting.figures.fonts import Label, printable
-from lensbench.reporting.figures.panels import Panel
+from lensbench.reporting.figures.panels import Panel, chance_at
 from lensbench.reporting.figures.style import COLUMN, PAGE, look_of, new_figure
 
 if TYPE_CHECKING:
@@ -133,6 +133,12 @@ def draw_panel(axes: Axes, panel: Panel, labels: dict[str, Label], top: float) -
         for x, cell in zip(places, cells, strict=True):
             if cell is not None:
                 _mark(axes, x, cell, factor)
+    for number, place in enumerate(panel.places):
+        chance = chance_at(panel, place)
+        if chance is not None:
+            axes.hlines(
+                factor * chance, number - _GROUP / 2, number + _GROUP / 2, "#000000", (0, (3, 2)), linewidth=0.8, zorder=4
+            )
     title = axes.set_title(printable(panel.title), loc="left")
     if panel.title in labels:
         # A panel of one language is named as the language is.

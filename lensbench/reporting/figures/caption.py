@@ -30,7 +30,7 @@ def cells_sentences(groups: Mapping[str, Sequence[BlockCell]]) -> list[str]:
     sentences = [_counts(groups)]
     if any(cell.number.low is not None for cell in cells):
         sentences.append(f"Whiskers are 95% intervals ({_interval_kinds(cells)}).")
-    if any(cell.number.verdict for cell in cells):
+    if any(cell.number.verdict in ("better", "worse") for cell in cells):
         sentences.append("▲ and ▼: the run's verdict, better or worse than base.")
     # A mean's items are those of its tasks: where these are shown too, they are not counted twice.
     single = [cell for cell in cells if not isinstance(cell.number, Average)]

@@ -13,7 +13,7 @@ from lensbench.reporting.shown_text import plain
 if TYPE_CHECKING:
     from matplotlib.font_manager import FontEntry
 
-__all__ = ["Label", "in_default", "installed", "labels_for", "missing_fonts", "printable"]
+__all__ = ["Label", "in_default", "installed", "labels_for", "look_again", "missing_fonts", "printable"]
 
 _DEFAULT = "DejaVu Sans"
 """Comes with matplotlib."""
@@ -49,7 +49,33 @@ def labels_for(codes: Sequence[str], *, native: bool = False) -> dict[str, Label
 
     A name that no installed font can show gives way to the code; boxes in place of letters are never drawn.
     """
-    return {code: _label(code, native) for code in codes}
+    labels = {code: _label(code, native) for code in codes}
+    if any(label.missing for label in labels.values()) and look_again():
+        labels = {code: _label(code, native) for code in codes}
+    return labels
+
+
+def look_again() -> bool:
+    """Whether fonts are on this machine that matplotlib does not know: it keeps a list of those that it found before.
+
+    They are known to this process afterwards.
+    """
+    from matplotlib import font_manager
+
+    manager = font_manager.fontManager
+    known = {str(face.fname) for face in manager.ttflist}
+    found = False
+    for path in sorted(set(font_manager.findSystemFonts()) - known):
+        try:
+            manager.addfont(path)
+        except (OSError, RuntimeError, ValueError):
+            # No font that matplotlib can read: it stays as missing as it was.
+            continue
+        found = True
+    if found:
+        _faces.cache_clear()
+        _characters.cache_clear()
+    return found
 
 
 def missing_fonts(labels: dict[str, Label]) -> str:

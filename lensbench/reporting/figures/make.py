@@ -15,7 +15,17 @@ from lensbench.reporting.figures.caption import cells_sentences, panels_caption
 from lensbench.reporting.figures.fonts import Label, labels_for, missing_fonts
 from lensbench.reporting.figures.heat import choose_matrices, draw_matrices, matrix_caption
 from lensbench.reporting.figures.lines import LinePanel, draw_lines
-from lensbench.reporting.figures.panels import Choice, Kind, Panel, blocks_for, by_language, by_task, mean_blocks, names_of
+from lensbench.reporting.figures.panels import (
+    Choice,
+    Kind,
+    Panel,
+    blocks_for,
+    by_language,
+    by_task,
+    chance_at,
+    mean_blocks,
+    names_of,
+)
 from lensbench.reporting.figures.projection import read_projection
 from lensbench.reporting.figures.scatter import draw_projection, projection_caption
 from lensbench.reporting.figures.style import styled, svg_text
@@ -159,7 +169,10 @@ def figures_for(runs: Sequence[RunView]) -> list[tuple[str, str]]:
 def _bars(panels: Sequence[Panel], labels: dict[str, Label], subject: str, width: float | None) -> Drawn:
     with styled():
         figure = draw_bars(panels, labels, width)
-    return Drawn(figure, _with_fonts(panels_caption(subject, panels), labels))
+    caption = panels_caption(subject, panels)
+    if any(chance_at(panel, place) is not None for panel in panels for place in panel.places):
+        caption += " Dashed lines: chance."
+    return Drawn(figure, _with_fonts(caption, labels))
 
 
 def _sweeps(

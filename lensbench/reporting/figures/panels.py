@@ -19,7 +19,19 @@ from lensbench.reporting.columns import Column, columns_of
 from lensbench.reporting.run_view import RunView
 from lensbench.spec import BASE
 
-__all__ = ["Choice", "Kind", "Panel", "Series", "blocks_for", "by_language", "by_task", "mean_blocks", "names_of", "series_of"]
+__all__ = [
+    "Choice",
+    "Kind",
+    "Panel",
+    "Series",
+    "blocks_for",
+    "by_language",
+    "by_task",
+    "chance_at",
+    "mean_blocks",
+    "names_of",
+    "series_of",
+]
 
 Kind = Literal["generation", "understanding"]
 
@@ -66,6 +78,14 @@ class Panel:
     cells: dict[tuple[int, str], BlockCell]
     names: dict[str, str] = field(default_factory=dict)
     note: str = ""
+
+
+def chance_at(panel: Panel, place: str) -> float | None:
+    """Score of a blind guess at a place; None where none is known, or its series differ in it."""
+    columns = {series.column for series in panel.series}
+    cells = [cell.number for (column, own), cell in panel.cells.items() if own == place and column in columns]
+    found = {number.chance if isinstance(number, Cell) else None for number in cells}
+    return found.pop() if len(found) == 1 else None
 
 
 def blocks_for(runs: Sequence[RunView], kinds: Sequence[Kind], choice: Choice) -> tuple[list[Block], list[Column]]:
