@@ -324,25 +324,25 @@ def test_a_font_that_was_installed_later_is_found(monkeypatch: pytest.MonkeyPatc
 
     from lensbench.languages import get_language
 
-    bengali = get_language("bn").native
+    arabic = get_language("ar").native
     manager = font_manager.fontManager
 
     def has(face: font_manager.FontEntry) -> bool:
         try:
-            return {ord(char) for char in bengali} <= set(font_manager.get_font(face.fname).get_charmap())
+            return {ord(char) for char in arabic} <= set(font_manager.get_font(face.fname).get_charmap())
         except (OSError, RuntimeError):
             return False
 
     with_it = [face for face in manager.ttflist if has(face)]
     if not {str(face.fname) for face in with_it} & set(font_manager.findSystemFonts()):
-        pytest.skip("no font of this machine has Bengali")
+        pytest.skip("no font of this machine has Arabic")
     forget = [fonts._faces.cache_clear, fonts._characters.cache_clear]
     monkeypatch.setattr(manager, "ttflist", [face for face in manager.ttflist if face not in with_it])
     for one in forget:
         one()
     try:
-        label = fonts.labels_for(["bn"], native=True)["bn"]
-        assert not label.missing and label.text == bengali
+        label = fonts.labels_for(["ar"], native=True)["ar"]
+        assert not label.missing and label.text == arabic
     finally:
         monkeypatch.undo()
         for one in forget:
@@ -410,7 +410,7 @@ def test_the_command_writes_the_figure_and_prints_the_caption(cli, bilingual, tm
 
     folder = bilingual.folder
     folder.begin(RunSpec(lensbench="0", backbone="b", languages=("zh",), profile="lens-paper", tasks=(), data="embedded"))
-    content = content_of([cell.as_dict() for cell in bilingual.results.cells])
+    content = content_of([cell.as_dict() for cell in bilingual.results.cells], margins={})
     about = {key: content[key] for key in ("backbone", "variants", "tasks")}
     folder.write_json("variants.json", {"backbone_digest": "w", "lensbench": "0", **about})
     store_results(folder, content)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from lensbench.metrics import LANGUAGES, RATINGS, SCORES, Basis, Metric, metric_of
@@ -100,12 +99,21 @@ def measures_of(results: Results) -> list[Measure]:
                 measure.targets[average.variant] = average
             if average.language is not None:
                 measure.languages.setdefault(average.language, {})[average.variant] = average
-    often = Counter(measure.short for measure in found.values())
-    for measure in found.values():
-        if often[measure.short] > 1:
-            # Several judges, identifiers or profiles: the whole name tells them apart.
-            measure.short = measure.name
+    _tell_apart(list(found.values()), lambda one: one.name.partition(" · ")[2])
+    _tell_apart(list(found.values()), lambda one: one.profile)
+    _tell_apart(list(found.values()), lambda one: "lower is better" if one.metric.higher_is_better is False else "")
     return sorted(found.values(), key=lambda one: _ORDER.index(one.metric.basis))
+
+
+def _tell_apart(measures: Sequence[Measure], by: Callable[[Measure], str]) -> None:
+    """Say the judge or identifier, or the profile, of measures that would be called alike."""
+    groups: dict[str, list[Measure]] = {}
+    for measure in measures:
+        groups.setdefault(measure.short, []).append(measure)
+    for alike in groups.values():
+        if len({by(measure) for measure in alike}) > 1:
+            for measure in alike:
+                measure.short = ", ".join(filter(None, [measure.short, by(measure)]))
 
 
 def _keys(averages: dict[str, Average]) -> tuple[TaskKey, ...]:

@@ -34,7 +34,7 @@ def _items(measures: Sequence[Measure]) -> list[Statement]:
         n = max(a.n for a in tested)
         unit = measure.metric.unit
         if not reach:
-            found.append(Statement(f"{measure.short}: {n} scores, and none differs: what they could show is not known."))
+            found.append(Statement(f"{measure.short}: {n} scores, too few or too alike to say what they could show."))
             continue
         text = f"{measure.short}: {n} scores show a difference of {unit.text(max(reach))}{unit.difference} in four of five cases"
         wanted = _WANTED[unit.proportion]

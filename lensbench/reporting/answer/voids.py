@@ -6,6 +6,7 @@ from lensbench.metrics import metric_of
 from lensbench.numbers.headline import table_cells
 from lensbench.numbers.one_sided import ONE_OPTION, option_name
 from lensbench.records import TaskKey
+from lensbench.reporting.answer.measure import measures_of
 from lensbench.reporting.answer.statement import Statement
 from lensbench.reporting.run_view import RunView
 from lensbench.spec import BASE
@@ -41,11 +42,24 @@ def _nothing_to_compare(run: RunView) -> list[Statement]:
         found.append(
             Statement("An older version made these numbers: they have no endpoints, and no verdict is given.", tone="warning")
         )
-    for average in results.averages:
-        if average.role == "endpoint" and average.variant != BASE and 0 < average.n < _FEW:
-            text = f"{average.metric} over the targets rests on {average.n} score{'' if average.n == 1 else 's'}."
-            found.append(Statement(text, average.variant, "warning", average.cells))
-    return found
+    return [*found, *_few_scores(run)]
+
+
+def _few_scores(run: RunView) -> list[Statement]:
+    """Endpoints of next to no scores; variants with the same number of them stand in one sentence."""
+    few: dict[tuple[str, int, tuple[str, ...]], list[str]] = {}
+    for measure in measures_of(run.results):
+        for variant, average in measure.targets.items():
+            if variant != BASE and 0 < average.n < _FEW:
+                few.setdefault((measure.short, average.n, average.cells), []).append(variant)
+    return [
+        Statement(
+            f"The {short} over the targets rests on {n} score{'' if n == 1 else 's'}: {', '.join(names)}.",
+            tone="warning",
+            cells=cells,
+        )
+        for (short, n, cells), names in few.items()
+    ]
 
 
 def _one_option(run: RunView) -> list[Statement]:

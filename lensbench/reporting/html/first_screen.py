@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lensbench.languages import CENTRAL
-from lensbench.metrics import LANGUAGES, RATINGS, SCORES, metric_of
+from lensbench.metrics import LANGUAGES, RATINGS, metric_of
 from lensbench.records import Grader
 from lensbench.reporting.answer import Answer, Measure, Statement, answer_of
 from lensbench.reporting.html.copies import Copies, copies_of
@@ -21,8 +21,8 @@ __all__ = ["FirstScreen", "Head", "LanguageGrid", "Said", "first_screen", "short
 
 _MOST_NAMES = 3
 """Variants that a title names."""
-_FIRST = 8
-"""Sentences of a question that are open; the rest is folded."""
+_FIRST, _FIRST_VOIDS = 8, 6
+"""Sentences of a question, and warnings, that are open; the rest is folded."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +63,14 @@ class FirstScreen:
     Attributes:
         rows: Variant -> its numbers, targets before English, and what its fit cost.
         base: Values of the untouched backbone in the same columns; empty where it was not evaluated.
+        voids: The first warnings, and those that are folded.
         questions: Each with its first sentences and those that are folded.
-        folded: Places in `rows` from which on they are folded away.
     """
 
     run: RunView
     answer: Answer
     facts: list[str]
-    voids: list[Said]
+    voids: tuple[list[Said], list[Said]]
     questions: list[tuple[str, list[Said], list[Said]]]
     targets: list[Head]
     english: list[Head]
@@ -101,18 +101,17 @@ def first_screen(run: RunView, links: ItemLinks, items: int) -> FirstScreen:
         rows[variant] = (shown, cost_brief(run.results.costs.get(variant)))
     has_base = any(BASE in averages for m in answer.measures for averages in (m.targets, m.english))
     base = [level(m.targets.get(BASE), m, links) for m in on_targets] + [level(m.english.get(BASE), m, links) for m in in_english]
-    several = len({measure.profile for measure in answer.measures if measure.metric.basis is SCORES}) > 1
     return FirstScreen(
         run,
         answer,
         _facts(run, items),
-        [Said(one, links.of(one.cells, one.variant)) for one in answer.voids],
+        _said(answer.voids, links, _FIRST_VOIDS),
         [(question, *_said(statements, links)) for question, statements in answer.questions],
-        [Head(_title(m, several), m.of_targets, links.of(map(str, m.target_cells))) for m in on_targets],
-        [Head(_title(m, several), m.of_english, links.of(map(str, m.english_cells))) for m in in_english],
+        [Head(_title(m), m.of_targets, links.of(map(str, m.target_cells))) for m in on_targets],
+        [Head(_title(m), m.of_english, links.of(map(str, m.english_cells))) for m in in_english],
         base if has_base else [],
         rows,
-        [grid for m in answer.measures if (grid := _grid(m, answer.variants, links, several)) is not None],
+        [grid for m in answer.measures if (grid := _grid(m, answer.variants, links)) is not None],
         copies_of(run, answer) if answer.measures and answer.variants else None,
     )
 
@@ -123,22 +122,21 @@ def short_title(run: RunView) -> str:
     return run.title if len(enhanced) <= _MOST_NAMES else f"{len(enhanced)} variants on {run.results.backbone}"
 
 
-def _title(measure: Measure, several: bool) -> str:
-    name = measure.short[:1].upper() + measure.short[1:]
-    return f"{name}, {measure.profile}" if several and measure.metric.basis is SCORES else name
+def _title(measure: Measure) -> str:
+    return measure.short[:1].upper() + measure.short[1:]
 
 
-def _said(statements: Sequence[Statement], links: ItemLinks) -> tuple[list[Said], list[Said]]:
+def _said(statements: Sequence[Statement], links: ItemLinks, most: int = _FIRST) -> tuple[list[Said], list[Said]]:
     """What a test decided comes first where sentences are folded."""
     found = [Said(one, links.of(one.cells, one.variant)) for one in statements]
-    if len(found) <= _FIRST + 2:
+    if len(found) <= most + 2:
         return found, []
     rank = ("worse", "better", "warning", "plain")
     found.sort(key=lambda one: rank.index(one.statement.tone))
-    return found[:_FIRST], found[_FIRST:]
+    return found[:most], found[most:]
 
 
-def _grid(measure: Measure, variants: Sequence[str], links: ItemLinks, several: bool) -> LanguageGrid | None:
+def _grid(measure: Measure, variants: Sequence[str], links: ItemLinks) -> LanguageGrid | None:
     codes = list(measure.languages)
     if not variants or not codes:
         return None
@@ -155,7 +153,7 @@ def _grid(measure: Measure, variants: Sequence[str], links: ItemLinks, several: 
         rows[variant] = shown
     tasks = list(dict.fromkeys(key.task for key in measure.target_cells))
     of = tasks[0] if len(tasks) == 1 else f"mean of {len(tasks)} tasks"
-    return LanguageGrid(Head(_title(measure, several), of, links.of(map(str, measure.target_cells))), names, rows)
+    return LanguageGrid(Head(_title(measure), of, links.of(map(str, measure.target_cells))), names, rows)
 
 
 def _facts(run: RunView, items: int) -> list[str]:
