@@ -137,7 +137,7 @@ def _columns(spec: AveragesTable, block: Block, name: str, measures: Sequence[Me
             if len({language for _, language in over}) > 1:
                 columns.append(TableColumn(spec.targets, name, "", over, _MEAN))
         if own:
-            columns.append(TableColumn(code_in_print(code), name, code, own, _MEAN, single=True))
+            columns.append(TableColumn(code_in_print(code), name, code, own, _MEAN if len(own) > 1 else "", averaged=True))
         if len(own) == 1 and len(measures) > 1:
             alone.append(f"{code_in_print(code)}: {titles[own[0][0]]} alone, which is no mean.")
     return columns, alone

@@ -21,10 +21,11 @@ __all__ = ["Shown", "caption_of", "legend_of", "provenance_remarks"]
 
 @dataclass(frozen=True)
 class Shown:
-    """A section with its numbers, by row and column."""
+    """A section with its numbers and their styles, by row and column."""
 
     part: Part
     numbers: Sequence[Sequence[Number]]
+    styles: Sequence[Sequence[str]]
 
 
 def caption_of(spec: ScoreTable, blocks: Sequence[Block], shown: Sequence[Shown]) -> list[str]:
@@ -35,7 +36,7 @@ def caption_of(spec: ScoreTable, blocks: Sequence[Block], shown: Sequence[Shown]
     units = {metric_of(cell).unit for block in blocks for entry in block.entries for _, cell in entry.cells.values()}
     legends = [unit.legend for unit in UNITS.values() if unit.legend and unit in {SHARE, *units}]
     said.append(f"{', '.join(legends).capitalize()}.")
-    said += _emphasis(spec)
+    said += _emphasis(spec, blocks, shown)
     said += _marks(spec, blocks, shown)
     said += _averages(spec, shown)
     return said
@@ -43,9 +44,8 @@ def caption_of(spec: ScoreTable, blocks: Sequence[Block], shown: Sequence[Shown]
 
 def legend_of(spec: ScoreTable, shown: Sequence[Shown]) -> str:
     """The marks in a few words, for a caption in print."""
-    styled = [(spec.emphasis.best, "best"), (spec.emphasis.second, "second best")]
-    marks = [f"{_STYLES[style]}: {what}" for style, what in styled if style != "none"]
-    parts = [f"{', '.join(marks)} of a column"] if marks else []
+    marks = [f"{_STYLES[style]}: {what}" for style, what in _styled(spec) if style in _in_use(shown)]
+    parts = [f"{', '.join(marks)} of a column (paired test of the two, p below 0.05)"] if marks else []
     numbers = [number for one in shown for row in one.numbers for number in row]
     found = {number.verdict for number in numbers}
     signs = [f"{sign} {verdict}" for verdict, sign in _SIGNS.items() if verdict in found]
@@ -59,16 +59,30 @@ _STYLES = {"bold": "bold", "underline": "underlined"}
 _SIGNS = {"better": "▲", "worse": "▼"}
 
 
-def _emphasis(spec: ScoreTable) -> list[str]:
-    emphasis = spec.emphasis
-    styled = [(emphasis.best, "the best"), (emphasis.second, "the second best")]
-    marks = [f"{what} is {_STYLES[style]}" for style, what in styled if style != "none"]
-    if not marks:
+def _styled(spec: ScoreTable) -> list[tuple[str, str]]:
+    """The styles of the table, and what they stand for."""
+    styled = [(spec.emphasis.best, "best"), (spec.emphasis.second, "second best")]
+    return [(style, what) for style, what in styled if style != "none"]
+
+
+def _in_use(shown: Sequence[Shown]) -> set[str]:
+    return {style for one in shown for row in one.styles for style in row}
+
+
+def _emphasis(spec: ScoreTable, blocks: Sequence[Block], shown: Sequence[Shown]) -> list[str]:
+    styled = _styled(spec)
+    if not styled:
         return []
-    among = "the base included" if emphasis.over == "all" else "among enhanced variants"
-    return [
-        f"In each column, {among}, {' and '.join(marks)}, where a paired test tells the best from the second best (p below 0.05, not adjusted)."
-    ]
+    names = [_STYLES[style] for style, _ in styled]
+    among = "the base included" if spec.emphasis.over == "all" else "among enhanced variants"
+    if _in_use(shown) & {style for style, _ in styled}:
+        marks = " and ".join(f"the {what} is {_STYLES[style]}" for style, what in styled)
+        said = [f"In each column, {among}, {marks} where a paired test tells the two apart (p below 0.05, not adjusted)."]
+    else:
+        said = [f"Nothing is {' or '.join(names)}: in no column does a test of the run tell the best from the second best."]
+    if any(len(block.runs) > 1 for block in blocks):
+        said.append("No test compares numbers of several runs: a column that ranks such numbers together has no such marks.")
+    return said
 
 
 def _marks(spec: ScoreTable, blocks: Sequence[Block], shown: Sequence[Shown]) -> list[str]:
@@ -81,6 +95,8 @@ def _marks(spec: ScoreTable, blocks: Sequence[Block], shown: Sequence[Shown]) ->
         said.append("A difference without such a sign has no such verdict, whatever its size.")
     elif numbers:
         said.append("Beside each number its paired difference to the base; the run has no verdict better or worse on any.")
+    if "exploratory" in verdicts:
+        said.append("Only the run's endpoints and their languages have a verdict; every other number is exploratory.")
     titles = {measure.id: measure.title for measure in spec.measures}
     down = dict.fromkeys(
         titles[key]

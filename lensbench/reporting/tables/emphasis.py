@@ -14,7 +14,11 @@ __all__ = ["column_styles"]
 
 
 def column_styles(spec: ScoreTable, entries: Sequence[Entry], numbers: Sequence[Number]) -> list[str]:
-    """The style of every row in one column, among the rows that share its base."""
+    """The style of every row in one column, among the rows that share its base.
+
+    The best is marked where its own run has a test that tells it from the second best. No test compares numbers of several runs,
+    so where the rows that share a base have numbers of several runs, none of them is marked.
+    """
     styles = ["none"] * len(entries)
     for group in dict.fromkeys(entry.group for entry in entries):
         rows = [row for row, entry in enumerate(entries) if entry.group == group]
@@ -24,7 +28,7 @@ def column_styles(spec: ScoreTable, entries: Sequence[Entry], numbers: Sequence[
 
 
 def _styles(spec: ScoreTable, entries: Sequence[Entry], numbers: Sequence[Number]) -> list[str]:
-    """By what is printed: what prints alike is marked alike. Nothing is marked where no paired test tells the best from the second."""
+    """By what is printed: second bests that print alike are marked alike, and nothing is marked where several print as the best."""
     emphasis: Emphasis = spec.emphasis
     printed = [
         None
@@ -39,10 +43,10 @@ def _styles(spec: ScoreTable, entries: Sequence[Entry], numbers: Sequence[Number
     elif directions != {True}:
         # Nothing tells which is the best.
         return ["none"] * len(printed)
-    if len(ranked) < 2:
-        return ["none"] * len(printed)
-    best = [number for number, value in zip(numbers, printed, strict=True) if value == ranked[0]]
-    if len(best) > 1 or emphasis.over not in best[0].leads:
+    ranks = [(number, value) for number, value in zip(numbers, printed, strict=True) if value is not None]
+    best = [number for number, value in ranks if value == ranked[0]]
+    runs = {run for number, _ in ranks for run, _ in number.cells}
+    if len(ranked) < 2 or len(best) > 1 or len(runs) > 1 or emphasis.over not in best[0].leads:
         return ["none"] * len(printed)
     by_value = {ranked[0]: emphasis.best, ranked[1]: emphasis.second}
     return ["none" if value is None else by_value.get(value, "none") for value in printed]

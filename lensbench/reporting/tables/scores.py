@@ -52,8 +52,10 @@ def score_table(
         comparison = compare_block(spec, block, parts, published, paper_backbone, Notes())
         for place, part in enumerate(parts):
             numbers = [[number_of(spec, entry, column) for column in part.columns] for entry in block.entries]
-            shown.append(Shown(part, numbers))
-            sections.append(_section(spec, block, part, numbers, notes, comparison, first=place == 0))
+            of_columns = [column_styles(spec, block.entries, column) for column in zip(*numbers, strict=True)]
+            styles = list(zip(*of_columns, strict=True))
+            shown.append(Shown(part, numbers, styles))
+            sections.append(_section(spec, block, shown[-1], notes, comparison, first=place == 0))
         compared += compare_block(spec, block, parts, published, paper_backbone, notes).sections
     return Table(
         name=spec.table,
@@ -70,28 +72,27 @@ def score_table(
 def _section(
     spec: ScoreTable,
     block: Block,
-    part: Part,
-    numbers: Sequence[Sequence[Number]],
+    shown: Shown,
     notes: Notes,
     comparison: BlockComparison,
     *,
     first: bool,
 ) -> Section:
-    styles = [column_styles(spec, block.entries, [row[place] for row in numbers]) for place in range(len(part.columns))]
+    part = shown.part
     rows = [
         Row(
             entry.label,
             tuple(
-                _cell(spec, entry, column, number, styles[place][row], part.title, notes, comparison)
-                for place, (column, number) in enumerate(zip(part.columns, numbers[row], strict=True))
+                _cell(spec, entry, column, number, style, part.title, notes, comparison)
+                for column, number, style in zip(part.columns, numbers, styles, strict=True)
             ),
         )
-        for row, entry in enumerate(block.entries)
+        for entry, numbers, styles in zip(block.entries, shown.numbers, shown.styles, strict=True)
     ]
     # What is true of all sections of a block is said once.
     of_block = [*([block.note] if block.note else []), *block.remarks] if first else []
-    shown = [Column(column.title, column.group if part.grouped else "") for column in part.columns]
-    return Section(part.title, shown, rows, "", [*of_block, *part.remarks])
+    columns = [Column(column.title, column.group if part.grouped else "") for column in part.columns]
+    return Section(part.title, columns, rows, "", [*of_block, *part.remarks])
 
 
 def _cell(

@@ -25,7 +25,8 @@ class TableColumn:
     Attributes:
         places: One for a measure; those that are averaged for a mean.
         mean: Id of the mean, else "".
-        single: Whether a mean of one place is shown, and not only one of several.
+        averaged: Whether it belongs to a table of averages: of one place, the run's average is shown where there is one, since it
+            has the verdict that the cell lacks.
     """
 
     title: str
@@ -33,7 +34,7 @@ class TableColumn:
     language: str
     places: tuple[Place, ...]
     mean: str = ""
-    single: bool = False
+    averaged: bool = False
 
     @property
     def name(self) -> str:
@@ -69,7 +70,7 @@ class Number:
     signature: str = ""
     higher_is_better: bool | None = True
     leads: tuple[str, ...] = ()
-    """As of a cell: where it is the best and a paired test tells it from the second best."""
+    """Of a cell or average: among which variants of its own run it is the best, where a paired test tells it from the second best."""
     cells: tuple[RunCell, ...] = field(default=(), repr=False)
 
 
@@ -119,10 +120,12 @@ def number_of(spec: ScoreTable, entry: Entry, column: TableColumn) -> Number:
         if cell.value is not None
         else f"{by_id[key].title} {code_in_print(code)}: nothing has a score ({unscored or 'no items'})"
     )
+    found = _recorded(entry, ((run, cell),)) if column.averaged else None
     return replace(
-        _as_recorded(cell),
+        _as_recorded(found or cell),
         why=why,
         unit=metric.unit,
+        n=cell.n,
         planned=cell.planned,
         failures=cell.failures,
         states=unscored,
@@ -161,7 +164,7 @@ def _why_missing(run: RunView, measure: Measure, code: str) -> str:
 
 def _mean(entry: Entry, column: TableColumn, measures: Mapping[str, Measure]) -> Number:
     """As the run has it, with its interval; else the plain mean of the cells, without one."""
-    if len(column.places) < 2 and not (column.single and column.places):
+    if len(column.places) < 2:
         only = ", ".join(f"{measures[key].title} {code_in_print(code)}" for key, code in column.places)
         return Number(why=f"nothing to average over: {'only ' + only if only else 'no task'} is asked")
     lacking = [
