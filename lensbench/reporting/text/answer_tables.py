@@ -16,7 +16,7 @@ _RETENTION = {"worse": f"{MARKS['worse']} worse"}
 
 
 def kept(average: Average) -> str:
-    """Whether English was kept: "shown", "not shown", or "worse" with its mark; "" where it is not asked, "unknown" if not known."""
+    """Whether English was kept: "shown", "not shown", "worse" with its mark, or "unknown"; "" where nothing is compared."""
     return "" if average.delta is None else _RETENTION.get(average.retention or "", average.retention or "unknown")
 
 
