@@ -167,7 +167,7 @@ def test_one_item(tmp_path: Path) -> None:
     found = answer(write_run(tmp_path / "run", one))
     text = said(found, "Did it help?", "lens")
     assert text.startswith("not distinguishable on the targets: accuracy +100.0 points")
-    assert any("rests on 1 score." in one.text for one in found.voids)
+    assert any("rests on 1 score: lens." in one.text for one in found.voids)
 
 
 def test_a_task_without_any_score(tmp_path: Path) -> None:
