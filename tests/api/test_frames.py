@@ -146,8 +146,6 @@ def test_averages_and_pairs_are_those_of_the_results(run: RunFolder) -> None:
     assert len(better) == sum(a["role"] == "endpoint" and a["verdict"] == "better" for a in stored["averages"])
     assert len(opened.pairs) == len(stored["pairs"]) == 0
     assert {"variant", "other", "delta", "verdict"} <= set(opened.pairs.columns)
-        opened.pairs.columns
-    )
 
 
 def test_cells_are_exploratory_and_can_still_be_asked_for_verdicts(run: RunFolder) -> None:
