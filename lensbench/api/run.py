@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lensbench.api.arguments import a_path
+from lensbench.api.identification import Identification
 from lensbench.api.judging import existing_folder, judge_request
-from lensbench.api.rendering import View, answer_view, damage_notes, fidelity_view, missing_lines, results_view
+from lensbench.api.rendering import View, answer_view, damage_notes, missing_lines, results_view
 from lensbench.api.reporting_to import progress_or_default
 from lensbench.errors import LensbenchError
 from lensbench.jsonio import JsonObject
@@ -24,14 +24,13 @@ if TYPE_CHECKING:
     from lensbench.frames import RunFrames
     from lensbench.grading.judge.estimate import Estimate
     from lensbench.grading.judge.grade import Graded
-    from lensbench.numbers.answered import AnsweredMatrix
     from lensbench.numbers.calibrate import Calibration
-    from lensbench.numbers.cell import Cell
-    from lensbench.numbers.degenerate import DegenerateAnswers
-    from lensbench.numbers.off_target import OffTarget
     from lensbench.spec import RunSpec
 
-__all__ = ["Identification", "Run", "load"]
+__all__ = ["Run", "load"]
+
+_NAMED = 8
+"""A title names at most so many variants."""
 
 
 def load(run: str | os.PathLike[str]) -> Run:
@@ -41,39 +40,6 @@ def load(run: str | os.PathLike[str]) -> Run:
         UsageError: there is no run in the folder.
     """
     return Run(run)
-
-
-@dataclass(frozen=True)
-class Identification:
-    """The languages of a run's answers, from one identifier."""
-
-    identifier: str
-    """Name and digest."""
-    fresh: int
-    """Conversations identified by this call."""
-    cells: Sequence[Cell]
-    matrices: Sequence[AnsweredMatrix]
-    """Asked x answered."""
-    off_target: Sequence[OffTarget] = ()
-    """Answers in the asked language, in another, and in none that is known."""
-    degenerate: Sequence[DegenerateAnswers] = ()
-    """Answers that mostly repeat themselves, and answers cut by their length limit."""
-
-    def view(self) -> View:
-        """Every unit of fidelity, and where the answers went."""
-        return fidelity_view(self.identifier, self.cells, self.matrices, self.off_target, self.degenerate)
-
-    def as_dict(self) -> JsonObject:
-        return {
-            "identifier": self.identifier,
-            "cells": [cell.as_dict() for cell in self.cells],
-            "matrices": [matrix.as_dict() for matrix in self.matrices],
-            "off_target": [counts.as_dict() for counts in self.off_target],
-            "degenerate": [counts.as_dict() for counts in self.degenerate],
-        }
-
-    def _repr_html_(self) -> str:
-        return self.view()._repr_html_()
 
 
 class Run:
@@ -151,9 +117,11 @@ class Run:
 
     @property
     def title(self) -> str:
-        """Title: variants, backbone and languages."""
+        """Title: variants, or their number if there are many, backbone and languages."""
         spec = self.spec
-        return f"{spec.title} on {spec.backbone}, {', '.join(spec.all_languages)}; profile {spec.profile}"
+        count = len(spec.variant_names)
+        what = f"{count} variants" if count > _NAMED else spec.title
+        return f"{what} on {spec.backbone}, {', '.join(spec.all_languages)}; profile {spec.profile}"
 
     @property
     def finished(self) -> bool:

@@ -18,7 +18,7 @@ from lensbench.printable import printable
 if TYPE_CHECKING:
     from lensbench.api import Question, Run, TextTable, View
 
-__all__ = ["MARKS", "print_answer", "print_json", "print_run", "print_table", "print_view", "warn"]
+__all__ = ["MARKS", "print_answer", "print_json", "print_run", "print_table", "print_text", "print_view", "warn"]
 
 _WIDE = 200
 """Columns assumed where stdout is no terminal: a piped table should not be folded."""
@@ -97,8 +97,13 @@ def print_run(run: Run, *, everything: bool = False) -> None:
     warnings = sum(note.startswith("!") for note in table.notes)
     noted = f"{len(table.notes)} notes" + (f", {warnings} of them warnings" if warnings else "")
     echo()
-    for line in wrapped(f"lensbench show RUN --all shows every cell, average, pair of variants and cost, and {noted}.", _width()):
-        echo(line)
+    print_text(f"lensbench show RUN --all shows every cell, average, pair of variants and cost, and {noted}.")
+
+
+def print_text(text: str) -> None:
+    """A sentence, wrapped at the width of the terminal."""
+    for line in wrapped(printable(with_flags(text), one_line=True), _width(), later="  "):
+        _out(Text(line))
 
 
 def _width() -> int:

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import click
 
-from lensbench.cli.terminal import echo
-
 
 @click.command()
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
@@ -23,13 +21,13 @@ def command(folder: Path, everything: bool, as_json: bool) -> None:
       lensbench show RUN --json
     """
     from lensbench.api import load
-    from lensbench.cli.render import print_json, print_run
+    from lensbench.cli.render import print_json, print_run, print_text
 
     run = load(folder)
     if as_json:
         print_json(run.results)
         return
-    echo(run.title)
+    print_text(run.title)
     if not run.finished:
-        echo("unfinished: this is of the finished part; run its command again to continue")
+        print_text("unfinished: this is of the finished part; run its command again to continue")
     print_run(run, everything=everything)

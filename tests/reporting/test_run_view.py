@@ -29,6 +29,9 @@ from lensbench.stages.results import write_results
 OLD = Path(__file__).parents[1] / "support" / "old_run"
 ADDED_LATER = ("planned", "failures", "states", "p_holm", "picks", "clusters", "unit", "smallest_detectable", "test", "p_value")
 
+MADE_OTHERWISE = ("low", "high", "delta_low", "delta_high", "smallest_detectable", "p_holm")
+"""What this version works out in another way from the same records: intervals, and nothing is adjusted over cells."""
+
 
 @pytest.mark.parametrize("name", ["lens", "judged"])
 def test_an_old_run_opens_with_the_cells_that_it_stored(name: str, tmp_path: Path) -> None:
@@ -37,7 +40,8 @@ def test_an_old_run_opens_with_the_cells_that_it_stored(name: str, tmp_path: Pat
     found = json.loads(json.dumps([cell.as_dict() for cell in view.results.cells]))
     assert len(found) == len(stored["cells"]) > 0
     for mine, theirs in zip(found, stored["cells"], strict=True):
-        assert {field: mine[field] for field in theirs} == theirs
+        same = {name: value for name, value in theirs.items() if name not in MADE_OTHERWISE}
+        assert {name: mine[name] for name in same} == same and {"value", "delta", "n", "p_value"} <= set(same)
     for mine, theirs in zip(view.results.matrices, stored["matrices"], strict=True):
         assert json.loads(json.dumps(mine.as_dict())) == theirs
     assert [note.as_dict() for note in view.results.judging] == stored["judging"]
