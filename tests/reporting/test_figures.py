@@ -380,10 +380,6 @@ def test_the_command_writes_the_figure_and_prints_the_caption(cli, bilingual, tm
     folder.begin(RunSpec(lensbench="0", backbone="b", languages=("zh",), profile="lens-paper", tasks=(), data="embedded"))
     content = content_of([cell.as_dict() for cell in bilingual.results.cells])
     folder.write_json("results.json", content)
-    for facts in content["tasks"].values():
-        facts |= {"profile": "lens-paper", "version": "1.0"}
-    about = {key: content[key] for key in ("backbone", "variants", "tasks")}
-    folder.write_json("variants.json", {"backbone_digest": "w", "lensbench": "0", **about})
     done = cli("figure", "understanding", folder.path, "--out", tmp_path / "out" / "a.svg")
     assert done.returncode == 0, done.stderr
     assert "Without a score, and in no mean: 3 of 400" in done.stdout and (tmp_path / "out" / "a.svg").is_file()

@@ -96,12 +96,8 @@ def marked(text: str) -> set[tuple[str, str, str, str]]:
         elif line.startswith("|  |"):
             head = parts
         elif line.startswith("| ") and "---" not in line:
-            found |= {
-                (section, parts[0], title, sign)
-                for title, part in zip(head, parts, strict=True)
-                for sign in "▲▼≠"
-                if sign in part
-            }
+            fields = zip(head, parts, strict=True)
+            found |= {(section, parts[0], title, sign) for title, part in fields for sign in "▲▼≠" if sign in part}
     return found
 
 
@@ -121,7 +117,7 @@ def test_what_is_marked_is_what_the_run_found_of_its_endpoints_and_languages(tmp
     assert {one["role"] for one in averages if one["verdict"] in signs} == {"endpoint", "language"}
     assert {language for _, _, language, _ in wanted} >= {"Targets", "Zh"} and len({one[0] for one in wanted}) > 1
     assert marked(shown(folder.path)) == wanted
-    # A table of single tasks marks nothing, and its means over the targets are of one task each: no endpoint of this run but MT-Bench.
+    # In a table of single tasks, the means over the targets are of one task each: only those of MT-Bench are endpoints of this run.
     spec = load_table_spec("multilingual")
     single = render_table(build_table(spec, open_runs([folder.path])), "md")
     assert {(column, sign) for _, _, column, sign in marked(single)} <= {("Targets", "▲"), ("Targets", "▼")}
@@ -136,10 +132,10 @@ def test_a_language_of_one_task_has_the_verdict_of_its_average(tmp_path: Path) -
     one = average(["xcopa/zh"], "lens", 0.6, role="language", over="cell", task="xcopa", delta=0.1, verdict="better", n=497)
     run = write_run(tmp_path / "with", results(cells, averages=[{**one, "low": 0.56, "high": 0.64}]), languages=("zh", "sw"))
     [row] = [line for line in shown(run, intervals=True).splitlines() if line.startswith("| LENS")]
-    assert row.split(" | ")[1] == r"60.00 ▲ +10.00<sup>a</sup><br>\[56.00, 64.00\], n 500, 3 without a score"
+    assert row.split(" | ")[1] == r"60.00 ▲ +10.00<sup>b</sup><br>\[56.00, 64.00\], n 500, 3 without a score"
     run = write_run(tmp_path / "without", results(cells), languages=("zh", "sw"))
     [row] = [line for line in shown(run, intervals=True).splitlines() if line.startswith("| LENS")]
-    assert row.split(" | ")[1] == r"60.00 +10.00<sup>a</sup><br>\[55.00, 65.00\], n 500, 3 without a score"
+    assert row.split(" | ")[1] == r"60.00 +10.00<sup>b</sup><br>\[55.00, 65.00\], n 500, 3 without a score"
 
 
 def averaged(*cells: dict[str, Any]) -> dict[str, Any]:

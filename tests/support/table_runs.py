@@ -170,8 +170,9 @@ def small() -> dict[str, Any]:
     """Two tasks, three variants; by hand, of the items right: XCOPA Zh 417, 436 and 438 of 500; XWinograd En 635 and 601 of 1,000
     and none yet for the third; Zh 274 of 504, 300 of the 500 with a score, 336 of 504.
 
-    The best leads in XWinograd and in the average, and not in XCOPA, where it is 2 items above the second best. Chinese is the only
-    target, so its average over both tasks is the endpoint, and the only number with a verdict: better for lens, none for xsft.
+    The best leads in XWinograd and in the average, and not in XCOPA, where it is 2 items above the second best. Chinese is the
+    only target, so its average over both tasks is the endpoint, and the only number with a verdict: better for lens, not
+    distinguishable for xsft.
     """
     lens = {"delta": 21 / 500, "delta_low": 0.02, "delta_high": 0.06, "p_value": 0.003}
     xsft = {"delta": 19 / 500, "delta_low": 0.0, "delta_high": 0.07, "p_value": 0.06}
