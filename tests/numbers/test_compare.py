@@ -116,7 +116,9 @@ def test_the_same_rows_from_elsewhere_are_compared(before: RunFolder, after: Run
 
 def test_what_only_one_run_has_is_listed(before: RunFolder, after: RunFolder, tmp_path: Path) -> None:
     third = write_run(
-        tmp_path / "third", {("xcopa/sw", "base"): np.ones(3), ("xcopa/zh", "lens"): np.ones(10)}, declared=("base", "lens", "xsft")
+        tmp_path / "third",
+        {("xcopa/sw", "base"): np.ones(3), ("xcopa/zh", "lens"): np.ones(10)},
+        declared=("base", "lens", "xsft"),
     )
     found = compare(before, third)
     assert found.cells == [] and ("base", "base") in found.pairs

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from simulated_run import CLOSED, simulate
-from table_runs import cell, results, write_run
+from table_runs import average, cell, results, write_run
 
 from lensbench.errors import UsageError
 from lensbench.numbers.results import current_results
@@ -32,7 +32,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 
 
 def shown(*paths: Path, form: str = "md", **more: Any) -> str:
-    return render_table(build_table(load_table_spec("averages"), open_runs(list(paths)), **more), form)
+    intervals = more.pop("intervals", False)
+    return render_table(build_table(load_table_spec("averages"), open_runs(list(paths)), **more), form, intervals=intervals)
 
 
 def rows(text: str) -> list[dict[str, str]]:
@@ -73,8 +74,8 @@ def test_rows_are_variants_and_columns_languages(folder: RunFolder) -> None:
     text = shown(folder.path)
     assert [line for line in text.splitlines() if line.startswith("## ")] == [
         "## Accuracy, simulated",
-        "## Language fidelity, MT-Bench, simulated",
-        "## Rating, MT-Bench, simulated",
+        "## Language fidelity, simulated",
+        "## Rating, simulated",
     ]
     assert text.count("|  | Zh | Ja | Sw | Targets | En |") == 3
     labels = [line.split(" | ")[0].strip("| ") for line in text.splitlines() if line.startswith("| ") and "---" not in line]
@@ -82,7 +83,59 @@ def test_rows_are_variants_and_columns_languages(folder: RunFolder) -> None:
     assert "Accuracy Zh, Ja, Sw, En: the mean of XCOPA, XWinograd, XStoryCloze, M-MMLU, each task counting alike." in text
     assert "Language fidelity: answers in the asked language, both turns." in text
     for form in ("latex", "html"):
-        assert "Language fidelity, MT-Bench, simulated" in shown(folder.path, form=form)
+        assert "Language fidelity, simulated" in shown(folder.path, form=form)
+
+
+def marked(text: str) -> set[tuple[str, str, str, str]]:
+    """(measure, row, column, sign) of every mark in a Markdown table."""
+    found, section, head = set(), "", []
+    for line in text.splitlines():
+        parts = [part.strip() for part in line.strip("|").split("|")]
+        if line.startswith("## "):
+            section = line.removeprefix("## ").partition(",")[0]
+        elif line.startswith("|  |"):
+            head = parts
+        elif line.startswith("| ") and "---" not in line:
+            fields = zip(head, parts, strict=True)
+            found |= {(section, parts[0], title, sign) for title, part in fields for sign in "▲▼≠" if sign in part}
+    return found
+
+
+def test_what_is_marked_is_what_the_run_found_of_its_endpoints_and_languages(tmp_path: Path) -> None:
+    """Open questions are one task in each language, so that what is marked there is a cell's place with the average's verdict."""
+    languages, tasks = ("en", "zh", "ja", "sw"), (*CLOSED, "mt_bench")
+    folder = simulate(tmp_path / "run", items=120, languages=languages, variants=VARIANTS, tasks=tasks)
+    measures = {"acc": "Accuracy", "lf_response": "Language fidelity", "rating": "Rating"}
+    labels = {"lens": "LENS", "xsft": "xSFT"}
+    signs = {"better": "▲", "worse": "▼", "differs": "≠"}
+    averages = current_results(folder)["averages"]
+    wanted = {
+        (measures[one["metric"]], labels[one["variant"]], (one["language"] or "targets").capitalize(), signs[one["verdict"]])
+        for one in averages
+        if one["verdict"] in signs
+    }
+    assert {one["role"] for one in averages if one["verdict"] in signs} == {"endpoint", "language"}
+    assert {language for _, _, language, _ in wanted} >= {"Targets", "Zh"} and len({one[0] for one in wanted}) > 1
+    assert marked(shown(folder.path)) == wanted
+    # In a table of single tasks, the means over the targets are of one task each: only those of MT-Bench are endpoints of this run.
+    spec = load_table_spec("multilingual")
+    single = render_table(build_table(spec, open_runs([folder.path])), "md")
+    assert {(column, sign) for _, _, column, sign in marked(single)} <= {("Targets", "▲"), ("Targets", "▼")}
+    titles = {section for section, *_ in marked(single)}
+    assert not any(name in title for title in titles for name in ("XCOPA", "XWinograd", "XStoryCloze", "M-MMLU"))
+
+
+def test_a_language_of_one_task_has_the_verdict_of_its_average(tmp_path: Path) -> None:
+    """The cell of the same items is exploratory; without an average the cell is shown with its own interval and items."""
+    cells = [cell("xcopa", code, v, x) for code in ("zh", "sw") for v, x in (("base", 0.5), ("lens", 0.6))]
+    cells[1] |= {"delta": 0.1, "failures": 3, "states": {"ok": 497, "empty": 3}, "low": 0.55, "high": 0.65}
+    one = average(["xcopa/zh"], "lens", 0.6, role="language", over="cell", task="xcopa", delta=0.1, verdict="better", n=497)
+    run = write_run(tmp_path / "with", results(cells, averages=[{**one, "low": 0.56, "high": 0.64}]), languages=("zh", "sw"))
+    [row] = [line for line in shown(run, intervals=True).splitlines() if line.startswith("| LENS")]
+    assert row.split(" | ")[1] == r"60.00 ▲ +10.00<sup>b</sup><br>\[56.00, 64.00\], n 500, 3 without a score"
+    run = write_run(tmp_path / "without", results(cells), languages=("zh", "sw"))
+    [row] = [line for line in shown(run, intervals=True).splitlines() if line.startswith("| LENS")]
+    assert row.split(" | ")[1] == r"60.00 +10.00<sup>b</sup><br>\[55.00, 65.00\], n 500, 3 without a score"
 
 
 def averaged(*cells: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from lensbench.reporting.run_view import RunView
 from lensbench.reporting.tables.captions import Shown, caption_of, legend_of, provenance_remarks
 from lensbench.reporting.tables.emphasis import column_styles
 from lensbench.reporting.tables.gather import Block, Choice, Entry, gather
-from lensbench.reporting.tables.layout import Layout, Part, layout_of_spec
+from lensbench.reporting.tables.layout import Layout, layout_of_spec
 from lensbench.reporting.tables.model import Cell, Column, Fields, Mark, Notes, Row, Section, Table, missing
 from lensbench.reporting.tables.numbers import Units
 from lensbench.reporting.tables.paper_comparison import BlockComparison, compare_block
@@ -69,15 +69,7 @@ def score_table(
     )
 
 
-def _section(
-    spec: ScoreTable,
-    block: Block,
-    shown: Shown,
-    notes: Notes,
-    comparison: BlockComparison,
-    *,
-    first: bool,
-) -> Section:
+def _section(spec: ScoreTable, block: Block, shown: Shown, notes: Notes, comparison: BlockComparison, *, first: bool) -> Section:
     part = shown.part
     rows = [
         Row(
