@@ -40,6 +40,7 @@ class AverageRow:
     outcome: str
     tone: str
     href: str
+    leads: bool
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ def _row(run: RunView, average: Average, links: ItemLinks, group: Sequence[Avera
         outcome,
         tone,
         links.of(average.cells, average.variant),
+        bool(average.leads),
     )
 
 
