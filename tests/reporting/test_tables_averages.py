@@ -117,7 +117,7 @@ def test_what_is_marked_is_what_the_run_found_of_its_endpoints_and_languages(tmp
     assert {one["role"] for one in averages if one["verdict"] in signs} == {"endpoint", "language"}
     assert {language for _, _, language, _ in wanted} >= {"Targets", "Zh"} and len({one[0] for one in wanted}) > 1
     assert marked(shown(folder.path)) == wanted
-    # In a table of single tasks, the means over the targets are of one task each: only those of MT-Bench are endpoints of this run.
+    # In a table of single tasks, means over the targets are of one task each: only those of MT-Bench are endpoints here.
     spec = load_table_spec("multilingual")
     single = render_table(build_table(spec, open_runs([folder.path])), "md")
     assert {(column, sign) for _, _, column, sign in marked(single)} <= {("Targets", "▲"), ("Targets", "▼")}

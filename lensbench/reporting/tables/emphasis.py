@@ -28,7 +28,7 @@ def column_styles(spec: ScoreTable, entries: Sequence[Entry], numbers: Sequence[
 
 
 def _styles(spec: ScoreTable, entries: Sequence[Entry], numbers: Sequence[Number]) -> list[str]:
-    """By what is printed: second bests that print alike are marked alike, and nothing is marked where several print as the best."""
+    """By what is printed: second bests that print alike are marked alike, and nothing where bests print alike."""
     emphasis: Emphasis = spec.emphasis
     printed = [
         None

@@ -70,7 +70,7 @@ class Number:
     signature: str = ""
     higher_is_better: bool | None = True
     leads: tuple[str, ...] = ()
-    """Of a cell or average: among which variants of its own run it is the best, where a paired test tells it from the second best."""
+    """As of a cell or an average: among which variants of its own run a test tells it from the second best."""
     cells: tuple[RunCell, ...] = field(default=(), repr=False)
 
 
