@@ -290,6 +290,7 @@ def test_source_items() -> None:
         "mgsm": "MGSM",
         "ntrex": "NTREX",
         "open_questions": "open questions",
+        "completions": "completions",
         "vicuna80": "Vicuna's 80",
         "xwinograd": "XWinograd",
         "kmmlu": "KMMLU",
@@ -363,7 +364,11 @@ def test_languages_of_the_embedded_set() -> None:
     (said,) = re.findall(r"parallel prompts in ((?:\w\w )+\w\w)\.", running("docs/data.md"))
     mini = ROOT / "lensbench" / "datasets" / "mini"
     folders = [folder for folder in mini.iterdir() if folder.is_dir()]
-    assert len(folders) > 5 and all({code.name for code in folder.iterdir()} == set(said.split()) for folder in folders)
+    have = {folder.name: {code.name for code in folder.iterdir()} for folder in folders}
+    assert have.pop("completions") == {"en", "zh"} and "completions, which are there in English and Chinese only" in running(
+        "docs/data.md"
+    )
+    assert len(have) > 5 and all(codes == set(said.split()) for codes in have.values())
     lines = {name: (mini / name / "zh" / "train.jsonl").read_text(encoding="utf-8").count("\n") for name in ("aya", "bactrian_x")}
     assert f"({lines['aya']} probing texts per language, {lines['bactrian_x']} parallel" in running("docs/smollm2-preset.md")
 

@@ -40,6 +40,7 @@ HEIGHTS = [
         "sandbox",
         "spec",
         "states",
+        "threads",
         "yamlevents",
         "yamlio",
     ],
