@@ -2,7 +2,7 @@
 
 Threads that share an operation wait for each other after it. If one of them waits for its core, all of them wait, and they use
 their cores while they wait. Two threads on two quiet cores take 0.55 times as long as one thread for a model of 135M parameters.
-Beside one other busy process they take two to five times as long, beside eight more than that (`bench/threads.py`).
+On cores that others use they took two to six times as long as one thread (`bench/threads.py`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lensbench.progress import Progress
 
-__all__ = ["HeedingProgress", "Load", "free_threads", "heed_load", "heeding_load", "read_load"]
+__all__ = ["HeedingProgress", "Load", "free_threads", "heed_load", "heeding_load", "one_thread", "read_load"]
 
 _STAT = Path("/proc/stat")
 _SECONDS = 1.0
@@ -108,6 +108,19 @@ def heed_load() -> None:
     """To be called between two pieces of work, by the thread that computes: the number of threads belongs to it alone."""
     if _heeding is not None:
         _heeding.choose()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Context in which torch computes with one thread, for what is compared bit by bit: their number can change the last bits."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 class HeedingProgress:

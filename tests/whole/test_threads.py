@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from lensbench.progress import SilentProgress
-from lensbench.threads import HeedingProgress, Load, free_threads, heed_load, heeding_load, read_load
+from lensbench.threads import HeedingProgress, Load, free_threads, heed_load, heeding_load, one_thread, read_load
 
 
 @pytest.mark.parametrize(
@@ -98,3 +98,24 @@ def test_nothing_is_changed_where_there_is_nothing_to_choose(two_threads, monkey
         two_threads.append(Load(5, 99, 0))
         heed_load()
         assert torch.get_num_threads() == threads
+
+
+def test_what_is_compared_bit_by_bit_is_computed_with_one_thread(two_threads, tiny) -> None:
+    """A fit may begin with two threads and end with one; the states before and behind it are compared bit by bit."""
+    from lensbench.methods.check import difference, take_snapshot
+
+    seen = []
+    hook = tiny.blocks[0].register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
+    before = take_snapshot(tiny)
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(1)
+    assert difference(tiny, before) is None
+    hook.remove()
+    assert set(seen) == {1} and len(seen) == 4
+
+
+def test_one_thread_is_undone_after_an_error(two_threads) -> None:
+    with pytest.raises(ValueError, match="no"), one_thread():
+        assert torch.get_num_threads() == 1
+        raise ValueError("no")
+    assert torch.get_num_threads() == 2
