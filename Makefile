@@ -27,7 +27,8 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(STAMP)  ## Fit LENS on the embedded model and data, print the table, name the report
-	$(BIN)/lensbench run --method lens --backbone smollm2-135m --languages zh --data embedded --out $(DEMO)
+	$(BIN)/lensbench run --method lens --backbone smollm2-135m --languages zh --data embedded \
+		--tasks completions,multiq,open_questions@open --profile lm-eval --max-new-tokens 40 --out $(DEMO)
 
 test: $(STAMP)  ## Run the tests
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from lensbench.stages.identify import AUTO, identify_stage, pick_identifier
 from lensbench.stages.judge import JudgeRequest, judge_stage
 from lensbench.stages.results import write_results
 from lensbench.stages.variants import Variant, load_fitted
+from lensbench.threads import HeedingProgress, heeding_load
 
 __all__ = ["run"]
 
@@ -67,10 +69,12 @@ def run(
     if ranks.rank:
         _work(plan, folder, device, ranks)
         return []
+    progress = HeedingProgress(progress)
     known = (out / "run.json").is_file()
     if resume_only and not known:
         raise UsageError(f"``resume``: no run at {out}", "Leave ``resume`` out to begin one.")
-    with folder.lock():
+    # Ranks have a share of the cores each; they would take each other for other users.
+    with folder.lock(), heeding_load(device) if ranks.count == 1 else nullcontext():
         if known:
             folder.begin(plan.spec)
             progress.notify(f"continuing the run in {out}")

@@ -18,7 +18,7 @@ from lensbench.numbers.run_results import read_results
 from lensbench.numbers.summarise import Summary, summary
 from lensbench.numbers.verdict import make_verdict
 from lensbench.records import RunFolder
-from lensbench.reporting.text.statistics import average_rows
+from lensbench.reporting.text.result_tables import averages_tables
 from lensbench.reporting.text.table import notes, table_lines
 
 ITEMS = {"xcopa/en": 40, "xcopa/zh": 40, "xcopa/sw": 30, "xwinograd/zh": 60, "xwinograd/sw": 20}
@@ -189,7 +189,8 @@ def test_an_average_is_never_taken_over_fewer_cells(scores: dict, tmp_path: Path
     assert (lens.value, lens.low, lens.delta, lens.p_value, lens.p_holm) == (None,) * 5
     assert xsft.value is not None and xsft.p_value is not None
     results = {**json.loads((tmp_path / "variants.json").read_text()), "cells": [], "averages": [lens.as_dict()]}
-    assert average_rows(read_results(results))[0][4] == "no score"
+    (table,) = averages_tables(read_results(results))
+    assert dict(zip(table.header, table.rows[0], strict=True))["value"] == "no score"
 
 
 def roles(found: Summary, variant: str) -> dict[str, list[Any]]:
@@ -281,7 +282,8 @@ def test_the_english_average_is_also_taken_as_papers_print_it(english: RunFolder
         assert chinese.p_holm is not None and every.retention is not None and some.retention is None
         assert some.signature.startswith("mean:tasks-without-xcopa:en|xwinograd/en:")
     results = collect_results(english)
-    assert "3 tasks" in (titles := [row[0] for row in average_rows(read_results(results))]) and "2 tasks without xcopa" in titles
+    shown = {row[1] for table in averages_tables(read_results(results)) for row in table.rows}
+    assert any("3 tasks" in of for of in shown) and any("without xcopa" in of for of in shown), shown
     assert not [note for note in notes(read_results(results)) if "without a source item" in note], (
         "nothing here is over languages"
     )

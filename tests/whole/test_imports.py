@@ -41,6 +41,7 @@ HEIGHTS = [
         "spec",
         "states",
         "textblocks",
+        "threads",
         "yamlevents",
         "yamlio",
     ],

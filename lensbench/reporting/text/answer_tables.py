@@ -12,6 +12,7 @@ from lensbench.textblocks import TextTable
 
 __all__ = ["endpoint_table", "kept", "language_tables", "marked"]
 
+
 def kept(average: Average) -> str:
     """Whether English was kept: "shown", "not shown", "worse" with its mark, or "unknown"; "" where nothing is compared."""
     return "" if average.delta is None else _RETENTION.get(average.retention or "", average.retention or "unknown")

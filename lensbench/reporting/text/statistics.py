@@ -6,11 +6,8 @@ from collections import Counter
 
 from lensbench.numbers.run_results import Results
 from lensbench.records import TaskKey
-from lensbench.reporting.text.cell_text import interval, metric_name, number, p_text, verdict_text
 
-__all__ = ["AVERAGES_HEADER", "AVERAGES_NOTE", "average_rows", "statistics_notes"]
-
-AVERAGES_HEADER = ("average over", "of", "metric", "variant", "value", "95%", "diff to base", "95%", "p (Holm)", "n", "verdict")
+__all__ = ["AVERAGES_NOTE", "statistics_notes"]
 
 AVERAGES_NOTE = (
     "Each language has the same weight, and so does each task of a language, whatever its number of items. All versions of one "
@@ -54,32 +51,3 @@ def _unnamed(results: Results) -> list[str]:
         "Items without a source item count as separate items in averages over languages. If they are translations of each "
         f"other, the intervals of these averages are too narrow: {listed}."
     ]
-
-
-def average_rows(results: Results) -> list[list[str]]:
-    """The averages of a run, without those that no variant has."""
-    rows = []
-    for average in results.averages:
-        members, over = len(average.cells), average.over
-        if average.language is not None:
-            of = average.language
-        elif average.task is not None:
-            of = results.tasks[TaskKey.parse(average.cells[0])].title
-        else:
-            of = "all targets"
-        rows.append(
-            [
-                f"{over} ({members} cells)" if average.task is average.language is None else f"{members} {over}",
-                of,
-                metric_name(average),
-                average.variant,
-                number(average, average.value, missing="no score"),
-                interval(average, average.low, average.high),
-                number(average, average.delta, sign=True),
-                interval(average, average.delta_low, average.delta_high, sign=True),
-                p_text(average.p_holm),
-                str(average.n),
-                verdict_text(average),
-            ]
-        )
-    return rows
