@@ -14,8 +14,11 @@ __all__ = ["endpoint_table", "kept", "language_tables", "marked"]
 
 
 def kept(average: Average) -> str:
-    """Whether English was kept: "shown", "not shown", "worse" with its mark, or "unknown"; "" where nothing is compared."""
-    return "" if average.delta is None else _RETENTION.get(average.retention or "", average.retention or "unknown")
+    """Whether English was kept: "shown", "not shown" or "worse"; "" where it is not asked, "unknown" if not known.
+
+    It has no mark: marks are the verdicts on endpoints and their languages.
+    """
+    return "" if average.delta is None else average.retention or "unknown"
 
 
 def marked(average: Average | Pair, text: str) -> str:
