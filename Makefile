@@ -8,7 +8,7 @@ DEMO := runs/demo
 # Tests run side by side, each with one thread and some 2 GB.
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 1); echo $$((n > 4 ? 4 : n)))
 
-.PHONY: demo docs docs-serve test test-slow test-wheel check parity bench bench-scoring bench-lens bench-generation bench-accelerator bench-report constraints clean help
+.PHONY: demo docs docs-serve test test-slow test-wheel check parity bench bench-scoring bench-lens bench-generation bench-identifiers bench-accelerator bench-report constraints clean help
 
 help:  ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -27,7 +27,8 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(STAMP)  ## Fit LENS on the embedded model and data, print the table, name the report
-	$(BIN)/lensbench run --method lens --backbone smollm2-135m --languages zh --data embedded --out $(DEMO)
+	$(BIN)/lensbench run --method lens --backbone smollm2-135m --languages zh --data embedded \
+		--tasks completions,multiq,open_questions@open --profile lm-eval --max-new-tokens 40 --out $(DEMO)
 
 test: $(STAMP)  ## Run the tests
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
@@ -58,6 +59,9 @@ bench-lens: $(STAMP)  ## Measure a LENS step beside its floor, and a LENS fit be
 
 bench-generation: $(STAMP)  ## Measure answers in one moving batch beside one at a time, and of many variants
 	$(BIN)/python bench/generation.py --json bench/generation.json
+
+bench-identifiers: $(STAMP)  ## Measure at which probability lid.176 is right, and how much ordinary texts repeat themselves
+	$(BIN)/python bench/identifiers.py
 
 bench-accelerator: $(STAMP)  ## On a CUDA machine: the same at the size of Llama-3-8B in bf16, and the share of its peak that is used
 	$(BIN)/python bench/accelerator.py --json bench/accelerator.json

@@ -1,16 +1,21 @@
-"""A run as pandas frames: one of its items, one of its cells."""
+"""A run as pandas frames: its items, its cells, its averages, and its variants against each other."""
 
 from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lensbench.errors import UnavailableError
+from lensbench.grading.repetition import repetition_share
 from lensbench.jsonio import JsonObject, json_text
+from lensbench.numbers.average import Average
+from lensbench.numbers.cell import Cell
+from lensbench.numbers.pairs import Pair
 from lensbench.numbers.results import current_results
 from lensbench.numbers.run_results import Results, read_results
 from lensbench.records import AnswerRecord, IdentifiedRecord, ItemRecord, RunFolder, ScoreRecord
@@ -42,21 +47,47 @@ class RunFrames:
 
     @cached_property
     def cells(self) -> pandas.DataFrame:
-        """One row a cell, with the fields of docs/architecture.md; `states` as JSON text."""
-        rows = [{**cell, "states": json_text(cell.get("states"), sort_keys=True)} for cell in self.content["cells"]]
-        return _frame(rows)
+        """One row a cell, with the fields of docs/architecture.md and the `seed` of the variant's fit.
+
+        `states` is JSON text and `leads` is text ("all", "enhanced", "all enhanced" or empty). A cell is exploratory: its verdict
+        is "exploratory", or missing where nothing was tested; verdicts are in `averages`.
+        """
+        rows = [{**cell.as_dict(), "states": json_text(cell.states, sort_keys=True)} for cell in self.results.cells]
+        return _frame([self._finished(row) for row in rows], _whole_numbers(Cell))
+
+    @cached_property
+    def averages(self) -> pandas.DataFrame:
+        """One row an average, with the fields of docs/architecture.md and the `seed` of the variant's fit; `cells` as text.
+
+        Verdicts are in the rows with the role "endpoint" or "language", `retention` in those with the role "english".
+        """
+        rows = [{**average.as_dict(), "cells": " ".join(average.cells)} for average in self.results.averages]
+        return _frame([self._finished(row) for row in rows], _whole_numbers(Average))
+
+    @cached_property
+    def pairs(self) -> pandas.DataFrame:
+        """One row for each endpoint and each pair of enhanced variants; `delta` is `variant` less `other`. `cells` as text."""
+        rows = [{**pair.as_dict(), "cells": " ".join(pair.cells)} for pair in self.results.pairs]
+        return _frame(rows, (), [field.name for field in fields(Pair)])
+
+    def _finished(self, row: JsonObject) -> JsonObject:
+        facts = self.results.variants.get(row["variant"])
+        return {**row, "leads": " ".join(row["leads"]), "seed": facts.seed if facts else None}
 
     @cached_property
     def items(self) -> pandas.DataFrame:
         """One row for every item, variant and turn.
 
-        Columns: `item`, `task`, `language`, `profile`, `doc_id`, `variant`, `turn` (0 where the item was scored by
+        Columns: `item`, `task`, `language`, `profile`, `doc_id`, `source` (source item, as text; missing where the row names
+        none), `variant`, `seed` (of the variant's fit; missing where nothing was fitted), `turn` (0 where the item was scored by
         log-likelihood), `state`, `prompt`, `gold`; `loglikelihoods` (nats) and `pick` (0-based, missing unless the state is ok);
-        `text`, `tokens`, `finish`; a column a metric: `acc`, or of the whole conversation `lf_turn1:IDENTIFIER` and others;
-        `answered:IDENTIFIER` and `rating:JUDGE` (the mean of its repetitions, missing without one). An identifier or judge is
-        named by its whole signature where its name stands for several.
+        `text`, `tokens`, `finish`, `repetition` (share of the answer that repeats itself, 0 to 1); a column a metric: `acc`, or
+        of the whole conversation `lf_turn1:IDENTIFIER` and others; `answered:IDENTIFIER`, `probability:IDENTIFIER` (of the label,
+        missing of an empty answer) and `rating:JUDGE` (the mean of its repetitions, missing without one). An identifier or judge
+        is named by its whole signature where its name stands for several.
         """
-        return _frame(list(_rows(self.folder)))
+        seeds = {name: facts.seed for name, facts in self.results.variants.items()}
+        return _frame([{**row, "seed": seeds.get(row["variant"])} for row in _rows(self.folder)], _WHOLE)
 
 
 def load(path: str | os.PathLike[str]) -> RunFrames:
@@ -69,14 +100,14 @@ def load(path: str | os.PathLike[str]) -> RunFrames:
 
 
 def write_parquet(frames: RunFrames, target: Path) -> list[Path]:
-    """Write `items.parquet` and `cells.parquet` into a folder; a reader never sees half a file.
+    """Write `items.parquet`, `cells.parquet` and `averages.parquet` into a folder; a reader never sees half a file.
 
     Raises:
         UnavailableError: pandas is not installed.
         RunError: a file cannot be written.
     """
     written = []
-    for name, frame in (("items", frames.items), ("cells", frames.cells)):
+    for name, frame in (("items", frames.items), ("cells", frames.cells), ("averages", frames.averages)):
         path = target / f"{name}.parquet"
         partial = path.with_name(path.name + ".partial")
         try:
@@ -92,12 +123,28 @@ def write_parquet(frames: RunFrames, target: Path) -> list[Path]:
     return written
 
 
-def _frame(rows: list[JsonObject]) -> pandas.DataFrame:
+_WHOLE = ("doc_id", "seed", "turn", "pick", "tokens")
+"""Columns of items that hold whole numbers."""
+
+
+def _whole_numbers(kind: type[Cell | Average]) -> tuple[str, ...]:
+    """Fields that hold whole numbers."""
+    return ("seed", *(field.name for field in fields(kind) if field.type in ("int", "int | None")))
+
+
+def _frame(rows: list[JsonObject], whole: Sequence[str], columns: Sequence[str] | None = None) -> pandas.DataFrame:
+    """Rows as a frame.
+
+    Args:
+        whole: Columns of whole numbers; they stay whole where some rows have none.
+        columns: All columns, for a frame that may have no rows.
+    """
     try:
         import pandas
     except ImportError:
         raise UnavailableError("frames need pandas, which is not installed", "pip install 'lensbench[report]'") from None
-    return pandas.DataFrame(rows)
+    frame = pandas.DataFrame(rows, columns=columns if not rows else None)
+    return frame.astype({name: "Int64" for name in whole if name in frame.columns})
 
 
 def _rows(folder: RunFolder) -> Iterator[JsonObject]:
@@ -105,13 +152,13 @@ def _rows(folder: RunFolder) -> Iterator[JsonObject]:
     for score in folder.records(ScoreRecord):
         yield {**_about(score, 0, asked), "turn": 0, "loglikelihoods": score.loglikelihoods, "pick": score.pick, **score.metrics}
     name_of = short_names(graders(folder))
-    labels: dict[str, dict[str, str]] = defaultdict(dict)
+    labels: dict[str, JsonObject] = defaultdict(dict)
     metrics: dict[tuple[str, str], dict[str, float | None]] = defaultdict(dict)
     for (identifier, item, variant), record in last_identified(folder.records(IdentifiedRecord)).items():
         name = name_of[identifier]
         metrics[item, variant].update({f"{metric}:{name}": value for metric, value in record.metrics.items()})
         for turn in record.turns:
-            labels[turn.answer][f"answered:{name}"] = turn.cell
+            labels[turn.answer] |= {f"answered:{name}": turn.cell, f"probability:{name}": turn.probability}
     ratings: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for verdict in final_verdicts(folder):
         if verdict.rating is not None and verdict.state == "ok":
@@ -123,6 +170,7 @@ def _rows(folder: RunFolder) -> Iterator[JsonObject]:
             "text": _storable(answer.text),
             "tokens": answer.tokens,
             "finish": answer.finish,
+            "repetition": repetition_share(answer.parts.answer),
             **metrics[answer.item, answer.variant],
             **labels[answer.key],
             **{judge: sum(values) / len(values) for judge, values in ratings[answer.key].items()},
@@ -137,11 +185,18 @@ def _about(record: ScoreRecord | AnswerRecord, turn: int, asked: Mapping[str, It
         "language": record.language,
         "profile": record.profile,
         "doc_id": item.doc_id if item else None,
+        "source": None if item is None or item.source is None else _storable(_source(item.source)),
         "variant": record.variant,
+        "seed": None,
         "state": record.state,
         "prompt": _storable(_prompt(item, turn) if item else None),
         "gold": None if item is None or item.gold is None else _storable(str(item.gold)),
     }
+
+
+def _source(source: str | float) -> str:
+    """Equal source items are equal texts, whatever a file made of a whole number."""
+    return str(int(source)) if isinstance(source, float) and source.is_integer() else str(source)
 
 
 def _prompt(item: ItemRecord, turn: int) -> str | None:

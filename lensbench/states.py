@@ -24,5 +24,6 @@ SENTENCES = {
     "only_reasoning": "the answer ended inside its reasoning",
     "not_covered": "the identifier has no label for the asked language",
     "only_code": "the answer contains only code",
+    "unknown": "the identifier gives its label a probability below its floor, so no language is known",
 }
 """State -> why an item has no score."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lensbench.api.evaluation import evaluate, is_worker
     from lensbench.api.fetching import Fetched, fetch
     from lensbench.api.html_report import Report, report
+    from lensbench.api.identification import Identification
     from lensbench.api.judging import estimate_judging
     from lensbench.api.listings import (
         DEFAULT_ENGINE,
@@ -45,8 +46,8 @@ if TYPE_CHECKING:
     )
     from lensbench.api.paper_tables import PaperTable, table
     from lensbench.api.planning import RunPlan, plan_run
-    from lensbench.api.rendering import TextTable, View, missing_lines, short_judge
-    from lensbench.api.run import Identification, Run, load
+    from lensbench.api.rendering import Question, TextTable, View, missing_lines, short_judge
+    from lensbench.api.run import Run, load
     from lensbench.api.scoring import Scored, score
     from lensbench.api.task_authoring import describe_item, export_tasks, lint_tasks, show_task, task_files
     from lensbench.display import TerminalProgress
@@ -67,6 +68,7 @@ __all__ = [
     "PaperTable",
     "Progress",
     "Qalign",
+    "Question",
     "Report",
     "Run",
     "RunPlan",
@@ -122,6 +124,7 @@ HOMES = {
     "lensbench.api.evaluation": ("evaluate", "is_worker"),
     "lensbench.api.fetching": ("Fetched", "fetch"),
     "lensbench.api.html_report": ("Report", "report"),
+    "lensbench.api.identification": ("Identification",),
     "lensbench.api.judging": ("estimate_judging",),
     "lensbench.api.listings": (
         "DEFAULT_ENGINE",
@@ -152,8 +155,8 @@ HOMES = {
     ),
     "lensbench.api.paper_tables": ("PaperTable", "table"),
     "lensbench.api.planning": ("RunPlan", "plan_run"),
-    "lensbench.api.rendering": ("TextTable", "View", "missing_lines", "short_judge"),
-    "lensbench.api.run": ("Identification", "Run", "load"),
+    "lensbench.api.rendering": ("Question", "TextTable", "View", "missing_lines", "short_judge"),
+    "lensbench.api.run": ("Run", "load"),
     "lensbench.api.scoring": ("Scored", "score"),
     "lensbench.api.task_authoring": ("describe_item", "export_tasks", "lint_tasks", "show_task", "task_files"),
     "lensbench.display": ("TerminalProgress",),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lensbench.api.arguments import a_path
-from lensbench.api.rendering import TextTable, View, damage_notes, missing_lines
+from lensbench.api.rendering import Block, TextTable, View, damage_notes, missing_lines
 from lensbench.errors import RunError, UnavailableError
 from lensbench.jsonio import JsonObject
 
@@ -79,7 +79,7 @@ class Comparison:
         """The runs, the table and the notes."""
         from lensbench.reporting.text.comparison import COMPARISON_HEADER, comparison_notes, comparison_rows
 
-        blocks: list[TextTable | str] = [
+        blocks: list[Block] = [
             f"{letter}: {run.path} on {run.backbone}, {run.dtype}{'' if run.finished else '; unfinished'}"
             for letter, run in zip("AB", self.runs, strict=True)
         ]

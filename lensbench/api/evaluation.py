@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lensbench.api.arguments import a_path
 from lensbench.api.judging import judge_of_run
+from lensbench.api.margins import english_margins
 from lensbench.api.reporting_to import progress_or_default
 from lensbench.api.requests import default_folder, run_request
 from lensbench.progress import Progress
@@ -50,6 +51,7 @@ def evaluate(
     judge_model: str | None = None,
     base_url: str | None = None,
     max_usd: float | None = None,
+    english_margin: float | str | None = None,
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
     trust_tasks: bool = False,
@@ -91,6 +93,9 @@ def evaluate(
         judge_model: Model to ask in place of the judge's.
         base_url: The judge's OpenAI-compatible server.
         max_usd: The most that judging may cost.
+        english_margin: How large a loss in English counts as none: points of accuracy, or a text such as
+            "accuracy=2,language=1,rating=0.2". None keeps those of the run, at first 1 point, 1 point and 0.1. It changes no
+            answer and no score; `Run.set_english_margin` changes it later.
         out: Run folder; None makes `runs/` and a name from the choices.
         resume: Continue an existing run; fail if there is none.
         trust_tasks: Let `!function` in task files run Python code.
@@ -139,6 +144,7 @@ def evaluate(
             "trust_model": trust_model,
         },
     )
+    margins = english_margins(english_margin)
     plan = make_plan(request)
     place = find_place(data_parallel)
     check_options(place, plan.spec.device, plan.spec.engine)
@@ -170,7 +176,16 @@ def evaluate(
         quiet_libraries()
         try:
             with shown_by(reporter):
-                run(plan, target, reporter, resume_only=resume, judging=judging, identifier=identifier, ranks=ranks)
+                run(
+                    plan,
+                    target,
+                    reporter,
+                    resume_only=resume,
+                    judging=judging,
+                    identifier=identifier,
+                    margins=margins,
+                    ranks=ranks,
+                )
         except MethodsFailed as error:
             error.run = Run(target)  # type: ignore[attr-defined]
             raise

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from lensbench.api.arguments import known_arguments
 from lensbench.api.planning import needs_blocks, not_pinned
-from lensbench.api.rendering import TextTable, View
+from lensbench.api.rendering import Block, View
 from lensbench.api.reporting_to import progress_or_default
 from lensbench.api.requests import RunChoices, run_request
 from lensbench.errors import RunError
@@ -41,7 +41,7 @@ class Fetched:
     def view(self) -> View:
         from lensbench.hub import size_text
 
-        blocks: list[TextTable | str] = [*needs_blocks(self.needs, "was here")]
+        blocks: list[Block] = [*needs_blocks(self.needs, "was here")]
         blocks += [f"not available: {gap}" for gap in self.gaps]
         # Languages of one table share their file.
         fetched = [need for need in self.needs if need.problem is None]

@@ -39,7 +39,7 @@ class PaperTable:
         """The table as text.
 
         Args:
-            format: "md", "latex", "csv" or "html"; None is the one that the table was made with.
+            format: "md" (or "markdown"), "latex", "csv" or "html"; None is the one that the table was made with.
             intervals: Also interval, number of items and failures in every cell.
 
         Raises:
@@ -79,18 +79,20 @@ def table(
     judge: str | None = None,
     identifier: str | None = None,
     profile: str | None = None,
+    digits: int | None = None,
 ) -> PaperTable:
     """Make a paper's table of runs.
 
     Args:
-        name: "bilingual", "multilingual", "cost", "settings", or a YAML file of your own.
+        name: "bilingual", "multilingual", "averages", "cost", "settings", or a YAML file of your own.
         runs: `Run` objects, run folders, or results of lm-evaluation-harness.
-        format: "md", "latex", "csv" or "html": what `render` and `save` write where they name none.
+        format: "md" (or "markdown"), "latex", "csv" or "html": what `render` and `save` write where they name none.
         published: Set the numbers against those the papers print.
         paper_backbone: Which of the papers'; None is the run's own.
         judge: Judge whose ratings to show, if the run has several.
         identifier: Whose labels, where a run has several identifiers'.
         profile: Which profile, where runs were asked under several.
+        digits: Decimals of all measured numbers, from 0 to 6; None takes those of the table's file.
 
     Raises:
         UsageError: an unknown name, no run, or what the table asks for is not available from these runs.
@@ -107,4 +109,5 @@ def table(
         raise UsageError("``paper_backbone`` needs ``published``")
     choice = Choice(judge, identifier, profile)
     read = open_runs(run_paths(runs))
-    return PaperTable(build_table(spec, read, choice=choice, published=published, paper_backbone=paper_backbone), format)
+    made = build_table(spec, read, choice=choice, published=published, paper_backbone=paper_backbone, digits=digits)
+    return PaperTable(made, format)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from lensbench.api.arguments import a_path, known_arguments
 from lensbench.api.judging import judge_of_run
-from lensbench.api.rendering import TextTable, View
+from lensbench.api.margins import english_margins
+from lensbench.api.rendering import Block, TextTable, View
 from lensbench.api.requests import RunChoices, default_folder, run_request
 from lensbench.errors import UnavailableError
 from lensbench.extras import missing_package
@@ -35,6 +36,7 @@ class RunPlan:
         memory: Planned bytes by stage; None before the sizes of the backbone are known.
         needs: What the run reads from the hub, and how much of it is here.
         unseen: Why that was not looked at; None where it was.
+        margins: Question of an endpoint -> loss in English that counts as none, in the unit of the value.
     """
 
     out: Path
@@ -42,6 +44,7 @@ class RunPlan:
     memory: MemoryPlan | None
     needs: Sequence[Need]
     unseen: str | None
+    margins: Mapping[str, float]
     _plan: Plan
 
     @property
@@ -71,6 +74,7 @@ class RunPlan:
             "ranks": self.ranks,
             "spec": self.spec.model_dump(mode="json"),
             "gaps": list(self.gaps),
+            "english_margin": dict(self.margins),
             "planned_memory": self.memory.as_dict() if self.memory else None,
             "needs": [need.as_dict() for need in self.needs],
         }
@@ -78,8 +82,10 @@ class RunPlan:
     def view(self) -> View:
         """The plan as a person reads it."""
         plan, spec = self._plan, self.spec
+        from lensbench.numbers.margins import shown_margins
+
         goes_on = " (exists: the run continues)" if (self.out / "run.json").is_file() else ""
-        blocks: list[TextTable | str] = [
+        blocks: list[Block] = [
             f"method    {', '.join(dict.fromkeys(c.method for c in spec.variants)) or '(none: only the backbone)'}",
             f"backbone  {plan.backbone.title}",
             *(
@@ -89,6 +95,7 @@ class RunPlan:
             ),
             *(f"variant   {name}: {other.title}" for name, other in plan.externals.items()),
             f"languages {', '.join(spec.all_languages)}",
+            *([f"margin    {shown_margins(self.margins)}: a smaller loss in English counts as none"] if spec.english else []),
             f"data      {plan.source.describe()}",
             f"run       {self.out}{goes_on}",
         ]
@@ -146,6 +153,7 @@ def plan_run(
     judge_model: str | None = None,
     base_url: str | None = None,
     max_usd: float | None = None,
+    english_margin: float | str | None = None,
     out: str | os.PathLike[str] | None = None,
     **choices: Unpack[RunChoices],
 ) -> RunPlan:
@@ -158,9 +166,12 @@ def plan_run(
         UsageError: as `evaluate`.
     """
     from lensbench.executors.launch import check_options, find_place
+    from lensbench.numbers.margins import read_margins
     from lensbench.plan.memory import plan_memory
     from lensbench.plan.plan import make_plan
+    from lensbench.records import RunFolder
 
+    margins = english_margins(english_margin)
     known_arguments(choices, plan_run, more=RunChoices.__annotations__)
     plan = make_plan(run_request(backbone, choices))
     place = find_place(data_parallel)
@@ -178,10 +189,11 @@ def plan_run(
         if missing is None:
             raise
         needs, unseen = [], f"what it reads from the hub was not looked at: {missing.marked}"
-    return RunPlan(target, place.count, plan_memory(plan), needs, unseen, plan)
+    margins = {**read_margins(RunFolder(target)), **margins}
+    return RunPlan(target, place.count, plan_memory(plan), needs, unseen, margins, plan)
 
 
-def needs_blocks(needs: Sequence[Need], here: str = "here") -> list[TextTable | str]:
+def needs_blocks(needs: Sequence[Need], here: str = "here") -> list[Block]:
     """What a run reads from the hub: what, where, its size, how much of it is here (or was), and every problem."""
     from lensbench.hub import size_text
 

@@ -2,56 +2,44 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lensbench.errors import in_words
-from lensbench.printable import printable
+from lensbench.textblocks import Question, TextTable, escaped
 
 if TYPE_CHECKING:
     from lensbench.numbers.answered import AnsweredMatrix
     from lensbench.numbers.cell import Cell
+    from lensbench.numbers.degenerate import DegenerateAnswers
+    from lensbench.numbers.off_target import OffTarget
     from lensbench.numbers.run_results import Results
     from lensbench.records import RunFolder
     from lensbench.records.missing import MissingRecords
+    from lensbench.reporting.run_view import RunView
 
-__all__ = ["TextTable", "View", "damage_notes", "fidelity_view", "missing_lines", "results_view", "short_judge"]
+__all__ = [
+    "Block",
+    "Question",
+    "TextTable",
+    "View",
+    "answer_view",
+    "damage_notes",
+    "fidelity_view",
+    "missing_lines",
+    "results_view",
+    "short_judge",
+]
 
-
-@dataclass(frozen=True)
-class TextTable:
-    """A table of text.
-
-    Attributes:
-        right: Names of the columns that are aligned right.
-        keys: Number of leading columns that say what a row is of; where they repeat, a terminal leaves them out.
-    """
-
-    header: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    title: str | None = None
-    right: frozenset[str] = frozenset()
-    keys: int = 0
-
-    def _repr_html_(self) -> str:
-        head = "".join(f"<th>{_escaped(name)}</th>" for name in self.header)
-        body = "".join(f"<tr>{''.join(self._cells(row))}</tr>" for row in self.rows)
-        caption = f"<caption>{_escaped(self.title)}</caption>" if self.title is not None else ""
-        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-    def _cells(self, row: Sequence[str]) -> Iterator[str]:
-        for name, value in zip(self.header, row, strict=True):
-            style = ' style="text-align:right"' if name in self.right else ""
-            yield f"<td{style}>{_escaped(value)}</td>"
+Block = TextTable | Question | str
+"""One part of a view."""
 
 
 @dataclass(frozen=True)
 class View:
     """Tables and sentences in the order in which they are read. A sentence that begins with `!` is a warning."""
 
-    blocks: Sequence[TextTable | str]
+    blocks: Sequence[Block]
 
     @property
     def tables(self) -> list[TextTable]:
@@ -62,63 +50,77 @@ class View:
         return [block for block in self.blocks if isinstance(block, str)]
 
     def _repr_html_(self) -> str:
-        parts = (b._repr_html_() if isinstance(b, TextTable) else f"<p>{_escaped(b)}</p>" for b in self.blocks)
+        parts = (f"<p>{escaped(b)}</p>" if isinstance(b, str) else b._repr_html_() for b in self.blocks)
         return f"<div>{''.join(parts)}</div>"
 
 
-def _escaped(text: object) -> str:
-    """Text of files and models as text: neither HTML nor control characters reach the page."""
-    return html.escape(printable(in_words(str(text)), one_line=True))
-
-
-_RESULTS_HEADER = ("task", "lang", "metric", "variant", "value", "95%", "diff to base", "95%", "p", "n", "failures", "verdict")
-_RIGHT = frozenset({"value", "diff to base", "p", "n", "failures"})
-
-
 def results_view(results: Results, *, everything: bool = False) -> View:
-    """The tables of a run, and the notes that belong to them.
+    """Every number of a run: cells, averages, variants against each other, costs, and the notes that belong to them.
 
     Args:
         everything: Also further units of fidelity and ratings by category.
     """
     from lensbench.reporting.text.cost import COST_HEADER, cost_rows
-    from lensbench.reporting.text.statistics import AVERAGES_HEADER, AVERAGES_NOTE, average_rows
-    from lensbench.reporting.text.table import notes, table_lines
+    from lensbench.reporting.text.result_tables import averages_tables, cells_table, pairs_table
+    from lensbench.reporting.text.statistics import AVERAGES_NOTE
+    from lensbench.reporting.text.table import notes
 
-    rows = [
-        (
-            line.task,
-            line.language,
-            line.metric,
-            line.variant,
-            line.value,
-            line.interval,
-            line.delta,
-            line.delta_interval,
-            line.p_value,
-            line.n,
-            line.failures,
-            line.verdict,
-        )
-        for line in table_lines(results, everything=everything)
-    ]
-    blocks: list[TextTable | str] = [TextTable(_RESULTS_HEADER, rows, right=_RIGHT, keys=3)]
-    averages = average_rows(results)
+    blocks: list[Block] = [cells_table(results, everything=everything)]
+    averages = averages_tables(results)
     if averages:
-        blocks += [TextTable(AVERAGES_HEADER, averages), AVERAGES_NOTE]
+        blocks += [*averages, AVERAGES_NOTE]
+    pairs = pairs_table(results)
+    if pairs is not None:
+        blocks.append(pairs)
     if results.costs:
-        blocks.append(TextTable(COST_HEADER, cost_rows(results.costs)))
+        blocks.append(TextTable(COST_HEADER, cost_rows(results.costs), "Cost", keys=1))
     return View([*blocks, *notes(results)])
 
 
-def fidelity_view(identifier: str, cells: Sequence[Cell], matrices: Sequence[AnsweredMatrix]) -> View:
-    """Every unit of fidelity, and where the answers went, for one identifier."""
-    from lensbench.reporting.text.fidelity import fidelity_table
+def answer_view(run: RunView, *, everything: bool = False) -> View:
+    """What a run says first: what voids its numbers, four questions with their sentences, and the endpoints as a table.
+
+    A run without endpoints, such as one of an older version, shows its cells instead.
+
+    Args:
+        everything: Also the languages of endpoints on which no variant differs.
+    """
+    from lensbench.reporting.answer import FLOWING, answer_of
+    from lensbench.reporting.text.answer_tables import endpoint_table, language_tables
+    from lensbench.reporting.text.result_tables import cells_table
+
+    answer = answer_of(run)
+    blocks: list[Block] = [f"! {statement.whole}" for statement in answer.voids]
+    for title, said in answer.questions:
+        sentences = tuple((one.whole, one.tone) for one in said)
+        # Facts of the run, and what each fit took, read as well in one paragraph.
+        flowing = title in FLOWING
+        blocks.append(Question(title, sentences, flowing))
+    endpoints = endpoint_table(answer)
+    if endpoints is not None:
+        blocks.append(endpoints)
+    blocks += language_tables(answer, everything=everything)
+    if endpoints is None and not everything:
+        blocks.append(cells_table(run.results))
+    return View(blocks)
+
+
+def fidelity_view(
+    identifier: str,
+    cells: Sequence[Cell],
+    matrices: Sequence[AnsweredMatrix],
+    off_target: Sequence[OffTarget],
+    degenerate: Sequence[DegenerateAnswers],
+) -> View:
+    """Every unit of fidelity, the counts beside it, and where the answers went, for one identifier."""
+    from lensbench.reporting.text.fidelity import counts_table, fidelity_table
     from lensbench.reporting.text.matrix import matrix_table, with_base
     from lensbench.reporting.text.table import unscored_notes
 
-    blocks: list[TextTable | str] = [f"% of questions (answers) in the asked language, by {identifier}"]
+    blocks: list[Block] = [f"% of questions (answers) in the asked language, by {identifier}"]
     blocks += [TextTable(*fidelity_table(cells)), *unscored_notes(cells)]
+    if off_target:
+        blocks += ["number of answers, all turns", TextTable(*counts_table(off_target, degenerate))]
     for matrix, base in with_base(matrices):
         title, header, rows = matrix_table(matrix, base)
         blocks += [title, TextTable(header, rows)]

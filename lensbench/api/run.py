@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lensbench.api.arguments import a_path
+from lensbench.api.identification import Identification
 from lensbench.api.judging import existing_folder, judge_request
-from lensbench.api.rendering import View, damage_notes, fidelity_view, missing_lines, results_view
+from lensbench.api.rendering import View, answer_view, damage_notes, missing_lines, results_view
 from lensbench.api.reporting_to import progress_or_default
 from lensbench.errors import LensbenchError
 from lensbench.jsonio import JsonObject
@@ -24,12 +24,13 @@ if TYPE_CHECKING:
     from lensbench.frames import RunFrames
     from lensbench.grading.judge.estimate import Estimate
     from lensbench.grading.judge.grade import Graded
-    from lensbench.numbers.answered import AnsweredMatrix
     from lensbench.numbers.calibrate import Calibration
-    from lensbench.numbers.cell import Cell
     from lensbench.spec import RunSpec
 
-__all__ = ["Identification", "Run", "load"]
+__all__ = ["Run", "load"]
+
+_NAMED = 8
+"""A title names at most so many variants."""
 
 
 def load(run: str | os.PathLike[str]) -> Run:
@@ -39,33 +40,6 @@ def load(run: str | os.PathLike[str]) -> Run:
         UsageError: there is no run in the folder.
     """
     return Run(run)
-
-
-@dataclass(frozen=True)
-class Identification:
-    """The languages of a run's answers, from one identifier."""
-
-    identifier: str
-    """Name and digest."""
-    fresh: int
-    """Conversations identified by this call."""
-    cells: Sequence[Cell]
-    matrices: Sequence[AnsweredMatrix]
-    """Asked x answered."""
-
-    def view(self) -> View:
-        """Every unit of fidelity, and where the answers went."""
-        return fidelity_view(self.identifier, self.cells, self.matrices)
-
-    def as_dict(self) -> JsonObject:
-        return {
-            "identifier": self.identifier,
-            "cells": [cell.as_dict() for cell in self.cells],
-            "matrices": [matrix.as_dict() for matrix in self.matrices],
-        }
-
-    def _repr_html_(self) -> str:
-        return self.view()._repr_html_()
 
 
 class Run:
@@ -97,8 +71,30 @@ class Run:
         return self._read.content
 
     @property
+    def averages(self) -> pandas.DataFrame:
+        """One row per average: role, variant, metric, difference to `base`, adjusted p, verdict; of English whether it was kept.
+
+        The endpoints are the rows with the role "endpoint": `run.averages.query("role == 'endpoint' and verdict == 'better'")`.
+
+        Raises:
+            UnavailableError: pandas is not installed.
+        """
+        return self._read.averages
+
+    @property
+    def pairs(self) -> pandas.DataFrame:
+        """One row per endpoint and pair of enhanced variants: the difference, its interval, adjusted p and verdict.
+
+        Raises:
+            UnavailableError: pandas is not installed.
+        """
+        return self._read.pairs
+
+    @property
     def cells(self) -> pandas.DataFrame:
-        """One row per number: value, n, failures, interval, paired difference to `base`, p.
+        """One row per number: value, n, failures, interval, chance, paired difference to `base`, p of this cell alone.
+
+        A cell is exploratory: its verdict is "exploratory" or missing. Verdicts are in `averages`.
 
         Raises:
             UnavailableError: pandas is not installed.
@@ -121,9 +117,11 @@ class Run:
 
     @property
     def title(self) -> str:
-        """Title: variants, backbone and languages."""
+        """Title: variants, or their number if there are many, backbone and languages."""
         spec = self.spec
-        return f"{spec.title} on {spec.backbone}, {', '.join(spec.all_languages)}; profile {spec.profile}"
+        count = len(spec.variant_names)
+        what = f"{count} variants" if count > _NAMED else spec.title
+        return f"{what} on {spec.backbone}, {', '.join(spec.all_languages)}; profile {spec.profile}"
 
     @property
     def finished(self) -> bool:
@@ -136,8 +134,18 @@ class Run:
         self._frames = None
         return self
 
+    def answer(self, *, everything: bool = False) -> View:
+        """What the run says first: what voids its numbers, the four questions with their answers, and the endpoints.
+
+        Args:
+            everything: Also the languages of endpoints on which no variant differs.
+        """
+        from lensbench.reporting.run_view import RunView
+
+        return answer_view(RunView(self._read.folder, self._read.results), everything=everything)
+
     def table(self, *, everything: bool = False) -> View:
-        """The table of the run with averages, costs and notes.
+        """Every number of the run: cells, averages, variants against each other, costs and notes.
 
         Args:
             everything: Also further units of fidelity and ratings by category.
@@ -233,7 +241,8 @@ class Run:
         """Identify the language of the answers that this identifier has not seen yet. Results and reports are made again.
 
         Args:
-            identifier: "glotlid", "lid176" or a fastText file; "auto" is GlotLID where it can be had, else lid.176.
+            identifier: "glotlid", "lid176" or a fastText file; "auto" is GlotLID where it can be had, else lid.176. A floor may
+                follow, as in "lid176@0.5": labels of a lower probability count as unknown.
 
         Raises:
             UsageError: an unknown identifier.
@@ -253,7 +262,8 @@ class Run:
         results = self.refresh()._read.results
         cells = [cell for cell in results.cells if cell.source == found.signature]
         matrices = [matrix for matrix in results.matrices if matrix.identifier == found.signature]
-        return Identification(found.signature, fresh, cells, matrices)
+        off_target = [counts for counts in results.off_target if counts.identifier == found.signature]
+        return Identification(found.signature, fresh, cells, matrices, off_target, results.degenerate)
 
     def calibrate(self) -> Calibration:
         """Analyse the ratings of the run's judges: agreement, length, and the language of the answers.
@@ -337,7 +347,7 @@ class Run:
         return report([self], html)
 
     def to_parquet(self, folder: str | os.PathLike[str] | None = None) -> list[Path]:
-        """Write `items.parquet` and `cells.parquet`; None writes them into the run folder.
+        """Write `items.parquet`, `cells.parquet` and `averages.parquet`; None writes them into the run folder.
 
         Raises:
             UnavailableError: pandas is not installed.
@@ -347,12 +357,33 @@ class Run:
 
         return write_parquet(self._read, self.folder if folder is None else a_path("folder", folder))
 
+    def set_english_margin(self, margin: float | str) -> None:
+        """Set how large a loss in English counts as none. Results and reports are made again; nothing is asked again.
+
+        Args:
+            margin: Points of accuracy, or a text such as "accuracy=2,language=1,rating=0.2"; those not named stay as they are.
+
+        Raises:
+            UsageError: an unknown name, or no number above 0.
+        """
+        from lensbench.api.margins import english_margins
+        from lensbench.numbers.margins import keep_margins
+        from lensbench.stages.results import write_results
+
+        margins = english_margins(margin)
+        folder = existing_folder(self.folder)
+        with folder.lock():
+            keep_margins(folder, margins)
+            write_results(folder)
+        self.refresh()
+
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r})"
 
     def _repr_html_(self) -> str:
-        """The table for a notebook, or a note if the run has no numbers yet."""
+        """The answer for a notebook, or a note if the run has no numbers yet."""
         try:
-            return View([str(self.folder), self.title, *self.table().blocks])._repr_html_()
+            more = "run.table() shows every cell, average, pair of variants, cost and note"
+            return View([str(self.folder), self.title, *self.answer().blocks, more])._repr_html_()
         except LensbenchError as error:
             return View([str(self.folder), f"! {error.message}"])._repr_html_()

@@ -17,7 +17,8 @@ from lensbench.cli.log_options import log_options, progress_of
     default="auto",
     show_default=True,
     metavar="NAME|PATH",
-    help="Language identifier: glotlid, lid176 or a fastText file. `auto` uses GlotLID if available, else lid.176.",
+    help="Language identifier: glotlid, lid176 or a fastText file. `auto` uses GlotLID if available, else lid.176. "
+    "@0.5 after it: a label less probable than 0.5 counts as unknown.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print cells and matrices as JSON.")
 @log_options

@@ -55,7 +55,7 @@ def command(folder: Path, **options: Any) -> None:
       lensbench judge RUN --judge gpt-4o --replay OTHER_RUN
     """
     from lensbench.api import load
-    from lensbench.cli.render import print_json, print_results
+    from lensbench.cli.render import print_json, print_run
 
     run = load(folder)
     choices: dict[str, Any] = {
@@ -76,7 +76,7 @@ def command(folder: Path, **options: Any) -> None:
     if options["as_json"]:
         print_json(run.results)
     else:
-        print_results(run.table())
+        print_run(run)
         echo(summary(graded))
     if graded.stopped_by_cap:
         echo(

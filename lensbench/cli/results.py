@@ -11,7 +11,12 @@ from lensbench.cli.terminal import echo
 
 @click.command()
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--parquet", is_flag=True, help="Write items.parquet and cells.parquet.")
+@click.option("--parquet", is_flag=True, help="Write items.parquet, cells.parquet and averages.parquet.")
+@click.option(
+    "--english-margin",
+    metavar="MARGIN",
+    help="Set how large a loss in English counts as none, and make the results again: 2, or accuracy=2,language=1,rating=0.2.",
+)
 @click.option(
     "--to",
     "target",
@@ -19,21 +24,27 @@ from lensbench.cli.terminal import echo
     metavar="FOLDER",
     help="Folder to write. Default: the run folder.",
 )
-def command(folder: Path, parquet: bool, target: Path | None) -> None:
-    """Write the items and cells of a run as Parquet files, for pandas, Polars or DuckDB.
+def command(folder: Path, parquet: bool, english_margin: str | None, target: Path | None) -> None:
+    """Write the items, cells and averages of a run as Parquet files, or change its margin for English.
 
     \b
     Examples:
       lensbench results RUN --parquet
-      python -c "import lensbench; print(lensbench.load('RUN').cells)"
+      lensbench results RUN --english-margin 2
+      python -c "import lensbench; print(lensbench.load('RUN').averages)"
     """
     from lensbench.api import load
-    from lensbench.cli.render import warn
+    from lensbench.cli.render import print_answer, warn
     from lensbench.errors import UsageError
 
-    if not parquet:
+    if not parquet and english_margin is None:
         raise UsageError("no format given", "Example: lensbench results RUN --parquet")
     run = load(folder)
+    if english_margin is not None:
+        run.set_english_margin(english_margin)
+        print_answer(run.answer())
+    if not parquet:
+        return
     for path in run.to_parquet(target):
         echo(str(path))
     warn(run.warnings())

@@ -110,6 +110,12 @@ from lensbench.errors import LensbenchError
 @click.option("--base-url", metavar="URL", help="URL of an OpenAI-compatible server for the judge.")
 @click.option("--max-usd", type=float, help="Maximum cost of judging, in US dollars.")
 @click.option(
+    "--english-margin",
+    metavar="MARGIN",
+    help="How large a loss in English counts as none: points of accuracy, or accuracy=2,language=1,rating=0.2. "
+    "Default: 1 point, 1 point and 0.1.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     metavar="RUN",
@@ -142,12 +148,10 @@ def command(**options: Any) -> None:
       lensbench run --backbone ./my-model --tasks xcopa,xstory_cloze --profile lm-eval --limit 50 --out RUN
     """
     from lensbench.api import evaluate, is_worker, plan_run
-    from lensbench.cli.render import print_json, print_results, print_view
+    from lensbench.cli.render import print_json, print_run, print_view
 
-    choices: dict[str, Any] = {
-        **choices_of(options),
-        **{name: options[name] for name in ("data_parallel", "judge", "judge_model", "base_url", "max_usd", "out")},
-    }
+    further = ("data_parallel", "judge", "judge_model", "base_url", "max_usd", "english_margin", "out")
+    choices: dict[str, Any] = {**choices_of(options), **{name: options[name] for name in further}}
     if options["dry_run"]:
         plan = plan_run(options["backbone"], **choices)
         if is_worker():
@@ -174,7 +178,7 @@ def command(**options: Any) -> None:
     if options["as_json"]:
         print_json(run.results)
     else:
-        print_results(run.table())
+        print_run(run)
         echo(f"\nreport: {run.folder / 'report.html'} (in brief: report.md)")
     if failure is not None:
         raise failure

@@ -6,30 +6,28 @@ from pathlib import Path
 
 import click
 
-from lensbench.cli.terminal import echo
-
 
 @click.command()
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--all", "everything", is_flag=True, help="Also show the other units of fidelity and the ratings by category.")
+@click.option("--all", "everything", is_flag=True, help="Show every cell, average, pair of variants, cost and note too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 def command(folder: Path, everything: bool, as_json: bool) -> None:
-    """Show the table of a run, recomputed from its item records; also of one that is unfinished.
+    """Show what a run says: did it help, did English suffer, is it real, what did it cost. Also of an unfinished run.
 
     \b
     Examples:
       lensbench show runs/lens-smollm2-135m-zh-1a2b3c4d5e
+      lensbench show RUN --all
       lensbench show RUN --json
     """
     from lensbench.api import load
-    from lensbench.cli.render import print_json, print_results
+    from lensbench.cli.render import print_json, print_run, print_text
 
     run = load(folder)
     if as_json:
         print_json(run.results)
         return
-    view = run.table(everything=everything)
-    echo(run.title)
+    print_text(run.title)
     if not run.finished:
-        echo("unfinished: the table shows the finished part; run its command again to continue")
-    print_results(view)
+        print_text("unfinished: this is of the finished part; run its command again to continue")
+    print_run(run, everything=everything)

@@ -13,11 +13,16 @@ from lensbench.printable import printable
 @click.command()
 @click.argument("table", metavar="TABLE")
 @click.argument("runs", nargs=-1, type=click.Path(path_type=Path), metavar="RUN [RUN ...]")
-@click.option("--format", "form", default="md", metavar="FORMAT", help="Format: md, latex, csv or html. Default: md.")
+@click.option(
+    "--format", "form", default="md", metavar="FORMAT", help="Format: md (or markdown), latex, csv or html. Default: md."
+)
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="File to write. Default: print the table."
 )
 @click.option("--intervals", is_flag=True, help="Also show interval, number of items and failures in every cell.")
+@click.option(
+    "--digits", type=int, metavar="N", help="Decimals of all numbers, 0 to 6. Default: as the table's file says, by unit."
+)
 @click.option("--published", is_flag=True, help="Compare the numbers with those that the papers report.")
 @click.option(
     "--paper-backbone", metavar="NAME", help="With --published: backbone in the paper to compare with. Default: that of the run."
@@ -31,19 +36,23 @@ def command(
     form: str,
     out: Path | None,
     intervals: bool,
+    digits: int | None,
     published: bool,
     paper_backbone: str | None,
     judge: str | None,
     identifier: str | None,
     profile: str | None,
 ) -> None:
-    """Make a paper's table of one or several runs: bilingual, multilingual, cost, settings, or a spec of your own (a YAML file).
+    """Make a paper's table of one or several runs.
+
+    TABLE is bilingual, multilingual, averages, cost, settings, or a spec of your own (a YAML file).
 
     \b
     Examples:
       lensbench table bilingual RUN
       lensbench table bilingual --format latex RUN_A RUN_B --out table1.tex
       lensbench table bilingual --published RUN
+      lensbench table averages --digits 1 RUN
       lensbench table cost --format csv RUN
     """
     from lensbench.api import table as make_table
@@ -60,6 +69,7 @@ def command(
         judge=judge,
         identifier=identifier,
         profile=profile,
+        digits=digits,
     )
     if out is None:
         echo(made.render(intervals=intervals), nl=False)

@@ -3,6 +3,7 @@
 Imports the small modules at the top of lensbench only.
 """
 
+from lensbench.languages.scripts import is_in_script, script_distinguishes
 from lensbench.languages.table import (
     CENTRAL,
     HOW_TO_ADD,
@@ -25,8 +26,10 @@ __all__ = [
     "Language",
     "add_languages",
     "get_language",
+    "is_in_script",
     "language_named",
     "language_of",
     "languages",
     "parse_languages",
+    "script_distinguishes",
 ]

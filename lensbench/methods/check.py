@@ -15,6 +15,7 @@ from lensbench.backbones.load import LoadedBackbone
 from lensbench.engines.specials import encode_text
 from lensbench.errors import RunError
 from lensbench.methods.base import Enhancement
+from lensbench.threads import one_thread
 
 __all__ = ["Snapshot", "check_enhancement", "difference", "take_snapshot"]
 
@@ -149,6 +150,7 @@ def _own(hooks: Mapping[int, Any]) -> int:
     return sum(not str(getattr(hook, "__module__", "")).startswith("transformers.") for hook in hooks.values())
 
 
+@one_thread()
 @torch.no_grad()
 def _states(loaded: LoadedBackbone) -> dict[str, list[Tensor]]:
     """States of a prompt, and of its last token once more as a decoding step."""

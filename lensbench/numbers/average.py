@@ -76,6 +76,10 @@ class Average:
     leads: tuple[str, ...] = ()
     """"all" where it is the best of all variants, "enhanced" where it is the best of all but `base`; in both cases only where a
     paired test (p below 0.05, not adjusted) tells it from the second best."""
+    pairs: int | None = None
+    """Scores that have a counterpart in `base`; None of `base`, and where an older version did not say."""
+    differing: int | None = None
+    """Of these, those that differ from it. Of 0 differing ones, `delta_high` is the largest that is still plausible."""
     margin: float | None = None
     """In English: the loss that counts as none, in the unit of `value`; None where none is set."""
     at_worst: float | None = None

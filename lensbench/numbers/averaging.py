@@ -148,9 +148,7 @@ def _averaged(
     levels = level_intervals(values, scores.clusters, binary=binary, **within)
     gains = paired_intervals(differences, scores.clusters, binary=binary, **within)
     errors = clustered_errors(differences, scores.clusters, **within)
-    p_values = np.full(len(values), np.nan)
-    if group.role != "exploratory":
-        p_values = sign_flip(differences, scores.clusters, draws=draws, seed=SEED, **within)
+    p_values = sign_flip(differences, scores.clusters, draws=draws, seed=SEED, **within)
     first = leaders(scores.variants, values, scores.clusters, metric.higher_is_better, **within)
     cells = [str(key) for key in group.keys]
     found = []
@@ -185,6 +183,8 @@ def _averaged(
             ),
             higher_is_better=metric.higher_is_better,
             leads=first.get(variant, ()),
+            pairs=int((~np.isnan(differences[row])).sum()) if paired else None,
+            differing=int((np.nan_to_num(differences[row]) != 0).sum()) if paired else None,
         )
         found.append((entry, float(errors[row])))
     return found

@@ -75,6 +75,10 @@ class Cell:
     """As of an average."""
     repeats: int | None = None
     """How often the judge graded each answer; None where no judge was asked, or an older version did not say."""
+    pairs: int | None = None
+    """Scores that have a counterpart in `base`; None of `base`, and where an older version did not say."""
+    differing: int | None = None
+    """Of these, those that differ from it. Of 0 differing ones, `delta_high` is the largest that is still plausible."""
     given: str | None = None
     """What gave the number, where it came without items; None where it was made from records."""
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from lensbench.numbers.average import Average
-from lensbench.numbers.verdict import make_verdict
+from lensbench.numbers.verdict import EXPLORATORY, make_verdict
 from lensbench.stats import detectable_mean
 from lensbench.stats.gatekeeping import first_shares, gated
 
@@ -39,12 +39,16 @@ def gate(averages: Sequence[Average], errors: Sequence[float]) -> list[Average]:
     primary = np.array([averages[i].p_value for i in endpoints], dtype=float)
     languages = [np.array([averages[i].p_value for i in own], dtype=float) for own in opened]
     adjusted, shares = gated(primary, languages), first_shares([len(own) for own in opened])
-    done = list(averages)
+    done = [replace(one, verdict=EXPLORATORY) if _only_shown(one) else one for one in averages]
     for place, endpoint in enumerate(endpoints):
         done[endpoint] = _tested(averages[endpoint], adjusted.primary[place], errors[endpoint], shares.primary[place])
         for i, p_holm, share in zip(opened[place], adjusted.opened[place], shares.opened[place], strict=True):
             done[i] = _tested(averages[i], p_holm, errors[i], share)
     return done
+
+
+def _only_shown(one: Average) -> bool:
+    return one.role == "exploratory" and one.p_value is not None
 
 
 def _measure(one: Average) -> _Measure:

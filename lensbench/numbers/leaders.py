@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lensbench.numbers.pair import DRAWS, SEED
+from lensbench.numbers.pair import DRAWS, SEED, test_pairs
 from lensbench.spec import BASE
 from lensbench.stats import ALPHA, sign_flip
 
@@ -43,31 +43,31 @@ def leaders(
     found: dict[str, tuple[str, ...]] = {}
     if higher_is_better is None:
         return found
+    means = {row: _mean(values[row], cells, weights) for row in range(len(variants))}
+    sign = -1 if higher_is_better else 1
+    ranked = sorted((row for row, mean in means.items() if not np.isnan(mean)), key=lambda row: sign * means[row])
+    p_values: dict[tuple[int, int], float] = {}
     for name in (ALL, ENHANCED):
-        among = [row for row, variant in enumerate(variants) if name == ALL or variant != BASE]
-        leader = _leader(among, values, clusters, -1 if higher_is_better else 1, cells, weights)
-        if leader is not None:
-            found[variants[leader]] = (*found.get(variants[leader], ()), name)
+        among = [row for row in ranked if name == ALL or variants[row] != BASE][:2]
+        if len(among) < 2 or means[among[0]] == means[among[1]]:
+            continue
+        pair = among[0], among[1]
+        if pair not in p_values:
+            p_values[pair] = _p_value(values[pair[0]], values[pair[1]], clusters, cells, weights)
+        if p_values[pair] < ALPHA:
+            found[variants[pair[0]]] = (*found.get(variants[pair[0]], ()), name)
     return found
 
 
-def _leader(
-    among: Sequence[int],
-    values: NDArray[Any],
-    clusters: NDArray[Any],
-    sign: int,
-    cells: NDArray[Any] | None,
-    weights: NDArray[Any] | None,
-) -> int | None:
-    means = {row: _mean(values[row], cells, weights) for row in among}
-    ranked = sorted((row for row in among if not np.isnan(means[row])), key=lambda row: sign * means[row])
-    if len(ranked) < 2 or means[ranked[0]] == means[ranked[1]]:
-        return None
-    difference = values[ranked[0]] - values[ranked[1]]
-    if np.isnan(difference).all():
-        return None
-    p_value = sign_flip(difference[None], clusters, cells=cells, weights=weights, draws=DRAWS, seed=SEED)[0]
-    return ranked[0] if p_value < ALPHA else None
+def _p_value(
+    first: NDArray[Any], second: NDArray[Any], clusters: NDArray[Any], cells: NDArray[Any] | None, weights: NDArray[Any] | None
+) -> float:
+    """Of the paired test; 1 where the two have no item in common."""
+    if cells is None:
+        tested = test_pairs(first, second, clusters, float("nan"))
+        return 1.0 if tested is None else tested.p_value
+    p_value = sign_flip((first - second)[None], clusters, cells=cells, weights=weights, draws=DRAWS, seed=SEED)[0]
+    return 1.0 if np.isnan(p_value) else float(p_value)
 
 
 def _mean(values: NDArray[Any], cells: NDArray[Any] | None, weights: NDArray[Any] | None) -> float:

@@ -125,8 +125,9 @@ def _identified(folder: RunFolder, planned: Counter[TaskKey]) -> Iterator[Metric
             series = MetricSeries(key, variant, identifier, metric_as(metric, LANGUAGES), planned[key])
             for record in records:
                 value = record.metrics.get(metric)
-                # A record without this metric says why in its state; one that is in order has nothing left without its code.
-                unscored = "only_code" if record.state in ANSWERED else record.state
+                # A record without this metric says why in its states; one that is in order has nothing left without its code.
+                told = record.states.get(metric)
+                unscored = told or ("only_code" if record.state in ANSWERED else record.state)
                 scored = record.state if record.state in ANSWERED else "ok"
                 series.states[scored if value is not None else unscored] += 1
                 if value is not None:

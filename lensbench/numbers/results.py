@@ -5,7 +5,9 @@ from __future__ import annotations
 from lensbench.errors import RunError
 from lensbench.jsonio import JsonObject
 from lensbench.numbers.answered import answered_by_task
+from lensbench.numbers.degenerate import degenerate_counts
 from lensbench.numbers.judging_notes import judging_notes
+from lensbench.numbers.off_target import off_target_counts
 from lensbench.numbers.results_check import is_current, record_counts
 from lensbench.numbers.summarise import Summary, summary
 from lensbench.numbers.verdict import with_verdict
@@ -53,6 +55,8 @@ def results_of(folder: RunFolder, about: JsonObject, numbers: Summary) -> JsonOb
         "margins": dict(numbers.margins),
         "unnamed": numbers.unnamed,
         "matrices": [matrix.as_dict() for matrix in answered_by_task(folder)],
+        "off_target": [counts.as_dict() for counts in off_target_counts(folder)],
+        "degenerate": [counts.as_dict() for counts in degenerate_counts(folder)],
         "judging": [note.as_dict() for note in judging_notes(folder)],
         "costs": _costs(folder, about),
         "overlap": folder.read_json("overlap.json") if folder.has("overlap.json") else [],

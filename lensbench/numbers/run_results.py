@@ -10,7 +10,9 @@ from lensbench.jsonio import JsonObject
 from lensbench.numbers.answered import AnsweredMatrix
 from lensbench.numbers.average import Average
 from lensbench.numbers.cell import Cell
+from lensbench.numbers.degenerate import DegenerateAnswers
 from lensbench.numbers.judging_notes import JudgingNote
+from lensbench.numbers.off_target import OffTarget
 from lensbench.numbers.pairs import Pair
 from lensbench.records import TaskKey
 from lensbench.records.damage import Damage
@@ -69,6 +71,9 @@ class Results:
     unnamed: Mapping[str, int]
     """`TASK/LANGUAGE` -> items that name no source item."""
     matrices: tuple[AnsweredMatrix, ...]
+    off_target: tuple[OffTarget, ...]
+    """Empty, as is the next, where an older version made the numbers."""
+    degenerate: tuple[DegenerateAnswers, ...]
     judging: tuple[JudgingNote, ...]
     costs: Mapping[str, FitCost]
     """Variant -> what its fit took."""
@@ -103,6 +108,8 @@ def read_results(content: JsonObject) -> Results:
         margins=content.get("margins") or {},
         unnamed=content.get("unnamed", {}),
         matrices=tuple(map(AnsweredMatrix.of, content.get("matrices") or ())),
+        off_target=tuple(map(OffTarget.of, content.get("off_target") or ())),
+        degenerate=tuple(map(DegenerateAnswers.of, content.get("degenerate") or ())),
         judging=tuple(map(JudgingNote.of, content.get("judging", ()))),
         costs={name: FitCost.of(cost) for name, cost in (content.get("costs") or {}).items()},
         overlap=tuple(from_object(SharedItems, entry) for entry in content.get("overlap", ())),

@@ -116,6 +116,9 @@ def _one_metric(series: list[MetricSeries], sources: SourceItems, made: RunIdent
         if not np.isnan(levels.value[row]):
             level = Interval(levels.value[row], levels.low[row], levels.high[row])
         cell = _cell(one, made, int(levels.clusters[row]), level, delta)
+        if tested is not None:
+            differing = int((np.nan_to_num(differences[row]) != 0).sum())
+            cell = replace(cell, pairs=tested.pairs, differing=differing)
         cells.append((replace(cell, leads=first.get(one.variant, ())), tested))
     return cells
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from lensbench.jsonio import JsonObject
 from lensbench.stats import ALPHA
 
-__all__ = ["EXPLORATORY", "VERDICTS", "Verdict", "direction", "is_significant", "make_verdict", "with_verdict"]
+__all__ = ["EXPLORATORY", "VERDICTS", "Verdict", "direction", "make_verdict", "with_verdict"]
 
 Verdict = Literal["better", "worse", "differs", "not distinguishable", "exploratory"]
 VERDICTS: tuple[Verdict, ...] = ("better", "worse", "differs", "not distinguishable", "exploratory")
@@ -44,11 +44,6 @@ def direction(rises: bool, higher_is_better: bool | None) -> Literal["better", "
     if higher_is_better is None:
         return "differs"
     return "better" if rises == higher_is_better else "worse"
-
-
-def is_significant(p_holm: float | None, alpha: float) -> bool:
-    """Whether an adjusted p-value is below a level; never, where nothing was tested."""
-    return p_holm is not None and p_holm < alpha
 
 
 def with_verdict(cell: Mapping[str, Any]) -> JsonObject:

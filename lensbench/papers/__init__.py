@@ -1,4 +1,4 @@
-"""Numbers that papers print, and what they say beside ours: within the interval, explained, or open."""
+"""Numbers that papers print, and what they say beside ours: within our interval or outside, and which settings differ."""
 
 from lensbench.papers.facts import CellFacts, RunFacts
 from lensbench.papers.load import load_published, published_names

@@ -1,4 +1,4 @@
-"""Why a number of ours may differ from a paper's, read off the provenance of the run by rule."""
+"""Which settings of a run are not a paper's, read off the provenance of the run by rule."""
 
 from __future__ import annotations
 

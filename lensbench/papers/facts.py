@@ -1,4 +1,4 @@
-"""What a run's provenance says of one of its numbers: all that can explain why it is not a paper's."""
+"""What a run's provenance says of one of its numbers: all in which it may differ from a paper's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A number of ours beside a printed one: the difference, and a verdict."""
+"""A number of ours beside a printed one: the difference, and whether the printed one lies in our interval."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from lensbench.papers.facts import CellFacts, RunFacts
 from lensbench.papers.schema import Note, Published, PublishedColumn, ScoreTable, half_digit
 
 __all__ = [
-    "EXPLAINED",
-    "NO_VALUE",
-    "OPEN",
+    "NO_INTERVAL",
+    "NO_NUMBER",
+    "OUTSIDE",
     "UNLIKE",
+    "VERDICTS",
     "WITHIN",
     "PaperComparison",
     "compare_average_with_paper",
@@ -21,8 +22,9 @@ __all__ = [
     "settings_of",
 ]
 
-WITHIN, EXPLAINED, OPEN = "within the interval", "explained", "open"
-UNLIKE, NO_VALUE = "not comparable", "no number here"
+WITHIN, OUTSIDE = "within the interval", "outside"
+NO_INTERVAL, NO_NUMBER, UNLIKE = "no interval", "no number", "not comparable"
+VERDICTS = (WITHIN, OUTSIDE, NO_INTERVAL, NO_NUMBER, UNLIKE)
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,10 @@ class PaperComparison:
         paper: As printed, in percent or points of the judge's scale.
         table: Number of the table in the paper, where known.
         difference: Ours less the paper's, in the same units; None where they are not comparable or we have none.
-        verdict: "within the interval" (of ours, give or take half a unit of the paper's last digit), "explained", "open",
-            "not comparable" or "no number here".
-        discrepancies: What the run's provenance says. For a number within the interval they are told too, since it may be
-            there by chance.
+        verdict: One of `VERDICTS`. It depends on the two numbers and our interval only, never on how the settings differ; the
+            one exception is "not comparable", of numbers under unlike protocols, which are never subtracted.
+        outside: How far the printed number lies beyond the nearer end of our interval; None where it does not.
+        discrepancies: Settings of the run that are not the paper's.
         note: What is known of the printed number.
     """
 
@@ -44,6 +46,7 @@ class PaperComparison:
     table: int | None
     difference: float | None
     verdict: str
+    outside: float | None
     discrepancies: tuple[str, ...]
     note: str | None = None
 
@@ -73,11 +76,9 @@ def compare_with_paper(facts: CellFacts, published: Published, wanted: str | Non
     unlike = incomparable(facts, found.column, found.table.targets)
     if unlike is not None:
         return _compared(found, None, UNLIKE, (unlike,))
-    if facts.value is None:
-        return _compared(found, None, NO_VALUE, ())
     why = discrepancies_of(facts, found.column, published, settings_of(published, facts.method, key, facts.run.targets), backbone)
     scale = facts.metric.unit.scale
-    return _judged(found, scale * facts.value, _scaled(facts.low, scale), _scaled(facts.high, scale), why)
+    return _judged(found, _scaled(facts.value, scale), _scaled(facts.low, scale), _scaled(facts.high, scale), why)
 
 
 def compare_average_with_paper(
@@ -92,7 +93,7 @@ def compare_average_with_paper(
     parts: Sequence[tuple[str, PaperComparison | None]],
     wanted: str | None = None,
 ) -> PaperComparison | None:
-    """An average over tasks beside the paper's; without an interval of its own it is judged by its parts.
+    """An average over tasks beside the paper's.
 
     Args:
         value: Of 0 to 1, as its interval.
@@ -109,15 +110,8 @@ def compare_average_with_paper(
     unlike = [one for part in known if part.verdict == UNLIKE for one in part.discrepancies]
     if unlike:
         return _compared(found, None, UNLIKE, tuple(dict.fromkeys(unlike)))
-    if value is None:
-        return _compared(found, None, NO_VALUE, ())
     why = tuple(dict.fromkeys(one for part in known for one in part.discrepancies))
-    if low is not None and high is not None:
-        return _judged(found, 100 * value, 100 * low, 100 * high, why)
-    difference = 100 * value - float(found.printed)
-    if len(known) == len(parts) and all(part.verdict == WITHIN for part in known):
-        return _compared(found, difference, WITHIN, why)
-    return _compared(found, difference, EXPLAINED if why else OPEN, why)
+    return _judged(found, _scaled(value, 100), _scaled(low, 100), _scaled(high, 100), why)
 
 
 def settings_of(published: Published, method: str, backbone: str, targets: Sequence[str]) -> Mapping[str, object]:
@@ -139,25 +133,28 @@ def _find(published: Published, backbone: str, method: str, language: str, metri
     return None
 
 
-def _judged(found: _Found, value: float, low: float | None, high: float | None, why: tuple[str, ...]) -> PaperComparison:
-    difference = value - float(found.printed)
-    if _holds(low, high, found.printed):
-        return _compared(found, difference, WITHIN, why)
-    corrected = found.note.corrected if found.note else None
-    if corrected is not None and _holds(low, high, corrected):
-        return _compared(found, difference, EXPLAINED, (*why, f"misprint: {corrected} was probably meant"))
-    return _compared(found, difference, EXPLAINED if why else OPEN, why)
-
-
-def _holds(low: float | None, high: float | None, printed: str) -> bool:
+def _judged(found: _Found, value: float | None, low: float | None, high: float | None, why: tuple[str, ...]) -> PaperComparison:
+    if value is None:
+        return _compared(found, None, NO_NUMBER, why)
+    printed = float(found.printed)
+    difference = value - printed
     if low is None or high is None:
-        return False
-    slack = half_digit(printed) + 1e-9
-    return low - slack <= float(printed) <= high + slack
+        return _compared(found, difference, NO_INTERVAL, why)
+    beyond = max(low - printed, printed - high)
+    # A printed number stands for all that round to it.
+    if beyond <= half_digit(found.printed) + 1e-9:
+        return _compared(found, difference, WITHIN, why)
+    return _compared(found, difference, OUTSIDE, why, beyond)
 
 
-def _compared(found: _Found, difference: float | None, verdict: str, why: tuple[str, ...]) -> PaperComparison:
-    return PaperComparison(found.printed, found.number, difference, verdict, why, found.note.text if found.note else None)
+def _compared(
+    found: _Found, difference: float | None, verdict: str, why: tuple[str, ...], outside: float | None = None
+) -> PaperComparison:
+    note = None
+    if found.note is not None:
+        meant = f"; {found.note.corrected} was probably meant" if found.note.corrected is not None else ""
+        note = found.note.text + meant
+    return PaperComparison(found.printed, found.number, difference, verdict, outside, why, note)
 
 
 def _scaled(value: float | None, scale: float) -> float | None:

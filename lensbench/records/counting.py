@@ -7,9 +7,9 @@ from itertools import chain
 
 from lensbench.records.grader import Grader, preferred
 from lensbench.records.run_folder import RunFolder
-from lensbench.records.types import AnswerRecord, IdentifiedRecord, ScoreRecord, UngradedRecord, VerdictRecord
+from lensbench.records.types import AnswerRecord, IdentifiedRecord, IdentifiedTurn, ScoreRecord, UngradedRecord, VerdictRecord
 
-__all__ = ["Conversation", "conversations", "final_verdicts", "graders", "labels_of", "last_identified", "last_scores"]
+__all__ = ["Conversation", "conversations", "final_verdicts", "graders", "last_identified", "last_scores", "turns_of"]
 
 Conversation = dict[int, AnswerRecord]
 """Turn -> the answer to it."""
@@ -36,14 +36,14 @@ def last_identified(records: Iterable[IdentifiedRecord]) -> dict[tuple[str, str,
     return {(record.identifier, record.item, record.variant): record for record in records}
 
 
-def labels_of(records: Iterable[IdentifiedRecord]) -> dict[str, str | None]:
-    """Answer -> its label from the preferred identifier, for views that show one label per answer."""
+def turns_of(records: Iterable[IdentifiedRecord]) -> dict[str, IdentifiedTurn]:
+    """Answer -> its language by the preferred identifier, for views that show one language per answer."""
     last = last_identified(records)
     rank = {str(grader): place for place, grader in enumerate(preferred(record.grader for record in last.values()))}
-    found: dict[str, str | None] = {}
+    found: dict[str, IdentifiedTurn] = {}
     for record in sorted(last.values(), key=lambda record: rank[record.identifier]):
         for turn in record.turns:
-            found.setdefault(turn.answer, turn.label)
+            found.setdefault(turn.answer, turn)
     return found
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 __all__ = ["Grader", "GraderKind", "preferred", "short_names"]
+
+_FLOOR = re.compile(r"@(0\.\d+)\Z")
 
 GraderKind = Literal["judge", "identifier", "extractor"]
 
@@ -24,7 +27,7 @@ class Grader(NamedTuple):
     model: str | None = None
     """The model that a judge asks."""
     digest: str | None = None
-    """Digest of everything else that decides the grader's results."""
+    """Digest of everything else that decides the grader's results; of an identifier also its floor, as in `8f3472cf@0.2`."""
 
     def __str__(self) -> str:
         return ":".join(part for part in (self.name, self.model, self.digest) if part is not None)
@@ -33,6 +36,12 @@ class Grader(NamedTuple):
     def short(self) -> str:
         """Name and digest, without the model, whose name may be a long path."""
         return f"{self.name}:{self.digest or ''}"
+
+    @property
+    def floor(self) -> float:
+        """Probability below which an identifier's label counts as none; 0 of records that an older version wrote."""
+        found = _FLOOR.search(self.digest or "") if self.kind == "identifier" else None
+        return float(found[1]) if found else 0.0
 
     @classmethod
     def parse(cls, text: str, kind: GraderKind) -> Grader:
@@ -64,8 +73,8 @@ def _parsed(text: str, kind: GraderKind) -> Grader:
 
 
 def preferred(identifiers: Iterable[Grader]) -> list[Grader]:
-    """Identifiers in order of preference: GlotLID, which the papers use, before all others."""
-    return sorted(set(identifiers), key=lambda grader: (grader.name != "glotlid", str(grader)))
+    """Identifiers in order of preference: GlotLID, which the papers use, before all others; with a floor before without."""
+    return sorted(set(identifiers), key=lambda grader: (grader.name != "glotlid", grader.name, not grader.floor, str(grader)))
 
 
 def short_names(graders: Iterable[Grader]) -> dict[str, str]:

@@ -141,6 +141,8 @@ _MADE = {
     "signature": _text,
     "higher_is_better": _maybe(_flag),
     "verdict": _maybe(_text),
+    "pairs": _maybe(_whole),
+    "differing": _maybe(_whole),
 }
 _CELL = _shape(
     {

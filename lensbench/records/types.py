@@ -168,7 +168,7 @@ class IdentifiedTurn:
 
     answer: str = needed("`key` of the answer")
     turn: int = needed("from 1")
-    label: str | None = needed("top label; null of an empty answer")
+    label: str | None = needed("top label, also where its probability is below the identifier's floor; null of an empty answer")
     probability: float | None = needed("of that label")
     cell: str = needed("column of the asked x answered matrix")
     lines: Sequence[str] = needed("the same for each line")
@@ -183,8 +183,9 @@ class IdentifiedRecord(_OfVariant):
     IS: ClassVar[str] = "one conversation of one variant, read by one identifier"
     PLACE: ClassVar[tuple[str, ...]] = ("task", "language", "variant", "identifier")
 
-    identifier: str = needed("the identifier, `NAME:DIGEST`")
+    identifier: str = needed("the identifier, `NAME:DIGEST@FLOOR`; without a floor, `NAME:DIGEST`")
     metrics: Mapping[str, float | None] = needed("metric -> value; null if there is none")
+    states: Mapping[str, str] = sometimes("metric without a value -> its state, if `state` does not tell it", otherwise={})
     turns: Sequence[IdentifiedTurn] = always("per answer: {fields}", older=())
 
     @property

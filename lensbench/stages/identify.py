@@ -16,11 +16,13 @@ from lensbench.grading.fidelity import (
     load_identifier,
     question_units,
     strip_code_units,
+    unsure_units,
 )
 from lensbench.grading.fidelity.cells import NO_ANSWER
+from lensbench.grading.fidelity.floor import UNSURE
 from lensbench.languages import Language, get_language
 from lensbench.methods.base import Progress, SilentProgress
-from lensbench.metrics import LENIENT, split_fidelity_name, turn_part
+from lensbench.metrics import LENIENT, WITHOUT_CODE, split_fidelity_name, turn_part
 from lensbench.reasoning import ANSWERED, READS
 from lensbench.records import AnswerRecord, IdentifiedRecord, IdentifiedTurn, RecordLog, RunFolder
 from lensbench.records.counting import conversations
@@ -92,18 +94,23 @@ def _conversation(key: str, answers: list[AnswerRecord], identifier: Identifier)
     first = answers[0]
     found = [identifier.identify(text) for text in texts]
     language = get_language(first.language)
-    metrics = _units(texts, [one.label for one in found], identifier, language)
-    # An empty answer is in no language: unfaithful by definition, and counted apart.
-    state = "empty" if any(one.label is None for one in found) else "ok"
+    labels = [identifier.trusted(one) for one in found]
+    metrics, unsure = _units(texts, labels, identifier, language)
+    # An empty answer is in no language: unfaithful by definition, and counted apart. So is a label that is not to be believed.
+    state = "empty" if None in labels else UNSURE if UNSURE in labels else "ok"
+    without = [name for name, value in metrics.items() if value is None] if unsure else []
+    reasons = {name: UNSURE if name in unsure else "only_code" for name in without}
     missing = next((state for state in states if state not in ANSWERED), None)
     if missing is not None:
         # There is no answer of the model to one of the turns: only the units of the other turns say anything of it.
         answered = {turn_part(answer.turn) for answer, own in zip(answers, states, strict=True) if own in ANSWERED}
         state, metrics = missing, {k: v if _part(k) in answered else None for k, v in metrics.items()}
+        reasons = {name: reason for name, reason in reasons.items() if _part(name) in answered}
     if not identifier.covers(language):
         # It has no label that could count, so its 0 would say nothing of the answer. Lenient numbers have a list of their own.
         lenient = identifier.covers_leniently(language)
         metrics = {name: value if lenient and _reading(name) == LENIENT else None for name, value in metrics.items()}
+        reasons = {name: reason for name, reason in reasons.items() if lenient and _reading(name) == LENIENT}
         state = state if missing is not None else "not_covered"
     return IdentifiedRecord(
         key=key,
@@ -115,6 +122,7 @@ def _conversation(key: str, answers: list[AnswerRecord], identifier: Identifier)
         state=state,
         identifier=identifier.signature,
         metrics=metrics,
+        states={name: reason for name, reason in reasons.items() if reason != state},
         turns=[
             IdentifiedTurn(
                 answer=answer.key,
@@ -140,9 +148,13 @@ def _reading(metric: str) -> str:
     return found[1] if found else ""
 
 
-def _units(texts: list[str], labels: list[str | None], identifier: Identifier, language: Language) -> dict[str, float | None]:
+def _units(
+    texts: list[str], labels: list[str | None], identifier: Identifier, language: Language
+) -> tuple[dict[str, float | None], set[str]]:
+    """All units of a conversation, and the names of those that a label below the floor leaves without a value."""
     several = len(texts) > 1
-    joined = identifier.identify(join_turns(texts)).label if several else None
-    bare = [identify_without_code([text], identifier).label for text in texts]
-    bare_joined = identify_without_code(texts, identifier).label if several else None
-    return {**question_units(labels, joined, language), **strip_code_units(bare, bare_joined, language)}
+    joined = identifier.trusted(identifier.identify(join_turns(texts))) if several else None
+    bare = [identifier.trusted(identify_without_code([text], identifier)) for text in texts]
+    bare_joined = identifier.trusted(identify_without_code(texts, identifier)) if several else None
+    unsure = unsure_units(labels, joined) | unsure_units(bare, bare_joined, (WITHOUT_CODE,))
+    return {**question_units(labels, joined, language), **strip_code_units(bare, bare_joined, language)}, unsure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from lensbench.errors import RunError, UsageError
 from lensbench.executors.ranks import ALONE, Ranks
 from lensbench.methods.base import Enhancement, Progress, SilentProgress
 from lensbench.numbers.cell import Cell
+from lensbench.numbers.margins import keep_margins
 from lensbench.plan.plan import Plan
 from lensbench.plan.resume_checks import check_questions, pin_checkpoint, pin_rows
 from lensbench.plan.task_items import load_rows
@@ -27,6 +29,7 @@ from lensbench.stages.identify import AUTO, identify_stage, pick_identifier
 from lensbench.stages.judge import JudgeRequest, judge_stage
 from lensbench.stages.results import write_results
 from lensbench.stages.variants import Variant, load_fitted
+from lensbench.threads import HeedingProgress, heeding_load
 
 __all__ = ["run"]
 
@@ -39,6 +42,7 @@ def run(
     resume_only: bool = False,
     judging: JudgeRequest | None = None,
     identifier: str = AUTO,
+    margins: Mapping[str, float] | None = None,
     ranks: Ranks = ALONE,
 ) -> list[Cell]:
     """Fit, score, answer, identify, judge, summarise; leave everything in `out`.
@@ -49,6 +53,7 @@ def run(
     Args:
         judging: How to judge the answers; None leaves them to `lensbench judge`.
         identifier: Of the answers' languages: a name, a path, or `auto`.
+        margins: Question of an endpoint -> loss in English that counts as none; those that are not named stay as they are.
         ranks: Processes that score and answer together; this one is one of them.
 
     Raises:
@@ -64,10 +69,12 @@ def run(
     if ranks.rank:
         _work(plan, folder, device, ranks)
         return []
+    progress = HeedingProgress(progress)
     known = (out / "run.json").is_file()
     if resume_only and not known:
         raise UsageError(f"``resume``: no run at {out}", "Leave ``resume`` out to begin one.")
-    with folder.lock():
+    # Ranks have a share of the cores each; they would take each other for other users.
+    with folder.lock(), heeding_load(device) if ranks.count == 1 else nullcontext():
         if known:
             folder.begin(plan.spec)
             progress.notify(f"continuing the run in {out}")
@@ -83,6 +90,7 @@ def run(
         if not known:
             folder.begin(plan.spec)
         folder.pin(pinned)
+        keep_margins(folder, margins or {})
         pin_rows(folder, rows)
         pin_checkpoint(folder, checkpoint)
         for name, theirs in externals.items():

@@ -16,36 +16,43 @@ __all__ = ["Spread", "spread"]
 
 @dataclass(frozen=True)
 class Spread:
-    """Moments of weighted means; one entry per column, NaN where a column lacks a value in one of the cells.
+    """Moments of weighted means, `[columns]` each; NaN where a column lacks a value in one of the cells.
 
-    An item of cell c weighs `weight[c] / items[c]`, a cluster as much as its items together; all of them weigh 1.
+    An item of cell c weighs `weight[c] / items[c]`, a cluster as much as its items together; all of them weigh 1. What a cluster
+    contributes to the value is the sum of its items, each times its weight.
 
     Attributes:
         value: The weighted mean of the cells' means.
         items, clusters: Number of values, and of clusters that have one.
-        single: Whether no cluster has two values.
-        squares: The same mean of the squared values.
+        plain: Whether there is one cell and no cluster has two values.
+        squares: The weighted mean of the cells' mean squared values.
         apart: Variance of `value` if all items were independent: `sum(weight^2 x variance of the cell / items)`.
-        together: The same with clusters as the unit. Each cell of a cluster is scaled as in CR2 (Bell and McCaffrey 2002), which
-            for one cell and clusters of one size gives the factor `clusters / (clusters - 1)`.
+        borrowed: The same after one differing item was added to each cell, at the rate at which items differ in all cells, where
+            that raises the cell's variance. It is above `apart` where a small cell happens to vary little.
+        together: Variance of `value` with clusters as the unit. Each cell of a cluster is scaled as in CR2 (Bell and McCaffrey
+            2002), which for one cell and clusters of one size gives the factor `clusters / (clusters - 1)`. NaN where all items
+            of a cell are in one cluster.
         kish: `1 / sum(weight of a cluster^2)`: what the clusters count for if the values of a cluster are all alike (Kish 1965).
-        freedom: Degrees of freedom of `together`, after Welch and Satterthwaite over the strata.
-        gains, drops: Sum of the positive, and of the negative, contributions of clusters to `value`, both as positive numbers.
+        freedom: Degrees of freedom of `together`, after Welch and Satterthwaite over the strata; at least 1.
+        gains, drops: Sum of the positive, and of the negative, contributions; neither is negative.
         power: Sum of the squared contributions.
+        largest: The largest squared contribution.
     """
 
     value: NDArray[Any]
     items: NDArray[Any]
     clusters: NDArray[Any]
-    single: NDArray[Any]
+    plain: NDArray[Any]
     squares: NDArray[Any]
     apart: NDArray[Any]
+    borrowed: NDArray[Any]
     together: NDArray[Any]
     kish: NDArray[Any]
     freedom: NDArray[Any]
     gains: NDArray[Any]
     drops: NDArray[Any]
     power: NDArray[Any]
+    largest: NDArray[Any]
 
 
 def spread(
@@ -62,57 +69,72 @@ def spread(
     values = np.asarray(values, dtype=np.float64)
     strata = gather(values, clusters, cells)
     shares = cell_weights(strata, weights)
-    squared = _squares(values, np.zeros(values.shape[1], dtype=np.int64) if cells is None else np.asarray(cells))
-    parts = [_of_stratum(stratum, shares[stratum.cells], squared[:, stratum.cells]) for stratum in strata]
+    order = np.concatenate([stratum.cells for stratum in strata])
+    squared = _squared(values, np.zeros(values.shape[1], dtype=np.int64) if cells is None else np.asarray(cells))[:, order]
+    found = _of_cells(strata, shares[order], squared)
+    parts = [_of_clusters(stratum, shares[stratum.cells]) for stratum in strata]
     total = {name: np.sum([part[name] for part in parts], axis=0) for name in parts[0]}
+    kish = 1 / total["weight2"]
     with np.errstate(invalid="ignore", divide="ignore"):
-        return Spread(
-            value=total["value"],
-            items=total["items"],
-            clusters=total["clusters"].astype(np.int64),
-            single=total["items"] == total["clusters"],
-            squares=total["squares"],
-            apart=total["apart"],
-            together=total["together"],
-            kish=1 / total["weight2"],
-            freedom=total["together"] ** 2 / total["per_freedom"],
-            gains=total["gains"],
-            drops=total["drops"],
-            power=total["power"],
-        )
+        freedom = np.where(total["together"] > 0, total["together"] ** 2 / total["per_freedom"], kish - 1)
+    return Spread(
+        **found,
+        clusters=total["clusters"],
+        plain=(len(order) == 1) & (found["items"] == total["clusters"]),
+        together=total["together"],
+        kish=kish,
+        freedom=np.fmax(freedom, 1.0),
+        gains=total["gains"],
+        drops=total["drops"],
+        power=total["power"],
+        largest=np.max([part["largest"] for part in parts], axis=0),
+    )
 
 
-def _squares(values: NDArray[Any], cells: NDArray[Any]) -> NDArray[Any]:
+def _squared(values: NDArray[Any], cells: NDArray[Any]) -> NDArray[Any]:
     """`[columns, cells]`, sum of the squared values."""
     filled = np.where(np.isnan(values), 0.0, values) ** 2
     return np.stack([np.bincount(cells, weights=row) for row in filled])
 
 
-def _of_stratum(stratum: Stratum, share: NDArray[Any], squared: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    """What one stratum adds to each sum; `[columns]` each."""
-    counts, sums = stratum.counts, stratum.sums
+def _of_cells(strata: list[Stratum], share: NDArray[Any], squared: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """What needs no clusters. `share` `[cells]` and `squared` `[columns, cells]` have the cells in the order of the strata."""
+    items = np.concatenate([stratum.counts.sum(2) for stratum in strata], axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        n = counts.sum(2, keepdims=True)
-        mean = sums.sum(2, keepdims=True) / n
-        per_item = share[:, None] / n
-        weight = (per_item * counts).sum(1)
-        gain = (per_item * sums).sum(1)
-        # A cell that stands in one cluster alone says nothing of how clusters vary: 0 / 0 becomes no number.
-        scores = (per_item * (sums - mean * counts) / np.sqrt(1 - counts / n)).sum(1)
-        together = (scores**2).sum(1)
-        weight2 = (weight**2).sum(1)
-        freedom = weight2**2 / (weight**4).sum(1) - 1
-        items, mean = n[:, :, 0], mean[:, :, 0]
+        mean = np.concatenate([stratum.sums.sum(2) for stratum in strata], axis=1) / items
+        square = squared / items
+        variance = np.maximum(square - mean**2, 0.0)
+        pooled = (variance @ share)[:, None]
+        lent = np.where(pooled > 0, (variance * items + 1) / (items + 1 / pooled), 0.0)
         return {
             "value": mean @ share,
             "items": items.sum(1),
-            "clusters": (counts.sum(1) > 0).sum(1),
-            "squares": (squared / items) @ share,
-            "apart": (np.maximum(squared / items - mean**2, 0.0) / items) @ share**2,
-            "together": together,
-            "weight2": weight2,
-            "per_freedom": np.where(together > 0, together**2 / freedom, 0.0),
-            "gains": np.maximum(gain, 0.0).sum(1),
-            "drops": np.maximum(-gain, 0.0).sum(1),
-            "power": (gain**2).sum(1),
+            "squares": square @ share,
+            "apart": (variance / items) @ share**2,
+            "borrowed": (np.maximum(variance, lent) / items) @ share**2,
         }
+
+
+def _of_clusters(stratum: Stratum, share: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """What one stratum adds to each sum over clusters."""
+    counts, sums = stratum.counts, stratum.sums
+    with np.errstate(invalid="ignore", divide="ignore"):
+        n = counts.sum(2, keepdims=True)
+        per_item = share[:, None] / n
+        weight = (per_item * counts).sum(1)
+        contribution = (per_item * sums).sum(1)
+        # A cell whose items are all in one cluster says nothing of how clusters vary: 0 / 0 is no number.
+        residual = (sums - sums.sum(2, keepdims=True) / n * counts) / np.sqrt(1 - counts / n)
+        together = ((per_item * residual).sum(1) ** 2).sum(1)
+        weight2 = (weight**2).sum(1)
+        freedom = np.maximum(weight2**2 / (weight**4).sum(1) - 1, 1.0)
+    return {
+        "clusters": (counts.sum(1) > 0).sum(1),
+        "together": together,
+        "weight2": weight2,
+        "per_freedom": together**2 / freedom,
+        "gains": np.maximum(contribution, 0.0).sum(1),
+        "drops": np.maximum(-contribution, 0.0).sum(1),
+        "power": (contribution**2).sum(1),
+        "largest": (contribution**2).max(1),
+    }

@@ -13,7 +13,7 @@ from simulated_run import simulate
 import lensbench as lb
 from lensbench import api
 from lensbench.api.evaluation import evaluate
-from lensbench.api.rendering import TextTable, View
+from lensbench.api.rendering import Question, TextTable, View
 from lensbench.api.requests import RunChoices
 from lensbench.stages.results import write_results
 
@@ -80,8 +80,16 @@ def test_a_run_of_a_stranger_shows_no_html(tmp_path: Path) -> None:
     about["gaps"] = ["<img src=x onerror=alert(1)>"]
     folder.write_json("variants.json", about)
     write_results(folder)
-    shown = lb.load(folder.path)._repr_html_()
+    run = lb.load(folder.path)
+    shown = run.table()._repr_html_()
     assert "XCOPA" in shown and "&lt;img src=x" in shown and "<img" not in shown
+    first = run._repr_html_()
+    assert "Did it help?" in first and "Did English suffer?" in first and "<th>xcopa/zh</th>" in first
+
+
+def test_a_name_of_a_stranger_is_escaped_in_the_answer() -> None:
+    shown = View([Question(HOSTILE, ((HOSTILE, "better"),))])._repr_html_()
+    assert "<script" not in shown and shown.count("&lt;script&gt;") == 2 and "\x1b" not in shown and "\u202e" not in shown
 
 
 def test_a_run_without_numbers_shows_why(tmp_path: Path) -> None:

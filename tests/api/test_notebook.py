@@ -19,8 +19,8 @@ SMALL = {"LIMIT": 2, "MAX_NEW_TOKENS": 2, "SETTINGS": {"n_probe": 8, "n_parallel
 
 def check(notebook: Any, home: Path) -> None:
     table = outputs_of(notebook, "import lensbench as lb")["text/html"]
-    assert "<th>diff to base</th>" in table and "XCOPA" in table
-    assert "dataframe" in outputs_of(notebook, 'run.cells.query("verdict')["text/html"]
+    assert "Did it help?" in table and "Did English suffer?" in table and "<th>at worst</th>" in table
+    assert "dataframe" in outputs_of(notebook, 'run.averages.query("role')["text/html"]
     run = lb.load(next(path for path in (home / "runs").iterdir() if path.name.startswith("lens-smollm2-135m-zh")))
     items = outputs_of(notebook, "run.items.query")["text/html"]
     rows = len(run.items.query("variant == 'lens' and language == 'zh'"))

@@ -153,7 +153,7 @@ def test_unlike_identifiers_have_unlike_signatures(trained: tuple[Path, list[str
     quantised = load_identifier(f"{trained[0]}.ftz")
     every = [glotlid, odd, quantised, load_identifier()]
     assert len({one.signature for one in every}) == 4
-    assert all(one.signature == f"{one.name}:{one.digest[:8]}" for one in every)
+    assert all(one.signature == f"{one.name}:{one.digest[:8]}@0.2" for one in every)
     assert glotlid.name == "mine.bin" and load_identifier(f"{trained[0]}.bin").signature == glotlid.signature
 
 
@@ -244,7 +244,7 @@ def test_glotlid_from_the_shelf(trained: tuple[Path, list[str]], glotlid: Identi
     (folder / "model_v3.bin").write_bytes(Path(f"{trained[0]}.bin").read_bytes())
     said = ask_for_glotlid(HF_HUB_OFFLINE="1", HF_HOME=str(tmp_path), LENSBENCH_MODELS=str(tmp_path))
     # It is not GlotLID v3, and is not called so.
-    assert said.strip() == f"model_v3.bin:{glotlid.digest[:8]}"
+    assert said.strip() == f"model_v3.bin:{glotlid.digest[:8]}@0.2"
 
 
 def test_glotlid_fetched_earlier_needs_no_network(trained: tuple[Path, list[str]], glotlid: Identifier, tmp_path: Path) -> None:
@@ -252,7 +252,7 @@ def test_glotlid_fetched_earlier_needs_no_network(trained: tuple[Path, list[str]
     folder = tmp_path / "hub" / "models--cis-lmu--glotlid" / "snapshots" / GLOTLID_REVISION
     folder.mkdir(parents=True)
     (folder / "model_v3.bin").write_bytes(Path(f"{trained[0]}.bin").read_bytes())
-    assert ask_for_glotlid(HF_HUB_OFFLINE="1", HF_HOME=str(tmp_path)).strip() == f"glotlid:{glotlid.digest[:8]}"
+    assert ask_for_glotlid(HF_HUB_OFFLINE="1", HF_HOME=str(tmp_path)).strip() == f"glotlid:{glotlid.digest[:8]}@0.2"
 
 
 def test_glotlid_is_called_so_wherever_it_lies(

@@ -138,10 +138,15 @@ def test_a_verdict(arguments: tuple[Any, ...], expected: str | None) -> None:
     assert make_verdict(*arguments) == expected
 
 
-def test_an_old_cell_gets_its_verdict_and_a_stored_one_stays() -> None:
+def test_what_an_older_version_tested_is_exploratory() -> None:
+    """It knew no endpoints, so nothing that it called better belongs to their family."""
     old = {"metric": "acc", "p_holm": 0.01, "delta_low": 0.1, "delta_high": 0.2}
-    assert with_verdict(old) == {**old, "verdict": "better"}
+    assert with_verdict(old) == {**old, "verdict": "exploratory"}
+    assert with_verdict({**old, "verdict": "better"})["verdict"] == "exploratory"
     assert with_verdict({**old, "verdict": None})["verdict"] is None
+    assert with_verdict({"metric": "acc", "p_holm": None})["verdict"] is None
+    endpoint = {**old, "role": "endpoint", "verdict": "better"}
+    assert with_verdict(endpoint) == endpoint
 
 
 def test_every_listed_metric_says_what_a_view_needs() -> None:

@@ -60,7 +60,7 @@ def test_it_is_computed_over_the_corpus(run: RunFolder) -> None:
     assert lens.delta == pytest.approx(-23 / 27)
     assert lens.low is not None and lens.high is not None and lens.low < 23 / 27 < lens.high
     # Of 2**24 swaps a random 10,000 are tried; none but the observed one is as large.
-    assert (lens.test, lens.p_value, lens.verdict) == ("swap", 1 / 10_001, "better")
+    assert (lens.test, lens.p_value, lens.verdict) == ("swap", 1 / 10_001, "exploratory")
     assert lens.smallest_detectable is not None and lens.smallest_detectable > 0
     assert found.averages == [] and found.gaps == []
     assert base.n == lens.clusters == 24

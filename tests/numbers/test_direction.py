@@ -16,7 +16,7 @@ from lensbench.numbers.compare import compare
 from lensbench.numbers.results import collect_results
 from lensbench.numbers.run_results import read_results
 from lensbench.numbers.summarise import summary
-from lensbench.numbers.verdict import with_verdict
+from lensbench.numbers.verdict import make_verdict
 from lensbench.records import RunFolder
 from lensbench.reporting.html.gather import gather
 from lensbench.reporting.open_runs import open_runs
@@ -50,18 +50,21 @@ def scored(tmp_path: Path) -> RunFolder:
     ("told", "expected"), [({"acc": True}, "better"), ({"acc": False}, "worse"), ({}, "better"), (None, "better")]
 )
 def test_the_verdict_follows_the_direction(scored: RunFolder, told: dict[str, bool] | None, expected: str) -> None:
-    tell(scored, xcopa__zh=told)
-    line = next(
-        row for row in table_lines(read_results(collect_results(scored))) if row.task.lower() == "xcopa" and row.variant == "lens"
-    )
-    assert line.verdict == expected
+    for task in ("xcopa__zh", "xwinograd__zh"):
+        tell(scored, **{task: told})
+    content = read_results(collect_results(scored))
+    (endpoint,) = [a for a in content.averages if a.role == "endpoint" and a.variant == "lens"]
+    assert endpoint.verdict == expected
+    line = next(row for row in table_lines(content) if row.task.lower() == "xcopa" and row.variant == "lens")
     assert line.metric == ("accuracy, lower is better" if expected == "worse" else "accuracy")
 
 
 def test_metrics_of_unlike_direction_are_never_averaged(scored: RunFolder) -> None:
     assert any(a.over == "tasks" for a in summary(scored).averages)
     tell(scored, xcopa__zh={"acc": False})
-    assert not summary(scored).averages
+    apart = summary(scored).averages
+    assert {a.over for a in apart} == {"cell"}
+    assert {a.task: a.verdict for a in apart if a.variant == "lens"} == {"xcopa": "worse", "xwinograd": "better"}
     tell(scored, xcopa__zh={"acc": False}, xwinograd__zh={"acc": False})
     averages = [a for a in summary(scored).averages if a.variant == "lens"]
     assert averages and all(a.verdict == "worse" for a in averages)
@@ -87,24 +90,22 @@ def test_the_report_marks_items_by_it(tmp_path: Path) -> None:
     assert all(one is None if other is None else one is not other for one, other in rights)
 
 
-def test_bold_and_arrows_follow_it(tmp_path: Path) -> None:
+def test_bold_follows_it(tmp_path: Path) -> None:
     lower = {"higher_is_better": False}
     content = results(
         [
             cell("xcopa", "zh", "base", 0.5, **lower),
-            cell("xcopa", "zh", "lens", 0.3, delta=-0.2, delta_low=-0.3, delta_high=-0.1, p_holm=0.01, **lower),
-            cell("xcopa", "zh", "xsft", 0.8, delta=0.3, delta_low=0.2, delta_high=0.4, p_holm=0.01, **lower),
+            cell("xcopa", "zh", "lens", 0.3, delta=-0.2, delta_low=-0.3, delta_high=-0.1, leads=["all", "enhanced"], **lower),
+            cell("xcopa", "zh", "xsft", 0.8, delta=0.3, delta_low=0.2, delta_high=0.4, **lower),
         ]
     )
     spec = tmp_path / "small.yaml"
     spec.write_text(SMALL, encoding="utf-8")
     runs = open_runs([write_run(tmp_path / "run", content)])
     made = build_table(load_table_spec(str(spec)), runs)
-    shown = {row.label: [(c.style, c.change) for c in row.cells if c.text not in ("–", "—")] for row in made.sections[0].rows}
-    assert shown == {
-        label: [(style, change)]
-        for label, style, change in (("base", "underline", ""), ("LENS", "bold", "better"), ("xSFT", "none", "worse"))
-    }
+    shown = {row.label: [(c.style, c.mark) for c in row.cells if c.text not in ("–", "—")] for row in made.sections[0].rows}
+    # A single cell is exploratory: it has no sign, whatever its difference.
+    assert shown == {"base": [("underline", "")], "LENS": [("bold", "")], "xSFT": [("none", "")]}
     assert "Lower is better: XCOPA." in render_table(made, "md")
 
 
@@ -121,10 +122,10 @@ def test_a_mean_over_unlike_directions_is_none(tmp_path: Path) -> None:
 
 
 def test_a_metric_of_which_nothing_tells_it_is_never_better_or_worse() -> None:
-    tested = {"metric": "share_of_hats", "p_holm": 0.001, "delta_low": 0.1, "delta_high": 0.3}
-    assert metric_in(tested).higher_is_better is None
-    assert with_verdict(tested)["verdict"] == "differs"
-    assert with_verdict({**tested, "higher_is_better": False})["verdict"] == "worse"
+    told = metric_in({"metric": "share_of_hats"}).higher_is_better
+    assert told is None
+    assert make_verdict(0.001, 0.1, 0.3, told) == "differs"
+    assert make_verdict(0.001, 0.1, 0.3, False) == "worse"
 
 
 def test_a_filter_is_no_other_metric() -> None:

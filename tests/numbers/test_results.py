@@ -46,7 +46,8 @@ def run(tmp_path: Path) -> RunFolder:
     return folder
 
 
-EXPECTED = {"base": None, "lens": "better", "xsft": "not distinguishable"}
+CELLS = {"base": None, "lens": "exploratory", "xsft": "exploratory"}
+ENDPOINTS = {"base": None, "lens": "better", "xsft": "not distinguishable"}
 
 
 def verdicts(entries: Any) -> dict[str, str | None]:
@@ -55,16 +56,19 @@ def verdicts(entries: Any) -> dict[str, str | None]:
 
 def test_the_verdict_stands_in_the_file_and_in_the_frame(run: RunFolder) -> None:
     stored = json.loads((run.path / "results.json").read_text(encoding="utf-8"))
-    assert verdicts(stored["cells"]) == verdicts(stored["averages"]) == EXPECTED
+    assert verdicts(stored["cells"]) == CELLS
+    assert verdicts(stored["averages"]) == ENDPOINTS and {a["role"] for a in stored["averages"]} == {"endpoint"}
     frame = lensbench.load(run.path).cells
-    assert set(frame.query("verdict == 'better'").variant) == {"lens"}
+    assert set(frame.query("verdict == 'exploratory'").variant) == {"lens", "xsft"}
+    assert frame.query("verdict == 'better'").empty
     assert frame[frame.variant == "base"].verdict.isna().all()
 
 
 def without_verdicts(content: dict[str, Any]) -> dict[str, Any]:
-    for name in ("cells", "averages"):
-        for entry in content[name]:
-            entry.pop("verdict", None)
+    for listed in ("cells", "averages"):
+        for entry in content[listed]:
+            for name in ("verdict", "role"):
+                entry.pop(name, None)
     return content
 
 
@@ -73,8 +77,8 @@ def test_an_older_run_that_was_sent_without_records_gets_its_verdicts_when_it_is
     path.write_text(json.dumps(without_verdicts(json.loads(path.read_text(encoding="utf-8")))), encoding="utf-8")
     (run.path / "variants.json").unlink()
     found = current_results(RunFolder(run.path))
-    assert verdicts(found["cells"]) == verdicts(found["averages"]) == EXPECTED
-    assert verdicts([cell.as_dict() for cell in RunView.of(RunFolder(run.path)).results.cells]) == EXPECTED
+    assert verdicts(found["cells"]) == verdicts(found["averages"]) == CELLS
+    assert verdicts([cell.as_dict() for cell in RunView.of(RunFolder(run.path)).results.cells]) == CELLS
 
 
 def test_an_older_file_that_is_still_true_gets_them_too(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +87,7 @@ def test_an_older_file_that_is_still_true_gets_them_too(run: RunFolder, monkeypa
     import lensbench.numbers.results as results
 
     monkeypatch.setattr(results, "collect_results", lambda folder: pytest.fail("made again"))
-    assert verdicts(current_results(run)["cells"]) == EXPECTED
+    assert verdicts(current_results(run)["cells"]) == CELLS
 
 
 def test_tables_read_them(tmp_path: Path) -> None:
@@ -91,7 +95,7 @@ def test_tables_read_them(tmp_path: Path) -> None:
     (found,) = open_runs([write_results_only(tmp_path / "old", small())])
     said = {(c.task, c.language, c.variant): c.verdict for c in found.results.cells if c.variant == "xsft"}
     assert said == {
-        ("xcopa", "zh", "xsft"): "not distinguishable",
-        ("xwinograd", "en", "xsft"): "worse",
-        ("xwinograd", "zh", "xsft"): "not distinguishable",
+        ("xcopa", "zh", "xsft"): "exploratory",
+        ("xwinograd", "en", "xsft"): "exploratory",
+        ("xwinograd", "zh", "xsft"): "exploratory",
     }

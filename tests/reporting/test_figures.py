@@ -18,8 +18,8 @@ from lensbench.reporting.figures import Choice, fonts, style
 pytestmark = pytest.mark.skipif(find_spec("matplotlib") is None, reason="needs matplotlib")
 
 ENDINGS = ("svg", "pdf", "png")
-BETTER = {"delta": 0.2, "delta_low": 0.1, "delta_high": 0.3, "p_value": 0.001, "p_holm": 0.004}
-WORSE = {"delta": -0.2, "delta_low": -0.3, "delta_high": -0.1, "p_value": 0.001, "p_holm": 0.004}
+BETTER = {"delta": 0.2, "delta_low": 0.1, "delta_high": 0.3, "p_value": 0.001}
+WORSE = {"delta": -0.2, "delta_low": -0.3, "delta_high": -0.1, "p_value": 0.001}
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def bilingual(tmp_path: Path):
         cell("xcopa", "en", "lens", 0.70, 0.60, 0.78, **BETTER),
         cell("xcopa", "zh", "lens", 0.10, 0.05, 0.18, **WORSE, failures=3, states={"ok": 97, "not_finite": 3}),
         rating("en", "base", 6.5, 6.0, 7.1),
-        rating("en", "lens", 7.25, 6.9, 7.5, delta=0.7, delta_low=-0.1, delta_high=1.0, p_holm=0.2, n=160, planned=160),
+        rating("en", "lens", 7.25, 6.9, 7.5, delta=0.7, delta_low=-0.1, delta_high=1.0, p_value=0.2, n=160, planned=160),
     ]
     return run(tmp_path / "run", cells)
 
@@ -66,12 +66,6 @@ def test_bars_and_whiskers_are_the_cells(bilingual) -> None:
         assert (base.get_x() + lens.get_x() + lens.get_width()) / 2 == pytest.approx(place)
 
 
-def test_a_single_cell_has_no_mark(bilingual) -> None:
-    """Its difference is exploratory, however small its p-value: marks are verdicts, and those are on averages."""
-    drawn = figures.per_language([bilingual], "understanding")
-    assert list(drawn.figure.axes[0].texts) == [] and "▲" not in drawn.caption
-
-
 def test_a_dashed_line_is_the_level_of_chance(tmp_path: Path) -> None:
     """One line for each language, as wide as its bars; none where chance is not known."""
     chances = {"en": 0.5, "zh": 0.25, "sw": None}
@@ -90,6 +84,34 @@ def test_the_report_and_the_figures_share_colours_and_their_order() -> None:
     colours = dict(re.findall(r"^\.c(\d) \{ background: (?:light-dark\()?(#[0-9a-f]{6})", css, re.M))
     assert [colours[str(number)] for number in range(len(style.LOOKS))] == [look.fill for look in style.LOOKS]
     assert len(colours) == len(style.LOOKS)
+
+
+def test_marks_stand_over_averages_that_were_found_better_or_worse(tmp_path: Path) -> None:
+    tasks, codes = ("xcopa", "m_mmlu"), ("zh", "sw", "ja")
+    cells = [cell(t, code, v, 0.5, 0.4, 0.6) for t in tasks for code in codes for v in ("base", "lens")]
+    averages = [
+        {
+            **cell("", code, variant, value, value - 0.05, value + 0.08, role="language", over="tasks", verdict=verdict),
+            **{"task": None, "cells": [f"{task}/{code}" for task in tasks]},
+        }
+        for code, found, lens in (("zh", "better", 0.7), ("sw", "worse", 0.1), ("ja", "not distinguishable", 0.6))
+        for variant, value, verdict in (("base", 0.5, None), ("lens", lens, found))
+    ]
+    drawn = figures.per_language([run(tmp_path / "run", cells, averages=averages)], "understanding")
+    last = drawn.figure.axes[2]
+    marks = [(t.get_text(), t.xy) for t in last.texts]
+    assert [tick.get_text() for tick in last.get_xticklabels()] == ["zh", "ja", "sw"]
+    assert last.get_title(loc="left") == "Mean of 2 tasks" and [mark for mark, _ in marks] == ["▲", "▼"]
+    for (_, (x, y)), bar, high in zip(marks, (bars(last)["lens"][place] for place in (0, 2)), (78, 18), strict=True):
+        assert x == pytest.approx(bar.get_x() + bar.get_width() / 2) and y == pytest.approx(high)
+    assert [list(axes.texts) for axes in drawn.figure.axes[:2]] == [[], []]
+    assert "▲ and ▼: the run's verdict, better or worse than base." in drawn.caption
+
+
+def test_single_values_are_exploratory_and_have_no_mark(bilingual) -> None:
+    drawn = figures.per_language([bilingual], "understanding")
+    assert list(drawn.figure.axes[0].texts) == [] and "▲" not in drawn.caption
+    assert "every other value is exploratory" in drawn.caption
 
 
 def test_ratings_are_shown_on_their_scale(bilingual) -> None:

@@ -17,7 +17,7 @@ def _calls(path: Path, variants: int) -> int:
     """Calls of Python functions, which a loaded machine does not change as it changes seconds."""
     names = ["base", *(f"v{n}" for n in range(variants - 1))]
     cells = [
-        cell(task, code, name, 0.5 + 0.001 * (place % 100), **({} if name == "base" else {"delta": 0.01, "p_holm": 0.2}))
+        cell(task, code, name, 0.5 + 0.001 * (place % 100), **({} if name == "base" else {"delta": 0.01, "p_value": 0.2}))
         for task in ("xcopa", "xwinograd")
         for code in ("en", "zh")
         for place, name in enumerate(names)

@@ -114,7 +114,9 @@ def test_an_answer_to_turn_one_keeps_its_own_number(
     rows = [{"question_id": 1, "category": "writing", "turns": ["你好吗?", "长" * 1500]}]
     for language in ("en", "zh"):
         (own / "open_questions" / language / "test.jsonl").write_text(json.dumps(rows[0]) + "\n")
-    run(cli, tiny_model_dir, own, tmp_path / "r", "--tasks", "open_questions@mt-bench", "--max-new-tokens", "4")
+    # A random model's answers are in no language that an identifier is sure of, so every label is trusted here.
+    chosen = ("--tasks", "open_questions@mt-bench", "--max-new-tokens", "4", "--identifier", "lid176@0")
+    run(cli, tiny_model_dir, own, tmp_path / "r", *chosen)
     by_metric = {(c["language"], c["metric"]): c for c in cells(tmp_path / "r")}
     assert by_metric["zh", "lf_turn1"]["value"] is not None and by_metric["zh", "lf_turn1"]["failures"] == 0
     assert by_metric["zh", "lf_response"]["value"] is None and by_metric["zh", "lf_response"]["states"] == {"no_room": 1}

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lensbench.stats import holm
-from lensbench.stats.gatekeeping import gated, graphical
+from lensbench.stats.gatekeeping import first_shares, gated, graphical
 
 
 def closed(p: np.ndarray, weights: np.ndarray, graph: np.ndarray) -> np.ndarray:
@@ -54,17 +54,32 @@ def test_closed_testing(seed: int) -> None:
 
 
 def test_by_hand() -> None:
-    """Two primary tests at 0.025 each; the first opens two tests, of which Holm rejects one at 0.0125."""
-    found = gated(np.array([0.01, 0.04]), [np.array([0.012, 0.03]), np.array([0.001])])
+    """Two primary tests at 0.025 each. The first hands 0.0125 to the second and 0.0125 to what it opens."""
+    found = gated(np.array([0.01, 0.04]), [np.array([0.005, 0.03]), np.array([0.001])])
     assert found.primary[0] == pytest.approx(0.02)
-    assert found.opened[0][0] == pytest.approx(0.048)
-    assert found.opened[0][1] == pytest.approx(0.06)
-    # The first primary test's share goes on only when all that it opened is rejected, so the second stays at 0.025.
-    assert found.primary[1] > 0.05
+    # Of its two tests the better is tested at 0.00625, then the other at 0.0125.
+    assert found.opened[0][0] == pytest.approx(0.04)
+    assert found.opened[0][1] > 0.05
+    # The second primary test is at 0.0375 as long as not all that the first opened is rejected.
+    assert found.primary[1] == pytest.approx(0.04 / 0.75, abs=1e-4)
     assert found.opened[1][0] >= found.primary[1]
     # Everything that the first opens is rejected: the second then has the whole level.
     found = gated(np.array([0.01, 0.04]), [np.array([0.001, 0.002]), np.zeros(0)])
     assert found.primary[1] == pytest.approx(0.04, abs=1e-4)
+
+
+def test_first_shares_are_those_that_the_procedure_begins_with() -> None:
+    """A test passes on its own exactly where its p-value is below its first share of the level."""
+    opened = [3, 0, 2]
+    shares = first_shares(opened)
+    assert shares.primary == pytest.approx([1 / 3] * 3)
+    assert [list(own) for own in shares.opened] == [pytest.approx([1 / 18] * 3), [], pytest.approx([1 / 12] * 2)]
+    for place, share in ((0, 1 / 18), (2, 1 / 12)):
+        for factor, passes in ((0.99, True), (1.01, False)):
+            primary, children = np.ones(3), [np.ones(n) for n in opened]
+            primary[place] = 1e-9
+            children[place][0] = 0.05 * share * factor
+            assert bool(gated(primary, children).opened[place][0] <= 0.05) is passes
 
 
 def test_nothing_to_test() -> None:

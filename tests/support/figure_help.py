@@ -43,7 +43,6 @@ def cell(
         "clusters": 100,
         "test": None,
         "p_value": None,
-        "p_holm": None,
         "smallest_detectable": None,
         **more,
     }

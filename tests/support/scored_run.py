@@ -12,8 +12,13 @@ from lensbench.records import RunFolder
 VARIANTS = {"base": "base", "lens": "d" * 64, "xsft": "e" * 64}
 
 
-def write_run(path: Path, scores: dict[tuple[str, str], np.ndarray], *, named: tuple[str, ...] = ("xcopa",)) -> RunFolder:
-    """A run with `scores[cell, variant]`; tasks in `named` name source items, the same number the same item in all languages."""
+def write_run(
+    path: Path, scores: dict[tuple[str, str], np.ndarray], *, named: tuple[str, ...] = ("xcopa",), declared: tuple[str, ...] = ()
+) -> RunFolder:
+    """A run with `scores[cell, variant]`, and with variants in `declared` that may have no score.
+
+    Tasks in `named` name source items: the same number is the same item in all languages.
+    """
     run = RunFolder(path)
     cells = list(dict.fromkeys(cell for cell, _ in scores))
     about = {
@@ -24,9 +29,7 @@ def write_run(path: Path, scores: dict[tuple[str, str], np.ndarray], *, named: t
         "device": "cpu",
         "lensbench": "0",
         "variants": {
-            name: {"digest": VARIANTS.get(name, name)}
-            for name in dict.fromkeys([*VARIANTS, *(v for _, v in scores)])
-            if name in VARIANTS or any(v == name for _, v in scores)
+            name: {"digest": VARIANTS.get(name, name)} for name in dict.fromkeys([*declared, *(variant for _, variant in scores)])
         },
         "tasks": {
             cell: {

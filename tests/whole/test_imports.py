@@ -40,6 +40,8 @@ HEIGHTS = [
         "sandbox",
         "spec",
         "states",
+        "textblocks",
+        "threads",
         "yamlevents",
         "yamlio",
     ],

@@ -25,6 +25,7 @@ from lensbench.engines.layer_sharing import Branch
 from lensbench.engines.protocol import AnswerRequest, GeneratedAnswer
 from lensbench.errors import RunError
 from lensbench.memory import free_bytes, out_of_memory
+from lensbench.threads import heed_load
 
 __all__ = ["generate_answers", "places_for"]
 
@@ -121,6 +122,7 @@ def _generate(
 
     batch: _Batch | None = None
     while waiting or batch is not None:
+        heed_load()
         free = batch_size - (len(batch.rows) if batch else 0)
         if waiting and (batch is None or (free * _REFILL >= batch_size and batch.can_grow)):
             chosen = _of_like_length(waiting, requests, free)

@@ -17,6 +17,7 @@ from lensbench.engines.tree.pack import Pass, plan_passes
 from lensbench.engines.tree.trie import TokenSpan, build_trie, crossed
 from lensbench.errors import RunError
 from lensbench.memory import out_of_memory
+from lensbench.threads import heed_load
 
 __all__ = ["ScoredRequests", "TreeScorer"]
 
@@ -168,6 +169,7 @@ class TreeScorer:
         for step in passes:
             if step not in needed:
                 continue
+            heed_load()
             try:
                 with torch.inference_mode(), self._blocks.ready():
                     found = runner.run(step)

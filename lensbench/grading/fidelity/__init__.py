@@ -3,14 +3,24 @@
 from lensbench.grading.fidelity.cells import SPECIAL, answered_cell, line_cells
 from lensbench.grading.fidelity.code import strip_code
 from lensbench.grading.fidelity.find import load_identifier
+from lensbench.grading.fidelity.floor import FLOOR, UNSURE, is_trusted
 from lensbench.grading.fidelity.identifier import Identified, Identifier
 from lensbench.grading.fidelity.labels import is_lenient, is_strict, is_unknown, language_of_label
 from lensbench.grading.fidelity.matrix import Change, Matrix, build_matrices, change
-from lensbench.grading.fidelity.units import ONLY_CODE, identify_without_code, join_turns, question_units, strip_code_units
+from lensbench.grading.fidelity.units import (
+    ONLY_CODE,
+    identify_without_code,
+    join_turns,
+    question_units,
+    strip_code_units,
+    unsure_units,
+)
 
 __all__ = [
+    "FLOOR",
     "ONLY_CODE",
     "SPECIAL",
+    "UNSURE",
     "Change",
     "Identified",
     "Identifier",
@@ -21,6 +31,7 @@ __all__ = [
     "identify_without_code",
     "is_lenient",
     "is_strict",
+    "is_trusted",
     "is_unknown",
     "join_turns",
     "language_of_label",
@@ -29,4 +40,5 @@ __all__ = [
     "question_units",
     "strip_code",
     "strip_code_units",
+    "unsure_units",
 ]

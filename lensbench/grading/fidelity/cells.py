@@ -6,6 +6,7 @@ import itertools
 import unicodedata
 
 from lensbench.grading.fidelity.code import mark_fenced
+from lensbench.grading.fidelity.floor import UNSURE
 from lensbench.grading.fidelity.identifier import Identifier
 from lensbench.reasoning import split_reasoning
 
@@ -33,8 +34,8 @@ def answered_cell(text: str, identifier: Identifier) -> str:
     Returns:
         The canonical code of the language that the answer's label counts as leniently; the label itself where the table has no
         such language; `empty` (white space only); `code` (every line that is not blank lies in a fenced block); `too_short`
-        (fewer than 3 letters, or 2 where one of them is of a script such as Han, kana, Hangul or Thai); `unknown` (no label, or
-        GlotLID's `und_*`, `zxx_*`).
+        (fewer than 3 letters, or 2 where one of them is of a script such as Han, kana, Hangul or Thai); `unknown` (no label, one
+        below the identifier's floor, or GlotLID's `und_*`, `zxx_*`).
     """
     text = split_reasoning(text).answer
     lines = [fenced for line, fenced in mark_fenced(text) if line.strip()]
@@ -52,8 +53,8 @@ def line_cells(text: str, identifier: Identifier) -> list[str]:
 def _language_cell(text: str, identifier: Identifier) -> str:
     if not _enough_letters(text):
         return TOO_SHORT
-    label = identifier.identify(text).label
-    if label is None or identifier.unknown(label):
+    label = identifier.trusted(identifier.identify(text))
+    if label is None or label == UNSURE or identifier.unknown(label):
         return UNKNOWN
     return identifier.language(label) or label
 

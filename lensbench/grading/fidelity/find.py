@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lensbench.errors import UnavailableError, UsageError, nearest, unknown_name
+from lensbench.grading.fidelity.floor import FLOOR, split_floor
 from lensbench.grading.fidelity.identifier import Identifier
 
 __all__ = ["GLOTLID_REVISION", "GLOTLID_SHA256", "load_identifier"]
@@ -23,7 +24,7 @@ _NAMES = ("glotlid", "lid176")
 
 
 def load_identifier(name: str = "lid176", *, notify: Callable[[str], None] = lambda text: None) -> Identifier:
-    """The identifier of a short name (`glotlid`, `lid176`), or of a fastText file named by its path.
+    """The identifier of a short name (`glotlid`, `lid176`), or of a fastText file named by its path; `NAME@FLOOR` sets its floor.
 
     A file that is named by its path, or that lies on the shelf, is called by its file's name in signatures, unless its digest
     says that it is GlotLID v3.
@@ -32,17 +33,19 @@ def load_identifier(name: str = "lid176", *, notify: Callable[[str], None] = lam
         notify: Receives one line before anything that takes long.
 
     Raises:
-        UsageError: neither a known name nor a file.
+        UsageError: neither a known name nor a file, or the floor is no probability.
         UnavailableError: the model was not available, or is not a working identifier.
     """
+    # A file may have such a name.
+    name, floor = (name, FLOOR) if Path(name).is_file() else split_floor(name)
     if name == "glotlid":
         shelf = os.environ.get("LENSBENCH_MODELS")
         given = Path(shelf) / GLOTLID_HUB / GLOTLID_FILE if shelf else None
         if given is not None and given.is_file():
-            return _from_file(given)
-        return Identifier("glotlid", _from_hub(notify))
+            return _from_file(given, floor)
+        return Identifier("glotlid", _from_hub(notify), floor)
     if name == "lid176":
-        return Identifier("lid176", _from_package())
+        return Identifier("lid176", _from_package(), floor)
     if not _is_path(name):
         raise unknown_name("identifier", name, _NAMES)
     path = Path(name).expanduser()
@@ -53,16 +56,16 @@ def load_identifier(name: str = "lid176", *, notify: Callable[[str], None] = lam
         raise UsageError(
             f"the identifier '{name}' {what}", f"{guess}Name a fastText file (.bin, .ftz), or one of: {', '.join(_NAMES)}."
         )
-    return _from_file(path)
+    return _from_file(path, floor)
 
 
 def _is_path(name: str) -> bool:
     return bool(Path(name).suffix) or any(mark and mark in name for mark in (os.sep, os.altsep))
 
 
-def _from_file(path: Path) -> Identifier:
+def _from_file(path: Path, floor: float) -> Identifier:
     # Signatures are split at colons and bars, and stand in tables.
-    identifier = Identifier(re.sub(r"[^\w.-]+", "_", path.name), path)
+    identifier = Identifier(re.sub(r"[^\w.-]+", "_", path.name), path, floor)
     if identifier.digest == GLOTLID_SHA256:
         identifier.name = "glotlid"
     return identifier

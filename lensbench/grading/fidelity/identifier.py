@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lensbench.errors import UnavailableError
+from lensbench.grading.fidelity.floor import FLOOR, UNSURE, is_trusted
 from lensbench.grading.fidelity.labels import is_lenient, is_strict, is_unknown, language_of_label
 from lensbench.grading.fidelity.modelfile import LABEL_PREFIX, read_labels
 from lensbench.grading.fidelity.trial import try_in_child
@@ -43,13 +44,15 @@ class Identifier:
     Args:
         name: Short name, as it stands in signatures.
         path: The model file.
+        floor: Probability below which a label counts as none (`UNSURE`); 0 trusts every label.
 
     Raises:
         UnavailableError: the file is not a whole fastText classifier of languages, or the installed fastText does not work.
     """
 
-    def __init__(self, name: str, path: Path) -> None:
+    def __init__(self, name: str, path: Path, floor: float = FLOOR) -> None:
         self.name = name
+        self.floor = floor
         self.labels = read_labels(path)
         if not any(language_of_label(label) for label in self.labels):
             some = ", ".join(self.labels[:5])
@@ -64,7 +67,8 @@ class Identifier:
 
     @property
     def grader(self) -> Grader:
-        return Grader("identifier", self.name, digest=self.digest[:8])
+        digest = self.digest[:8]
+        return Grader("identifier", self.name, digest=f"{digest}@{self.floor:g}" if self.floor else digest)
 
     @property
     def signature(self) -> str:
@@ -95,6 +99,10 @@ class Identifier:
             return Identified("und", 0.0)
         # fastText's own rounding makes it 1.00001 at times.
         return Identified(labels[0].removeprefix(LABEL_PREFIX), min(float(probabilities[0]), 1.0))
+
+    def trusted(self, found: Identified) -> str | None:
+        """The label of a text, or `UNSURE` where its probability lies below the floor."""
+        return found.label if is_trusted(found.probability, self.floor) else UNSURE
 
     def covers(self, language: Language) -> bool:
         """Whether any label of this identifier counts as a language, strictly; if not, every answer in it looks unfaithful.

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from lensbench.grading.fidelity.code import strip_code
+from lensbench.grading.fidelity.floor import UNSURE
 from lensbench.grading.fidelity.identifier import Identified, Identifier
 from lensbench.grading.fidelity.labels import is_lenient, is_strict
 from lensbench.languages import Language
 from lensbench.metrics import LENIENT, STRICT, WITHOUT_CODE, fidelity_name, turn_part
 
-__all__ = ["ONLY_CODE", "identify_without_code", "join_turns", "question_units", "strip_code_units"]
+__all__ = ["ONLY_CODE", "identify_without_code", "join_turns", "question_units", "strip_code_units", "unsure_units"]
 
 ONLY_CODE = "code"
 """Stands where a label would, for a text with nothing left once its code is taken away; no identifier has such a label."""
@@ -36,20 +37,21 @@ def identify_without_code(texts: Sequence[str], identifier: Identifier) -> Ident
     return identifier.identify(left)
 
 
-def question_units(turns: Sequence[str | None], joined: str | None, language: Language) -> dict[str, float]:
+def question_units(turns: Sequence[str | None], joined: str | None, language: Language) -> dict[str, float | None]:
     """The units of one question, strict, and again lenient with the suffix `_lenient`.
 
     Args:
-        turns: The label of every turn's answer; None for an empty answer, which is unfaithful.
+        turns: The label of every turn's answer; None for an empty answer, which is unfaithful; `UNSURE` for a label below the
+            floor, which makes no unit of it 0 or 1.
         joined: The label of `join_turns` of the answers; not looked at when there is one turn.
 
     Returns:
         `lf_turn1`, and for several turns also `lf_turn2` and so on, `lf_response` (the mean over the turns),
-        `lf_question_concat` (of the joined answers) and `lf_question_all` (1 when every turn is faithful).
+        `lf_question_concat` (of the joined answers) and `lf_question_all` (1 when every turn is faithful). None for those that
+        `unsure_units` names.
     """
     units = _units(turns, joined, lambda label: float(is_strict(label, language)), STRICT)
-    units |= _units(turns, joined, lambda label: float(is_lenient(label, language)), LENIENT)
-    return {name: value for name, value in units.items() if value is not None}
+    return units | _units(turns, joined, lambda label: float(is_lenient(label, language)), LENIENT)
 
 
 def strip_code_units(turns: Sequence[str | None], joined: str | None, language: Language) -> dict[str, float | None]:
@@ -60,6 +62,15 @@ def strip_code_units(turns: Sequence[str | None], joined: str | None, language: 
             `lf_response` and `lf_question_all` are of the other turns; None when there are none.
     """
     return _units(turns, joined, lambda label: None if label == ONLY_CODE else float(is_strict(label, language)), WITHOUT_CODE)
+
+
+def unsure_units(turns: Sequence[str | None], joined: str | None, readings: Sequence[str] = (STRICT, LENIENT)) -> set[str]:
+    """The units that have no value because a label lies below the floor: those of its turn, and those of all turns together."""
+    parts = {turn_part(number) for number, label in enumerate(turns, 1) if label == UNSURE}
+    if len(turns) > 1:
+        parts |= {"response", "question_all"} if parts else set()
+        parts |= {"question_concat"} if joined == UNSURE else set()
+    return {fidelity_name(part, reading) for part in parts for reading in readings}
 
 
 def _units(
@@ -74,4 +85,5 @@ def _units(
         units[fidelity_name("response", reading)] = sum(scored) / len(scored) if scored else None
         units[fidelity_name("question_concat", reading)] = score(joined)
         units[fidelity_name("question_all", reading)] = min(scored) if scored else None
-    return units
+    unsure = unsure_units(turns, joined, (reading,))
+    return {name: None if name in unsure else value for name, value in units.items()}

@@ -3,8 +3,8 @@
 Imports `numbers`, `metrics` and `reporting.run_view`; the page, the terminal and `report.md` show what this room says.
 """
 
-from lensbench.reporting.answer.build import Answer, answer_of
+from lensbench.reporting.answer.build import FLOWING, Answer, answer_of
 from lensbench.reporting.answer.measure import Measure, measures_of
 from lensbench.reporting.answer.statement import Statement, Tone
 
-__all__ = ["Answer", "Measure", "Statement", "Tone", "answer_of", "measures_of"]
+__all__ = ["FLOWING", "Answer", "Measure", "Statement", "Tone", "answer_of", "measures_of"]

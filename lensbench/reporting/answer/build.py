@@ -14,9 +14,11 @@ from lensbench.reporting.answer.voids import voids_of
 from lensbench.reporting.run_view import RunView
 from lensbench.spec import BASE
 
-__all__ = ["QUESTIONS", "Answer", "answer_of"]
+__all__ = ["FLOWING", "QUESTIONS", "Answer", "answer_of"]
 
 QUESTIONS = ("Did it help?", "Did English suffer?", "Is it real?", "What did it cost?")
+FLOWING = QUESTIONS[2:]
+"""Questions whose sentences may stand in one paragraph where room is short."""
 
 
 @dataclass(frozen=True)

@@ -41,9 +41,7 @@ def _of_variant(variant: str, measures: Sequence[Measure]) -> Statement:
         if average.delta is None or average.verdict is None:
             said.setdefault("not compared", []).append(f"{measure.short} (no score of {BASE} on the same items)")
             continue
-        unit = measure.metric.unit.difference
-        text = f"{measure.short} {measure.difference(average.delta)}{unit} {measure.interval(average)}"
-        said.setdefault(_WORDS.get(average.verdict, average.verdict), []).append(text)
+        said.setdefault(_WORDS.get(average.verdict, average.verdict), []).append(measure.gain(average))
         cells.update(dict.fromkeys(average.cells))
     if not said:
         return Statement("nothing was measured in a target language", variant)

@@ -65,6 +65,16 @@ class Measure:
         shown = f"{unit.scale * value:.6g}"
         return shown + (f" point{'' if shown == '1' else 's'}" if unit.difference else "")
 
+    def gain(self, average: Average) -> str:
+        """The difference with its unit and interval; of scores none of which differs, how much that leaves open."""
+        assert average.delta is not None
+        unit = self.metric.unit
+        if average.differing == 0 and average.delta_high is not None:
+            return (
+                f"{self.short}: none of {average.pairs} scores differs, at most {unit.text(average.delta_high)}{unit.difference}"
+            )
+        return f"{self.short} {self.difference(average.delta)}{unit.difference} {self.interval(average)}"
+
     def interval(self, average: Average) -> str:
         """`[+4.9, +7.1]`; "no interval" where there is none."""
         if average.delta_low is None or average.delta_high is None:

@@ -20,8 +20,8 @@ _WANTED = {True: 0.06, False: 0.5}
 
 
 def is_it_real(run: RunView, measures: Sequence[Measure]) -> list[Statement]:
-    """One sentence each on items, seeds and the judge."""
-    return [*_items(measures), _seeds(run), *_judge(run)]
+    """One sentence each on items, seeds, the judge and the identifier."""
+    return [*_items(measures), _seeds(run), *_judge(run), *_script(run)]
 
 
 def _items(measures: Sequence[Measure]) -> list[Statement]:
@@ -73,3 +73,17 @@ def _judge(run: RunView) -> list[Statement]:
     if min(known) == 1:
         return [Statement("Judge noise: not measured (one grading an answer).")]
     return [Statement(f"Judge noise: {min(known)} gradings an answer; `lensbench calibrate` shows how far they agree.")]
+
+
+def _script(run: RunView) -> list[Statement]:
+    """Answers that the identifier calls another language although every letter is of the asked language's script."""
+    own = [one for one in run.results.off_target if one.script_distinguishes and one.off_target_in_script is not None]
+    off, inside = sum(one.off_target for one in own), sum(one.off_target_in_script or 0 for one in own)
+    if not inside:
+        return []
+    return [
+        Statement(
+            f"Identifier: {inside} of {off} answers that it calls another language are wholly in the script of the asked one "
+            f"({inside / off:.0%})."
+        )
+    ]

@@ -13,6 +13,8 @@ from lensbench.spec import BASE
 
 __all__ = ["voids_of"]
 
+_REPETITIVE = 0.1
+"""Share of the answers in the asked language from which on those that repeat themselves are named."""
 _FEW = 10
 """An endpoint of fewer scores says next to nothing."""
 
@@ -23,7 +25,7 @@ def voids_of(run: RunView) -> list[Statement]:
     found += _nothing_to_compare(run)
     if not run.finished:
         found.append(Statement("The run is not finished: the numbers are of the part that is.", tone="warning"))
-    return [*found, *_one_option(run), *_without_score(run), *_rows(run)]
+    return [*found, *_one_option(run), *_repetitive(run), *_without_score(run), *_rows(run)]
 
 
 def _nothing_to_compare(run: RunView) -> list[Statement]:
@@ -78,6 +80,22 @@ def _one_option(run: RunView) -> list[Statement]:
         )
         for (variant, option), keys in places.items()
     ]
+
+
+def _repetitive(run: RunView) -> list[Statement]:
+    """Variants whose answers in the asked language are, for a good part, repetitive nonsense."""
+    found = []
+    for variant in run.variants:
+        own = [one for one in run.results.off_target if one.variant == variant]
+        graders = dict.fromkeys(one.identifier for one in own)
+        for grader in graders:
+            counted = [one for one in own if one.identifier == grader]
+            on_target, repetitive = sum(one.on_target for one in counted), sum(one.on_target_degenerate for one in counted)
+            if on_target and repetitive >= _REPETITIVE * on_target:
+                places = tuple(dict.fromkeys(str(TaskKey(one.task, one.language)) for one in counted if one.on_target_degenerate))
+                text = f"{repetitive} of its {on_target} answers in the asked language mostly repeat themselves."
+                found.append(Statement(text, variant, "warning", places))
+    return found
 
 
 def _without_score(run: RunView) -> list[Statement]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from lensbench.metrics import metric_of
 from lensbench.numbers.average import Average
+from lensbench.numbers.verdict import EXPLORATORY
 from lensbench.reporting.blocks import BlockCell
 from lensbench.reporting.figures.panels import Panel
 
@@ -30,8 +31,11 @@ def cells_sentences(groups: Mapping[str, Sequence[BlockCell]]) -> list[str]:
     sentences = [_counts(groups)]
     if any(cell.number.low is not None for cell in cells):
         sentences.append(f"Whiskers are 95% intervals ({_interval_kinds(cells)}).")
-    if any(cell.number.verdict in ("better", "worse") for cell in cells):
-        sentences.append("▲ and ▼: better and worse than base, after Holm's correction.")
+    verdicts = {cell.number.verdict for cell in cells} - {None}
+    if verdicts - {EXPLORATORY}:
+        sentences.append("▲ and ▼: the run's verdict, better or worse than base.")
+    if EXPLORATORY in verdicts:
+        sentences.append("Only the run's endpoints and their languages have a verdict; every other value is exploratory.")
     # A mean's items are those of its tasks: where these are shown too, they are not counted twice.
     single = [cell for cell in cells if not isinstance(cell.number, Average)]
     counted = single if any(not cell.number.source for cell in single) else cells

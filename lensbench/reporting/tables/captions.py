@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from lensbench.metrics import SHARE, UNITS, metric_of
 from lensbench.numbers.cell import Cell
 from lensbench.records import TaskKey
 from lensbench.reporting.run_view import RunView
 from lensbench.reporting.tables.gather import Block
-from lensbench.reporting.tables.numbers import Units
+from lensbench.reporting.tables.layout import Part
 from lensbench.reporting.tables.schema import ScoreTable
-from lensbench.reporting.tables.table_columns import Number, TableColumn, code_in_print, table_columns
+from lensbench.reporting.tables.table_columns import Number, code_in_print
 from lensbench.reporting.text.table import notes
 
-__all__ = ["caption_of", "detectable_remark", "provenance_remarks"]
+__all__ = ["Shown", "caption_of", "legend_of", "provenance_remarks"]
 
 
-def caption_of(spec: ScoreTable, blocks: Sequence[Block]) -> list[str]:
+@dataclass(frozen=True)
+class Shown:
+    """A section with its numbers and their styles, by row and column."""
+
+    part: Part
+    numbers: Sequence[Sequence[Number]]
+    styles: Sequence[Sequence[str]]
+
+
+def caption_of(spec: ScoreTable, blocks: Sequence[Block], shown: Sequence[Shown]) -> list[str]:
     """What the table shows, and how to read its marks."""
     said = [spec.about]
     if spec.like:
@@ -27,22 +36,67 @@ def caption_of(spec: ScoreTable, blocks: Sequence[Block]) -> list[str]:
     units = {metric_of(cell).unit for block in blocks for entry in block.entries for _, cell in entry.cells.values()}
     legends = [unit.legend for unit in UNITS.values() if unit.legend and unit in {SHARE, *units}]
     said.append(f"{', '.join(legends).capitalize()}.")
-    said += _marks(spec, blocks)
-    said += _averages(spec, blocks)
+    said += _emphasis(spec, blocks, shown)
+    said += _marks(spec, blocks, shown)
+    said += _averages(spec, shown)
     return said
 
 
-def _marks(spec: ScoreTable, blocks: Sequence[Block]) -> list[str]:
-    emphasis = spec.emphasis
-    names = {"bold": "bold", "underline": "underlined"}
+def legend_of(spec: ScoreTable, shown: Sequence[Shown]) -> str:
+    """The marks in a few words, for a caption in print."""
+    marks = [f"{_STYLES[style]}: {what}" for style, what in _styled(spec) if style in _in_use(shown)]
+    parts = [f"{', '.join(marks)} of a column (paired test of the two, p below 0.05)"] if marks else []
+    numbers = [number for one in shown for row in one.numbers for number in row]
+    found = {number.verdict for number in numbers}
+    signs = [f"{sign} {verdict}" for verdict, sign in _SIGNS.items() if verdict in found]
+    parts += [f"{', '.join(signs)} than base"] if signs else []
+    parts += ["–: no number"] if any(number.value is None or number.why for number in numbers) else []
+    text = "; ".join(parts)
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
+_STYLES = {"bold": "bold", "underline": "underlined"}
+_SIGNS = {"better": "▲", "worse": "▼"}
+
+
+def _styled(spec: ScoreTable) -> list[tuple[str, str]]:
+    """The styles of the table, and what they stand for."""
+    styled = [(spec.emphasis.best, "best"), (spec.emphasis.second, "second best")]
+    return [(style, what) for style, what in styled if style != "none"]
+
+
+def _in_use(shown: Sequence[Shown]) -> set[str]:
+    return {style for one in shown for row in one.styles for style in row}
+
+
+def _emphasis(spec: ScoreTable, blocks: Sequence[Block], shown: Sequence[Shown]) -> list[str]:
+    styled = _styled(spec)
+    if not styled:
+        return []
+    names = [_STYLES[style] for style, _ in styled]
+    among = "the base included" if spec.emphasis.over == "all" else "among enhanced variants"
+    if _in_use(shown) & {style for style, _ in styled}:
+        marks = " and ".join(f"the {what} is {_STYLES[style]}" for style, what in styled)
+        said = [f"In each column, {among}, {marks} where a paired test tells the two apart (p below 0.05, not adjusted)."]
+    else:
+        said = [f"Nothing is {' or '.join(names)}: in no column does a test of the run tell the best from the second best."]
+    if any(len(block.runs) > 1 for block in blocks):
+        said.append("No test compares numbers of several runs: a column that ranks such numbers together has no such marks.")
+    return said
+
+
+def _marks(spec: ScoreTable, blocks: Sequence[Block], shown: Sequence[Shown]) -> list[str]:
+    numbers = [number for one in shown for row in one.numbers for number in row if number.delta is not None]
+    verdicts = {number.verdict for number in numbers}
     said = []
-    styled = [(emphasis.best, "the best"), (emphasis.second, "the second best")]
-    marks = [f"{what} is {names[style]}" for style, what in styled if style != "none"]
-    if marks:
-        among = "the base included" if emphasis.over == "all" else "among enhanced variants"
-        said.append(f"In each column, {among}, {' and '.join(marks)}; what prints alike is marked alike.")
-    said.append("▲ better and ▼ worse than the base, with the paired difference; = the same in print.")
-    differing = [(run, c) for b in blocks for e in b.entries for run, c in e.cells.values() if c.delta is not None]
+    if verdicts & {"better", "worse", "differs"}:
+        differs = ", ≠ another number than the base" if "differs" in verdicts else ""
+        said.append(f"▲ better, ▼ worse than the base{differs}: the run's verdicts, with the paired difference.")
+        said.append("A difference without such a sign has no such verdict, whatever its size.")
+    elif numbers:
+        said.append("Beside each number its paired difference to the base; the run has no verdict better or worse on any.")
+    if "exploratory" in verdicts:
+        said.append("Only the run's endpoints and their languages have a verdict; every other number is exploratory.")
     titles = {measure.id: measure.title for measure in spec.measures}
     down = dict.fromkeys(
         titles[key]
@@ -51,44 +105,25 @@ def _marks(spec: ScoreTable, blocks: Sequence[Block]) -> list[str]:
         for (key, _), (_, cell) in entry.cells.items()
         if cell.higher_is_better is False
     )
-    if down:
-        said.append(f"Lower is better: {', '.join(down)}.")
-    p_values = [c.p_value for _, c in differing]
-    if any(p is not None for p in p_values):
-        said.append(f"* p < {spec.significant:g} after Holm over the tests of a variant.")
-        if any(run.tested_instead(c) for run, c in differing):
-            said.append("What has a note that it was not tested is never marked so, whatever its size.")
-    elif p_values:
-        said.append("The runs recorded no p-values, so no difference is marked as significant.")
-    return said
+    return [*said, f"Lower is better: {', '.join(down)}."] if down else said
 
 
-def _averages(spec: ScoreTable, blocks: Sequence[Block]) -> list[str]:
+def _averages(spec: ScoreTable, shown: Sequence[Shown]) -> list[str]:
     titles = {measure.id: measure.title for measure in spec.measures}
-    said: dict[str, None] = {}
-    for block in blocks:
-        for column in table_columns(spec, block, spec.measures):
-            if column.mean and column.language and len(column.places) > 1:
-                of = ", ".join(titles[key] for key, _ in column.places)
-                said[f"{column.name}: the mean of {of}, each task counting alike."] = None
-            elif column.mean and not column.language and len(column.places) > 1:
-                said[f"{column.title}: the mean over the target languages, each counting alike, English left out."] = None
-    return list(said)
-
-
-def detectable_remark(spec: ScoreTable, columns: Sequence[TableColumn], numbers: Sequence[Sequence[Number]]) -> list[str]:
-    """What differences a section of this size can find, in plain words; nothing where the runs do not say."""
-    found = []
-    for place, column in enumerate(columns):
-        known = [row[place] for row in numbers if row[place].smallest_detectable is not None]
-        if known:
-            largest = max(known, key=lambda number: number.smallest_detectable or 0.0)
-            assert largest.smallest_detectable is not None
-            found.append(f"{column.name} {Units(largest.unit, spec.digits).text(largest.smallest_detectable)}")
-    if not found:
-        return []
-    said = "A true difference of this size is detected in four of five cases; a smaller one is missed more often"
-    return [f"{said}: {', '.join(found)}."]
+    over_tasks: dict[tuple[str, str], dict[str, None]] = {}
+    over_languages: dict[str, None] = {}
+    for column in (column for one in shown for column in one.part.columns):
+        if not column.mean or len(column.places) < 2:
+            continue
+        if column.language:
+            of = ", ".join(titles[key] for key, _ in column.places)
+            over_tasks.setdefault((column.group, of), {})[column.title] = None
+        else:
+            over_languages[f"{column.title}: the mean over the target languages, each counting alike, English left out."] = None
+    said = [
+        f"{group} {', '.join(of)}: the mean of {tasks}, each task counting alike." for (group, tasks), of in over_tasks.items()
+    ]
+    return [*said, *over_languages]
 
 
 def provenance_remarks(blocks: Sequence[Block]) -> list[str]:

@@ -8,14 +8,16 @@ from typing import Any
 from lensbench.errors import UsageError
 from lensbench.papers import Published
 from lensbench.papers.discrepancies import matching_backbone, same_setting
-from lensbench.papers.paper_comparison import EXPLAINED, OPEN, UNLIKE
+from lensbench.papers.paper_comparison import UNLIKE
 from lensbench.papers.schema import CostRow, seconds_of
 from lensbench.records.fit_card import FitCost
 from lensbench.reporting.run_view import RunView
 from lensbench.reporting.tables.gather import backbone_title
 from lensbench.reporting.tables.model import MISSING, Cell, Column, Notes, Row, Section, Table, missing
-from lensbench.reporting.tables.numbers import count, duration, mebibytes
-from lensbench.reporting.tables.paper_comparison import verdict_cell
+from lensbench.reporting.tables.numbers import count, duration, mebibytes, percent
+from lensbench.reporting.tables.other_settings import other_settings
+from lensbench.reporting.tables.paper_comparison import difference_text, verdict_cell
+from lensbench.reporting.tables.placed import PlacedTexts
 from lensbench.reporting.tables.provenance import run_facts
 from lensbench.reporting.tables.row_names import row_place, row_title
 from lensbench.reporting.tables.schema import CostTable
@@ -24,10 +26,10 @@ __all__ = ["cost_table"]
 
 EQUAL = "equal"
 
-_COLUMNS: dict[str, tuple[str, str, str, Callable[[Any], str]]] = {
+_COLUMNS: dict[str, tuple[str, str, str, Callable[[Any], str] | None]] = {
     "time": ("time", "wall_seconds", "seconds", duration),
     "gpu": ("accelerator time", "gpu_seconds", "seconds", duration),
-    "trained": ("trained", "trainable_share", "percent", lambda share: f"{100 * share:.2f}%"),
+    "trained": ("trained", "trainable_share", "percent", None),
     "items": ("items", "training_items", "items", count),
     "tokens": ("tokens", "training_tokens", "tokens", count),
     "steps": ("steps", "steps", "steps", count),
@@ -37,7 +39,7 @@ _COLUMNS: dict[str, tuple[str, str, str, Callable[[Any], str]]] = {
     "server": ("tokens of a server", "server_tokens", "tokens", count),
     "translated": ("translated texts", "translated_texts", "texts", count),
 }
-"""Column -> title, field of the recorded cost, unit, print."""
+"""Column -> title, field of the recorded cost, unit, print (None: with the digits of the table)."""
 
 
 def cost_table(
@@ -94,7 +96,7 @@ def _section(spec: CostTable, group: Sequence[RunView], notes: Notes) -> Section
     rows = []
     for run, variant, cost in listed:
         label = _label(spec, group, run, variant)
-        cells = [_cell(title, label, variant, name, cost, notes) for name in spec.columns]
+        cells = [_cell(spec, title, label, variant, name, cost, notes) for name in spec.columns]
         cached = cost.cached_seconds
         if cached and "time" in spec.columns:
             place = spec.columns.index("time")
@@ -110,7 +112,7 @@ def _section(spec: CostTable, group: Sequence[RunView], notes: Notes) -> Section
     return Section(title, columns, rows, "", [*remarks, *failed])
 
 
-def _cell(section: str, label: str, variant: str, name: str, cost: FitCost, notes: Notes) -> Cell:
+def _cell(spec: CostTable, section: str, label: str, variant: str, name: str, cost: FitCost, notes: Notes) -> Cell:
     title, key, unit, show = _COLUMNS[name]
     value = getattr(cost, key)
     fields = {
@@ -127,7 +129,8 @@ def _cell(section: str, label: str, variant: str, name: str, cost: FitCost, note
         device = "no accelerator was used, or its time is not recorded" if name == "gpu" else "not recorded"
         return missing(notes, f"{title}: {device}", fields)
     scaled = 100 * value if unit == "percent" else value
-    return Cell(show(value), fields={**fields, "shown": show(value), "value": scaled})
+    text = show(value) if show else percent(value, spec.digits)
+    return Cell(text, fields={**fields, "shown": text, "value": scaled})
 
 
 def _paper_section(spec: CostTable, group: Sequence[RunView], paper: Published, wanted: str | None, notes: Notes) -> Section:
@@ -135,12 +138,15 @@ def _paper_section(spec: CostTable, group: Sequence[RunView], paper: Published, 
     assert costs is not None
     columns = [Column("number", align="left"), Column("here"), Column("paper"), Column("verdict", align="left")]
     rows: list[Row] = []
+    settings = PlacedTexts()
     printed = {row.method: row for row in costs.rows}
     for run, variant, cost in _rows(group):
         row = printed.get(run.method(variant))
         if row is not None:
             label = _label(spec, group, run, variant)
-            rows += [Row(label, cells) for cells in _compared(run, variant, cost, row, paper, wanted, notes)]
+            why = _unlike_fit(run, variant, paper, wanted)
+            settings.add(label, "", why)
+            rows += [Row(label, cells) for cells in _compared(run, cost, row, paper, why, notes)]
     absent = [method for method in printed if method not in {run.method(variant) for run, variant, _ in _rows(group)}]
     remarks = [
         f"Set against Table {costs.table} of {paper.source}: {paper.backbones[costs.backbone].title}, {costs.machine.title}. "
@@ -148,19 +154,15 @@ def _paper_section(spec: CostTable, group: Sequence[RunView], paper: Published, 
         *([f"Printed for variants that are not here: {', '.join(absent)}."] if absent else []),
         *costs.notes,
     ]
-    return Section(f"Beside {paper.title}: {_title(group)}", columns, rows, "", remarks, in_csv=False)
+    title = f"Beside {paper.title}: {_title(group)}"
+    return Section(title, columns, rows, "", remarks, in_csv=False, lead=other_settings(settings))
 
 
 def _compared(
-    run: RunView, variant: str, cost: FitCost, row: CostRow, paper: Published, wanted: str | None, notes: Notes
+    run: RunView, cost: FitCost, row: CostRow, paper: Published, why: Sequence[str], notes: Notes
 ) -> list[tuple[Cell, ...]]:
     costs = paper.costs
     assert costs is not None
-    key, backbone = matching_backbone(paper, run_facts(run), wanted if wanted in paper.backbones else None)
-    if key != costs.backbone:
-        backbone = f"other backbone: {run.results.backbone}, the paper's is {paper.backbones[costs.backbone].title}"
-    unlike = _unlike_fit(run, variant, paper, costs.targets)
-    why = [*([backbone] if backbone else []), *unlike]
     found: list[tuple[Cell, ...]] = []
     machines = " and ".join(run.machines) or "a machine that is not recorded"
     same_machine = len(run.machines) == 1 and any(name in run.machines[0] for name in costs.machine.names)
@@ -174,8 +176,9 @@ def _compared(
     if theirs is not None and share is not None:
         digits = len(theirs.partition(".")[2])
         ours = f"{100 * share:.{digits}f}"
-        verdict = EQUAL if ours == theirs else EXPLAINED if why else OPEN
-        judged = verdict_cell(verdict, () if verdict == EQUAL else why, notes)
+        judged = Cell(EQUAL)
+        if ours != theirs:
+            judged = Cell(f"differs by {difference_text(float(ours) - float(theirs), digits)}", "bold")
     else:
         judged = Cell(UNLIKE, notes=(notes.number("one of the two is not known"),))
     printed = _printed(theirs, row.unread.get("trainable_percent"), notes)
@@ -208,13 +211,20 @@ def _time_verdict(row: CostRow, wall: float | None, why: Sequence[str], notes: N
     return Cell(f"{ratio:.2f} times the paper's")
 
 
-def _unlike_fit(run: RunView, variant: str, paper: Published, targets: tuple[str, ...]) -> list[str]:
-    why = []
+def _unlike_fit(run: RunView, variant: str, paper: Published, wanted: str | None) -> list[str]:
+    """Settings of a fit that are not the paper's."""
+    costs = paper.costs
+    assert costs is not None
+    targets = costs.targets
+    key, backbone = matching_backbone(paper, run_facts(run), wanted if wanted in paper.backbones else None)
+    if key != costs.backbone:
+        backbone = f"other backbone: {run.results.backbone}, the paper's is {paper.backbones[costs.backbone].title}"
+    why = [backbone] if backbone else []
     if set(run.targets) != set(targets):
         why.append(f"fitted for {', '.join(run.targets)}, the paper's variant for {', '.join(targets)}")
     config, method = run.config(variant), run.method(variant)
     for row in paper.settings:
-        if paper.costs is not None and (row.method, row.backbone, row.targets) == (method, paper.costs.backbone, targets):
+        if (row.method, row.backbone, row.targets) == (method, costs.backbone, targets):
             for key, theirs in row.values.items():
                 if not same_setting(config.get(key), theirs, run.targets):
                     why.append(f"other settings: {key}")

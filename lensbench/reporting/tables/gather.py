@@ -86,7 +86,8 @@ class Block:
     @property
     def title(self) -> str:
         names = [language_name(code) for code in (CENTRAL, *self.targets)]
-        return f"{backbone_title(self.runs[0].results.backbone)}: {', '.join(names[:-1])} and {names[-1]}{self.apart}"
+        listed = " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+        return f"{backbone_title(self.runs[0].results.backbone)}: {listed}{self.apart}"
 
 
 def backbone_title(name: str) -> str:
@@ -136,6 +137,8 @@ def gather(spec: ScoreTable, runs: Sequence[RunView], choice: Choice) -> tuple[l
 
 
 def _of_setting(spec: ScoreTable, runs: Sequence[RunView]) -> tuple[list[RunView], list[str]]:
+    if spec.setting == "any":
+        return list(runs), []
     single = spec.setting == "bilingual"
     fitting = [run for run in runs if (len(run.targets) == 1) == single and run.targets]
     others = [run for run in runs if run not in fitting]

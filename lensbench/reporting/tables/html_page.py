@@ -13,7 +13,7 @@ from lensbench.reporting.tables.model import Cell, Column, Section, Table
 
 __all__ = ["write_html"]
 
-_SAID = {"better": "better by", "worse": "worse by", "same": "the same,", "differs": "differs by"}
+_SAID = {"better": "better by", "worse": "worse by", "differs": "differs by"}
 
 
 def write_html(table: Table, *, intervals: bool) -> str:
@@ -46,6 +46,7 @@ def _section(section: Section, intervals: bool) -> dict[str, object]:
             }
             for row in section.rows
         ],
+        "lead": list(map(html_text, section.lead)),
         "remarks": list(map(html_text, section.remarks)),
     }
 
@@ -56,12 +57,12 @@ def _cell(cell: Cell, column: Column, intervals: bool) -> dict[str, object]:
         html = Markup("<strong>{}</strong>").format(html)
     elif cell.style == "underline":
         html = Markup("<u>{}</u>").format(html)
-    if cell.change:
+    if cell.mark:
         html += Markup(' <small><span aria-hidden="true">{}</span><span class="seen">{}</span> {}</small>').format(
-            symbol(cell), _SAID[cell.change], html_text(cell.delta)
+            symbol(cell), _SAID[cell.mark], html_text(cell.delta)
         )
-    if cell.significant:
-        html += Markup("*")
+    elif cell.delta:
+        html += Markup(" <small>{}</small>").format(html_text(cell.delta))
     if cell.notes:
         links = [Markup('<a href="#note-{}">{}</a>').format(number, note_mark(number)) for number in cell.notes]
         html += Markup("<sup>{}</sup>").format(Markup(",").join(links))

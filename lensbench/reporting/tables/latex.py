@@ -1,110 +1,94 @@
-r"""A table as booktabs LaTeX, to be `\input`: one floating table for every section."""
+r"""A table as booktabs LaTeX, to be `\input`: floating tables with short captions; all notes are comments beside them."""
 
 from __future__ import annotations
 
-from itertools import groupby
+import re
 
-from lensbench.reporting.tables.escape import latex
-from lensbench.reporting.tables.marks import note_mark
-from lensbench.reporting.tables.model import Cell, Section, Table
+from lensbench.reporting.tables.escape import latex, one_line
+from lensbench.reporting.tables.latex_columns import COLUMN_SEP
+from lensbench.reporting.tables.latex_pages import Page, pages
+from lensbench.reporting.tables.model import Section, Table
+from lensbench.reporting.tables.placed import PlacedTexts
 
 __all__ = ["write_latex"]
 
-_HEAD = r"""% Needs \usepackage[T1]{fontenc}, \usepackage{booktabs} and \usepackage{graphicx}."""
-_SYMBOLS = {
-    "better": r"\ensuremath{\uparrow}",
-    "worse": r"\ensuremath{\downarrow}",
-    "same": r"\ensuremath{=}",
-    "differs": r"\ensuremath{\neq}",
-}
-_LONGEST = 36
-"""Rows of one floating table."""
-# Only a table wider than the text is made smaller.
-_FIT = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
+_HEAD = r"Needs \usepackage[T1]{fontenc} and \usepackage{booktabs}."
+_LONG_WORD = re.compile(r"\S{16,}")
+_PIECE = re.compile(r"[^-/_.:=,]{0,12}[-/_.:=,]?")
+"""A long word may be broken after such a mark, and after so many characters without one."""
 
 
 def write_latex(table: Table, *, intervals: bool) -> str:
-    parts = [_HEAD]
-    texts = table.notes.texts()
-    sections = [part for section in table.sections for part in _pages(section)]
-    for number, section in enumerate(sections):
-        last = number == len(sections) - 1
-        parts += _section(table, section, number, intervals, texts, table.remarks if last else [])
-    return "\n".join(parts) + "\n"
+    lines = _comments(_HEAD, table.title, *table.caption, *(f"! {warning}" for warning in table.warnings))
+    number = 0
+    for section in table.sections:
+        for page in pages(section, intervals=intervals):
+            number += 1
+            lines += ["", *_comments(*_beside(table, section, page)), *_float(table, section, page, number)]
+    if table.remarks:
+        lines += ["", *_comments(*table.remarks)]
+    return "\n".join(lines) + "\n"
 
 
-def _pages(section: Section) -> list[Section]:
-    """A floating table does not break over pages; a long section becomes several."""
-    starts = range(0, max(len(section.rows), 1), _LONGEST)
+def _comments(*texts: str) -> list[str]:
+    """TeX reads nothing of a line after a percent sign, and these texts have no line breaks."""
+    return [f"% {one_line(text)}".rstrip() for text in texts]
+
+
+def _beside(table: Table, section: Section, page: Page) -> list[str]:
+    """What the other formats print above and below a section."""
+    texts, placed = table.notes.texts(), PlacedTexts()
+    for row in page.rows:
+        for place in page.columns:
+            column = section.columns[place]
+            name = f"{column.group} {column.title}".strip()
+            placed.add(row.label, name, [texts[n - 1] for n in row.cells[place].notes])
+    notes = [f"{where or 'All'}: {text}" for text, where in placed.told()]
+    once = [*section.lead, *section.remarks] if page.part == 1 else []
+    return [f"{section.title}{_part(page)}", *once, *notes]
+
+
+def _part(page: Page) -> str:
+    return f" ({page.part} of {page.parts})" if page.parts > 1 else ""
+
+
+def _float(table: Table, section: Section, page: Page, number: int) -> list[str]:
+    caption = f"{table.title}. {section.title}{_part(page)}."
+    # The marks of scores mean nothing beside a paper's numbers.
+    caption += f" {table.legend}" if table.legend and section.in_csv else ""
+    rows = [[*page.grid.rows(row)] for row in page.rows]
+    if page.grid.spaced:
+        rows = [rows[0], *([r"\addlinespace[2pt]", *row] for row in rows[1:])]
     return [
-        Section(
-            f"{section.title} (continued)" if start else section.title,
-            section.columns,
-            section.rows[start : start + _LONGEST],
-            section.head,
-            [] if start else section.remarks,
-        )
-        for start in starts
-    ]
-
-
-def _section(table: Table, section: Section, number: int, intervals: bool, notes: list[str], remarks: list[str]) -> list[str]:
-    head = [f"{table.title}.", *table.caption] if number == 0 else []
-    caption = [*head, f"{section.title}."]
-    alignment = "l" + "".join("r" if column.align == "right" else "l" for column in section.columns)
-    lines = [
-        r"\begin{table}[tbp]",
-        r"\centering\small",
-        rf"\caption{{{latex(' '.join(caption))}}}",
-        rf"\label{{tab:{_label(table.name)}-{number + 1}}}",
-        _FIT,
-        rf"\begin{{tabular}}{{@{{}}{alignment}@{{}}}}",
+        rf"\begin{{{page.environment}}}[tbp]",
+        # Long names in a narrow column: rather wide spaces than a line beyond the margin.
+        rf"\centering\setlength{{\emergencystretch}}{{3em}}\setlength{{\tabcolsep}}{{{COLUMN_SEP}pt}}",
+        # Classes that expect captions below a figure leave nothing between one above and the first rule.
+        r"\setlength{\belowcaptionskip}{4pt}",
+        rf"\caption{{{_breakable(caption)}}}",
+        rf"\label{{tab:{_label(table.name)}-{number}}}",
+        page.size[0],
+        rf"\begin{{tabular}}{{{page.grid.spec}}}",
         r"\toprule",
-        *_header(section),
+        *page.grid.header(),
         r"\midrule",
-        *(" & ".join([latex(row.label), *(_cell(cell, intervals) for cell in row.cells)]) + r" \\" for row in section.rows),
+        *(line for row in rows for line in row),
         r"\bottomrule",
-        r"\end{tabular}}",
+        r"\end{tabular}",
+        rf"\end{{{page.environment}}}",
     ]
-    used = sorted({n for row in section.rows for cell in row.cells for n in cell.notes})
-    below = [*(f"! {warning}" for warning in table.warnings if number == 0), *section.remarks, *remarks]
-    small = [rf"\textsuperscript{{{note_mark(n)}}}\,{latex(notes[n - 1])}" for n in used] + [latex(text) for text in below]
-    if small:
-        lines += [r"\par\smallskip\footnotesize\raggedright", r"\par ".join(small)]
-    return [*lines, r"\end{table}", ""]
+
+
+def _breakable(text: str) -> str:
+    """Escaped; a word that may be longer than a line can be broken."""
+    parts, end = [], 0
+    text = one_line(text)
+    for found in _LONG_WORD.finditer(text):
+        parts.append(latex(text[end : found.start()]))
+        word, end = found[0], found.end()
+        parts.append(r"\allowbreak{}".join(latex(piece) for piece in _PIECE.findall(word) if piece))
+    return "".join([*parts, latex(text[end:])])
 
 
 def _label(name: str) -> str:
     return "".join(c if c.isascii() and c.isalnum() else "-" for c in name)
-
-
-def _header(section: Section) -> list[str]:
-    titles = " & ".join([latex(section.head), *(latex(column.title) for column in section.columns)]) + r" \\"
-    if not any(column.group for column in section.columns):
-        return [titles]
-    cells, rules, place = [""], [], 2
-    for group, columns in groupby(section.columns, key=lambda column: column.group):
-        width = len(list(columns))
-        cells.append(rf"\multicolumn{{{width}}}{{c}}{{{latex(group)}}}")
-        if group:
-            rules.append(rf"\cmidrule(lr){{{place}-{place + width - 1}}}")
-        place += width
-    return [" & ".join(cells) + r" \\", " ".join(rules), titles]
-
-
-def _cell(cell: Cell, intervals: bool) -> str:
-    text = latex(cell.text)
-    if cell.style == "bold":
-        text = rf"\textbf{{{text}}}"
-    elif cell.style == "underline":
-        text = rf"\underline{{{text}}}"
-    if cell.change:
-        text += rf" {{\scriptsize{_SYMBOLS[cell.change]}\,{latex(cell.delta)}}}"
-    if cell.significant:
-        text += r"\textsuperscript{{*}}"
-    if cell.notes:
-        text += rf"\textsuperscript{{{','.join(map(note_mark, cell.notes))}}}"
-    if intervals and cell.details:
-        lines = r" \\ ".join([text, *(rf"\scriptsize {latex(part)}" for part in cell.details)])
-        text = rf"\begin{{tabular}}[t]{{@{{}}r@{{}}}}{lines}\end{{tabular}}"
-    return text

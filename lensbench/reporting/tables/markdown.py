@@ -26,6 +26,7 @@ def _section(section: Section, intervals: bool) -> list[str]:
     # Markdown has one line of headers, so the group stands before the title in each.
     titles = [" ".join(part for part in (column.group, column.title) if part) for column in section.columns]
     lines = [f"## {markdown(section.title)}", ""]
+    lines += [line for sentence in section.lead for line in (paragraph(sentence), "")]
     lines.append(_line([markdown(section.head), *map(markdown, titles)]))
     lines.append(_line([":---", *("---:" if column.align == "right" else ":---" for column in section.columns)]))
     lines += [_line([markdown(row.label), *(_cell(cell, intervals) for cell in row.cells)]) for row in section.rows]
@@ -44,10 +45,7 @@ def _cell(cell: Cell, intervals: bool) -> str:
         text = f"**{text}**"
     elif cell.style == "underline":
         text = f"<u>{text}</u>"
-    if cell.change:
-        text += f" {symbol(cell)} {markdown(cell.delta)}"
-    if cell.significant:
-        text += r"\*"
+    text += "".join(f" {part}" for part in (symbol(cell), markdown(cell.delta)) if part)
     if cell.notes:
         text += f"<sup>{','.join(map(note_mark, cell.notes))}</sup>"
     if intervals and cell.details:

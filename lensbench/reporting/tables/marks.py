@@ -6,11 +6,12 @@ from lensbench.reporting.tables.model import Cell
 
 __all__ = ["note_mark", "symbol"]
 
-_SYMBOLS = {"better": "▲", "worse": "▼", "same": "=", "differs": "≠"}
+_SYMBOLS = {"": "", "better": "▲", "worse": "▼", "differs": "≠"}
 
 
 def symbol(cell: Cell) -> str:
-    return _SYMBOLS[cell.change]
+    """The sign of the run's verdict; "" for a plain difference."""
+    return _SYMBOLS[cell.mark]
 
 
 def note_mark(number: int) -> str:

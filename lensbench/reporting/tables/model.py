@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["MISSING", "Cell", "Change", "Column", "Fields", "Notes", "Row", "Section", "Table", "missing"]
+__all__ = ["MISSING", "Cell", "Column", "Fields", "Mark", "Notes", "Row", "Section", "Table", "missing"]
 
 MISSING = "–"
 """What stands where there is no number; a note says why."""
 
-
-Change = Literal["", "better", "worse", "same", "differs"]
-"""A printed difference to the base; "" where there is none to speak of."""
+Mark = Literal["", "better", "worse", "differs"]
+"""The run's verdict on a difference to the base, where it is one of these; else ""."""
 Fields = dict[str, str | float | None]
 """What CSV says of a cell."""
 
@@ -25,9 +24,8 @@ class Cell:
     Attributes:
         text: As printed, without any mark.
         style: "bold", "underline" or "none".
-        change: To the base; "" where there is none to speak of.
-        delta: That change with its sign.
-        significant: Whether the change is marked as significant.
+        mark: The run's verdict, which alone decides whether a sign for better or worse is shown.
+        delta: The difference to the base with its sign; "" where there is none.
         details: Interval, items and failures, for a table with intervals.
         notes: Numbers of notes, from 1.
         fields: What CSV says of the cell.
@@ -35,9 +33,8 @@ class Cell:
 
     text: str
     style: str = "none"
-    change: Change = ""
+    mark: Mark = ""
     delta: str = ""
-    significant: bool = False
     details: tuple[str, ...] = ()
     notes: tuple[int, ...] = ()
     fields: Mapping[str, str | float | None] = field(default_factory=dict)
@@ -67,6 +64,7 @@ class Section:
 
     Attributes:
         head: Title of the column of row labels.
+        lead: Sentences above the section.
         remarks: Sentences below the section.
         in_csv: Whether its cells are lines of the CSV (what repeats other cells is not).
     """
@@ -77,6 +75,7 @@ class Section:
     head: str = ""
     remarks: list[str] = field(default_factory=list)
     in_csv: bool = True
+    lead: list[str] = field(default_factory=list)
 
 
 class Notes:
@@ -99,6 +98,7 @@ class Table:
     Attributes:
         name: Of the spec.
         caption: Sentences.
+        legend: How to read the marks, in as few words as a caption in print has room for.
         notes: Of the cells, by number from 1.
         warnings: What a reader must know before any number.
         remarks: Sentences below everything.
@@ -111,6 +111,7 @@ class Table:
     notes: Notes
     warnings: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    legend: str = ""
 
 
 def missing(notes: Notes, why: str, fields: Mapping[str, str | float | None] | None = None) -> Cell:

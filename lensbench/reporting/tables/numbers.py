@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from lensbench.metrics import Unit
 from lensbench.reporting.tables.schema import Digits
 
-__all__ = ["Units", "count", "duration", "mebibytes", "states_text"]
+__all__ = ["Units", "count", "duration", "mebibytes", "percent", "states_text"]
 
 
 class Units:
@@ -18,7 +18,8 @@ class Units:
     """
 
     def __init__(self, unit: Unit, digits: Digits) -> None:
-        self.digits: int = getattr(digits, unit.name, unit.digits)
+        own: int = getattr(digits, unit.name, unit.digits)
+        self.digits = own if digits.every is None else digits.every
         self.scale = unit.scale
         self.name = unit.printed
 
@@ -28,6 +29,11 @@ class Units:
 
     def text(self, value: float) -> str:
         return _signless_zero(f"{self.scale * value:.{self.digits}f}")
+
+    def difference(self, value: float) -> str:
+        """A difference as it stands alone in a cell: `+1.50`, `−1.50`, `±0.00`."""
+        text = self.signed(value)
+        return text if text.startswith(("+", "−")) else f"±{text}"
 
     def signed(self, value: float) -> str:
         """With its sign; a change that rounds to nothing has none."""
@@ -51,6 +57,10 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f}s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}m{rest:02d}s"
+
+
+def percent(share: float, digits: Digits) -> str:
+    return f"{100 * share:.{digits.share if digits.every is None else digits.every}f}%"
 
 
 def mebibytes(count: float) -> str:

@@ -1,4 +1,4 @@
-"""Our numbers beside a paper's, one line each: ours, theirs, the difference, a verdict and the discrepancies behind it."""
+"""Our numbers beside a paper's, one line each: ours, theirs, the difference, and whether theirs lies in our interval."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from dataclasses import dataclass, field
 from lensbench.errors import unknown_name
 from lensbench.papers import PaperComparison, Published, compare_average_with_paper, compare_with_paper
 from lensbench.papers.discrepancies import matching_backbone
-from lensbench.papers.paper_comparison import EXPLAINED, NO_VALUE, OPEN, UNLIKE, WITHIN
-from lensbench.reporting.tables.gather import Block, Entry
+from lensbench.papers.paper_comparison import OUTSIDE, UNLIKE, VERDICTS
+from lensbench.reporting.tables.gather import Block, Entry, RunCell
+from lensbench.reporting.tables.layout import Part
 from lensbench.reporting.tables.model import MISSING, Cell, Column, Fields, Notes, Row, Section
 from lensbench.reporting.tables.numbers import Units
+from lensbench.reporting.tables.other_settings import other_settings
+from lensbench.reporting.tables.placed import PlacedTexts
 from lensbench.reporting.tables.provenance import cell_facts, run_facts
-from lensbench.reporting.tables.schema import Measure, ScoreTable
-from lensbench.reporting.tables.table_columns import Number, TableColumn, number_of, table_columns
+from lensbench.reporting.tables.schema import ScoreTable
+from lensbench.reporting.tables.table_columns import Number, TableColumn, number_of
 
 __all__ = ["BlockComparison", "check_paper_backbone", "compare_block", "difference_text", "verdict_cell"]
 
@@ -54,7 +57,7 @@ def check_paper_backbone(published: Sequence[Published], wanted: str | None) -> 
 
 
 def compare_block(
-    spec: ScoreTable, block: Block, measures: Sequence[Measure], published: Sequence[Published], wanted: str | None, notes: Notes
+    spec: ScoreTable, block: Block, parts: Sequence[Part], published: Sequence[Published], wanted: str | None, notes: Notes
 ) -> BlockComparison:
     """A section for every paper that prints any number of the block.
 
@@ -62,63 +65,62 @@ def compare_block(
         wanted: The papers' backbone, where it is not to be the run's own.
     """
     comparison = BlockComparison()
-    columns = table_columns(spec, block, measures)
+    columns = [column for part in parts for column in part.columns]
     for paper in published:
         name = paper.published
-        comparison.empty |= {f"{name}_{key}": None if key in ("paper", "difference") else "" for key in _FIELDS}
+        comparison.empty |= {f"{name}_{key}": None if key in _NUMBERS else "" for key in _FIELDS}
         own = wanted if wanted in paper.backbones else None
-        rows, verdicts = [], Counter[str]()
+        rows, verdicts, settings = [], Counter[str](), PlacedTexts()
         for entry in block.entries:
-            known: dict[tuple[str, str], PaperComparison] = {}
             for column in columns:
                 number = number_of(spec, entry, column)
-                found = _of_column(paper, entry, column, number, known, spec, own)
+                found = _of_column(paper, entry, column, number, spec, own)
                 if found is None:
                     continue
                 verdicts[found.verdict] += 1
+                if found.verdict != UNLIKE:
+                    settings.add(entry.label, column.name, found.discrepancies)
                 comparison.by_cell.setdefault((id(entry), column), {}).update(_fields(name, found))
                 rows.append(_row(spec, entry, column, number, found, notes))
         if rows:
-            remarks = _remarks(paper, block, verdicts, own)
-            title = f"Beside {paper.title}: {block.title}"
-            comparison.sections.append(Section(title, _COLUMNS, rows, "", remarks, in_csv=False))
+            comparison.sections.append(
+                Section(
+                    f"Beside {paper.title}: {block.title}",
+                    _COLUMNS,
+                    rows,
+                    "",
+                    _remarks(paper, block, verdicts, own),
+                    in_csv=False,
+                    lead=other_settings(settings),
+                )
+            )
     return comparison
 
 
-_FIELDS = ("paper", "difference", "verdict", "reasons")
+_FIELDS = ("paper", "difference", "outside", "verdict", "other_settings")
+_NUMBERS = ("paper", "difference", "outside")
 
 
 def _fields(name: str, found: PaperComparison) -> Fields:
-    difference = None if found.difference is None else round(found.difference, 10)
     values = (
         float(found.paper),
-        difference,
+        None if found.difference is None else round(found.difference, 10),
+        None if found.outside is None else round(found.outside, 10),
         found.verdict,
-        "; ".join([*found.discrepancies, *([found.note] if found.note else [])]),
+        "; ".join([*found.discrepancies, *([f"the paper's number: {found.note}"] if found.note else [])]),
     )
     return {f"{name}_{key}": value for key, value in zip(_FIELDS, values, strict=True)}
 
 
 def _of_column(
-    paper: Published,
-    entry: Entry,
-    column: TableColumn,
-    number: Number,
-    known: dict[tuple[str, str], PaperComparison],
-    spec: ScoreTable,
-    wanted: str | None,
+    paper: Published, entry: Entry, column: TableColumn, number: Number, spec: ScoreTable, wanted: str | None
 ) -> PaperComparison | None:
     if not column.mean:
-        if column.places[0] not in entry.cells:
-            return None
-        run, cell = entry.cells[column.places[0]]
-        found = compare_with_paper(cell_facts(run, cell), paper, wanted)
-        if found is not None:
-            known[column.places[0]] = found
-        return found
+        there = entry.cells.get(column.places[0])
+        return None if there is None else _of_cell(paper, there, wanted)
     if not column.language or number.value is None:
         return None
-    by_id = {measure.id: measure for measure in spec.measures}
+    tasks = {measure.id: measure.task for measure in spec.measures}
     run, first = number.cells[0]
     return compare_average_with_paper(
         paper,
@@ -129,9 +131,14 @@ def _of_column(
         number.value,
         number.low,
         number.high,
-        [(by_id[place[0]].task, known.get(place)) for place in column.places],
+        [(tasks[place[0]], _of_cell(paper, entry.cells[place], wanted)) for place in column.places],
         wanted,
     )
+
+
+def _of_cell(paper: Published, there: RunCell, wanted: str | None) -> PaperComparison | None:
+    run, cell = there
+    return compare_with_paper(cell_facts(run, cell), paper, wanted)
 
 
 def _row(spec: ScoreTable, entry: Entry, column: TableColumn, number: Number, found: PaperComparison, notes: Notes) -> Row:
@@ -145,7 +152,7 @@ def _row(spec: ScoreTable, entry: Entry, column: TableColumn, number: Number, fo
             Cell(units.range(number.low, number.high) or MISSING),
             Cell(found.paper, notes=(notes.number(f"the paper's number: {found.note}"),) if found.note else ()),
             Cell(MISSING if found.difference is None else difference_text(found.difference, units.digits)),
-            verdict_cell(found.verdict, found.discrepancies, notes),
+            _verdict(found, units.digits, notes),
         ),
     )
 
@@ -155,20 +162,28 @@ def difference_text(difference: float, digits: int) -> str:
     return text.lstrip("+−") if float(text.lstrip("+−")) == 0 else text
 
 
-def verdict_cell(verdict: str, discrepancies: Sequence[str], notes: Notes) -> Cell:
-    """A verdict, pointing to the discrepancies behind it. One that is open stands out, in type and not in colour."""
-    return Cell(verdict, "bold" if verdict == OPEN else "none", notes=tuple(notes.number(one) for one in discrepancies))
+def _verdict(found: PaperComparison, digits: int, notes: Notes) -> Cell:
+    if found.outside is None:
+        # Why two numbers are not comparable belongs to them alone; other settings are said once above.
+        return verdict_cell(found.verdict, found.discrepancies if found.verdict == UNLIKE else (), notes)
+    # With the digits of the paper at least: a distance never rounds to nothing.
+    digits = max(digits, len(found.paper.partition(".")[2]))
+    return Cell(f"{OUTSIDE} by {found.outside:.{digits}f}", "bold")
+
+
+def verdict_cell(verdict: str, reasons: Sequence[str], notes: Notes) -> Cell:
+    """A verdict, pointing to what must be known of it."""
+    return Cell(verdict, notes=tuple(notes.number(one) for one in reasons))
 
 
 def _remarks(paper: Published, block: Block, verdicts: Counter[str], wanted: str | None) -> list[str]:
     facts = run_facts(block.runs[0])
     key, _ = matching_backbone(paper, facts, wanted)
     tables = sorted({t for table in paper.scores if (t := table.tables.get(key)) is not None})
-    counts = ", ".join(f"{verdicts[name]} {name}" for name in (WITHIN, EXPLAINED, OPEN, UNLIKE, NO_VALUE) if verdicts[name])
+    counts = ", ".join(f"{verdicts[name]} {name}" for name in VERDICTS if verdicts[name])
     remarks = [
-        f"{verdicts.total()} printed numbers: {counts}. Within the interval: the printed number lies in the 95% interval of "
-        "ours; what is unlike is noted all the same, since it may lie there by chance. Explained: the run's provenance gives the "
-        "reasons noted. Open: it gives none."
+        f"{verdicts.total()} printed numbers: {counts}. Within the interval: the printed number lies in our 95% interval, by "
+        "chance or not. Outside: it lies so far from the nearer end. A setting that differs changes no verdict."
     ]
     where = f", Table {' and '.join(map(str, tables))}" if tables else ""
     remarks.append(f"Set against {paper.backbones[key].title} of {paper.source}{where}.")

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 __all__ = [
     "MODELS",
+    "MOST_DIGITS",
+    "AveragesTable",
     "CostTable",
     "Digits",
     "Emphasis",
@@ -20,6 +22,8 @@ __all__ = [
     "TableSpec",
 ]
 
+MOST_DIGITS = 6
+"""Decimals that a table may print."""
 Style = Literal["bold", "underline", "none"]
 
 
@@ -62,9 +66,11 @@ class Emphasis(_Strict):
 
 
 class Digits(_Strict):
-    share: int = Field(default=2, ge=0, le=6)
+    share: int = Field(default=2, ge=0, le=MOST_DIGITS)
     """Of shares, which are shown in percent."""
-    rating: int = Field(default=2, ge=0, le=6)
+    rating: int = Field(default=2, ge=0, le=MOST_DIGITS)
+    every: int | None = Field(default=None, ge=0, le=MOST_DIGITS)
+    """Of all numbers, in place of the other two."""
 
 
 class _Table(_Strict):
@@ -83,16 +89,14 @@ class ScoreTable(_Table):
     """Numbers of variants."""
 
     kind: Literal["scores"]
-    setting: Literal["bilingual", "multilingual"]
-    """Runs with one target language, or with several."""
+    setting: Literal["bilingual", "multilingual", "any"]
+    """Runs with one target language, with several, or both."""
     columns: Literal["measures", "languages"]
     """Measures side by side, each in its languages; or a section for every measure, with the languages side by side."""
     measures: tuple[Measure, ...] = Field(min_length=1)
     averages: tuple[Mean, ...] = ()
     emphasis: Emphasis = Emphasis()
     digits: Digits = Digits()
-    significant: float = Field(default=0.05, gt=0, lt=1)
-    """A p-value, adjusted by Holm, below this gets a mark."""
 
     @model_validator(mode="after")
     def _ids(self) -> ScoreTable:
@@ -108,10 +112,25 @@ class ScoreTable(_Table):
         return self
 
 
+class AveragesTable(_Table):
+    """Means over the tasks of each language, by variant: a section for each metric that the runs have."""
+
+    kind: Literal["averages"]
+    blocks: tuple[Literal["scores", "languages", "ratings"], ...] = Field(min_length=1)
+    """What the metrics are made from, in the order of the sections. Metrics made from anything else are left out."""
+    titles: dict[Literal["scores", "languages", "ratings"], str] = Field(default_factory=dict)
+    """What a section is called; the metric's own name where this does not say."""
+    targets: str = "Targets"
+    """Title of the mean over the target languages."""
+    emphasis: Emphasis = Emphasis()
+    digits: Digits = Digits()
+
+
 class CostTable(_Table):
     """What the methods took."""
 
     kind: Literal["cost"]
+    digits: Digits = Digits()
     columns: tuple[
         Literal["time", "trained", "items", "tokens", "steps", "peak", "floor", "gpu", "generated", "translated", "server"], ...
     ] = Field(min_length=1)
@@ -137,6 +156,6 @@ class SettingsTable(_Table):
     methods: dict[str, SettingsOf]
 
 
-TableSpec = ScoreTable | CostTable | SettingsTable
-MODELS: dict[str, type[_Table]] = {"scores": ScoreTable, "cost": CostTable, "settings": SettingsTable}
+TableSpec = ScoreTable | AveragesTable | CostTable | SettingsTable
+MODELS: dict[str, type[_Table]] = {"scores": ScoreTable, "averages": AveragesTable, "cost": CostTable, "settings": SettingsTable}
 """By `kind`."""

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lensbench.metrics import get_metric
-from lensbench.numbers.verdict import direction, is_significant
+from lensbench.numbers.verdict import Verdict
 from lensbench.papers import Published
 from lensbench.reporting.run_view import RunView
-from lensbench.reporting.tables.captions import caption_of, detectable_remark, provenance_remarks
-from lensbench.reporting.tables.gather import Block, Choice, Entry, backbone_title, gather
-from lensbench.reporting.tables.model import Cell, Change, Column, Fields, Notes, Row, Section, Table, missing
+from lensbench.reporting.tables.captions import Shown, caption_of, legend_of, provenance_remarks
+from lensbench.reporting.tables.emphasis import column_styles
+from lensbench.reporting.tables.gather import Block, Choice, Entry, gather
+from lensbench.reporting.tables.layout import Layout, layout_of_spec
+from lensbench.reporting.tables.model import Cell, Column, Fields, Mark, Notes, Row, Section, Table, missing
 from lensbench.reporting.tables.numbers import Units
 from lensbench.reporting.tables.paper_comparison import BlockComparison, compare_block
-from lensbench.reporting.tables.schema import Emphasis, Measure, ScoreTable
-from lensbench.reporting.tables.table_columns import Number, TableColumn, number_of, table_columns
-from lensbench.spec import BASE
+from lensbench.reporting.tables.schema import ScoreTable
+from lensbench.reporting.tables.table_columns import Number, TableColumn, number_of
 
 __all__ = ["score_table"]
 
@@ -26,12 +27,15 @@ def score_table(
     choice: Choice,
     published: Sequence[Published] = (),
     paper_backbone: str | None = None,
+    *,
+    layout: Layout = layout_of_spec,
 ) -> Table:
     """A table of scores.
 
     Args:
         published: Papers to set the numbers against.
         paper_backbone: The papers' backbone, where it is not to be the run's own.
+        layout: The sections of a block.
 
     Raises:
         UsageError: see `gather`.
@@ -40,63 +44,47 @@ def score_table(
     notes = Notes()
     sections: list[Section] = []
     compared: list[Section] = []
+    shown: list[Shown] = []
     for block in blocks:
         measures = [m for m in spec.measures if not m.optional or any(place[0] == m.id for place in block.asked)]
+        parts = layout(spec, block, measures)
         # Once for the fields of the CSV, and once more when the notes of the block itself have their numbers.
-        comparison = compare_block(spec, block, measures, published, paper_backbone, Notes())
-        sections += _sections(spec, block, measures, notes, comparison)
-        compared += compare_block(spec, block, measures, published, paper_backbone, notes).sections
+        comparison = compare_block(spec, block, parts, published, paper_backbone, Notes())
+        for place, part in enumerate(parts):
+            numbers = [[number_of(spec, entry, column) for column in part.columns] for entry in block.entries]
+            of_columns = [column_styles(spec, block.entries, column) for column in zip(*numbers, strict=True)]
+            styles = list(zip(*of_columns, strict=True))
+            shown.append(Shown(part, numbers, styles))
+            sections.append(_section(spec, block, shown[-1], notes, comparison, first=place == 0))
+        compared += compare_block(spec, block, parts, published, paper_backbone, notes).sections
     return Table(
         name=spec.table,
         title=spec.title,
-        caption=caption_of(spec, blocks),
+        caption=caption_of(spec, blocks, shown),
         sections=[*sections, *compared],
         notes=notes,
         warnings=warnings,
         remarks=provenance_remarks(blocks),
+        legend=legend_of(spec, shown),
     )
 
 
-def _sections(
-    spec: ScoreTable, block: Block, measures: Sequence[Measure], notes: Notes, comparison: BlockComparison
-) -> list[Section]:
-    if spec.columns == "measures":
-        columns = table_columns(spec, block, measures)
-        return [_section(spec, block, block.title, columns, notes, comparison, grouped=True)]
-    backbone = backbone_title(block.runs[0].results.backbone)
-    titles = [f"{measure.title}, {backbone}{block.apart}" for measure in measures]
-    by_measure = [table_columns(spec, block, [measure]) for measure in measures]
-    return [
-        _section(spec, block, title, columns, notes, comparison, grouped=False)
-        for title, columns in zip(titles, by_measure, strict=True)
-    ]
-
-
-def _section(
-    spec: ScoreTable,
-    block: Block,
-    title: str,
-    columns: Sequence[TableColumn],
-    notes: Notes,
-    comparison: BlockComparison,
-    *,
-    grouped: bool,
-) -> Section:
-    numbers = [[number_of(spec, entry, column) for column in columns] for entry in block.entries]
-    styles = [_styles(spec, block.entries, [row[place] for row in numbers]) for place in range(len(columns))]
+def _section(spec: ScoreTable, block: Block, shown: Shown, notes: Notes, comparison: BlockComparison, *, first: bool) -> Section:
+    part = shown.part
     rows = [
         Row(
             entry.label,
             tuple(
-                _cell(spec, entry, column, number, styles[place][row], title, notes, comparison)
-                for place, (column, number) in enumerate(zip(columns, numbers[row], strict=True))
+                _cell(spec, entry, column, number, style, part.title, notes, comparison)
+                for column, number, style in zip(part.columns, numbers, styles, strict=True)
             ),
         )
-        for row, entry in enumerate(block.entries)
+        for entry, numbers, styles in zip(block.entries, shown.numbers, shown.styles, strict=True)
     ]
-    remarks = [*([block.note] if block.note else []), *block.remarks, *detectable_remark(spec, columns, numbers)]
-    shown = [Column(column.title, column.group if grouped else "") for column in columns]
-    return Section(title, shown, rows, "", remarks)
+    # What is true of all sections of a block is said once.
+    of_block = [*([block.note] if block.note else []), *block.remarks] if first else []
+    columns = [Column(column.title, column.group if part.grouped else "") for column in part.columns]
+    return Section(part.title, columns, rows, "", [*of_block, *part.remarks])
 
 
 def _cell(
@@ -136,16 +124,14 @@ def _cell(
     if number.why or number.value is None:
         return missing(notes, number.why, fields)
     units = Units(number.unit, spec.digits)
-    significant = is_significant(number.p_holm, spec.significant)
-    delta = "" if number.delta is None else units.signed(number.delta)
     numbered = []
     if number.failures:
         numbered.append(notes.number(f"{number.failures} of {number.n} without a score: {number.states}"))
     if number.planned is not None and number.n is not None and number.n < number.planned:
         numbered.append(notes.number(f"unfinished: {number.n} of {number.planned}"))
     if not column.mean and (tested := number.cells[0][0].tested_instead(number.cells[0][1])):
-        title = get_metric(tested).title
-        words = title if title != tested else "another reading of the answers"
+        name = get_metric(tested).title
+        words = name if name != tested else "another reading of the answers"
         numbered.append(notes.number(f"not tested; the test is of {tested} ({words})"))
     if column.mean and number.low is None:
         numbered.append(notes.number("a plain mean of the numbers shown; the run has no interval of it"))
@@ -161,9 +147,8 @@ def _cell(
     return Cell(
         units.text(number.value),
         style,
-        _change(units, number.delta, number.higher_is_better),
-        delta,
-        significant,
+        _mark(number.verdict),
+        "" if number.delta is None else units.difference(number.delta),
         _details(units, number),
         tuple(numbered),
         fields,
@@ -182,13 +167,9 @@ def _source(entry: Entry, number: Number) -> Fields:
     }
 
 
-def _change(units: Units, delta: float | None, more: bool | None) -> Change:
-    if delta is None:
-        return ""
-    shown = units.signed(delta)
-    if not shown.startswith(("+", "−")):
-        return "same"
-    return direction(shown.startswith("+"), more)
+def _mark(verdict: Verdict | None) -> Mark:
+    """Only the run's verdict gets a sign; the sign of the difference does not."""
+    return verdict if verdict == "better" or verdict == "worse" or verdict == "differs" else ""
 
 
 def _details(units: Units, number: Number) -> tuple[str, ...]:
@@ -200,37 +181,3 @@ def _details(units: Units, number: Number) -> tuple[str, ...]:
     if number.failures:
         parts.append(f"{number.failures} without a score")
     return tuple(part for part in parts if part)
-
-
-def _styles(spec: ScoreTable, entries: Sequence[Entry], numbers: Sequence[Number]) -> list[str]:
-    """The style of every row in one column, among the rows that share its base.
-
-    What prints alike is marked alike; where all print alike nothing is marked.
-    """
-    styles = ["none"] * len(entries)
-    for group in dict.fromkeys(entry.group for entry in entries):
-        rows = [row for row, entry in enumerate(entries) if entry.group == group]
-        for row, style in zip(rows, _ranked(spec, [entries[r] for r in rows], [numbers[r] for r in rows]), strict=True):
-            styles[row] = style
-    return styles
-
-
-def _ranked(spec: ScoreTable, entries: Sequence[Entry], numbers: Sequence[Number]) -> list[str]:
-    emphasis: Emphasis = spec.emphasis
-    printed = [
-        None
-        if number.value is None or number.why or (emphasis.over == "enhanced" and entry.variant == BASE)
-        else float(Units(number.unit, spec.digits).text(number.value).replace("−", "-"))
-        for entry, number in zip(entries, numbers, strict=True)
-    ]
-    ranked = sorted({value for value in printed if value is not None}, reverse=True)
-    directions = {number.higher_is_better for number, value in zip(numbers, printed, strict=True) if value is not None}
-    if directions == {False}:
-        ranked.reverse()
-    elif directions != {True}:
-        # Nothing tells which is the best.
-        return ["none"] * len(printed)
-    if len(ranked) < 2:
-        return ["none"] * len(printed)
-    by_value = {ranked[0]: emphasis.best, ranked[1]: emphasis.second}
-    return ["none" if value is None else by_value.get(value, "none") for value in printed]

@@ -12,7 +12,9 @@ from lensbench.papers.paper_comparison import UNLIKE
 from lensbench.reporting.run_view import RunView
 from lensbench.reporting.tables.gather import backbone_title
 from lensbench.reporting.tables.model import Cell, Column, Notes, Row, Section, Table, missing
+from lensbench.reporting.tables.other_settings import other_settings
 from lensbench.reporting.tables.paper_comparison import verdict_cell
+from lensbench.reporting.tables.placed import PlacedTexts
 from lensbench.reporting.tables.provenance import run_facts
 from lensbench.reporting.tables.schema import SettingColumn, SettingsOf, SettingsTable
 from lensbench.reporting.tables.table_columns import code_in_print
@@ -124,11 +126,13 @@ def _paper_section(
     if not printed:
         return []
     made: list[Row] = []
+    others = PlacedTexts()
     tables: dict[int, None] = {}
     for run, variant in rows:
         key, backbone = matching_backbone(paper, run_facts(run), wanted if wanted in paper.backbones else None)
         same = [row for row in printed if row.backbone == key and set(row.targets) == set(run.targets)]
         label = _label(rows, run, variant)
+        others.add(label, "", [backbone] if backbone else [])
         if not same:
             why = f"the paper prints no settings for {', '.join(run.targets)}"
             made.append(Row(label, (Cell("all"), *[missing(notes, why)] * 2, verdict_cell(UNLIKE, [why], notes))))
@@ -138,11 +142,11 @@ def _paper_section(
                 ours = run.config(variant).get(name)
                 equal = same_setting(ours, theirs, run.targets)
                 verdict = "equal" if equal else "not equal"
-                discrepancies = [backbone] if backbone and not equal else []
                 ours_cell = missing(notes, f"{name}: the run did not record it") if ours is None else Cell(shown_setting(ours))
-                judged = verdict_cell(verdict, discrepancies, notes)
+                judged = Cell(verdict, "none" if equal else "bold")
                 made.append(Row(label, (Cell(name), ours_cell, Cell(shown_setting(theirs)), judged)))
     columns = [Column("setting", align="left"), Column("here"), Column("paper"), Column("verdict", align="left")]
     where = f"Tables {' and '.join(map(str, tables))} of " if len(tables) > 1 else "".join(f"Table {t} of " for t in tables)
     title = f"Beside {paper.title}: {spec.methods[method].title if method in spec.methods else method}"
-    return [Section(title, columns, made, "", [f"Set against {where}{paper.source}."], in_csv=False)]
+    below = [f"Set against {where}{paper.source}."]
+    return [Section(title, columns, made, "", below, in_csv=False, lead=other_settings(others))]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lensbench.content import named_file, shipped_files
 from lensbench.errors import UsageError
-from lensbench.reporting.tables.schema import MODELS, CostTable, ScoreTable, SettingsTable, TableSpec
+from lensbench.reporting.tables.schema import MODELS, AveragesTable, CostTable, ScoreTable, SettingsTable, TableSpec
 from lensbench.yamlio import read_yaml, validated
 
 __all__ = ["load_table_spec", "table_specs"]
@@ -28,5 +28,5 @@ def load_table_spec(name: str) -> TableSpec:
     if not isinstance(kind, str) or kind not in MODELS:
         raise UsageError(f"{document.where('kind')}: kind must be one of {', '.join(MODELS)}, found {kind!r}")
     found = validated(document.data, MODELS[kind], document)
-    assert isinstance(found, (ScoreTable, CostTable, SettingsTable))
+    assert isinstance(found, (ScoreTable, AveragesTable, CostTable, SettingsTable))
     return found

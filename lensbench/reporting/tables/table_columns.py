@@ -25,6 +25,8 @@ class TableColumn:
     Attributes:
         places: One for a measure; those that are averaged for a mean.
         mean: Id of the mean, else "".
+        averaged: Whether it belongs to a table of averages: of one place, the run's average is shown where there is one, since it
+            has the verdict that the cell lacks.
     """
 
     title: str
@@ -32,6 +34,7 @@ class TableColumn:
     language: str
     places: tuple[Place, ...]
     mean: str = ""
+    averaged: bool = False
 
     @property
     def name(self) -> str:
@@ -66,6 +69,8 @@ class Number:
     states: str = ""
     signature: str = ""
     higher_is_better: bool | None = True
+    leads: tuple[str, ...] = ()
+    """As of a cell or an average: among which variants of its own run a test tells it from the second best."""
     cells: tuple[RunCell, ...] = field(default=(), repr=False)
 
 
@@ -115,10 +120,12 @@ def number_of(spec: ScoreTable, entry: Entry, column: TableColumn) -> Number:
         if cell.value is not None
         else f"{by_id[key].title} {code_in_print(code)}: nothing has a score ({unscored or 'no items'})"
     )
+    found = _recorded(entry, ((run, cell),)) if column.averaged else None
     return replace(
-        _as_recorded(cell),
+        _as_recorded(found or cell),
         why=why,
         unit=metric.unit,
+        n=cell.n,
         planned=cell.planned,
         failures=cell.failures,
         states=unscored,
@@ -141,6 +148,7 @@ def _as_recorded(found: Cell | Average) -> Number:
         smallest_detectable=found.smallest_detectable,
         n=found.n,
         signature=found.signature,
+        leads=found.leads,
     )
 
 
@@ -177,16 +185,24 @@ def _mean(entry: Entry, column: TableColumn, measures: Mapping[str, Measure]) ->
     recorded = _recorded(entry, cells)
     if recorded is not None:
         return replace(_as_recorded(recorded), unit=unit, higher_is_better=more, cells=cells)
-    values = [cell.value for _, cell in cells if cell.value is not None]
-    deltas = [cell.delta for _, cell in cells if cell.delta is not None]
     return Number(
         "",
         unit,
-        value=sum(values) / len(cells),
-        delta=sum(deltas) / len(cells) if len(deltas) == len(cells) else None,
+        value=_plain_mean([(cell.language, cell.value) for _, cell in cells]),
+        delta=_plain_mean([(cell.language, cell.delta) for _, cell in cells]),
         higher_is_better=more,
         cells=cells,
     )
+
+
+def _plain_mean(values: Sequence[tuple[str, float | None]]) -> float | None:
+    """Each language counts alike, and within it each task; None where one is missing."""
+    by_language: dict[str, list[float]] = {}
+    for language, value in values:
+        if value is None:
+            return None
+        by_language.setdefault(language, []).append(value)
+    return sum(sum(own) / len(own) for own in by_language.values()) / len(by_language)
 
 
 def _recorded(entry: Entry, cells: Sequence[RunCell]) -> Average | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 
-from lensbench.records import AnswerRecord, IdentifiedRecord, ItemRecord, RunFolder
-from lensbench.records.counting import conversations, final_verdicts, labels_of
+from lensbench.grading.repetition import is_degenerate
+from lensbench.records import AnswerRecord, IdentifiedRecord, IdentifiedTurn, ItemRecord, RunFolder
+from lensbench.records.counting import conversations, final_verdicts, turns_of
+from lensbench.reporting.text.fidelity import identified_text
 
 __all__ = ["answer_lines", "quote"]
 
@@ -21,7 +23,7 @@ def answer_lines(folder: RunFolder, variants: list[str]) -> list[str]:
     if not answers:
         return []
     answered = {item for item, _ in answers}
-    labels = labels_of(folder.records(IdentifiedRecord))
+    identified = turns_of(folder.records(IdentifiedRecord))
     ratings: dict[str, list[str]] = defaultdict(list)
     for verdict in final_verdicts(folder):
         if verdict.repeat == 0:
@@ -40,16 +42,18 @@ def answer_lines(folder: RunFolder, variants: list[str]) -> list[str]:
             for variant in variants:
                 answer = answers.get((item.key, variant), {}).get(turn)
                 if answer:
-                    parts += [_about(variant, answer, labels, ratings), "", *_shown(answer), ""]
+                    parts += [_about(variant, answer, identified, ratings), "", *_shown(answer), ""]
     return parts
 
 
-def _about(variant: str, answer: AnswerRecord, labels: Mapping[str, str | None], ratings: Mapping[str, list[str]]) -> str:
+def _about(variant: str, answer: AnswerRecord, identified: Mapping[str, IdentifiedTurn], ratings: Mapping[str, list[str]]) -> str:
     tokens = "unknown" if answer.tokens is None else answer.tokens
-    facts = [f"identified: {labels.get(answer.key) or 'empty'}", f"{tokens} tokens"]
+    facts = [f"identified: {identified_text(identified.get(answer.key))}", f"{tokens} tokens"]
     finish = answer.finish or "stop"
     if finish != "stop":
         facts.append("cut" if finish == "length" else finish.replace("_", " "))
+    if is_degenerate(answer.parts.answer):
+        facts.append("repetitive")
     return f"{variant} ({', '.join([*facts, *ratings.get(answer.key, ())])})"
 
 

@@ -1,13 +1,17 @@
-"""Language fidelity in all its units: one row per variant, one column per unit."""
+"""Language fidelity in all its units, the counts beside it, and the language of one answer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lensbench.grading.fidelity.cells import UNKNOWN
 from lensbench.metrics import READINGS, split_fidelity_name
 from lensbench.numbers.cell import Cell
+from lensbench.numbers.degenerate import DegenerateAnswers
+from lensbench.numbers.off_target import OffTarget
+from lensbench.records import IdentifiedTurn
 
-__all__ = ["fidelity_table"]
+__all__ = ["counts_table", "fidelity_table", "identified_text"]
 
 
 def fidelity_table(cells: Sequence[Cell]) -> tuple[list[str], list[list[str]]]:
@@ -31,3 +35,33 @@ def fidelity_table(cells: Sequence[Cell]) -> tuple[list[str], list[list[str]]]:
         first = next(iter(row.values()))
         shown.append([*key, *values, str(first.n), str(first.states.get("empty", 0))])
     return ["task", "lang", "variant", "labels", *(unit.replace("_", " ") for unit in units), "n", "empty"], shown
+
+
+_COUNTED = ("answers", "in the language", "of these repetitive", "in another", "of these in the script", "unknown", "empty")
+
+
+def counts_table(off_target: Sequence[OffTarget], degenerate: Sequence[DegenerateAnswers]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of the counts beside the fidelity of one identifier; a row for every task, language and variant.
+
+    A language in the script of English has a dash for the script, because the script distinguishes nothing there.
+    """
+    beside = {(one.task, one.language, one.variant): one for one in degenerate}
+    rows = []
+    for one in off_target:
+        in_script = one.off_target_in_script if one.script_distinguishes else None
+        shown = [one.answers, one.on_target, one.on_target_degenerate, one.off_target, in_script, one.unknown, one.empty]
+        all_of = beside.get((one.task, one.language, one.variant))
+        shown += [all_of.degenerate, all_of.cut] if all_of else [None, None]
+        rows.append([one.task, one.language, one.variant, *("–" if count is None else str(count) for count in shown)])
+    return ["task", "lang", "variant", *_COUNTED, "repetitive", "cut by length"], rows
+
+
+def identified_text(turn: IdentifiedTurn | None) -> str:
+    """The language of an answer with its probability: `zh (0.97)`, or `unknown (en at 0.12)` below the identifier's floor."""
+    if turn is None or turn.label is None:
+        return "empty"
+    if turn.probability is None:
+        return turn.label
+    if turn.cell == UNKNOWN:
+        return f"{UNKNOWN} ({turn.label} at {turn.probability:.2f})"
+    return f"{turn.label} ({turn.probability:.2f})"

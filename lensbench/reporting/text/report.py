@@ -1,19 +1,25 @@
-"""`report.md`: the table, answers side by side, what it cost and what it was made with. Rebuilt from the run folder alone."""
+"""`report.md`: the answer, every number, answers side by side, and what it was made with. Rebuilt from the run folder alone."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Collection
 
 from lensbench.jsonio import json_text
+from lensbench.numbers.headline import table_cells
+from lensbench.numbers.leaders import ALL
 from lensbench.numbers.run_results import Results
 from lensbench.printable import printable
 from lensbench.records import write_atomically
+from lensbench.reporting.answer import answer_of
 from lensbench.reporting.run_view import RunView
+from lensbench.reporting.text.answer_tables import endpoint_table, language_tables
 from lensbench.reporting.text.answers import answer_lines
 from lensbench.reporting.text.cost import COST_HEADER, cost_rows
 from lensbench.reporting.text.matrix import matrix_table, with_base
-from lensbench.reporting.text.statistics import AVERAGES_HEADER, AVERAGES_NOTE, average_rows
-from lensbench.reporting.text.table import notes, table_lines
+from lensbench.reporting.text.result_tables import averages_tables, cells_table, pairs_table
+from lensbench.reporting.text.statistics import AVERAGES_NOTE
+from lensbench.reporting.text.table import notes
+from lensbench.textblocks import TextTable
 
 __all__ = ["write_report"]
 
@@ -22,25 +28,24 @@ def write_report(run: RunView) -> None:
     """Write `report.md` from the results and records of a run."""
     folder, results = run.folder, run.results
     spec = folder.spec()
-    signatures = [*(cell.signature for cell in results.cells), *(average.signature for average in results.averages)]
     parts = [
-        f"# {spec.title} on {results.backbone}: {', '.join(spec.all_languages)}",
+        f"# {_escape(spec.title)} on {_escape(results.backbone)}: {', '.join(spec.all_languages)}",
         "",
-        _headline(results),
+        *_answer(run),
+        *_averages(results),
+        "## Cells",
         "",
-        *_table(results),
+        "A cell is exploratory: p is of the cell alone. Bold: a paired test tells the best variant from the second best.",
         "",
+        *_lines(cells_table(results), bold=_leading(results)),
         *[f"- {_escape(note)}" for note in notes(results)],
         "",
-        *_averages(results),
         *_cost(results),
         *_matrices(results),
         *answer_lines(folder, list(results.variants)),
-        "## Cells, with signatures",
-        "",
-        *[f"- `{signature}`" for signature in signatures],
-        "",
         "## Made with",
+        "",
+        "Signatures of all numbers are in `results.json`.",
         "",
         "```json",
         json_text(run.starts[-1], indent=1),
@@ -50,70 +55,58 @@ def write_report(run: RunView) -> None:
     write_atomically(folder.own("report.md"), printable("\n".join(parts)))
 
 
-def _headline(results: Results) -> str:
-    judged: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for line in table_lines(results):
-        if line.verdict:
-            judged[line.language][line.verdict].append(f"{line.task} {line.delta}")
-    if not judged:
-        return "Only the untouched backbone was scored."
-    sentences = []
-    for language, verdicts in judged.items():
-        clauses = [f"{verdict} on {', '.join(tasks)}" for verdict, tasks in sorted(verdicts.items())]
-        sentences.append(f"**{language}**: {'; '.join(clauses)}.")
-    return " ".join(sentences)
+def _answer(run: RunView) -> list[str]:
+    """What voids the numbers, the questions with their sentences, and the endpoints."""
+    answer = answer_of(run)
+    parts = [f"**! {_escape(statement.whole)}**\n" for statement in answer.voids]
+    for question, said in answer.questions:
+        parts += [f"**{question}**", "", *(f"- {_escape(statement.whole)}" for statement in said), ""]
+    endpoints = endpoint_table(answer)
+    tables = [*([endpoints] if endpoints else []), *language_tables(answer)]
+    return [*parts, *(line for table in tables for line in _titled(table))]
 
 
-def _table(results: Results) -> list[str]:
-    header = [
-        "task",
-        "language",
-        "profile",
-        "metric",
-        "variant",
-        "value",
-        "95%",
-        "difference",
-        "95%",
-        "p (Holm)",
-        "n",
-        "failures",
-        "verdict",
-    ]
+def _leading(results: Results) -> set[int]:
+    """Rows of the table of cells whose variant leads among all."""
+    return {place for place, cell in enumerate(table_cells(results.cells)) if ALL in cell.leads}
+
+
+def _titled(table: TextTable) -> list[str]:
+    return [*([f"{_escape(table.title)}:", ""] if table.title else []), *_lines(table)]
+
+
+def _lines(table: TextTable, bold: Collection[int] = ()) -> list[str]:
+    """A table as Markdown. The title of a group stands before the name of each of its columns.
+
+    Args:
+        bold: Numbers of the rows whose value is bold.
+    """
+    groups = [title for title, count in table.groups for _ in range(count)]
+    names = [*table.header[: table.keys], *table.header[table.keys :]]
+    if groups:
+        names[table.keys :] = [f"{title}: {name}" for title, name in zip(groups, names[table.keys :], strict=True)]
+    value = table.header.index("value") if "value" in table.header else None
     rows = [
-        [
-            x.task,
-            x.language,
-            x.profile,
-            x.metric,
-            x.variant,
-            x.value,
-            x.interval,
-            x.delta,
-            x.delta_interval,
-            x.p_value,
-            x.n,
-            x.failures,
-            x.verdict,
-        ]
-        for x in table_lines(results)
+        [f"**{text}**" if number in bold and place == value else text for place, text in enumerate(map(_cell, row))]
+        for number, row in enumerate(table.rows)
     ]
-    return ["| " + " | ".join(row) + " |" for row in (header, ["---"] * len(header), *rows)]
+    rules = ["---:" if name in table.right else "---" for name in table.header]
+    return [*("| " + " | ".join(row) + " |" for row in (list(map(_cell, names)), rules, *rows)), ""]
 
 
 def _averages(results: Results) -> list[str]:
-    rows = average_rows(results)
-    if not rows:
+    tables = averages_tables(results)
+    pairs = pairs_table(results)
+    if not tables:
         return []
-    table = [AVERAGES_HEADER, ["---"] * len(AVERAGES_HEADER), *rows]
-    return ["## Averages", "", *("| " + " | ".join(map(_escape, row)) + " |" for row in table), "", AVERAGES_NOTE, ""]
+    lines = [line for table in (*tables, *([pairs] if pairs else [])) for line in _titled(table)]
+    return ["## Averages", "", AVERAGES_NOTE, "", *lines]
 
 
 def _cost(results: Results) -> list[str]:
     if not results.costs:
         return []
-    rows = [list(COST_HEADER), ["---"] * len(COST_HEADER), *cost_rows(results.costs)]
-    return ["## What it cost", "", *("| " + " | ".join(row) + " |" for row in rows), ""]
+    return ["## What it cost", "", *_lines(TextTable(COST_HEADER, cost_rows(results.costs)))]
 
 
 def _matrices(results: Results) -> list[str]:
@@ -122,11 +115,14 @@ def _matrices(results: Results) -> list[str]:
     parts = ["## Where the answers went", ""] if found else []
     for matrix, before in with_base(found):
         title, header, rows = matrix_table(matrix, before)
-        parts += [f"{title}; by {matrix.identifier}", ""]
-        parts += ["| " + " | ".join(map(_escape, row)) + " |" for row in (header, ["---"] * len(header), *rows)]
-        parts.append("")
+        parts += [_escape(f"{title}; by {matrix.identifier}"), "", *_lines(TextTable(header, rows))]
     return parts
 
 
 def _escape(text: str) -> str:
     return text.replace("<", "&lt;")
+
+
+def _cell(text: str) -> str:
+    """A text that neither ends its cell nor its row."""
+    return printable(_escape(text), one_line=True).replace("|", "\\|")

@@ -38,6 +38,8 @@ class Line:
     """Of the cell's own test, not adjusted."""
     n: str
     failures: str
+    chance: str
+    """Score of a blind guess; "" where there is none."""
     verdict: str
     """"exploratory"; "" for the base, and for numbers that are not tested."""
 
@@ -72,6 +74,7 @@ def table_line(results: Results, cell: Cell) -> Line:
         p_text(cell.p_value),
         n,
         failures,
+        number(cell, cell.chance),
         verdict_text(cell),
     )
 
