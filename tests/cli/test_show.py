@@ -250,7 +250,7 @@ def test_results_sets_the_margin(tmp_path: Path, here: Here) -> None:
     assert code == 0 and "Did English suffer?" in said
     stored = json.loads((folder.path / "results.json").read_text(encoding="utf-8"))
     assert stored["margins"] == {"accuracy": 0.6, "language": 0.01, "rating": 0.2}
-    assert "margin 60 points" in (folder.path / "report.md").read_text(encoding="utf-8")
+    assert "The margin is 60 points of accuracy" in (folder.path / "report.md").read_text(encoding="utf-8")
     code, said = here("results", folder.path, "--english-margin", "acuracy=2")
     assert code == 2 and "accuracy" in said and "Traceback" not in said
 
