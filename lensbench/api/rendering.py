@@ -31,6 +31,9 @@ __all__ = [
     "short_judge",
 ]
 
+_WARNINGS = 6
+"""Warnings under the first screen; the hint after it says how many there are."""
+
 Block = TextTable | Question | str
 """One part of a view."""
 
@@ -61,11 +64,17 @@ def results_view(results: Results, *, everything: bool = False) -> View:
         everything: Also further units of fidelity and ratings by category.
     """
     from lensbench.reporting.text.cost import COST_HEADER, cost_rows
+    from lensbench.reporting.text.fidelity import counts_table
     from lensbench.reporting.text.result_tables import averages_tables, cells_table, pairs_table
     from lensbench.reporting.text.statistics import AVERAGES_NOTE
     from lensbench.reporting.text.table import notes
 
     blocks: list[Block] = [cells_table(results, everything=everything)]
+    for identifier in dict.fromkeys(one.identifier for one in results.off_target):
+        own = [one for one in results.off_target if one.identifier == identifier]
+        header, rows = counts_table(own, results.degenerate)
+        title = f"Answers by {identifier}, all turns, in numbers"
+        blocks.append(TextTable(header, rows, title, right=frozenset(header[3:]), keys=3))
     averages = averages_tables(results)
     if averages:
         blocks += [*averages, AVERAGES_NOTE]
@@ -88,6 +97,7 @@ def answer_view(run: RunView, *, everything: bool = False) -> View:
     from lensbench.reporting.answer import FLOWING, answer_of
     from lensbench.reporting.text.answer_tables import endpoint_table, language_tables
     from lensbench.reporting.text.result_tables import cells_table
+    from lensbench.reporting.text.table import warnings
 
     answer = answer_of(run)
     blocks: list[Block] = [f"! {statement.whole}" for statement in answer.voids]
@@ -102,6 +112,9 @@ def answer_view(run: RunView, *, everything: bool = False) -> View:
     blocks += language_tables(answer, everything=everything)
     if endpoints is None and not everything:
         blocks.append(cells_table(run.results))
+    if not everything:
+        # Where everything is shown, the notes beside it hold all of them.
+        blocks += warnings(run.results)[:_WARNINGS]
     return View(blocks)
 
 

@@ -21,7 +21,7 @@ _WANTED = {True: 0.06, False: 0.5}
 
 def is_it_real(run: RunView, measures: Sequence[Measure]) -> list[Statement]:
     """One sentence each on items, seeds, the judge and the identifier."""
-    return [*_items(measures), _seeds(run), *_judge(run), *_script(run)]
+    return [*_items(measures), _seeds(run), *_judge(run), *_script(run), *_repetitive(run)]
 
 
 def _items(measures: Sequence[Measure]) -> list[Statement]:
@@ -87,3 +87,16 @@ def _script(run: RunView) -> list[Statement]:
             f"({inside / off:.0%})."
         )
     ]
+
+
+def _repetitive(run: RunView) -> list[Statement]:
+    """Answers that count as in the asked language and say next to nothing."""
+    counts = []
+    for variant in run.variants:
+        own = [one for one in run.results.off_target if one.variant == variant]
+        if own:
+            counts.append((variant, sum(one.on_target_degenerate for one in own), sum(one.on_target for one in own)))
+    if not any(repetitive for _, repetitive, _ in counts):
+        return []
+    said = ", ".join(f"{variant} {repetitive} of {answers}" for variant, repetitive, answers in counts)
+    return [Statement(f"Answers in the asked language that mostly repeat themselves: {said}.")]

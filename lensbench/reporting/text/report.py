@@ -15,6 +15,7 @@ from lensbench.reporting.run_view import RunView
 from lensbench.reporting.text.answer_tables import endpoint_table, language_tables
 from lensbench.reporting.text.answers import answer_lines
 from lensbench.reporting.text.cost import COST_HEADER, cost_rows
+from lensbench.reporting.text.fidelity import counts_table
 from lensbench.reporting.text.matrix import matrix_table, with_base
 from lensbench.reporting.text.result_tables import averages_tables, cells_table, pairs_table
 from lensbench.reporting.text.statistics import AVERAGES_NOTE
@@ -113,6 +114,10 @@ def _matrices(results: Results) -> list[str]:
     """Where the answers went; changes to the base in points beside the enhanced variants."""
     found = [one for one in results.matrices if one.matrix.level == "answer"]
     parts = ["## Where the answers went", ""] if found else []
+    for identifier in dict.fromkeys(one.identifier for one in results.off_target):
+        own = [one for one in results.off_target if one.identifier == identifier]
+        parts += [_escape(f"Answers by {identifier}, all turns, in numbers"), ""]
+        parts += _lines(TextTable(*counts_table(own, results.degenerate)))
     for matrix, before in with_base(found):
         title, header, rows = matrix_table(matrix, before)
         parts += [_escape(f"{title}; by {matrix.identifier}"), "", *_lines(TextTable(header, rows))]

@@ -16,7 +16,7 @@ from lensbench.reporting.text.cell_text import interval, metric_name, number, p_
 from lensbench.reporting.text.statistics import statistics_notes
 from lensbench.states import SCORED, SENTENCES
 
-__all__ = ["Line", "missing_notes", "notes", "table_line", "table_lines", "unscored_notes"]
+__all__ = ["Line", "missing_notes", "notes", "table_line", "table_lines", "unscored_notes", "warnings"]
 
 _LETTERS = "ABCDEFGHIJ"
 
@@ -83,39 +83,20 @@ def notes(results: Results) -> list[str]:
     """What must stand beside the table: where the rows come from, what is missing, what the numbers are."""
     found = [f"! {name} could not be fitted: {message}" for name, message in results.failed.items()]
     origins = {key: about.origin for key, about in results.tasks.items() if about.origin is not None}
-    warnings = sorted({f"{o.name}: {o.warning}" for o in origins.values() if o.warning})
-    found += [f"! {warning}" for warning in warnings]
-    found += [f"! {key}: rows are {o.stand_in}" for key, o in origins.items() if o.stand_in]
+    found += [f"! {warning}" for warning in sorted({f"{o.name}: {o.warning}" for o in origins.values() if o.warning})]
+    found += _one_sided(results)
+    found += warnings(results)
     found += [
         f"{key}: {o.rows} rows of the {o.expected_rows} the hub has"
         for key, o in origins.items()
         if o.expected_rows and o.rows != o.expected_rows
     ]
-    found += missing_notes(results.missing)
-    found += [f"! items/{harm.file}: {_damaged(harm.skipped)}" for harm in results.damaged if harm.skipped]
     found += [
         f"{name} is another checkpoint, {about.external}; it is asked through its own chat template"
         for name, about in results.variants.items()
         if about.external
     ]
-    found += [f"! {name}: {about.note}" for name, about in results.variants.items() if about.note]
     found += [f"not available: {gap}" for gap in results.gaps]
-    found += _overlaps(results)
-    cut: dict[str, list[str]] = {}
-    for key, about in results.tasks.items():
-        if about.max_new_tokens:
-            cut.setdefault(f"after {about.max_new_tokens} new tokens", []).append(str(key))
-    found += [
-        f"! answers were cut {where}, which is not the profile's own length: {', '.join(keys)}" for where, keys in cut.items()
-    ]
-    found += _undirected(results)
-    found += _one_sided(results)
-    found += _tied(results)
-    found += _unscored(results)
-    found += _beside_ratings(results)
-    uncovered = sorted({f"{c.language} ({_name(c)})" for c in results.cells if c.states.get("not_covered")})
-    if uncovered:
-        found.append(f"! no fidelity for {', '.join(uncovered)}: the identifier has no label for the language")
     found += statistics_notes(results)
     identifiers = sorted({_name(c) for c in results.cells if metric_of(c).basis is LANGUAGES})
     if identifiers:
@@ -127,6 +108,31 @@ def notes(results: Results) -> list[str]:
     judges = sorted({c.source for c in results.cells if metric_of(c).basis is RATINGS})
     found += [f"Ratings are of judge {judge}; unlike judges are not comparable." for judge in judges]
     return found
+
+
+def warnings(results: Results) -> list[str]:
+    """What a reader must know of the numbers beside what the answer says first (`reporting.answer.voids`); each begins with `!`."""
+    found = [
+        f"! {key}: rows are {about.origin.stand_in}"
+        for key, about in results.tasks.items()
+        if about.origin is not None and about.origin.stand_in
+    ]
+    found += missing_notes(results.missing)
+    found += [f"! items/{harm.file}: {_damaged(harm.skipped)}" for harm in results.damaged if harm.skipped]
+    found += [f"! {name}: {about.note}" for name, about in results.variants.items() if about.note]
+    found += _unscored(results)
+    found += _beside_ratings(results)
+    cut: dict[str, list[str]] = {}
+    for key, about in results.tasks.items():
+        if about.max_new_tokens:
+            cut.setdefault(f"after {about.max_new_tokens} new tokens", []).append(str(key))
+    found += [
+        f"! answers were cut {where}, which is not the profile's own length: {', '.join(keys)}" for where, keys in cut.items()
+    ]
+    uncovered = sorted({f"{c.language} ({_name(c)})" for c in results.cells if c.states.get("not_covered")})
+    if uncovered:
+        found.append(f"! no fidelity for {', '.join(uncovered)}: the identifier has no label for the language")
+    return [*found, *_undirected(results), *_tied(results), *_overlaps(results)]
 
 
 def _overlaps(results: Results) -> list[str]:
