@@ -286,7 +286,7 @@ def test_nothing_that_a_model_writes_runs(browser: Any, tmp_path: Path) -> None:
     target = tmp_path / "report.html"
     write_html_report(open_runs([folder.path]), target)
     with Watched(browser, target) as view:
-        assert "1 line of items/answers.jsonl" in view.page.inner_text("#summary")
+        assert "items/answers.jsonl: 1 damaged line left out" in view.page.inner_text("#summary")
         assert "no UTF-8" in view.page.inner_text("#summary")
         for number in range(len(HOSTILE)):
             view.page.locator("#list button").nth(number).click()

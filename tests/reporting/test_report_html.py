@@ -280,7 +280,7 @@ def test_damaged_lines_are_counted_named_and_left_out(run: RunFolder, tmp_path: 
     report = RunView.of(RunFolder(copy, lenient=True))
     page = render_html_report([report])
     assert [(damage.file, damage.skipped) for damage in report.damage] == [("score.jsonl", [4, 8])]
-    assert "2 lines of <code>items/score.jsonl</code> could not be read and are left out: 4, 8" in page
+    assert "items/score.jsonl: 2 damaged lines left out (4, 8)." in page
     entries = gather([report])
     assert sum(len(e.cells) for e in entries) == sum(len(e.cells) for e in gather([RunView.of(run)])) - 2
     (copy / "results.json").unlink()

@@ -15,6 +15,8 @@ __all__ = ["voids_of"]
 
 _REPETITIVE = 0.1
 """Share of the answers in the asked language from which on those that repeat themselves are named."""
+_NAMED = 5
+"""Damaged lines that are named."""
 _FEW = 10
 """An endpoint of fewer scores says next to nothing."""
 
@@ -25,6 +27,11 @@ def voids_of(run: RunView) -> list[Statement]:
     found += _nothing_to_compare(run)
     if not run.finished:
         found.append(Statement("The run is not finished: the numbers are of the part that is.", tone="warning"))
+    for harm in run.results.damaged:
+        if harm.skipped:
+            lines = "1 damaged line" if len(harm.skipped) == 1 else f"{len(harm.skipped)} damaged lines"
+            named = ", ".join(map(str, harm.skipped[:_NAMED])) + (" and more" if len(harm.skipped) > _NAMED else "")
+            found.append(Statement(f"items/{harm.file}: {lines} left out ({named}).", tone="warning"))
     return [*found, *_one_option(run), *_repetitive(run), *_without_score(run), *_rows(run)]
 
 
