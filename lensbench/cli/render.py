@@ -49,18 +49,10 @@ def print_json(content: Any) -> None:
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
-    """A table of whatever width; where it does not fit, its cells are wrapped."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
+    """A table of whatever width; where it does not fit, its columns stand below each other, each piece with the first one."""
+    from lensbench.api import TextTable
 
-    # Given as Text: rich reads `[...]` in strings as markup.
-    said = None if title is None else Text(printable(title, one_line=True))
-    table = Table(title=said, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
-    for name in header:
-        table.add_column(Text(printable(name, one_line=True)), overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(printable(value, one_line=True)) for value in row))
-    console().print(table, markup=False)
+    _print_folded(TextTable(header, rows, title, keys=1))
 
 
 def print_view(view: View, *, wrap: bool = False) -> None:

@@ -379,43 +379,48 @@ def test_languages_of_the_embedded_set() -> None:
 # --- what the demonstration printed
 
 
-def demonstration() -> list[list[str]]:
-    """[task, language, variant, value, low, high, n] of every cell."""
-    block = page("README.md").partition("<!-- demo output -->")[2].partition("average over")[0]
-    found, last = [], ["", ""]
-    for line in block.splitlines():
-        match = re.match(
-            r"^ (?P<task>\S.*?)?\s{2,}(?:(?P<code>en|zh)\s{2,})?(?:\S.*?\s{2,})?(?P<variant>base|lens)\s+(?P<value>[\d.]+)\s+"
-            r"\[(?P<low>[\d.]+), (?P<high>[\d.]+)\].*?\s(?P<n>\d+)\s+0\b",
-            line,
-        )
-        if match:
-            last = [match["task"], match["code"]] if match["task"] else last
-            found.append([*last, *match.group("variant", "value", "low", "high", "n")])
-    return found
+Z = 1.959963984540054
 
 
-def wilson(right: int, n: int) -> tuple[float, float]:
-    """Wilson 1927: the shares that a score test at 5% does not reject."""
-    z, share = 1.959963984540054, right / n
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    reach = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return 100 * (middle - reach), 100 * (middle + reach)
+def demonstration() -> str:
+    """What README says that the demonstration prints, as one line."""
+    block = page("README.md").partition("<!-- demo output -->")[2].partition("<!-- end of demo output -->")[0]
+    return " ".join(block.split())
+
+
+def score_interval(wins: int, losses: int, n: int) -> tuple[float, float]:
+    """Tango 1998, by going through all differences in steps of 0.01 points: those that the score test does not reject."""
+    kept = []
+    for step in range(-10_000, 10_001):
+        true = step / 10_000
+        a, b = 2 * n, (2 * n - wins + losses) * true - wins - losses
+        c = -losses * true * (1 - true)
+        share = (math.sqrt(b * b - 4 * a * c) - b) / (2 * a)
+        variance = n * (2 * share + true * (1 - true))
+        distance = abs(wins - losses - n * true)
+        if distance <= Z * math.sqrt(max(variance, 0.0)) + 1e-12:
+            kept.append(true)
+    return 100 * min(kept), 100 * max(kept)
 
 
 def test_the_numbers_of_the_demonstration_agree() -> None:
-    cells = demonstration()
-    assert len(cells) == 2 * 2 * 6
-    for task, code, variant, share, low, high, n in cells:
-        right = round(float(share) / 100 * int(n))
-        assert f"{100 * right / int(n):.1f}" == share, (task, code, variant)
-        assert [f"{end:.1f}" for end in wilson(right, int(n))] == [low, high], (task, code, variant)
-    averages = page("README.md").partition("average over")[2]
-    for code in ("en", "zh"):
-        for variant in ("base", "lens"):
-            mean = sum(float(c[3]) for c in cells if c[1:3] == [code, variant] and c[6] == "24") / 4
-            (said,) = re.findall(rf"4 tasks +{code} +accuracy +{variant} +([\d.]+)", averages)
-            assert float(said) == pytest.approx(mean, abs=0.051)
+    """Its sentences and its table say the same; the intervals are those of the numbers of items and of what differs."""
+    said = demonstration()
+    first, table = said.split("Difference to base", 1)
+    endpoint = r"asked language (\+[\d.]+) points (\[\S+ \S+\])"
+    (language,) = re.findall(endpoint, first)
+    assert f"▲ {language[0]} {language[1]}" in table and "better on the targets: asked language" in first
+    (accuracy,) = re.findall(r"accuracy (\+[\d.]+) points (\[\S+ \S+?\])\.", first)
+    assert f"≈ {accuracy[0]} {accuracy[1]}" in table
+    n = len((ROOT / "lensbench/datasets/mini/completions/zh/test.jsonl").read_text(encoding="utf-8").splitlines())
+    assert f"accuracy: {n} scores" in first
+    # One more right than wrong by some number of changes: which, is in the interval.
+    gained = round(float(accuracy[0]) / 100 * n)
+    assert f"{100 * gained / n:+.1f}" == accuracy[0]
+    shown = [f"[{low:+.1f}, {high:+.1f}]" for lost in range(6) for low, high in [score_interval(gained + lost, lost, n)]]
+    assert accuracy[1] in shown
+    (worst,) = re.findall(r"accuracy \+0\.0 points, at worst (-[\d.]+)", first)
+    assert worst == f"{-100 * Z**2 / (n + Z**2):.1f}", "no English completion differs"
 
 
 def test_the_items_of_the_demonstration() -> None:

@@ -85,6 +85,7 @@ def notes(results: Results) -> list[str]:
     origins = {key: about.origin for key, about in results.tasks.items() if about.origin is not None}
     found += [f"! {warning}" for warning in sorted({f"{o.name}: {o.warning}" for o in origins.values() if o.warning})]
     found += _one_sided(results)
+    found += [f"! items/{harm.file}: {_damaged(harm.skipped)}" for harm in results.damaged if harm.skipped]
     found += warnings(results)
     found += [
         f"{key}: {o.rows} rows of the {o.expected_rows} the hub has"
@@ -111,14 +112,13 @@ def notes(results: Results) -> list[str]:
 
 
 def warnings(results: Results) -> list[str]:
-    """What a reader must know of the numbers beside what the answer says first (`reporting.answer.voids`); each begins with `!`."""
+    """What a reader must know beside what the answer says first (`reporting.answer.voids`); each sentence begins with `!`."""
     found = [
         f"! {key}: rows are {about.origin.stand_in}"
         for key, about in results.tasks.items()
         if about.origin is not None and about.origin.stand_in
     ]
     found += missing_notes(results.missing)
-    found += [f"! items/{harm.file}: {_damaged(harm.skipped)}" for harm in results.damaged if harm.skipped]
     found += [f"! {name}: {about.note}" for name, about in results.variants.items() if about.note]
     found += _unscored(results)
     found += _beside_ratings(results)
