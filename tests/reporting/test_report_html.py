@@ -9,6 +9,7 @@ import json
 import re
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from lensbench.reporting.html import Figure, write_html_report
 from lensbench.reporting.html.gather import Entry, gather
 from lensbench.reporting.html.health import health_of, native_share
 from lensbench.reporting.html.item_cell import ItemCell
-from lensbench.reporting.html.outcome import ASKED, BROKEN, FIXED, FLIPPED, OFF_TARGET, RIGHT, UNSCORED, outcome
+from lensbench.reporting.html.outcome import ASKED, BROKEN, FIXED, FLIPPED, OFF_TARGET, REPETITIVE, RIGHT, UNSCORED, outcome
 from lensbench.reporting.html.pack import link_id, shared_ends
 from lensbench.reporting.html.page import render_html_report
 from lensbench.reporting.html.text import json_for_page, plain, visible
@@ -78,6 +79,25 @@ def test_outcomes_by_their_definitions(base: bool | None, own: bool | None, same
     assert bool(bits & UNSCORED) == (own is None) and bool(bits & RIGHT) == (own is True) and bits & ASKED
     assert outcome(cell(own, 1), None) & (FIXED | BROKEN | FLIPPED) == 0
     assert outcome(None, cell(base, 0)) == 0
+
+
+def test_an_answer_that_repeats_itself_fixes_nothing(tmp_path: Path) -> None:
+    """In the asked language where base's is not, and nonsense all the same: it is marked and not counted as fixed."""
+    wrong, right = ItemCell(right=False, gave=("en",), off_target=True), ItemCell(right=True, gave=("zh",))
+    assert outcome(right, wrong) & FIXED and not outcome(right, wrong) & REPETITIVE
+    nonsense = replace(right, repetitive=True)
+    assert outcome(nonsense, wrong) & (FIXED | REPETITIVE | RIGHT) == REPETITIVE | RIGHT
+    # On a page: one answer of a run becomes one word, said a hundred times.
+    folder = simulate(tmp_path / "run", items=12, variants=("base", "lens"), languages=("zh",), tasks=("open_questions",))
+    path = folder.path / "items" / "answers.jsonl"
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    changed = next(line for line in lines if line["variant"] == "lens" and line["state"] == "ok")
+    changed["text"] = "你好。" * 100
+    path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
+    _, index, blocks = unpack(render_html_report([RunView.of(RunFolder(folder.path))]))
+    keys = [content["k"] for block in blocks for content in block]
+    marked = [key for number, key in enumerate(keys) if index[number * 2 + 1] & REPETITIVE]
+    assert marked == [changed["item"]]
 
 
 def test_the_page_holds_every_record(run: RunFolder) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from lensbench.grading.repetition import is_degenerate
 from lensbench.metrics import SCORES, Metric, fidelity_name, get_metric, gold_choice, metric_as, told_direction, turn_part
 from lensbench.numbers.headline import headline_of
 from lensbench.numbers.item_outcome import is_on_target, is_right
@@ -144,7 +145,11 @@ def _answers(run: RunView, columns: Mapping[str, int], entries: Mapping[str, Ent
             if state != "ok":
                 cell.state = state
             unscored = state not in ANSWERED
-            shown[record.key] = ShownAnswer(record.turn, state, record.text, record.tokens, record.finish, unscored=unscored)
+            repetitive = is_degenerate(record.parts.answer)
+            cell.repetitive = cell.repetitive or repetitive
+            answer = ShownAnswer(record.turn, state, record.text, record.tokens, record.finish)
+            answer.unscored, answer.repetitive = unscored, repetitive
+            shown[record.key] = answer
             cell.answers.append(shown[record.key])
     _languages(run, columns, entries, shown)
     _verdicts(run, columns, entries, shown)
@@ -208,4 +213,6 @@ def _turns(entries: Iterable[Entry], columns: Sequence[Column]) -> None:
 
 def _turn(answer: ShownAnswer) -> ItemCell:
     gave = None if answer.gave is None else (answer.gave,)
-    return ItemCell(right=answer.right, gave=gave, unscored=answer.unscored, off_target=answer.right is False)
+    return ItemCell(
+        right=answer.right, gave=gave, unscored=answer.unscored, off_target=answer.right is False, repetitive=answer.repetitive
+    )

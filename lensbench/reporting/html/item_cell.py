@@ -39,6 +39,7 @@ class ShownAnswer:
         right: Whether it is in the asked language; None where nothing tells.
         gave: Its language, by the preferred identifier.
         unscored: Whether anything of this turn lacks a score.
+        repetitive: Whether it mostly repeats itself (`lensbench.grading.repetition`).
         bits: What happened to this turn, as `outcome` says it of a whole item.
     """
 
@@ -52,10 +53,11 @@ class ShownAnswer:
     right: bool | None = None
     gave: str | None = None
     unscored: bool = False
+    repetitive: bool = False
     bits: int = 0
 
     def packed(self) -> JsonObject:
-        shown = {name: value for name, value in vars(self).items() if name not in ("right", "gave", "unscored")}
+        shown = {name: value for name, value in vars(self).items() if name not in ("right", "gave", "unscored", "repetitive")}
         return {**shown, "labels": list(map(vars, self.labels)), "verdicts": list(map(vars, self.verdicts))}
 
 
@@ -68,6 +70,7 @@ class ItemCell:
         gave: The option, or the languages of the turns; None where there is none.
         unscored: Whether anything of it lacks a score.
         off_target: Whether an answer is in another language than the asked one.
+        repetitive: Whether an answer mostly repeats itself.
         loglikelihoods: Of the choices, rounded; None of an open question.
         metrics: Of a closed question, without those that every task has.
     """
@@ -77,6 +80,7 @@ class ItemCell:
     gave: int | tuple[str, ...] | None = None
     unscored: bool = False
     off_target: bool = False
+    repetitive: bool = False
     loglikelihoods: Sequence[float | None] | None = None
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     answers: list[ShownAnswer] = field(default_factory=list)

@@ -1,7 +1,7 @@
 // The packed items: an index that is opened at once, and blocks of whole items that are opened when one of theirs is wanted.
 const META = JSON.parse(document.getElementById("meta").textContent);
 const COLUMNS = META.columns;
-const ASKED = 1, RIGHT = 2, UNSCORED = 4, OFF_TARGET = 8, FIXED = 16, BROKEN = 32, FLIPPED = 64;
+const ASKED = 1, RIGHT = 2, UNSCORED = 4, OFF_TARGET = 8, FIXED = 16, BROKEN = 32, FLIPPED = 64, REPETITIVE = 128;
 const KEPT = 48;
 
 const parsed = new Promise((done) => {

@@ -5,6 +5,7 @@ function outcomeTags(bits, open) {
   if (bits & BROKEN) tags.push(["broken", "− broken"]);
   if (bits & FLIPPED && !(bits & (FIXED | BROKEN))) tags.push(["plain", open ? "⇄ other language" : "⇄ other option"]);
   if (bits & OFF_TARGET) tags.push(["off-target", "↪ off target"]);
+  if (bits & REPETITIVE) tags.push(["repetitive", "↻ repeats itself"]);
   if (bits & UNSCORED) tags.push(["unscored", "? unscored"]);
   return tags.map(([kind, text]) => el("span", { class: "tag " + kind }, text));
 }

@@ -1,6 +1,6 @@
 // Which items are shown, and in which order. Filters and sorting look at the index only.
-const BITS = { fixed: FIXED, broken: BROKEN, flipped: FLIPPED, "off-target": OFF_TARGET, unscored: UNSCORED };
-const SIGNS = { fixed: "+", broken: "−", flipped: "⇄", "off-target": "↪", unscored: "?" };
+const BITS = { fixed: FIXED, broken: BROKEN, flipped: FLIPPED, "off-target": OFF_TARGET, repetitive: REPETITIVE, unscored: UNSCORED };
+const SIGNS = { fixed: "+", broken: "−", flipped: "⇄", "off-target": "↪", repetitive: "↻", unscored: "?" };
 
 /** The bits of an item: of one column, or of all of them together. */
 function bitsOf(item, column) {
@@ -13,7 +13,7 @@ function bitsOf(item, column) {
 
 /** Items that fit a state, and how many each outcome would give with the rest of the state. */
 function filterItems(state) {
-  const counts = { all: 0, fixed: 0, broken: 0, flipped: 0, "off-target": 0, unscored: 0 };
+  const counts = { all: 0, fixed: 0, broken: 0, flipped: 0, "off-target": 0, repetitive: 0, unscored: 0 };
   const tasks = several(state.task), languages = several(state.language);
   const wanted = META.groups.map((g) => (!tasks.size || tasks.has(taskKey(g))) && (!languages.size || languages.has(g.language)));
   const column = state.variant === "" ? null : Number(state.variant);
