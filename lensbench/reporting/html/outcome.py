@@ -14,8 +14,8 @@ def outcome(cell: ItemCell | None, base: ItemCell | None) -> int:
 
     `RIGHT`: the item is answered rightly; for an open question, every turn in the asked language. `FIXED`: right here and not
     under `base`; `BROKEN`: the other way round; `FLIPPED`: another option, or another language, than under `base`, rightly or
-    not. An item without a score on either side is none of the three. `REPETITIVE`: an answer mostly repeats itself; it fixes nothing,
-    whatever its language.
+    not. An item without a score on either side is none of the three. `REPETITIVE`: an answer mostly repeats itself; it fixes
+    nothing, whatever its language.
 
     Args:
         cell: None where the variant was not asked.
