@@ -7,7 +7,6 @@ dependence between the tests.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,53 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Gated", "first_shares", "gated", "graphical"]
+__all__ = ["Gated", "first_shares", "gated"]
 
 _LITTLE = 1e-6
 """Weight of an edge that matters only when all others are used up."""
-
-
-def graphical(p_values: NDArray[Any], weights: NDArray[Any], graph: NDArray[Any], *, highest: float = 1.0) -> NDArray[Any]:
-    """Adjusted p-values: a test is rejected at a level where its adjusted p-value is at most that level.
-
-    Args:
-        p_values: `[tests]`.
-        weights: `[tests]`, share of the level that each test begins with; they add up to 1.
-        graph: `[tests, tests]`, share of a rejected test's weight that each other test gets; rows add up to 1 or less.
-        highest: Adjusted p-values above this one are not worked out; they are 1.
-
-    Raises:
-        ValueError: unlike sizes, or a p-value that is no number from 0 to 1.
-
-    Examples:
-        Equal weights and edges are Holm's procedure.
-
-        >>> graphical(np.array([0.01, 0.04]), np.array([0.5, 0.5]), np.array([[0, 1], [1, 0]]))
-        array([0.02, 0.04])
-    """
-    p, w, g = (np.array(values, dtype=np.float64) for values in (p_values, weights, graph))
-    if w.shape != p.shape or g.shape != (len(p), len(p)) or not ((p >= 0) & (p <= 1)).all():
-        raise ValueError("graphical takes p-values from 0 to 1, a weight for each, and an edge from each to each")
-    adjusted, reached = np.ones(len(p)), 0.0
-    left = list(range(len(p)))
-    while left:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.where(w[left] > 0, p[left] / w[left], np.inf)
-        first = left[int(np.argmin(ratio))]
-        reached = max(reached, float(ratio.min()))
-        if not np.isfinite(reached) or reached > highest:
-            break
-        adjusted[first] = min(1.0, reached)
-        left.remove(first)
-        w[left] += w[first] * g[first, left]
-        into, out = g[:, first].copy(), g[first].copy()
-        loops = 1 - into * out
-        with np.errstate(divide="ignore", invalid="ignore"):
-            handed = np.where(loops[:, None] > 0, (g + np.outer(into, out)) / loops[:, None], 0.0)
-        np.fill_diagonal(handed, 0.0)
-        handed[first] = handed[:, first] = 0.0
-        g = handed
-    return adjusted
 
 
 @dataclass(frozen=True)
@@ -78,40 +34,88 @@ def gated(primary: NDArray[Any], opened: Sequence[NDArray[Any]], *, highest: flo
     Primary tests share the level equally. A rejected one hands half of its share to the other primary tests, in equal parts, and
     half to the tests that it opens, which Holm's procedure goes through. Where it opens none, the others get all; where there
     are no others, what it opens gets all. Once all that it opens is rejected too, their half goes to the other primary tests.
+    What is handed to a test that is rejected already goes on along that test's own edges.
 
     Args:
         primary: `[primary]` p-values.
         opened: For each primary test, `[tests]` p-values of the tests that it opens.
-        highest: See `graphical`.
+        highest: Adjusted p-values above this one are not worked out; they are 1.
 
     Returns:
-        Adjusted p-values. That of a test which stays closed is at least that of the primary test before it.
+        Adjusted p-values: a test is rejected at a level where its adjusted p-value is at most that level. That of a test which
+        stays closed is at least that of the primary test before it.
+
+    Raises:
+        ValueError: unlike numbers of primary tests and of what they open, or a p-value that is no number from 0 to 1.
     """
-    n = len(primary)
-    if not n:
-        return Gated(np.zeros(0), ())
-    ends = np.cumsum([n, *(len(tests) for tests in opened)])
-    places = [list(range(start, end)) for start, end in itertools.pairwise(ends)]
-    size = int(ends[-1])
-    weights = np.zeros(size)
-    weights[:n] = 1 / n
-    graph = np.zeros((size, size))
-    for own, children in enumerate(places):
-        others = [other for other in range(n) if other != own]
-        onwards, inwards = _split(bool(others), bool(children))
-        if others:
-            graph[own, others] = onwards / len(others)
-        if children:
-            graph[own, children] = inwards / len(children)
-        for child in children:
-            siblings = [other for other in children if other != child]
-            little = _LITTLE if siblings else 1.0
-            if siblings:
-                graph[child, siblings] = (1 - _LITTLE if others else 1.0) / len(siblings)
-            if others:
-                graph[child, others] = little / len(others)
-    adjusted = graphical(np.concatenate([primary, *opened]), weights, graph, highest=highest)
-    return Gated(adjusted[:n], tuple(adjusted[own] for own in places))
+    tests = [np.asarray(own, dtype=np.float64) for own in opened]
+    p = np.asarray(primary, dtype=np.float64)
+    if len(tests) != len(p) or not all(((own >= 0) & (own <= 1)).all() for own in (p, *tests)):
+        raise ValueError("needs p-values from 0 to 1, and for each primary test the tests that it opens")
+    adjusted, found = np.ones(len(p)), tuple(np.ones(len(own)) for own in tests)
+    orders = [list(np.argsort(own, kind="stable")) for own in tests]
+    graph = _Graph([len(own) for own in tests])
+    reached = 0.0
+    for _ in range(len(p) + sum(map(len, tests))):
+        smallest = np.array([*p, *(own[order[0]] if order else 1.0 for own, order in zip(tests, orders, strict=True))])
+        node, ratio = graph.first(smallest)
+        reached = max(reached, ratio)
+        if not np.isfinite(reached) or reached > highest:
+            break
+        if node < len(p):
+            adjusted[node] = min(1.0, reached)
+        else:
+            own = node - len(p)
+            found[own][orders[own].pop(0)] = min(1.0, reached)
+        graph.remove(node)
+    return Gated(adjusted, found)
+
+
+class _Graph:
+    """Weights and edges of the tests that are left.
+
+    The tests that one primary test opens are exchangeable, so they are one node here: its weight, and the edges to it and from
+    it, are those of each of its tests. Its edge to itself is that from one of them to another.
+    """
+
+    def __init__(self, opened: Sequence[int]) -> None:
+        n = len(opened)
+        self._left = np.array([1] * n + list(opened))
+        self._weights = np.array([1 / max(n, 1)] * n + [0.0] * n)
+        self._edges = np.zeros((2 * n, 2 * n))
+        for own, tests in enumerate(opened):
+            others = [other for other in range(n) if other != own]
+            onwards, inwards = _split(bool(others), tests > 0)
+            self._edges[own, others] = onwards / max(len(others), 1)
+            if tests:
+                self._edges[own, n + own] = inwards / tests
+                little = _LITTLE if tests > 1 else 1.0
+                self._edges[n + own, n + own] = (1 - _LITTLE if others else 1.0) / (tests - 1) if tests > 1 else 0.0
+                self._edges[n + own, others] = little / max(len(others), 1)
+        self._single = np.arange(2 * n) < n
+
+    def first(self, p_values: NDArray[Any]) -> tuple[int, float]:
+        """The node whose smallest p-value is the smallest share of its weight, and that p-value divided by the weight."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratios = np.where((self._weights > 0) & (self._left > 0), p_values / self._weights, np.inf)
+        node = int(np.argmin(ratios))
+        return node, float(ratios[node])
+
+    def remove(self, node: int) -> None:
+        """Reject one test of a node: its weight goes along its edges, and paths through it become edges."""
+        self._left[node] -= 1
+        into, out = self._edges[:, node].copy(), self._edges[node].copy()
+        gone, self._weights[node] = self._weights[node], 0.0 if self._single[node] else self._weights[node]
+        self._weights += gone * out
+        loops = 1 - into * out
+        with np.errstate(divide="ignore", invalid="ignore"):
+            self._edges += np.outer(into, out)
+            self._edges /= np.where(loops > 0, loops, np.inf)[:, None]
+        alone = np.flatnonzero(self._single | (self._left <= 1))
+        self._edges[alone, alone] = 0.0
+        if self._left[node] == 0:
+            self._edges[node] = self._edges[:, node] = 0.0
+            self._weights[node] = 0.0
 
 
 def first_shares(opened: Sequence[int]) -> Gated:

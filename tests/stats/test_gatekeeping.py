@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 
 import numpy as np
 import pytest
@@ -10,7 +11,37 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lensbench.stats import holm
-from lensbench.stats.gatekeeping import first_shares, gated, graphical
+from lensbench.stats.gatekeeping import first_shares, gated
+
+
+def graphical(p_values: np.ndarray, weights: np.ndarray, graph: np.ndarray, *, highest: float = 1.0) -> np.ndarray:
+    """Adjusted p-values: a test is rejected at a level where its adjusted p-value is at most that level.
+
+    The whole matrix of edges, test by test, as the paper's Algorithm 2 has it.
+    """
+    p, w, g = (np.array(values, dtype=np.float64) for values in (p_values, weights, graph))
+    if w.shape != p.shape or g.shape != (len(p), len(p)) or not ((p >= 0) & (p <= 1)).all():
+        raise ValueError("graphical takes p-values from 0 to 1, a weight for each, and an edge from each to each")
+    adjusted, reached = np.ones(len(p)), 0.0
+    left = list(range(len(p)))
+    while left:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.where(w[left] > 0, p[left] / w[left], np.inf)
+        first = left[int(np.argmin(ratio))]
+        reached = max(reached, float(ratio.min()))
+        if not np.isfinite(reached) or reached > highest:
+            break
+        adjusted[first] = min(1.0, reached)
+        left.remove(first)
+        w[left] += w[first] * g[first, left]
+        into, out = g[:, first].copy(), g[first].copy()
+        loops = 1 - into * out
+        with np.errstate(divide="ignore", invalid="ignore"):
+            handed = np.where(loops[:, None] > 0, (g + np.outer(into, out)) / loops[:, None], 0.0)
+        np.fill_diagonal(handed, 0.0)
+        handed[first] = handed[:, first] = 0.0
+        g = handed
+    return adjusted
 
 
 def closed(p: np.ndarray, weights: np.ndarray, graph: np.ndarray) -> np.ndarray:
@@ -51,6 +82,40 @@ def test_closed_testing(seed: int) -> None:
     graph /= graph.sum(1, keepdims=True)
     weights, p = rng.dirichlet(np.ones(n)), rng.random(n) ** 3
     assert graphical(p, weights, graph) == pytest.approx(closed(p, weights, graph), abs=1e-9)
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=80, deadline=None)
+def test_families_of_exchangeable_tests_as_one_node_each(seed: int) -> None:
+    """The same adjusted p-values as from the matrix over all tests."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 6))
+    primary = rng.random(n) ** 4
+    opened = [rng.random(int(rng.integers(0, 5))) ** 4 for _ in range(n)]
+    size = n + sum(map(len, opened))
+    weights, edges, start = np.zeros(size), np.zeros((size, size)), n
+    weights[:n] = 1 / n
+    for own, tests in enumerate(opened):
+        others, children = [other for other in range(n) if other != own], list(range(start, start + len(tests)))
+        start += len(tests)
+        half = 0.5 if others and children else 1.0
+        edges[own, others] = half / max(len(others), 1)
+        edges[own, children] = half / max(len(children), 1)
+        for child in children:
+            siblings = [other for other in children if other != child]
+            onwards = (1e-6 if siblings else 1.0) if others else 0.0
+            edges[child, siblings] = (1 - onwards) / max(len(siblings), 1)
+            edges[child, others] = onwards / max(len(others), 1)
+    expected = graphical(np.concatenate([primary, *opened]), weights, edges)
+    found = gated(primary, opened)
+    assert np.concatenate([found.primary, *found.opened]) == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+
+def test_a_hundred_variants_take_seconds() -> None:
+    rng = np.random.default_rng(0)
+    start = time.process_time()
+    found = gated(rng.random(300) * 1e-5, [rng.random(6) * 1e-5 for _ in range(300)])
+    assert time.process_time() - start < 20 and found.primary.max() <= 0.05
 
 
 def test_by_hand() -> None:
