@@ -89,7 +89,7 @@ def print_run(run: Run, *, everything: bool = False) -> None:
     warnings = sum(note.startswith("!") for note in table.notes)
     noted = f"{len(table.notes)} notes" + (f", {warnings} of them warnings" if warnings else "")
     echo()
-    print_text(f"lensbench show RUN --all shows every cell, average, pair of variants and cost, and {noted}.")
+    print_text(f"Every cell, average, pair of variants and cost, and {noted}: lensbench show RUN --all")
 
 
 def print_text(text: str) -> None:
