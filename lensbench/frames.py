@@ -18,6 +18,7 @@ from lensbench.numbers.cell import Cell
 from lensbench.numbers.pairs import Pair
 from lensbench.numbers.results import current_results
 from lensbench.numbers.run_results import Results, read_results
+from lensbench.numbers.seed_groups import SeedGroup
 from lensbench.records import AnswerRecord, IdentifiedRecord, ItemRecord, RunFolder, ScoreRecord
 from lensbench.records.counting import final_verdicts, graders, last_identified
 from lensbench.records.grader import short_names
@@ -69,6 +70,23 @@ class RunFrames:
         """One row for each endpoint and each pair of enhanced variants; `delta` is `variant` less `other`. `cells` as text."""
         rows = [{**pair.as_dict(), "cells": " ".join(pair.cells)} for pair in self.results.pairs]
         return _frame(rows, (), [field.name for field in fields(Pair)])
+
+    @cached_property
+    def seeds(self) -> pandas.DataFrame:
+        """One row for each setting with several seeds on each endpoint, language and English average; lists as text.
+
+        `delta` is the mean over seeds, `deviation` their standard deviation, and the interval is of seeds and items.
+        """
+        rows = [
+            {
+                **group.as_dict(),
+                "cells": " ".join(group.cells),
+                "variants": " ".join(group.variants),
+                "seeds": " ".join(map(str, group.seeds)),
+            }
+            for group in self.results.seed_groups
+        ]
+        return _frame(rows, ("measured",), [field.name for field in fields(SeedGroup)])
 
     def _finished(self, row: JsonObject) -> JsonObject:
         facts = self.results.variants.get(row["variant"])

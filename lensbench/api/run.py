@@ -91,6 +91,15 @@ class Run:
         return self._read.pairs
 
     @property
+    def seeds(self) -> pandas.DataFrame:
+        """One row per setting with several seeds and average: mean, deviation, and an interval of seeds and items.
+
+        Raises:
+            UnavailableError: pandas is not installed.
+        """
+        return self._read.seeds
+
+    @property
     def cells(self) -> pandas.DataFrame:
         """One row per number: value, n, failures, interval, chance, paired difference to `base`, p of this cell alone.
 

@@ -19,6 +19,8 @@ from lensbench.numbers.leaders import leaders
 from lensbench.numbers.pair import DRAWS, SEED, SourceItems
 from lensbench.numbers.pairs import Pair, pairs_of
 from lensbench.numbers.read_metrics import MetricSeries
+from lensbench.numbers.seed_groups import SeedGroup, seed_groups_of
+from lensbench.numbers.seed_settings import SeedSetting
 from lensbench.numbers.signature import RunIdentity, average_signature
 from lensbench.records import TaskKey
 from lensbench.spec import BASE
@@ -34,18 +36,26 @@ _Table = Mapping[TaskKey, Mapping[str, MetricSeries]]
 
 @dataclass(frozen=True)
 class Averages:
-    """The averages of a run, and its variants against each other on every endpoint."""
+    """The averages of a run, its variants against each other on every endpoint, and its settings with several seeds."""
 
     averages: list[Average]
     pairs: list[Pair]
+    seed_groups: list[SeedGroup]
 
 
-def average(series: Sequence[MetricSeries], sources: SourceItems, made: RunIdentity, margins: Mapping[str, float]) -> Averages:
+def average(
+    series: Sequence[MetricSeries],
+    sources: SourceItems,
+    made: RunIdentity,
+    margins: Mapping[str, float],
+    settings: Sequence[SeedSetting],
+) -> Averages:
     """All averages of a run.
 
     Args:
         series: Of headline metrics that are means over items.
         margins: See `lensbench.numbers.english`.
+        settings: Those with several seeds.
     """
     tables: dict[tuple[str, str, str, bool | None], dict[TaskKey, dict[str, MetricSeries]]] = defaultdict(
         lambda: defaultdict(dict)
@@ -62,17 +72,21 @@ def average(series: Sequence[MetricSeries], sources: SourceItems, made: RunIdent
     found: list[Average] = []
     errors: list[float] = []
     pairs: list[Pair] = []
+    seeds: list[SeedGroup] = []
     for group, table in groups:
         scores = _Scores.of(group, table, sources, variants)
         for entry, error in _averaged(group, scores, sources, made, draws):
             found.append(with_retention(entry, margins))
             errors.append(error)
-        if group.role == "endpoint" and scores is not None:
-            binary = scores.binary and group.metric.unit.proportion
+        if scores is None:
+            continue
+        binary = scores.binary and group.metric.unit.proportion
+        seeds += seed_groups_of(group, settings, scores.variants, scores.values, scores.clusters, scores.cells, binary=binary)
+        if group.role == "endpoint":
             pairs += pairs_of(
                 group, scores.variants, scores.values, scores.clusters, scores.cells, binary=binary, draws=DRAWS, seed=SEED
             )
-    return Averages(gate(found, errors), pairs)
+    return Averages(gate(found, errors), pairs, seeds)
 
 
 def _metric(table: _Table) -> Metric:

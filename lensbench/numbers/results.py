@@ -52,6 +52,7 @@ def results_of(folder: RunFolder, about: JsonObject, numbers: Summary) -> JsonOb
         "cells": [*(cell.as_dict() for cell in numbers.cells), *(with_verdict(cell) for cell in given)],
         "averages": [entry.as_dict() for entry in numbers.averages],
         "pairs": [pair.as_dict() for pair in numbers.pairs],
+        "seed_groups": [entry.as_dict() for entry in numbers.seed_groups],
         "margins": dict(numbers.margins),
         "unnamed": numbers.unnamed,
         "matrices": [matrix.as_dict() for matrix in answered_by_task(folder)],
@@ -124,6 +125,7 @@ def _readable(results: JsonObject) -> bool:
     needed = {"unit", "source", "states", "planned", "picks", "signature", "p_value"}
     return (
         "margins" in results
+        and "seed_groups" in results
         and all(needed <= cell.keys() for cell in results.get("cells", [{}]))
         and all("substitute" in about for about in results.get("tasks", {"": {}}).values())
     )

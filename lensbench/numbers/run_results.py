@@ -14,6 +14,7 @@ from lensbench.numbers.degenerate import DegenerateAnswers
 from lensbench.numbers.judging_notes import JudgingNote
 from lensbench.numbers.off_target import OffTarget
 from lensbench.numbers.pairs import Pair
+from lensbench.numbers.seed_groups import SeedGroup
 from lensbench.records import TaskKey
 from lensbench.records.damage import Damage
 from lensbench.records.described import TaskFacts, VariantFacts
@@ -66,6 +67,8 @@ class Results:
     averages: tuple[Average, ...]
     pairs: tuple[Pair, ...]
     """Enhanced variants against each other, on the endpoints; empty of an older version."""
+    seed_groups: tuple[SeedGroup, ...]
+    """Settings that were fitted with several seeds; empty of an older version."""
     margins: Mapping[str, float]
     """Question of an endpoint (`Basis.asks`) -> loss in English that counts as none; empty of an older version."""
     unnamed: Mapping[str, int]
@@ -105,6 +108,7 @@ def read_results(content: JsonObject) -> Results:
         cells=tuple(map(Cell.of, content["cells"])),
         averages=tuple(map(Average.of, content.get("averages", ()))),
         pairs=tuple(map(Pair.of, content.get("pairs", ()))),
+        seed_groups=tuple(map(SeedGroup.of, content.get("seed_groups", ()))),
         margins=content.get("margins") or {},
         unnamed=content.get("unnamed", {}),
         matrices=tuple(map(AnsweredMatrix.of, content.get("matrices") or ())),

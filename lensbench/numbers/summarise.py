@@ -18,6 +18,8 @@ from lensbench.numbers.margins import read_margins
 from lensbench.numbers.pair import SourceItems, Tested, line_up, test_pairs
 from lensbench.numbers.pairs import Pair
 from lensbench.numbers.read_metrics import MetricSeries, read_metrics
+from lensbench.numbers.seed_groups import SeedGroup
+from lensbench.numbers.seed_settings import seed_settings
 from lensbench.numbers.signature import RunIdentity, cell_signature
 from lensbench.numbers.verdict import EXPLORATORY
 from lensbench.records import RunFolder, TaskKey
@@ -34,6 +36,7 @@ class Summary:
     Attributes:
         unnamed: `TASK/LANGUAGE` -> items that name no source item, each a cluster of its own.
         pairs: Enhanced variants against each other, on the endpoints.
+        seed_groups: Settings with several seeds, on every endpoint, language and in English.
         margins: Question of an endpoint -> loss in English that counts as none.
         gaps: What has no number, and why.
     """
@@ -41,6 +44,7 @@ class Summary:
     cells: list[Cell]
     averages: list[Average]
     pairs: list[Pair]
+    seed_groups: list[SeedGroup]
     margins: Mapping[str, float]
     unnamed: dict[str, int]
     gaps: list[str] = field(default_factory=list)
@@ -61,9 +65,9 @@ def summary(folder: RunFolder) -> Summary:
         if one.statistics and one.metric.corpus is None
     )
     margins = read_margins(folder)
-    averages = average(means, sources, made, margins)
+    averages = average(means, sources, made, margins, seed_settings(folder))
     cells = _cells(series, sources, made)
-    return Summary(cells, averages.averages, averages.pairs, margins, dict(sources.unnamed), list(gaps))
+    return Summary(cells, averages.averages, averages.pairs, averages.seed_groups, margins, dict(sources.unnamed), list(gaps))
 
 
 def _cells(series: list[MetricSeries], sources: SourceItems, made: RunIdentity) -> list[Cell]:

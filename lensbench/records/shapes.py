@@ -209,6 +209,27 @@ _PAIR = _shape(
         "verdict": _maybe(_text),
     }
 )
+_SEED_GROUP = _shape(
+    {
+        "role": _one_of("endpoint", "language", "english"),
+        "over": _text,
+        "task": _maybe(_text),
+        "language": _maybe(_text),
+        "profile": _text,
+        "metric": _text,
+        "unit": _text,
+        "source": _text,
+        "cells": _list(_text),
+        "setting": _text,
+        "method": _text,
+        "variants": _list(_text),
+        "seeds": _list(_whole),
+        "measured": _whole,
+        **{name: _maybe(_number) for name in ("delta", "deviation", "least", "most", "delta_low", "delta_high")},
+        "higher_is_better": _maybe(_flag),
+    },
+    {"why": _text},
+)
 _MATRIX = _shape(
     {
         "task": _text,
@@ -274,6 +295,7 @@ _FILES: dict[str, tuple[Mapping[str, _Check], Mapping[str, _Check]]] = {
             **_HEAD,
             "averages": _list(_AVERAGE),
             "pairs": _list(_PAIR),
+            "seed_groups": _list(_SEED_GROUP),
             "margins": _map(_number),
             "matrices": _list(_MATRIX),
             "costs": _map(_COST),

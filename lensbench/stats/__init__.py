@@ -9,6 +9,7 @@ from lensbench.stats.paired_share import none_differ_limit, tango
 from lensbench.stats.power import ALPHA, POWER, detectable_mean, detectable_share
 from lensbench.stats.significance import holm, mcnemar_exact, sign_flip
 from lensbench.stats.slope import clustered_slope
+from lensbench.stats.two_way import TwoWay, two_way_intervals
 
 __all__ = [
     "ALPHA",
@@ -16,6 +17,7 @@ __all__ = [
     "CorpusPair",
     "Interval",
     "Intervals",
+    "TwoWay",
     "bootstrap_means",
     "clustered_errors",
     "clustered_slope",
@@ -32,6 +34,7 @@ __all__ = [
     "paired_intervals",
     "sign_flip",
     "tango",
+    "two_way_intervals",
     "wilson",
     "within_unit_deviation",
 ]
