@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from lensbench.api.task_authoring import describe_item, export_tasks, lint_tasks, show_task, task_files
     from lensbench.display import TerminalProgress
     from lensbench.notebook import NotebookProgress
+    from lensbench.plan.sweep import TooManyVariants
     from lensbench.progress import Progress, SilentProgress
 
 __all__ = [
@@ -76,6 +77,7 @@ __all__ = [
     "SilentProgress",
     "TerminalProgress",
     "TextTable",
+    "TooManyVariants",
     "View",
     "Xsft",
     "XsftFull",
@@ -157,6 +159,7 @@ HOMES = {
     "lensbench.api.run": ("Identification", "Run", "load"),
     "lensbench.api.scoring": ("Scored", "score"),
     "lensbench.api.task_authoring": ("describe_item", "export_tasks", "lint_tasks", "show_task", "task_files"),
+    "lensbench.plan.sweep": ("TooManyVariants",),
     "lensbench.display": ("TerminalProgress",),
     "lensbench.notebook": ("NotebookProgress",),
     "lensbench.progress": ("Progress", "SilentProgress"),

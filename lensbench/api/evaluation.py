@@ -27,6 +27,9 @@ def evaluate(
     *,
     methods: Sequence[str | MethodObject] | Mapping[str, Mapping[str, Any]] = (),
     variants: Sequence[str] | Mapping[str, str | os.PathLike[str] | MethodObject] = (),
+    sweep: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Sequence[Any]]] | Sequence[str] | None = None,
+    seeds: Sequence[int] | None = None,
+    yes: bool = False,
     languages: Sequence[str] = ("zh",),
     english: bool = True,
     tasks: Sequence[str] | None = None,
@@ -69,6 +72,11 @@ def evaluate(
             method are variants with names made of their settings (`lens[seed=1]`). None: only the untouched backbone is asked.
         variants: Further variants: name -> method object, or -> hub id or folder of another checkpoint; or as text, as the
             command line takes them (`wide=lens:start_layer=25,rank=1`, `mine=path/to/model`).
+        sweep: Settings to try: `{"lens.start_layer": [26, 27], "lens.push_strength": [0.5, 1]}` makes four variants, in place of
+            the one with the method's own settings. A list of such mappings is tried one after the other; texts are as the
+            command line takes them (`lens.start_layer=26,27`).
+        seeds: Fit every variant once with each of these seeds; None: with the seed that it has.
+        yes: Whether a sweep may make more than 64 variants.
         languages: Codes of the target languages.
         english: Whether items are also asked in English; methods learn from it in any case.
         tasks: Names; None takes the paper's four tasks and open questions.
@@ -122,6 +130,9 @@ def evaluate(
         {
             "methods": methods,
             "variants": variants,
+            "sweep": sweep,
+            "seeds": seeds,
+            "yes": yes,
             "languages": languages,
             "english": english,
             "tasks": tasks,
