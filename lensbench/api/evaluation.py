@@ -13,6 +13,7 @@ from lensbench.api.judging import judge_of_run
 from lensbench.api.margins import english_margins
 from lensbench.api.reporting_to import progress_or_default
 from lensbench.api.requests import default_folder, run_request
+from lensbench.api.run_files import text_of_run
 from lensbench.progress import Progress
 
 if TYPE_CHECKING:
@@ -161,6 +162,17 @@ def evaluate(
     check_options(place, plan.spec.device, plan.spec.engine)
     judging = judge_of_run(plan, judge, judge_model, base_url, max_usd)
     target = a_path("out", out) if out is not None else default_folder(plan.spec)
+    run_file = text_of_run(
+        request,
+        plan,
+        data_parallel=data_parallel,
+        identifier=identifier,
+        judge=judge,
+        judge_model=judge_model,
+        base_url=base_url,
+        max_usd=max_usd,
+        english_margin=english_margin,
+    )
     if place.count > 1:
         # torch's own words on a rank that is gone are a stack of C++ frames, and it reads this once.
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
@@ -195,6 +207,7 @@ def evaluate(
                     judging=judging,
                     identifier=identifier,
                     margins=margins,
+                    run_file=run_file,
                     ranks=ranks,
                 )
         except MethodsFailed as error:

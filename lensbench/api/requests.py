@@ -187,6 +187,9 @@ def _variants(given: Any) -> tuple[str | VariantRequest, ...]:
     from lensbench.plan.request import VariantRequest
 
     if not isinstance(given, Mapping):
+        # A run file has variants that are read already.
+        if isinstance(given, list | tuple) and any(isinstance(one, VariantRequest) for one in given):
+            return tuple(one if isinstance(one, VariantRequest) else a_text("variants", one) for one in given)
         return names("variants", given, "mine=path/to/model")
     return tuple(
         VariantRequest(a_text("variants", name), method=one.name, settings=one.given)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from lensbench.api import DEFAULT_ENGINE, engine_names
 from lensbench.cli.flags import all_with_flags
@@ -18,6 +19,7 @@ from lensbench.errors import LensbenchError, UsageError
 
 
 @click.command(epilog="Exit codes: 0 done, 1 the run failed, 2 the command was wrong, 130 stopped; the same command goes on.")
+@click.argument("file", required=False, metavar="[FILE]")
 @click.option(
     "-m",
     "--method",
@@ -40,7 +42,7 @@ from lensbench.errors import LensbenchError, UsageError
 )
 @click.option("--seeds", metavar="SEEDS", help="Fit every variant once with each of these seeds, separated by commas.")
 @click.option("--yes", is_flag=True, help="Do not ask before a sweep of more than 64 variants.")
-@click.option("-b", "--backbone", required=True, metavar="NAME|HUB|PATH", help="Base model: short name, hub id or model folder.")
+@click.option("-b", "--backbone", metavar="NAME|HUB|PATH", help="Base model: short name, hub id or model folder.")
 @click.option(
     "-l",
     "--languages",
@@ -148,6 +150,8 @@ from lensbench.errors import LensbenchError, UsageError
 def command(**options: Any) -> None:
     """Fit a method, score the untouched backbone and the enhanced model on the same items, print one table.
 
+    FILE is a run as YAML, or the name of an experiment that ships. Options on the command line win over it.
+
     \b
     Examples:
       lensbench run --method lens --backbone smollm2-135m --languages zh --data embedded
@@ -157,15 +161,18 @@ def command(**options: Any) -> None:
       lensbench run --method lens --variant wide=lens:start_layer=25,rank=1 --variant lens:seed=1 --backbone llama3-8b
       lensbench run --method lens --backbone smollm2-135m --sweep lens.start_layer=27,29 --sweep lens.rank=1,2 -l zh,ja --seeds 0
       lensbench run --method lens --backbone llama3-8b --tasks mt_bench --judge gpt-4o --max-usd 5
+      lensbench run layers-smollm2 --limit 20                            an experiment; or FILE.yaml, or RUN/run.yaml of a run
       lensbench run --backbone ./my-model --tasks xcopa,xstory_cloze --profile lm-eval --limit 50 --out RUN
     """
     from lensbench.api import evaluate, is_worker, plan_run
     from lensbench.cli.render import print_json, print_run, print_view
 
     further = ("data_parallel", "judge", "judge_model", "base_url", "max_usd", "english_margin", "out")
-    choices: dict[str, Any] = {**choices_of(options), **{name: options[name] for name in further}}
+    given = {**choices_of(options), **{name: options[name] for name in (*further, "identifier")}}
+    choices = with_file(options["file"], given)
+    backbone, identifier = choices.pop("backbone"), choices.pop("identifier")
     if options["dry_run"]:
-        plan = _confirmed(partial(plan_run, options["backbone"]), choices)
+        plan = _confirmed(partial(plan_run, backbone), choices)
         if is_worker():
             return
         if options["as_json"]:
@@ -177,9 +184,7 @@ def command(**options: Any) -> None:
     failure: LensbenchError | None = None
     progress = None if is_worker() else progress_of(options["quiet"], options["verbose"], options["log"])
     try:
-        call = partial(
-            evaluate, options["backbone"], resume=options["resume"], identifier=options["identifier"], progress=progress
-        )
+        call = partial(evaluate, backbone, resume=options["resume"], identifier=identifier, progress=progress)
         run = _confirmed(call, choices)
     except LensbenchError as error:
         # A method that failed leaves the other variants to be looked at.
@@ -195,6 +200,35 @@ def command(**options: Any) -> None:
         echo(f"\nreport: {run.folder / 'report.html'} (in brief: report.md)")
     if failure is not None:
         raise failure
+
+
+_OPTIONS = {"config": "config_file", "english": "no_english", "methods": "method"}
+"""Arguments of which the option has another name in click."""
+
+
+def with_file(path: str | None, given: dict[str, Any]) -> dict[str, Any]:
+    """All arguments of a run: those of its file, and over them the options that were written on the command line.
+
+    Args:
+        given: Argument -> value of its option, also where that is only the default.
+
+    Raises:
+        UsageError: see `read_run_file`.
+        click.UsageError: neither the file nor the command line names a backbone.
+    """
+    from lensbench.api import read_run_file
+
+    context = click.get_current_context()
+    choices = {"backbone": context.params["backbone"], **given}
+    for name, value in (read_run_file(path) if path is not None else {}).items():
+        if name == "overrides":
+            # Of equal keys the last one counts.
+            choices[name] = (*value, *choices[name])
+        elif name in choices and context.get_parameter_source(_OPTIONS.get(name, name)) is ParameterSource.DEFAULT:
+            choices[name] = value
+    if choices["backbone"] is None:
+        raise click.UsageError("Missing option '-b' / '--backbone'.", context)
+    return choices
 
 
 def choices_of(options: dict[str, Any]) -> dict[str, Any]:
