@@ -290,7 +290,7 @@ def _confirmed(call: Callable[..., Any], choices: dict[str, Any]) -> Any:
     except TooManyVariants as error:
         if is_worker() or not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise
-        question = f"The sweep makes {error.count:,} variants, and each is fitted and evaluated. Go on?"
-        if not click.confirm(question, err=True):
+        echo(f"The sweep makes {error.count:,} variants, and each is fitted and evaluated. Go on? [y/N] ", err=True, nl=False)
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             raise
     return call(**{**choices, "yes": True})
