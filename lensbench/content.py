@@ -1,4 +1,4 @@
-"""Where the content folders (`tasks/`, `judges/`, `reports/`) are, and which file a name means.
+"""Where the content folders (`tasks/`, `judges/`, `reports/`, `experiments/`) are, and which file a name means.
 
 In a wheel they travel inside the package, in a checkout they are its neighbours.
 """
@@ -17,7 +17,7 @@ _PACKAGE = Path(__file__).parent
 
 
 def content_dir(name: str) -> Path:
-    """The folder of one kind of content: "tasks", "judges" or "reports"."""
+    """The folder of one kind of content: "tasks", "judges", "reports" or "experiments"."""
     shipped = _PACKAGE / "_content" / name
     return shipped if shipped.is_dir() else _PACKAGE.parent / name
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -253,9 +253,15 @@ def _keys_at(model: type[BaseModel], place: Iterable[str | int]) -> list[str]:
             continue
         if isinstance(current, type) and issubclass(current, BaseModel):
             current = current.model_fields[str(part)].annotation if str(part) in current.model_fields else None
-        nested = [a for a in getattr(current, "__args__", ()) if isinstance(a, type) and issubclass(a, BaseModel)]
-        if nested:
-            current = nested[0]
+        current = next(_models_in(current), current)
     if isinstance(current, type) and issubclass(current, BaseModel):
         return [name for field, info in current.model_fields.items() for name in (info.alias, field) if name]
     return []
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models that a type is made of: the one of `list[Model] | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in getattr(annotation, "__args__", ()):
+        yield from _models_in(part)

@@ -48,10 +48,12 @@ if TYPE_CHECKING:
     from lensbench.api.planning import RunPlan, plan_run
     from lensbench.api.rendering import Question, TextTable, View, missing_lines, short_judge
     from lensbench.api.run import Run, load
+    from lensbench.api.run_files import read_run_file
     from lensbench.api.scoring import Scored, score
     from lensbench.api.task_authoring import describe_item, export_tasks, lint_tasks, show_task, task_files
     from lensbench.display import TerminalProgress
     from lensbench.notebook import NotebookProgress
+    from lensbench.plan.sweep import TooManyVariants
     from lensbench.progress import Progress, SilentProgress
 
 __all__ = [
@@ -77,6 +79,7 @@ __all__ = [
     "SilentProgress",
     "TerminalProgress",
     "TextTable",
+    "TooManyVariants",
     "View",
     "Xsft",
     "XsftFull",
@@ -108,6 +111,7 @@ __all__ = [
     "load_model",
     "missing_lines",
     "plan_run",
+    "read_run_file",
     "report",
     "score",
     "short_judge",
@@ -157,8 +161,10 @@ HOMES = {
     "lensbench.api.planning": ("RunPlan", "plan_run"),
     "lensbench.api.rendering": ("Question", "TextTable", "View", "missing_lines", "short_judge"),
     "lensbench.api.run": ("Run", "load"),
+    "lensbench.api.run_files": ("read_run_file",),
     "lensbench.api.scoring": ("Scored", "score"),
     "lensbench.api.task_authoring": ("describe_item", "export_tasks", "lint_tasks", "show_task", "task_files"),
+    "lensbench.plan.sweep": ("TooManyVariants",),
     "lensbench.display": ("TerminalProgress",),
     "lensbench.notebook": ("NotebookProgress",),
     "lensbench.progress": ("Progress", "SilentProgress"),

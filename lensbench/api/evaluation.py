@@ -13,6 +13,7 @@ from lensbench.api.judging import judge_of_run
 from lensbench.api.margins import english_margins
 from lensbench.api.reporting_to import progress_or_default
 from lensbench.api.requests import default_folder, run_request
+from lensbench.api.run_files import text_of_run
 from lensbench.progress import Progress
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ def evaluate(
     *,
     methods: Sequence[str | MethodObject] | Mapping[str, Mapping[str, Any]] = (),
     variants: Sequence[str] | Mapping[str, str | os.PathLike[str] | MethodObject] = (),
+    sweep: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Sequence[Any]]] | Sequence[str] | None = None,
+    seeds: Sequence[int] | None = None,
+    yes: bool = False,
     languages: Sequence[str] = ("zh",),
     english: bool = True,
     tasks: Sequence[str] | None = None,
@@ -69,6 +73,11 @@ def evaluate(
             method are variants with names made of their settings (`lens[seed=1]`). None: only the untouched backbone is asked.
         variants: Further variants: name -> method object, or -> hub id or folder of another checkpoint; or as text, as the
             command line takes them (`wide=lens:start_layer=25,rank=1`, `mine=path/to/model`).
+        sweep: Settings to try: `{"lens.start_layer": [26, 27], "lens.push_strength": [0.5, 1]}` makes four variants, in place of
+            the one with the method's own settings. A list of such mappings is tried one after the other; texts are as the
+            command line takes them (`lens.start_layer=26,27`).
+        seeds: Fit every variant once with each of these seeds; None: with the seed that it has.
+        yes: Whether a sweep may make more than 64 variants.
         languages: Codes of the target languages.
         english: Whether items are also asked in English; methods learn from it in any case.
         tasks: Names; None takes the paper's four tasks and open questions.
@@ -122,6 +131,9 @@ def evaluate(
         {
             "methods": methods,
             "variants": variants,
+            "sweep": sweep,
+            "seeds": seeds,
+            "yes": yes,
             "languages": languages,
             "english": english,
             "tasks": tasks,
@@ -150,6 +162,17 @@ def evaluate(
     check_options(place, plan.spec.device, plan.spec.engine)
     judging = judge_of_run(plan, judge, judge_model, base_url, max_usd)
     target = a_path("out", out) if out is not None else default_folder(plan.spec)
+    run_file = text_of_run(
+        request,
+        plan,
+        data_parallel=data_parallel,
+        identifier=identifier,
+        judge=judge,
+        judge_model=judge_model,
+        base_url=base_url,
+        max_usd=max_usd,
+        english_margin=english_margin,
+    )
     if place.count > 1:
         # torch's own words on a rank that is gone are a stack of C++ frames, and it reads this once.
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
@@ -184,6 +207,7 @@ def evaluate(
                     judging=judging,
                     identifier=identifier,
                     margins=margins,
+                    run_file=run_file,
                     ranks=ranks,
                 )
         except MethodsFailed as error:

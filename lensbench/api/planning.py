@@ -13,6 +13,7 @@ from lensbench.api.judging import judge_of_run
 from lensbench.api.margins import english_margins
 from lensbench.api.rendering import Block, TextTable, View
 from lensbench.api.requests import RunChoices, default_folder, run_request
+from lensbench.api.variant_table import configuration_lines, variant_blocks, work_line
 from lensbench.errors import UnavailableError
 from lensbench.extras import missing_package
 from lensbench.jsonio import JsonObject
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from lensbench.plan.memory import MemoryPlan
     from lensbench.plan.plan import Plan
     from lensbench.spec import RunSpec
+
+_MOST_LISTED = 4
+"""Fits whose memory is listed one by one."""
 
 __all__ = ["RunPlan", "needs_blocks", "not_pinned", "plan_run"]
 
@@ -37,6 +41,7 @@ class RunPlan:
         needs: What the run reads from the hub, and how much of it is here.
         unseen: Why that was not looked at; None where it was.
         margins: Question of an endpoint -> loss in English that counts as none, in the unit of the value.
+        items: Items by planned task; None where that is not known before its rows are fetched.
     """
 
     out: Path
@@ -45,6 +50,7 @@ class RunPlan:
     needs: Sequence[Need]
     unseen: str | None
     margins: Mapping[str, float]
+    items: Sequence[int | None]
     _plan: Plan
 
     @property
@@ -72,6 +78,8 @@ class RunPlan:
         return {
             "out": str(self.out),
             "ranks": self.ranks,
+            "fits": len(self._plan.variants),
+            "items": list(self.items),
             "spec": self.spec.model_dump(mode="json"),
             "gaps": list(self.gaps),
             "english_margin": dict(self.margins),
@@ -90,7 +98,7 @@ class RunPlan:
             f"backbone  {plan.backbone.title}",
             *(
                 f"variant   {choice.name}: {choice.method}" + (f", seed {choice.seed}" if choice.seed is not None else "")
-                for choice in spec.variants
+                for choice in (spec.variants if len(spec.variants) == 1 else ())
                 if choice.name != choice.method
             ),
             *(f"variant   {name}: {other.title}" for name, other in plan.externals.items()),
@@ -98,9 +106,11 @@ class RunPlan:
             *([f"margin    {shown_margins(self.margins)}: a smaller loss in English counts as none"] if spec.english else []),
             f"data      {plan.source.describe()}",
             f"run       {self.out}{goes_on}",
+            work_line(plan, self.items),
         ]
         if self.ranks > 1:
             blocks.append(f"ranks     {self.ranks}: each scores and answers its part; rank 0 fits, judges and writes")
+        blocks += variant_blocks(spec.variants)
         rows = [
             (
                 p.task.name,
@@ -115,8 +125,7 @@ class RunPlan:
         blocks.append(TextTable(("task", "lang", "profile", "rows", "split", "protocol"), rows))
         blocks += [f"not available: {gap}" for gap in self.gaps]
         blocks += self._memory_lines()
-        for choice in spec.variants:
-            blocks += [f"configuration of {choice.name}:", *(f"  {key}: {value}" for key, value in choice.config.items())]
+        blocks += configuration_lines(spec.variants)
         if self.unseen is not None:
             blocks.append(self.unseen)
         return View([*blocks, *needs_blocks(self.needs), *not_pinned(self.needs)])
@@ -127,6 +136,10 @@ class RunPlan:
             return [head, f"  not known {self._why_unknown()}"]
         each = " on each rank" if self.ranks > 1 else ""
         weights = f"{self.memory.parameters:,} parameters of {self.memory.weight_bytes} bytes"
+        floors = [floor for floor in self.memory.fits.values() if floor is not None]
+        if len(floors) > _MOST_LISTED:
+            span = f"from {min(floors) / 2**30:,.1f} to {max(floors) / 2**30:,.1f} GiB at least, one fit after the other"
+            return [head, f"  scoring: {self.memory.scoring / 2**30:,.1f} GiB{each} ({weights})", f"  fitting: {span}"]
         fits = [
             f"  fitting {name}: " + ("not known" if floor is None else f"at least {floor / 2**30:,.1f} GiB")
             for name, floor in self.memory.fits.items()
@@ -167,6 +180,7 @@ def plan_run(
     """
     from lensbench.executors.launch import check_options, find_place
     from lensbench.numbers.margins import read_margins
+    from lensbench.plan.item_counts import count_items
     from lensbench.plan.memory import plan_memory
     from lensbench.plan.plan import make_plan
     from lensbench.records import RunFolder
@@ -190,7 +204,7 @@ def plan_run(
             raise
         needs, unseen = [], f"what it reads from the hub was not looked at: {missing.marked}"
     margins = {**read_margins(RunFolder(target)), **margins}
-    return RunPlan(target, place.count, plan_memory(plan), needs, unseen, margins, plan)
+    return RunPlan(target, place.count, plan_memory(plan), needs, unseen, margins, count_items(plan), plan)
 
 
 def needs_blocks(needs: Sequence[Need], here: str = "here") -> list[Block]:

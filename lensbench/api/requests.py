@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from lensbench.api.arguments import a_path, a_text, a_whole_number, names, one_of, paths
+from lensbench.api.sweeps import MOST_SEED, as_grids, as_seeds
 from lensbench.engines.registry import DEFAULT as DEFAULT_ENGINE
 from lensbench.engines.registry import engine_names
 from lensbench.errors import UsageError
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["RunChoices", "default_folder", "run_request"]
 
 _DTYPES = ("auto", "float32", "bfloat16", "float16")
-_MOST_SEED = 2**32 - 1
 _LONGEST = 120
 """Characters of the variants' names in the name of a run folder; more are counted instead."""
 
@@ -33,6 +33,9 @@ class RunChoices(TypedDict, total=False):
 
     methods: Sequence[str | MethodObject] | Mapping[str, Mapping[str, Any]]
     variants: Sequence[str] | Mapping[str, str | os.PathLike[str] | MethodObject]
+    sweep: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Sequence[Any]]] | Sequence[str] | None
+    seeds: Sequence[int] | None
+    yes: bool
     languages: Sequence[str]
     english: bool
     tasks: Sequence[str] | None
@@ -69,7 +72,10 @@ def run_request(backbone: str | os.PathLike[str], choices: RunChoices) -> RunReq
     include = paths("include", choices.get("include", ()))
     add_languages([*include, *([Path(data)] if data and data != EMBEDDED else [])])
     methods, values, further = _methods(choices.get("methods", ()))
+    variants = (*further, *_variants(choices.get("variants", ())))
+    sweep = as_grids(choices.get("sweep"))
     config = choices.get("config")
+    heads = {*methods, *_named(variants), *(place.partition(".")[0] for grid in sweep for place in grid)}
     tasks = choices.get("tasks")
     wanted = names("tasks", tasks, "xcopa") if tasks is not None else None
     if wanted == ():
@@ -78,7 +84,10 @@ def run_request(backbone: str | os.PathLike[str], choices: RunChoices) -> RunReq
     return RunRequest(
         backbone=os.fspath(a_path("backbone", backbone)) if isinstance(backbone, os.PathLike) else a_text("backbone", backbone),
         methods=methods,
-        variants=(*further, *_variants(choices.get("variants", ()))),
+        variants=variants,
+        sweep=sweep,
+        seeds=as_seeds(choices.get("seeds")),
+        yes=bool(choices.get("yes", False)),
         languages=tuple(dict.fromkeys(code for code in codes if code != CENTRAL)),
         english=bool(choices.get("english", True)),
         tasks=wanted,
@@ -86,7 +95,7 @@ def run_request(backbone: str | os.PathLike[str], choices: RunChoices) -> RunReq
         data=None if data is None else os.fspath(data),
         include=include,
         config_file=None if config is None or isinstance(config, Mapping) else a_path("config", config),
-        overrides=(*values, *_settings(methods, config), *names("overrides", choices.get("overrides", ()), "rank=1")),
+        overrides=(*values, *_settings(heads, config), *names("overrides", choices.get("overrides", ()), "rank=1")),
         limit=_whole(choices, "limit", 1),
         num_fewshot=_whole(choices, "num_fewshot", 0),
         max_new_tokens=_whole(choices, "max_new_tokens", 1),
@@ -94,7 +103,7 @@ def run_request(backbone: str | os.PathLike[str], choices: RunChoices) -> RunReq
         engine=one_of("engine", choices.get("engine", DEFAULT_ENGINE), engine_names()),
         device=a_text("device", choices.get("device", "auto")),
         dtype=one_of("dtype", choices.get("dtype", "auto"), _DTYPES),
-        seed=a_whole_number("seed", choices.get("seed", 42), 0, _MOST_SEED),
+        seed=a_whole_number("seed", choices.get("seed", 42), 0, MOST_SEED),
         system=choices.get("system"),
         trust_tasks=bool(choices.get("trust_tasks", False)),
         trust_model=bool(choices.get("trust_model", False)),
@@ -141,11 +150,15 @@ def _methods(given: Any) -> tuple[tuple[str, ...], list[str], list[VariantReques
     return names("methods", given if isinstance(given, str) else named, "lens"), lines, further
 
 
-def _settings(methods: Sequence[str], config: Any) -> list[str]:
-    """Settings of a mapping as `KEY=VALUE`; a mapping of mappings names the method first."""
+def _settings(heads: Collection[str], config: Any) -> list[str]:
+    """Settings of a mapping as `KEY=VALUE`; a mapping of mappings names the method or the variant first.
+
+    Args:
+        heads: Names of the run's methods, and of its variants that have one of their own.
+    """
     if not isinstance(config, Mapping):
         return []
-    if config and all(key in methods for key in config):
+    if config and all(key in heads for key in config):
         return [line for name, own in config.items() for line in _lines(name, own)]
     return [f"{key}={_yaml(value)}" for key, value in config.items()]
 
@@ -154,6 +167,14 @@ def _lines(method: str, settings: Any) -> list[str]:
     if not isinstance(settings, Mapping):
         raise UsageError(f"``methods``: the settings of '{method}' must be a mapping of keys to values")
     return [f"{method}.{key}={_yaml(value)}" for key, value in settings.items()]
+
+
+def _named(variants: Sequence[str | VariantRequest]) -> list[str]:
+    """Names and methods of fitted variants."""
+    from lensbench.plan.variant_text import parse_variant
+
+    fitted = [one for one in (parse_variant(v) if isinstance(v, str) else v for v in variants) if one.method is not None]
+    return [name for one in fitted for name in (one.name, one.method) if name is not None]
 
 
 def _yaml(value: Any) -> str:
@@ -166,6 +187,9 @@ def _variants(given: Any) -> tuple[str | VariantRequest, ...]:
     from lensbench.plan.request import VariantRequest
 
     if not isinstance(given, Mapping):
+        # A run file has variants that are read already.
+        if isinstance(given, list | tuple) and any(isinstance(one, VariantRequest) for one in given):
+            return tuple(one if isinstance(one, VariantRequest) else a_text("variants", one) for one in given)
         return names("variants", given, "mine=path/to/model")
     return tuple(
         VariantRequest(a_text("variants", name), method=one.name, settings=one.given)

@@ -25,9 +25,10 @@ def call(**options: Any) -> None:
     from lensbench.api import fetch
     from lensbench.cli.log_options import progress_of
     from lensbench.cli.render import print_json, print_view
-    from lensbench.cli.run import choices_of
+    from lensbench.cli.run import choices_of, with_file
 
-    found = fetch(options["backbone"], progress=progress_of(False, False, None), **choices_of(options))
+    choices = with_file(options["file"], choices_of(options))
+    found = fetch(choices.pop("backbone"), progress=progress_of(False, False, None), **choices)
     if options["as_json"]:
         print_json(all_with_flags(found.as_dict()))
     else:

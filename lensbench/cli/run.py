@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from lensbench.api import DEFAULT_ENGINE, engine_names
 from lensbench.cli.flags import all_with_flags
 from lensbench.cli.log_options import log_options, progress_of
 from lensbench.cli.terminal import echo, split_names
-from lensbench.errors import LensbenchError
+from lensbench.errors import LensbenchError, UsageError
 
 
 @click.command(epilog="Exit codes: 0 done, 1 the run failed, 2 the command was wrong, 130 stopped; the same command goes on.")
+@click.argument("file", required=False, metavar="[FILE]")
 @click.option(
     "-m",
     "--method",
@@ -29,7 +34,15 @@ from lensbench.errors import LensbenchError
     metavar="[NAME=]METHOD:KEY=VALUE,...|[NAME=]HUB|PATH",
     help="Method with its own settings, or another checkpoint to score; may be repeated.",
 )
-@click.option("-b", "--backbone", required=True, metavar="NAME|HUB|PATH", help="Base model: short name, hub id or model folder.")
+@click.option(
+    "--sweep",
+    multiple=True,
+    metavar="METHOD.KEY=VALUE,VALUE",
+    help="Values of one setting to try; may be repeated. Several of one method are combined, each value with each.",
+)
+@click.option("--seeds", metavar="SEEDS", help="Fit every variant once with each of these seeds, separated by commas.")
+@click.option("--yes", is_flag=True, help="Do not ask before a sweep of more than 64 variants.")
+@click.option("-b", "--backbone", metavar="NAME|HUB|PATH", help="Base model: short name, hub id or model folder.")
 @click.option(
     "-l",
     "--languages",
@@ -137,6 +150,8 @@ from lensbench.errors import LensbenchError
 def command(**options: Any) -> None:
     """Fit a method, score the untouched backbone and the enhanced model on the same items, print one table.
 
+    FILE is a run as YAML, or the name of an experiment that ships. Options on the command line win over it.
+
     \b
     Examples:
       lensbench run --method lens --backbone smollm2-135m --languages zh --data embedded
@@ -144,16 +159,20 @@ def command(**options: Any) -> None:
       lensbench run --method lens --backbone llama3-8b --languages zh,ja,ko,ar,bn,sw
       lensbench run --method lens,xsft,incline --backbone llama3-8b --variant chinese-llama3-8b-v3 --variant mine=path/to/model
       lensbench run --method lens --variant wide=lens:start_layer=25,rank=1 --variant lens:seed=1 --backbone llama3-8b
+      lensbench run --method lens --backbone smollm2-135m --sweep lens.start_layer=27,29 --sweep lens.rank=1,2 -l zh,ja --seeds 0
       lensbench run --method lens --backbone llama3-8b --tasks mt_bench --judge gpt-4o --max-usd 5
+      lensbench run layers-smollm2 --limit 20                            an experiment; or FILE.yaml, or RUN/run.yaml of a run
       lensbench run --backbone ./my-model --tasks xcopa,xstory_cloze --profile lm-eval --limit 50 --out RUN
     """
     from lensbench.api import evaluate, is_worker, plan_run
     from lensbench.cli.render import print_json, print_run, print_view
 
     further = ("data_parallel", "judge", "judge_model", "base_url", "max_usd", "english_margin", "out")
-    choices: dict[str, Any] = {**choices_of(options), **{name: options[name] for name in further}}
+    given = {**choices_of(options), **{name: options[name] for name in (*further, "identifier")}}
+    choices = with_file(options["file"], given)
+    backbone, identifier = choices.pop("backbone"), choices.pop("identifier")
     if options["dry_run"]:
-        plan = plan_run(options["backbone"], **choices)
+        plan = _confirmed(partial(plan_run, backbone), choices)
         if is_worker():
             return
         if options["as_json"]:
@@ -165,9 +184,8 @@ def command(**options: Any) -> None:
     failure: LensbenchError | None = None
     progress = None if is_worker() else progress_of(options["quiet"], options["verbose"], options["log"])
     try:
-        run = evaluate(
-            options["backbone"], **choices, resume=options["resume"], identifier=options["identifier"], progress=progress
-        )
+        call = partial(evaluate, backbone, resume=options["resume"], identifier=identifier, progress=progress)
+        run = _confirmed(call, choices)
     except LensbenchError as error:
         # A method that failed leaves the other variants to be looked at.
         if getattr(error, "run", None) is None:
@@ -184,10 +202,40 @@ def command(**options: Any) -> None:
         raise failure
 
 
+_OPTIONS = {"config": "config_file", "english": "no_english", "methods": "method"}
+"""Arguments of which the option has another name in click."""
+
+
+def with_file(path: str | None, given: dict[str, Any]) -> dict[str, Any]:
+    """All arguments of a run: those of its file, and over them the options that were written on the command line.
+
+    Args:
+        given: Argument -> value of its option, also where that is only the default.
+
+    Raises:
+        UsageError: see `read_run_file`.
+        click.UsageError: neither the file nor the command line names a backbone.
+    """
+    from lensbench.api import read_run_file
+
+    context = click.get_current_context()
+    choices = {"backbone": context.params["backbone"], **given}
+    for name, value in (read_run_file(path) if path is not None else {}).items():
+        if name == "overrides":
+            # Of equal keys the last one counts.
+            choices[name] = (*value, *choices[name])
+        elif name in choices and context.get_parameter_source(_OPTIONS.get(name, name)) is ParameterSource.DEFAULT:
+            choices[name] = value
+    if choices["backbone"] is None:
+        raise click.UsageError("Missing option '-b' / '--backbone'.", context)
+    return choices
+
+
 def choices_of(options: dict[str, Any]) -> dict[str, Any]:
     """Arguments that `run` and `fetch` share, for the API."""
     return {
         "methods": [name for names in options["method"] for name in split_names(names)],
+        "seeds": _seeds(options["seeds"]),
         "languages": split_names(options["languages"]),
         "english": not options["no_english"],
         "tasks": None if options["tasks"] is None else split_names(options["tasks"]),
@@ -196,6 +244,8 @@ def choices_of(options: dict[str, Any]) -> dict[str, Any]:
             key: options[key]
             for key in (
                 "variants",
+                "sweep",
+                "yes",
                 "profile",
                 "data",
                 "include",
@@ -215,3 +265,32 @@ def choices_of(options: dict[str, Any]) -> dict[str, Any]:
             )
         },
     }
+
+
+def _seeds(text: str | None) -> list[int] | None:
+    """`0,1,2`.
+
+    Raises:
+        UsageError: a part that is no whole number.
+    """
+    if text is None:
+        return None
+    try:
+        return [int(part) for part in split_names(text)]
+    except ValueError:
+        raise UsageError(f"--seeds takes whole numbers separated by commas, found '{text}'", "Example: --seeds 0,1,2") from None
+
+
+def _confirmed(call: Callable[..., Any], choices: dict[str, Any]) -> Any:
+    """Call with these choices; of a sweep with very many variants, ask on a terminal and call again."""
+    from lensbench.api import TooManyVariants, is_worker
+
+    try:
+        return call(**choices)
+    except TooManyVariants as error:
+        if is_worker() or not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise
+        echo(f"The sweep makes {error.count:,} variants, and each is fitted and evaluated. Go on? [y/N] ", err=True, nl=False)
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise
+    return call(**{**choices, "yes": True})

@@ -22,6 +22,7 @@ class VariantRequest:
         settings: Key -> value, over what the method has in this run. A key may have dots (`push_strength.zh`).
         checkpoint: Short name, hub id or folder; None of a fitted variant.
         text: How the user wrote it, for messages.
+        swept: Keys of settings that a sweep sets: they stand in the name also where they have the method's own value.
     """
 
     name: str | None = None
@@ -29,6 +30,7 @@ class VariantRequest:
     settings: Mapping[str, Any] = field(default_factory=dict)
     checkpoint: str | None = None
     text: str = ""
+    swept: tuple[str, ...] = ()
 
     @property
     def shown(self) -> str:
@@ -48,6 +50,13 @@ class RunRequest:
     variants: tuple[str | VariantRequest, ...] = ()
     """Further variants. As text (lensbench/plan/variant_text.py): `[NAME=]METHOD:key=value,key=value`, or another checkpoint,
     `NAME=SHORT|HUB|PATH` or a short name by itself."""
+    sweep: tuple[Mapping[str, tuple[Any, ...]], ...] = ()
+    """Grids of settings (lensbench/plan/sweep.py): `METHOD.KEY` -> values. They replace the variant with the method's own
+    settings."""
+    seeds: tuple[int, ...] | None = None
+    """Every fitted variant once with each; None: with the seed that it has."""
+    yes: bool = False
+    """Whether a sweep of very many variants is wanted."""
     languages: tuple[str, ...] = ("zh",)
     tasks: tuple[str, ...] | None = None
     profile: str = "lens-paper"

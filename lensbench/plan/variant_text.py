@@ -15,7 +15,7 @@ from lensbench.methods import method_names
 from lensbench.plan.request import VariantRequest
 from lensbench.yamlio import yaml_value
 
-__all__ = ["is_variant_name", "parse_variant"]
+__all__ = ["is_variant_name", "parse_variant", "split_at_commas"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 _WITH_SETTINGS = re.compile(rf"({_NAME.pattern}):(.*)", re.DOTALL)
@@ -52,7 +52,7 @@ def parse_variant(text: str) -> VariantRequest:
 
 def _settings(text: str, where: str) -> Iterator[tuple[str, Any]]:
     seen = set()
-    for part in _split(text) if text.strip() else ():
+    for part in split_at_commas(text) if text.strip() else ():
         key, equals, value = part.partition("=")
         key = key.strip()
         if not equals or not key:
@@ -63,7 +63,7 @@ def _settings(text: str, where: str) -> Iterator[tuple[str, Any]]:
         yield key, yaml_value(value, f"``variants={where}``")
 
 
-def _split(text: str) -> Iterator[str]:
+def split_at_commas(text: str) -> Iterator[str]:
     """The parts between commas, but for commas inside brackets and quotes: `push_strength={zh: 0.5, ja: 1},rank=1` has two."""
     depth, quote, start = 0, "", 0
     for at, character in enumerate(text):

@@ -4,6 +4,7 @@
 
     RUN/
       run.json             the resolved spec, and the hub commits it was begun with
+      run.yaml             the choices of its last start, from which it can be repeated
       provenance.json      one entry per start: git, packages, hardware, model and data digests
       enhancements/lens/   delta.safetensors, subspaces.safetensors, card.json, README.md
       items/score.jsonl    one line per item and variant: log-likelihoods

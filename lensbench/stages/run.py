@@ -19,8 +19,10 @@ from lensbench.numbers.cell import Cell
 from lensbench.numbers.margins import keep_margins
 from lensbench.plan.plan import Plan
 from lensbench.plan.resume_checks import check_questions, pin_checkpoint, pin_rows
+from lensbench.plan.run_file_text import RUN_FILE
 from lensbench.plan.task_items import load_rows
 from lensbench.records import RunFolder
+from lensbench.records.run_folder import write_atomically
 from lensbench.spec import BASE
 from lensbench.stages.describe import describe, note_provenance
 from lensbench.stages.evaluate import Evaluation, fingerprint, other_variants
@@ -43,6 +45,7 @@ def run(
     judging: JudgeRequest | None = None,
     identifier: str = AUTO,
     margins: Mapping[str, float] | None = None,
+    run_file: str | None = None,
     ranks: Ranks = ALONE,
 ) -> list[Cell]:
     """Fit, score, answer, identify, judge, summarise; leave everything in `out`.
@@ -54,6 +57,7 @@ def run(
         judging: How to judge the answers; None leaves them to `lensbench judge`.
         identifier: Of the answers' languages: a name, a path, or `auto`.
         margins: Question of an endpoint -> loss in English that counts as none; those that are not named stay as they are.
+        run_file: Content of `run.yaml`, from which the run can be repeated; None writes none.
         ranks: Processes that score and answer together; this one is one of them.
 
     Raises:
@@ -90,6 +94,8 @@ def run(
         if not known:
             folder.begin(plan.spec)
         folder.pin(pinned)
+        if run_file is not None:
+            write_atomically(folder.own(RUN_FILE), run_file)
         keep_margins(folder, margins or {})
         pin_rows(folder, rows)
         pin_checkpoint(folder, checkpoint)

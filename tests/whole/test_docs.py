@@ -28,7 +28,7 @@ PAGES = [
     *sorted((ROOT / "docs").glob("*.md")),
     *sorted((ROOT / "examples").rglob("*.md")),
 ]
-TOPS = "lensbench|tasks|tests|docs|examples|bench|judges|reports|.ci"
+TOPS = "lensbench|tasks|tests|docs|examples|experiments|bench|judges|reports|.ci"
 
 
 def code_blocks(text: str) -> list[str]:
@@ -76,7 +76,7 @@ def test_there_are_commands_to_check() -> None:
     assert len(whole) > 15 and any("tasks describe" in line for line in whole) and any("data import" in line for line in whole)
 
 
-@pytest.mark.parametrize("wrong", ["lensbench rum", "lensbench run --backbone x --langs zh", "lensbench run", "lensbench show"])
+@pytest.mark.parametrize("wrong", ["lensbench rum", "lensbench run --backbone x --langs zh", "lensbench judge", "lensbench show"])
 def test_a_wrong_command_would_be_found(wrong: str) -> None:
     with pytest.raises((AssertionError, click.UsageError)):
         parse(wrong)

@@ -186,6 +186,7 @@ NAMES: list[tuple[str, str, Callable[[], Iterable[str]]]] = [
     ("docs/methods.md", "| name | what", lambda: value("methods:methods")()),
     ("docs/engines.md", "| engine |", lambda: value("engines.registry:engine_names")()),
     ("docs/figures.md", "| figure |", lambda: value("cli.figure:_KINDS")),
+    ("docs/experiments.md", "| experiment |", lambda: shipped("experiments/*.yaml")),
     ("docs/tables.md", "| table |", lambda: shipped("reports/tables/*.yaml")),
     ("docs/tasks.md", "| profile |", lambda: shipped("tasks/profiles/*.yaml") - {"mt-bench"}),
     ("docs/sdrrl.md", "| `translator` | needs", lambda: get_args(config_field("sdrrl", "translator").annotation)),
