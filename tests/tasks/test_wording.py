@@ -64,9 +64,9 @@ def test_a_run_in_the_authors_words_stands_in_the_papers_table(
         done = cli("run", *common, *more, "--out", out)
         assert done.returncode == 0, done.stderr
     (row,) = _reasons(cli, ours)
-    assert REASON in row["lens_reasons"] and row["lens_verdict"] != "not comparable"
+    assert REASON in row["lens_other_settings"] and row["lens_verdict"] != "not comparable"
     (row,) = _reasons(cli, own)
-    assert "wording" not in row["lens_reasons"] and "other backbone" in row["lens_reasons"]
+    assert "wording" not in row["lens_other_settings"] and "other backbone" in row["lens_other_settings"]
     assert row["lens_verdict"] != "not comparable" and row["lens_difference"] and row["profile"] == "lens-authors"
 
 
@@ -110,7 +110,7 @@ def test_an_old_run_says_that_it_is_not_recorded(tmp_path: Path, cli: Cli) -> No
     content["tasks"] = {"xcopa/zh": about("xcopa")}
     del content["tasks"]["xcopa/zh"]["wording"]
     (row,) = _reasons(cli, write_run(tmp_path / "run", content))
-    assert row["lens_reasons"] == "other wording: whose words the prompts have is not recorded"
+    assert row["lens_other_settings"] == "other wording: whose words the prompts have is not recorded"
 
 
 def test_a_language_that_nothing_tells_is_no_target(tmp_path: Path, cli: Cli) -> None:

@@ -115,7 +115,7 @@ def test_a_run_on_real_rows_resumes_and_lm_eval_reads_it(checkpoint: Checkpoint,
     )
     first = cli(*command)
     assert first.returncode == 0, first.stderr
-    assert "peak memory" in first.stderr and "MultiQ" in first.stdout
+    assert "peak memory" in first.stderr and "asked language" in first.stdout
     lines = {p.name: p.read_bytes() for p in (tmp_path / "run" / "items").iterdir()}
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     again = cli(*command)

@@ -286,8 +286,8 @@ def test_the_example_metric_is_computed_and_shown(
     assert all((cell["unit"], cell["higher_is_better"]) == ("share", True) for cell in cells.values())
     # It is the task's own number, which is tested, where there is no accuracy.
     assert (cells["zh", "shift"]["p_value"] is not None) == (metrics == "{metric: gold_probability}")
-    shown = cli("show", tmp_path / "run", env=installed)
-    assert "probability of the right choice" in " ".join(shown.stdout.split())
+    shown = cli("show", tmp_path / "run", "--all", env=installed)
+    assert "P(right)" in " ".join(shown.stdout.split())
     # Without the package the run can still be shown: the file has the numbers, the unit and the direction.
     bare = cli("show", tmp_path / "run")
     assert bare.returncode == 0 and "gold_probability" in bare.stdout and "lower is better" not in bare.stdout
