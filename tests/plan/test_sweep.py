@@ -115,6 +115,7 @@ def test_as_many_as_the_product_and_each_has_a_folder(data: st.DataObject) -> No
             {"sweep": ({"lens.start_layer": (31, 33)},), "backbone": "llama3-8b"},
             "start_layer 33 is outside the model's 32 blocks",
         ),
+        ({"sweep": ({"lens.start_layer": (30, 31)},)}, "start_layer 31 is outside the model's 30 blocks"),
         ({"variants": ("lens:rank=1",), "sweep": ({"lens.rank": (1, 2)},)}, "variants=lens:rank=1 is the same as 'lens[rank=1]'"),
         ({"seeds": (0, 1, 0)}, "the seed 0 is given twice"),
         ({"seeds": ()}, "seeds names no seed"),
