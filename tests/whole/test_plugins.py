@@ -289,7 +289,7 @@ def test_the_example_metric_is_computed_and_shown(
     shown = cli("show", tmp_path / "run", "--all", env=installed)
     assert "P(right)" in " ".join(shown.stdout.split())
     # Without the package the run can still be shown: the file has the numbers, the unit and the direction.
-    bare = cli("show", tmp_path / "run")
+    bare = cli("show", tmp_path / "run", "--all")
     assert bare.returncode == 0 and "gold_probability" in bare.stdout and "lower is better" not in bare.stdout
 
 
