@@ -140,7 +140,7 @@ def main() -> None:
         echo(f"lensbench: {error_text(missing)}", err=True)
         sys.exit(missing.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        echo("\nlensbench: stopped; what was finished is kept, the same command goes on from here", err=True)
+        echo("\nlensbench: stopped. Finished work is kept; the same command continues it", err=True)
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()

@@ -119,7 +119,7 @@ def test_whoever_ends_ends_all_and_any_number_goes_on(drill: Drill, alone: Path,
     start.until(lambda: len(start.lines("score")) > 30)
     (helper,) = helpers(start)
     assert start.stop(signal.SIGINT) == 130
-    assert gone(helper) and "stopped; what was finished is kept" in start.stderr and "Traceback" not in start.stderr
+    assert gone(helper) and "stopped. Finished work is kept" in start.stderr and "Traceback" not in start.stderr
 
     start = drill.start(out, *PAIR)
     start.until(lambda: len(start.lines("score")) > 60)

@@ -157,7 +157,7 @@ def test_stopped_by_signals_and_a_second_process_beside(drill: Drill, left_alone
     start.process.send_signal(signal.SIGINT)
     start.process.send_signal(signal.SIGCONT)
     assert start.wait() == 130
-    assert "stopped; what was finished is kept" in start.stderr and "Traceback" not in start.stderr
+    assert "stopped. Finished work is kept" in start.stderr and "Traceback" not in start.stderr
     scored = (out / "items/score.jsonl").read_bytes()
     assert scored.endswith(b"\n") and len(before) <= scored.count(b"\n") < 2 * ASKED["score"]
     assert not list(out.rglob("*.partial")) and not (out / "results.json").exists()
