@@ -329,7 +329,7 @@ def test_stopped_by_ctrl_c(serve: Callable[..., tuple[JudgeServer, Judging]], nu
     start = judging.start()
     start.until(lambda: server.frozen and server.held > 0 and len(judging.lines("verdicts")) == 7)
     assert start.stop(number) == 130
-    assert "the same command goes on from here" in start.stderr and "Traceback" not in start.stderr
+    assert "the same command continues it" in start.stderr and "Traceback" not in start.stderr
     assert (judging.out / "items" / "verdicts.jsonl").read_bytes().endswith(b"\n") and len(judging.lines("verdicts")) == 7
     assert judging.answers() == answers and not list(judging.out.rglob("*.partial"))
     cells = judging.cells()

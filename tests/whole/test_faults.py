@@ -141,7 +141,7 @@ def test_stopped_by_signals_and_a_second_process_beside(drill: Drill, left_alone
     start = drill.start(out)
     start.until(start.probed)
     assert start.stop(signal.SIGTERM) == 130
-    assert "the same command goes on from here" in start.stderr and "Traceback" not in start.stderr
+    assert "the same command continues it" in start.stderr and "Traceback" not in start.stderr
     assert not (out / "enhancements").exists()
 
     start = drill.start(out)
