@@ -60,8 +60,12 @@ def test_the_first_sentences_follow_the_truth(name: str, tmp_path: Path) -> None
 def test_power_and_error_over_many_runs(tmp_path: Path) -> None:
     """Each truth 100 times: what is there is found in 80%, and what is not is claimed in 5% of the runs at most."""
     runs, seen, wrong = 100, {}, {}
-    for name, (gains, helped, english) in TRUTHS.items():
-        found = [answer(truth(tmp_path / f"{name} {k}", {"lens": gains, "xsft": {}}, seed=k, **SMALL)) for k in range(runs)]
+    for number, (name, (gains, helped, english)) in enumerate(TRUTHS.items()):
+        # Seeds of their own: with the same one, `xsft` would be the same data under every truth.
+        found = [
+            answer(truth(tmp_path / f"{name} {k}", {"lens": gains, "xsft": {}}, seed=runs * number + k, **SMALL))
+            for k in range(runs)
+        ]
         seen[name] = sum(
             said(one, "Did it help?", "lens").startswith(helped)
             and (english is None or english in said(one, "Did English suffer?", "lens"))
