@@ -16,7 +16,7 @@ from lensbench.numbers.average_groups import AverageGroup, average_groups
 from lensbench.numbers.english import with_retention
 from lensbench.numbers.gate import gate
 from lensbench.numbers.leaders import leaders
-from lensbench.numbers.pair import DRAWS, SEED, SourceItems
+from lensbench.numbers.pair import DRAWS, SEED, SourceItems, known, right_or_wrong
 from lensbench.numbers.pairs import Pair, pairs_of
 from lensbench.numbers.read_metrics import MetricSeries
 from lensbench.numbers.seed_groups import SeedGroup, seed_groups_of
@@ -75,12 +75,12 @@ def average(
     seeds: list[SeedGroup] = []
     for group, table in groups:
         scores = _Scores.of(group, table, sources, variants)
-        for entry, error in _averaged(group, scores, sources, made, draws):
-            found.append(with_retention(entry, margins))
-            errors.append(error)
         if scores is None:
             continue
-        binary = scores.binary and group.metric.unit.proportion
+        binary = group.metric.unit.proportion and right_or_wrong(scores.values)
+        for entry, error in _averaged(group, scores, sources, made, binary=binary, draws=draws):
+            found.append(with_retention(entry, margins))
+            errors.append(error)
         seeds += seed_groups_of(group, settings, scores.variants, scores.values, scores.clusters, scores.cells, binary=binary)
         if group.role == "endpoint":
             pairs += pairs_of(
@@ -132,11 +132,6 @@ class _Scores:
             values[:] = np.nan
         return cls(own, values, np.array([sources.cluster(item) for _, item, _ in place], dtype=str), cells)
 
-    @property
-    def binary(self) -> bool:
-        """Whether every score is 0 or 1."""
-        return bool(np.isin(self.values[~np.isnan(self.values)], (0.0, 1.0)).all())
-
 
 def _joined(group: AverageGroup, table: _Table, variant: str) -> dict[tuple[int, str, int], float]:
     """(cell, item, turn) -> value."""
@@ -149,21 +144,18 @@ def _joined(group: AverageGroup, table: _Table, variant: str) -> dict[tuple[int,
 
 
 def _averaged(
-    group: AverageGroup, scores: _Scores | None, sources: SourceItems, made: RunIdentity, draws: int
+    group: AverageGroup, scores: _Scores, sources: SourceItems, made: RunIdentity, *, binary: bool, draws: int
 ) -> list[tuple[Average, float]]:
     """One average of every variant that has any of its cells, with the standard error of its difference."""
-    if scores is None:
-        return []
     values, weights, metric = scores.values, group.weights, group.metric
     base = values[scores.variants.index(BASE)] if BASE in scores.variants else np.full(values.shape[1], np.nan)
     differences = values - base
-    binary = scores.binary and metric.unit.proportion
     within = {"cells": scores.cells, "weights": weights}
     levels = level_intervals(values, scores.clusters, binary=binary, **within)
     gains = paired_intervals(differences, scores.clusters, binary=binary, **within)
     errors = clustered_errors(differences, scores.clusters, **within)
     p_values = sign_flip(differences, scores.clusters, draws=draws, seed=SEED, **within)
-    first = leaders(scores.variants, values, scores.clusters, metric.higher_is_better, **within)
+    first = leaders(scores.variants, values, levels.value, scores.clusters, metric.higher_is_better, **within)
     cells = [str(key) for key in group.keys]
     found = []
     for row, variant in enumerate(scores.variants):
@@ -180,16 +172,16 @@ def _averaged(
             metric.unit.name,
             group.grader,
             tuple(cells),
-            value=_known(levels.value[row]),
+            value=known(levels.value[row]),
             n=n,
             clusters=int(levels.clusters[row]),
             unnamed=sum(sources.unnamed[cell] for cell in cells),
-            low=_known(levels.low[row]),
-            high=_known(levels.high[row]),
-            delta=_known(gains.value[row]) if paired else None,
-            delta_low=_known(gains.low[row]) if paired else None,
-            delta_high=_known(gains.high[row]) if paired else None,
-            p_value=_known(p_values[row]) if paired else None,
+            low=known(levels.low[row]),
+            high=known(levels.high[row]),
+            delta=known(gains.value[row]) if paired else None,
+            delta_low=known(gains.low[row]) if paired else None,
+            delta_high=known(gains.high[row]) if paired else None,
+            p_value=known(p_values[row]) if paired else None,
             p_holm=None,
             smallest_detectable=None,
             signature=average_signature(
@@ -202,7 +194,3 @@ def _averaged(
         )
         found.append((entry, float(errors[row])))
     return found
-
-
-def _known(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)

@@ -14,7 +14,7 @@ from lensbench.errors import UsageError, unknown_name
 from lensbench.jsonio import JsonObject
 from lensbench.metrics import Basis
 from lensbench.numbers.headline import headline_series
-from lensbench.numbers.pair import SourceItems, Tested, test_pairs
+from lensbench.numbers.pair import SourceItems, Tested, known, right_or_wrong, test_pairs
 from lensbench.numbers.read_metrics import MetricSeries, read_metrics
 from lensbench.numbers.verdict import Verdict, make_verdict
 from lensbench.records import ItemRecord, RowsKey, RunFolder, TaskKey
@@ -280,9 +280,8 @@ def _compared(a: _Side, b: _Side, mine: MetricSeries, yours: MetricSeries, by_co
     difference = second - first
     tested = test_pairs(second, first, clusters, float(clustered_errors(difference[None], clusters)[0]))
     assert tested is not None, "there is a pair"
-    binary = bool(np.isin(np.concatenate([first, second]), (0.0, 1.0)).all()) and mine.metric.unit.proportion
+    binary = mine.metric.unit.proportion and right_or_wrong(np.concatenate([first, second]))
     found = paired_intervals(difference[None], clusters, binary=binary)
-    known = not np.isnan(found.low[0])
     sign, right = (-1, 0) if mine.metric.higher_is_better is False else (1, 1)
     cell = Compared(
         mine.key.task,
@@ -305,8 +304,8 @@ def _compared(a: _Side, b: _Side, mine: MetricSeries, yours: MetricSeries, by_co
         both_wrong=int(((first == 1 - right) & (second == 1 - right)).sum()) if binary else None,
         equal=int((difference == 0).sum()),
         delta=float(difference.mean()),
-        delta_low=float(found.low[0]) if known else None,
-        delta_high=float(found.high[0]) if known else None,
+        delta_low=known(found.low[0]),
+        delta_high=known(found.high[0]),
         test=tested.test,
         p_value=tested.p_value,
         p_holm=tested.p_value,

@@ -21,6 +21,7 @@ ENHANCED = "enhanced"
 def leaders(
     variants: Sequence[str],
     values: NDArray[Any],
+    means: NDArray[Any],
     clusters: NDArray[Any],
     higher_is_better: bool | None,
     *,
@@ -34,6 +35,7 @@ def leaders(
 
     Args:
         values: `[variants, items]`, NaN where a variant has no value.
+        means: `[variants]`, what is compared: NaN where a variant has no number.
         clusters, cells, weights: See `lensbench.stats.bootstrap_means`.
 
     Returns:
@@ -43,9 +45,8 @@ def leaders(
     found: dict[str, tuple[str, ...]] = {}
     if higher_is_better is None:
         return found
-    means = {row: _mean(values[row], cells, weights) for row in range(len(variants))}
     sign = -1 if higher_is_better else 1
-    ranked = sorted((row for row, mean in means.items() if not np.isnan(mean)), key=lambda row: sign * means[row])
+    ranked = sorted(map(int, np.flatnonzero(~np.isnan(means))), key=lambda row: sign * means[row])
     p_values: dict[tuple[int, int], float] = {}
     for name in (ALL, ENHANCED):
         among = [row for row in ranked if name == ALL or variants[row] != BASE][:2]
@@ -68,15 +69,3 @@ def _p_value(
         return 1.0 if tested is None else tested.p_value
     p_value = sign_flip((first - second)[None], clusters, cells=cells, weights=weights, draws=DRAWS, seed=SEED)[0]
     return 1.0 if np.isnan(p_value) else float(p_value)
-
-
-def _mean(values: NDArray[Any], cells: NDArray[Any] | None, weights: NDArray[Any] | None) -> float:
-    """Weighted mean of the cells' means; NaN where a cell has no value."""
-    there = ~np.isnan(values)
-    if cells is None or weights is None:
-        return float(values[there].mean()) if there.any() else float("nan")
-    counts = np.bincount(cells[there], minlength=len(weights))
-    if not counts.all():
-        return float("nan")
-    means = np.bincount(cells[there], weights=values[there], minlength=len(weights)) / counts
-    return float(np.average(means, weights=weights))

@@ -14,7 +14,7 @@ from lensbench.numbers.read_metrics import MetricSeries
 from lensbench.records import ItemRecord, RunFolder, TaskKey
 from lensbench.stats import detectable_mean, detectable_share, mcnemar_exact, sign_flip
 
-__all__ = ["DRAWS", "SEED", "SourceItems", "Tested", "line_up", "test_pairs"]
+__all__ = ["DRAWS", "SEED", "SourceItems", "Tested", "known", "line_up", "right_or_wrong", "test_pairs"]
 
 DRAWS = 10_000
 SEED = 12345
@@ -52,6 +52,16 @@ class SourceItems:
         return self.clusters.get(item, f"item {item}")
 
 
+def known(value: float) -> float | None:
+    """A number of a column; None where it is NaN, so that there is none."""
+    return None if np.isnan(value) else float(value)
+
+
+def right_or_wrong(values: NDArray[Any]) -> bool:
+    """Whether every value that is there is 0 or 1."""
+    return bool(np.isin(values[~np.isnan(values)], (0.0, 1.0)).all())
+
+
 def line_up(series: Sequence[MetricSeries], cluster: Callable[[str], str]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Series of one cell over the union of their items.
 
@@ -76,7 +86,7 @@ class Tested:
 
     Attributes:
         test: "mcnemar", "sign-flip" or "swap".
-        differing: Share of the pairs that differ, under McNemar's test.
+        differing: Share of the pairs that differ.
         error: Standard error, clustered.
     """
 
@@ -109,7 +119,7 @@ def test_pairs(variant: NDArray[Any], base: NDArray[Any], clusters: NDArray[Any]
     pairs = int(both.sum())
     scores = np.concatenate([variant[both], base[both]])
     difference = (variant - base)[both]
-    if np.isin(scores, (0.0, 1.0)).all() and len(np.unique(clusters[both])) == pairs:
+    if right_or_wrong(scores) and len(np.unique(clusters[both])) == pairs:
         wins, losses = int((difference > 0).sum()), int((difference < 0).sum())
         return Tested(mcnemar_exact(wins, losses), "mcnemar", pairs, (wins + losses) / pairs, error)
     p_value = float(sign_flip(difference[None], clusters[both], draws=DRAWS, seed=SEED)[0])

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lensbench.jsonio import JsonObject
 from lensbench.numbers.average_groups import AverageGroup
+from lensbench.numbers.pair import known
 from lensbench.numbers.verdict import Verdict, make_verdict
 from lensbench.records.from_object import from_object
 from lensbench.spec import BASE
@@ -81,7 +82,7 @@ def pairs_of(
     for place, (a, b) in enumerate(chosen):
         if np.isnan(p_values[place]):
             continue
-        low, high = (None if np.isnan(end) else float(end) for end in (found.low[place], found.high[place]))
+        low, high = known(found.low[place]), known(found.high[place])
         p_holm = float(adjusted[place])
         pairs.append(
             Pair(

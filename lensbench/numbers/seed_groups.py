@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lensbench.jsonio import JsonObject
 from lensbench.numbers.average import Role
 from lensbench.numbers.average_groups import AverageGroup
+from lensbench.numbers.pair import known
 from lensbench.numbers.seed_settings import SeedSetting
 from lensbench.records.from_object import from_object
 from lensbench.spec import BASE
@@ -92,7 +93,7 @@ def seed_groups_of(
     found = two_way_intervals(differences, clusters, binary=binary, cells=cells, weights=group.weights)
     groups = []
     for row, setting in enumerate(settings):
-        low, high, measured = _known(found.low[row]), _known(found.high[row]), int(found.seeds[row])
+        low, high, measured = known(found.low[row]), known(found.high[row]), int(found.seeds[row])
         groups.append(
             SeedGroup(
                 group.role,
@@ -109,10 +110,10 @@ def seed_groups_of(
                 setting.variants,
                 setting.seeds,
                 measured=measured,
-                delta=_known(found.value[row]),
-                deviation=_known(found.deviation[row]),
-                least=_known(found.least[row]),
-                most=_known(found.most[row]),
+                delta=known(found.value[row]),
+                deviation=known(found.deviation[row]),
+                least=known(found.least[row]),
+                most=known(found.most[row]),
                 delta_low=low,
                 delta_high=high,
                 higher_is_better=group.metric.higher_is_better,
@@ -126,7 +127,3 @@ def _why(measured: int) -> str:
     if measured == 0:
         return "no seed has a difference to base in every cell"
     return "one seed" if measured == 1 else "too few source items, or differences that do not vary"
-
-
-def _known(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)

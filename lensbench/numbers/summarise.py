@@ -15,7 +15,7 @@ from lensbench.numbers.corpus import corpus_numbers
 from lensbench.numbers.headline import headline_series
 from lensbench.numbers.leaders import leaders
 from lensbench.numbers.margins import read_margins
-from lensbench.numbers.pair import SourceItems, Tested, line_up, test_pairs
+from lensbench.numbers.pair import SourceItems, Tested, known, line_up, right_or_wrong, test_pairs
 from lensbench.numbers.pairs import Pair
 from lensbench.numbers.read_metrics import MetricSeries, read_metrics
 from lensbench.numbers.seed_groups import SeedGroup
@@ -95,7 +95,7 @@ def _cells(series: list[MetricSeries], sources: SourceItems, made: RunIdentity) 
 
 
 def _one_metric(series: list[MetricSeries], sources: SourceItems, made: RunIdentity) -> list[tuple[Cell, Tested | None]]:
-    """The cells of one metric of one task in one language: all variants share the bootstrap's draws."""
+    """The cells of one metric of one task in one language: all variants side by side."""
     if any(one.statistics for one in series):
         return _over_corpus(series, sources, made)
     values, clusters = line_up(series, sources.cluster)
@@ -104,11 +104,11 @@ def _one_metric(series: list[MetricSeries], sources: SourceItems, made: RunIdent
         return [(_cell(one, made, 0, None, None), None) for one in series]
     metric = series[0].metric
     differences = values - (values[base] if base is not None else np.nan)
-    binary = metric.unit.proportion and bool(np.isin(values[~np.isnan(values)], (0.0, 1.0)).all())
+    binary = metric.unit.proportion and right_or_wrong(values)
     levels = level_intervals(values, clusters, binary=binary)
     gains = paired_intervals(differences, clusters, binary=binary)
     errors = clustered_errors(differences, clusters)
-    first = leaders([one.variant for one in series], values, clusters, metric.higher_is_better)
+    first = leaders([one.variant for one in series], values, levels.value, clusters, metric.higher_is_better)
     cells = []
     for row, one in enumerate(series):
         tested = None
@@ -121,8 +121,7 @@ def _one_metric(series: list[MetricSeries], sources: SourceItems, made: RunIdent
             level = Interval(levels.value[row], levels.low[row], levels.high[row])
         cell = _cell(one, made, int(levels.clusters[row]), level, delta)
         if tested is not None:
-            differing = int((np.nan_to_num(differences[row]) != 0).sum())
-            cell = replace(cell, pairs=tested.pairs, differing=differing)
+            cell = replace(cell, pairs=tested.pairs, differing=round(tested.differing * tested.pairs))
         cells.append((replace(cell, leads=first.get(one.variant, ())), tested))
     return cells
 
@@ -157,14 +156,14 @@ def _cell(series: MetricSeries, made: RunIdentity, clusters: int, level: Interva
         series.metric.name,
         series.metric.unit.name,
         series.grader,
-        value=_known(level.value) if level else None,
+        value=known(level.value) if level else None,
         n=n,
         failures=series.failures,
-        low=_known(level.low) if level else None,
-        high=_known(level.high) if level else None,
-        delta=_known(delta.value) if delta else None,
-        delta_low=_known(delta.low) if delta else None,
-        delta_high=_known(delta.high) if delta else None,
+        low=known(level.low) if level else None,
+        high=known(level.high) if level else None,
+        delta=known(delta.value) if delta else None,
+        delta_low=known(delta.low) if delta else None,
+        delta_high=known(delta.high) if delta else None,
         signature=cell_signature(made, series, n, clusters),
         states=dict(series.states),
         planned=series.planned,
@@ -178,7 +177,3 @@ def _cell(series: MetricSeries, made: RunIdentity, clusters: int, level: Interva
         repeats=series.repeats,
         higher_is_better=series.metric.higher_is_better,
     )
-
-
-def _known(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)

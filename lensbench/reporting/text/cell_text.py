@@ -5,12 +5,9 @@ from __future__ import annotations
 import re
 
 from lensbench.metrics import Measured, metric_of
-from lensbench.numbers.average import Average
-from lensbench.numbers.cell import Cell
-from lensbench.numbers.compare import Compared
 from lensbench.records import Grader
 
-__all__ = ["interval", "metric_name", "number", "p_text", "verdict_text"]
+__all__ = ["interval", "metric_name", "number", "p_text"]
 
 
 def metric_name(cell: Measured) -> str:
@@ -41,11 +38,6 @@ def interval(cell: Measured, low: float | None, high: float | None, *, sign: boo
     if low is None or high is None:
         return ""
     return f"[{number(cell, low, sign=sign)}, {number(cell, high, sign=sign)}]"
-
-
-def verdict_text(cell: Cell | Average | Compared) -> str:
-    """The verdict on a difference; "" where nothing was tested."""
-    return cell.verdict or ""
 
 
 def p_text(p_value: float | None) -> str:

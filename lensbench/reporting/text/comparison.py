@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lensbench.numbers.compare import Compared, Comparison
 from lensbench.records import TaskKey
-from lensbench.reporting.text.cell_text import interval, metric_name, number, p_text, verdict_text
+from lensbench.reporting.text.cell_text import interval, metric_name, number, p_text
 
 __all__ = ["COMPARISON_HEADER", "comparison_notes", "comparison_rows"]
 
@@ -47,7 +47,7 @@ def comparison_rows(cells: list[Compared]) -> list[list[str]]:
             "" if cell.both_right is None else str(cell.both_right),
             "" if cell.both_wrong is None else str(cell.both_wrong),
             str(cell.n),
-            verdict_text(cell),
+            cell.verdict or "",
         ]
         for cell in cells
     ]

@@ -8,17 +8,15 @@ from dataclasses import dataclass
 from lensbench.metrics import LANGUAGES, RATINGS, metric_of
 from lensbench.numbers.cell import Cell
 from lensbench.numbers.headline import table_cells
-from lensbench.numbers.one_sided import ONE_OPTION, one_sided
+from lensbench.numbers.one_sided import ONE_OPTION, option_name
 from lensbench.numbers.run_results import Results
 from lensbench.records import Grader, TaskKey
 from lensbench.records.missing import MissingRecords
-from lensbench.reporting.text.cell_text import interval, metric_name, number, p_text, verdict_text
+from lensbench.reporting.text.cell_text import interval, metric_name, number, p_text
 from lensbench.reporting.text.statistics import statistics_notes
 from lensbench.states import SCORED, SENTENCES
 
 __all__ = ["Line", "missing_notes", "notes", "table_line", "table_lines", "unscored_notes", "warnings"]
-
-_LETTERS = "ABCDEFGHIJ"
 
 
 @dataclass(frozen=True)
@@ -40,8 +38,6 @@ class Line:
     failures: str
     chance: str
     """Score of a blind guess; "" where there is none."""
-    verdict: str
-    """"exploratory"; "" for the base, and for numbers that are not tested."""
 
 
 def table_lines(results: Results, *, everything: bool = False) -> list[Line]:
@@ -75,7 +71,6 @@ def table_line(results: Results, cell: Cell) -> Line:
         n,
         failures,
         number(cell, cell.chance),
-        verdict_text(cell),
     )
 
 
@@ -239,10 +234,9 @@ def _one_sided(results: Results) -> list[str]:
     """Cells in which a variant gives nearly always the same option: their accuracy measures that option."""
     found: dict[str, list[str]] = {}
     for cell in results.cells:
-        place = one_sided(cell.picks)
+        place = cell.one_option
         if place is not None:
-            option = _LETTERS[place] if place < len(_LETTERS) else f"option {place + 1}"
-            found.setdefault(f"{cell.variant} picks {option}", []).append(str(cell.key))
+            found.setdefault(f"{cell.variant} picks {option_name(place)}", []).append(str(cell.key))
     if not found:
         return []
     places = "; ".join(f"{what} ({', '.join(where)})" for what, where in found.items())
