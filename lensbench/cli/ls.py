@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from lensbench.cli.include_option import include_option
+
 _KINDS = ("methods", "backbones", "tasks", "languages", "profiles", "judges", "engines", "metrics")
 _WITH_FOLDERS = ("tasks", "languages", "profiles")
 """Lists that also read the user's own folders."""
@@ -16,13 +18,7 @@ _WITH_DATA = "languages"
 
 @click.command()
 @click.argument("kind", metavar="|".join(_KINDS))
-@click.option(
-    "--include-path",
-    "include",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="Additional folder with task files; may be repeated.",
-)
+@include_option
 @click.option(
     "--data", type=click.Path(path_type=Path), metavar="DIR|embedded", help="Data folder with a languages.yaml (`ls languages`)."
 )

@@ -13,6 +13,7 @@ from click.core import ParameterSource
 
 from lensbench.api import DEFAULT_ENGINE, engine_names
 from lensbench.cli.flags import all_with_flags
+from lensbench.cli.include_option import include_option
 from lensbench.cli.log_options import log_options, progress_of
 from lensbench.cli.terminal import echo, split_names
 from lensbench.errors import LensbenchError, UsageError
@@ -67,13 +68,7 @@ from lensbench.errors import LensbenchError, UsageError
     metavar="DIR|embedded",
     help="Data folder, or `embedded` for the built-in set. Default: $LENSBENCH_DATA, else the hub.",
 )
-@click.option(
-    "--include-path",
-    "include",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="Additional folder with task files; may be repeated.",
-)
+@include_option
 @click.option("--config", "config_file", type=click.Path(path_type=Path), help="YAML file with the configuration of the methods.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Set one configuration value; may be repeated.")
 @click.option("--limit", type=int, help="Maximum number of items per task and language.")

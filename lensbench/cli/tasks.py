@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from lensbench.cli.flags import with_flags
+from lensbench.cli.include_option import include_option
 from lensbench.cli.terminal import echo, split_names
 from lensbench.errors import UsageError
 
@@ -103,13 +104,7 @@ def describe(
 @command.command()
 @click.argument("task")
 @click.option("-p", "--profile", help="One profile of the task.  [default: all]")
-@click.option(
-    "--include-path",
-    "include",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="Additional folder with task files; may be repeated.",
-)
+@include_option
 @click.option("--json", "as_json", is_flag=True, help="Print name, profile, path and text as JSON.")
 def show(task: str, profile: str | None, include: tuple[Path, ...], as_json: bool) -> None:
     """Print the YAML file of a task, with its path as a comment; one file per profile.
@@ -146,13 +141,7 @@ def show(task: str, profile: str | None, include: tuple[Path, ...], as_json: boo
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Refer to files of this data folder instead of the hub.",
 )
-@click.option(
-    "--include-path",
-    "include",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="Additional folder with task files; may be repeated.",
-)
+@include_option
 @click.option("--trust-tasks", "trust", is_flag=True, help="Allow Python code that task files name with !function.")
 @click.option("--trust", "trust_old", is_flag=True, hidden=True)
 def export(
