@@ -116,6 +116,12 @@ def profile_of_scoring(bench: Any, items: int) -> str:
     return profiled(work, str(bench.loaded.device))
 
 
+def profile_of_lens(loaded: Any, data: Path, prompts: int) -> str:
+    corpora, config = lens_work(data, prompts)
+    lens.steps(loaded, corpora, config)
+    return profiled(lambda: lens.steps(loaded, corpora, config), str(loaded.device))
+
+
 def utilisation_of_scoring(bench: Any, items: int, rounds: int, peak: float) -> dict[str, Any]:
     work = scoring_work(bench, items)
     work()
@@ -153,7 +159,8 @@ def torch_device(device: str) -> str:
     return torch.device(device).type
 
 
-def utilisation_of_lens(loaded: Any, data: Path, rounds: int, peak: float, prompts: int) -> dict[str, Any]:
+def lens_work(data: Path, prompts: int) -> tuple[Any, Any]:
+    """Corpora and settings of a LENS training of one epoch over some parallel prompts."""
     from lensbench.datasets.sources import Folder
     from lensbench.methods.corpora.probing import load_corpora
     from lensbench.methods.lens import LensConfig
@@ -161,7 +168,11 @@ def utilisation_of_lens(loaded: Any, data: Path, rounds: int, peak: float, promp
     corpora = load_corpora(
         Folder(data), ("en", "zh"), n_probe=16, n_parallel=prompts, seed=42, probe_text="inputs+targets", revisions=None
     )
-    config = LensConfig.model_validate({"n_probe": 16, "n_parallel": prompts, "warmup_ratio": 0})
+    return corpora, LensConfig.model_validate({"n_probe": 16, "n_parallel": prompts, "warmup_ratio": 0})
+
+
+def utilisation_of_lens(loaded: Any, data: Path, rounds: int, peak: float, prompts: int) -> dict[str, Any]:
+    corpora, config = lens_work(data, prompts)
     steps = -(-prompts // config.batch_size)
     lens.steps(loaded, corpora, config)
     counts: list[float] = []
@@ -245,6 +256,7 @@ def main() -> int:
                 print(used_line(table[-1]), flush=True)
         if "profile" in parts:
             print(profile_of_scoring(bench, options.limit or 100), flush=True)
+            print(profile_of_lens(loaded, data, 8 if options.limit else 40), flush=True)
         # The tables of the other benchmark start from the last blocks of its own model.
         top = len(loaded.blocks)
         if "scoring" in parts or "variants" in parts:
