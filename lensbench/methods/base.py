@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from lensbench.datasets.sources import DataSource, Origin
 from lensbench.jsonio import JsonObject
@@ -16,7 +16,7 @@ from lensbench.progress import Progress, SilentProgress
 if TYPE_CHECKING:
     from lensbench.backbones.load import LoadedBackbone
 
-__all__ = ["Cost", "Enhancement", "Method", "Progress", "SilentProgress", "TrainingData"]
+__all__ = ["Cost", "Enhancement", "Fit", "Method", "Progress", "SharesFits", "SilentProgress", "TrainingData"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Cost:
     training_tokens: int
     steps: int
     cached_seconds: float = 0.0
-    """Of the wall seconds, those an earlier start spent on what this one read from the cache."""
+    """Of the wall seconds, those that an earlier start, or another fit of the same run, spent on what this one took over."""
     generated_tokens: int = 0
     """Written on this machine on the way to the training items, in this start or an earlier one."""
     server_tokens: int = 0
@@ -119,8 +119,28 @@ class Enhancement(Protocol):
         ...
 
 
+Fit = Callable[..., Enhancement]
+"""`Method.fit`: backbone, training data, configuration, progress -> enhancement."""
+
+
+@runtime_checkable
+class SharesFits(Protocol):
+    """A method whose fits with several settings have work in common."""
+
+    def together(self, loaded: LoadedBackbone, jobs: Sequence[tuple[Any, Any]]) -> AbstractContextManager[Fit]:
+        """A context that gives a `fit` for some jobs, which are called one after the other, each at most once.
+
+        A job that fails leaves what it shares usable for the others. The backbone is the same object, and unchanged, at every
+        call.
+
+        Args:
+            jobs: Training data and configuration of every fit to come.
+        """
+        ...
+
+
 class Method(Protocol):
-    """A way to enhance a backbone."""
+    """A way to enhance a backbone. A method may also be a `SharesFits`."""
 
     name: str
     config_model: type[MethodConfig]

@@ -16,7 +16,7 @@ from lensbench.jsonio import JsonObject
 from lensbench.languages import CENTRAL
 from lensbench.memory import release
 from lensbench.methods import load_method
-from lensbench.methods.base import Enhancement, Progress, TrainingData
+from lensbench.methods.base import Enhancement, Fit, Progress, TrainingData
 from lensbench.methods.check import Snapshot, check_enhancement, difference, take_snapshot
 from lensbench.methods.corpora.overlap import TrainingIndex, find_overlap
 from lensbench.methods.failures import errors_in_words
@@ -25,6 +25,7 @@ from lensbench.plan.task_items import TaskItems
 from lensbench.plan.variants import PlannedVariant
 from lensbench.records import RunFolder, TaskKey
 from lensbench.safenames import folder_name
+from lensbench.stages.shared_fits import SharedFits
 from lensbench.stages.variants import load_fitted
 
 __all__ = ["MethodsFailed", "fit_stage", "load_corpora", "report_overlap"]
@@ -96,16 +97,17 @@ def fit_stage(
     """
     made: dict[str, Enhancement] = {}
     errors: dict[str, LensbenchError] = {}
-    for name, variant in plan.variants.items():
-        try:
-            with _memory_as_error(name):
-                if corpora[name] is not None:
+    waiting = {name: (variant, data) for name, variant in plan.variants.items() if (data := corpora[name]) is not None}
+    with SharedFits(waiting) as together:
+        for name, (variant, data) in waiting.items():
+            try:
+                with _memory_as_error(name):
                     release()
-                    _fit(variant, plan.spec.languages, folder, model, corpora[name], progress)
-        except LensbenchError as error:
-            errors[name] = error
-            if len(plan.variants) > 1:
-                progress.notify(f"! {name} could not be fitted: {error.message}")
+                    _fit(variant, plan.spec.languages, folder, model, data, together, progress)
+            except LensbenchError as error:
+                errors[name] = error
+                if len(plan.variants) > 1:
+                    progress.notify(f"! {name} could not be fitted: {error.message}")
     if errors and len(errors) == len(plan.variants):
         raise next(iter(errors.values()))
     for choice in plan.spec.variants:
@@ -120,14 +122,16 @@ def _fit(
     languages: Sequence[str],
     folder: RunFolder,
     model: LazyBackbone,
-    corpora: TrainingData | None,
+    corpora: TrainingData,
+    together: SharedFits,
     progress: Progress,
 ) -> None:
     """Fit, test and save one variant; a backbone that is not as it was afterwards is read from disk again."""
     loaded = model.loaded()
     before = take_snapshot(loaded)
     try:
-        _fit_on(variant, (CENTRAL, *languages), folder, loaded, before, corpora, progress)
+        fit = together.fit_of(variant.name, loaded)
+        _fit_on(variant, (CENTRAL, *languages), folder, loaded, before, corpora, fit, progress)
     except Exception:
         if difference(loaded, before) is not None:
             model.release()
@@ -140,14 +144,15 @@ def _fit_on(
     folder: RunFolder,
     loaded: LoadedBackbone,
     before: Snapshot,
-    corpora: TrainingData | None,
+    corpora: TrainingData,
+    fit: Fit,
     progress: Progress,
 ) -> None:
     name, method = variant.name, load_method(variant.method)
     home = folder.enhancement(name)
     try:
         with errors_in_words(f"{name}: the fit", method):
-            enhancement = method.fit(loaded, corpora, variant.config, progress)
+            enhancement = fit(loaded, corpora, variant.config, progress)
     except RunError as error:
         last_good = getattr(error, "delta", None)
         if last_good is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lensbench.backbones.checkpoint import Checkpoint
 from lensbench.backbones.load import check_loadable, pick_device, pick_dtype
@@ -28,10 +28,12 @@ from lensbench.stages.describe import describe, note_provenance
 from lensbench.stages.evaluate import Evaluation, fingerprint, other_variants
 from lensbench.stages.fit import MethodsFailed, fit_stage, load_corpora, report_overlap
 from lensbench.stages.identify import AUTO, identify_stage, pick_identifier
-from lensbench.stages.judge import JudgeRequest, judge_stage
 from lensbench.stages.results import write_results
 from lensbench.stages.variants import Variant, load_fitted
 from lensbench.threads import HeedingProgress, heeding_load
+
+if TYPE_CHECKING:
+    from lensbench.stages.judge import JudgeRequest
 
 __all__ = ["run"]
 
@@ -127,6 +129,9 @@ def run(
             with folder.log("identified") as log:
                 identify_stage(folder, pick_identifier(identifier, progress.notify), log, progress)
         if judging is not None:
+            # What speaks to a server is an extra of its own: a run without a judge does not need it.
+            from lensbench.stages.judge import judge_stage
+
             judge_stage(folder, judging, progress)
         cells = write_results(folder)
     if failed:

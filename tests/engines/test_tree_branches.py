@@ -127,6 +127,8 @@ def test_out_of_memory_halves_the_budget_and_goes_on(tiny: LoadedBackbone, monke
 
 
 def test_another_error_is_not_taken_for_missing_memory(tiny: LoadedBackbone) -> None:
+    if tiny.device.type != "cpu":
+        pytest.skip("a token outside of the vocabulary ends the accelerator's context, and with it all other tests")
     engine = TreeScorer(tiny, max_length=1024)
     with pytest.raises((RuntimeError, IndexError)):
         list(engine.score([(("", ""), [10**6], [5])]))

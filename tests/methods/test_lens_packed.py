@@ -19,7 +19,7 @@ from lensbench.methods.corpora.probing import Corpora, ParallelPrompt
 from lensbench.methods.lens import METHOD, LensConfig, decompose
 from lensbench.methods.lens.packed import Pack, packs_of
 from lensbench.methods.lens.readers import PackedReader, PaddedReader, Reader
-from lensbench.methods.lens.state_cache import StateCache
+from lensbench.methods.lens.shared import SharedStates
 from lensbench.methods.lens.states import ForkedBlocks
 from lensbench.methods.lens.train import Constants, Losses, accumulate
 
@@ -126,14 +126,14 @@ class Calls:
 def test_later_epochs_read_what_was_kept(tiny: LoadedBackbone, in_memory: int) -> None:
     blocks, config = forked(tiny, (2, 4)), LensConfig(push_strength=0.5)
     calls = Calls(tiny.blocks[0])
-    with StateCache(in_memory) as kept:
-        reader = PackedReader(blocks, 32, kept=kept)
+    with SharedStates((2,), (2, 4), in_memory) as kept:
+        reader = PackedReader(blocks, 32, shared=kept)
         first = gradients(reader, blocks, config, seed=3)
         read = calls.tokens
         assert read > 0
         again = gradients(reader, blocks, config, seed=3)
         assert calls.tokens == read, "frozen blocks were run again"
-        folder = kept._folder
+        folder = kept._cache._folder
         assert (folder is None) == (in_memory == 2**30)
         path = Path(folder.name) if folder else None
         assert path is None or list(path.glob("*.safetensors"))
@@ -250,8 +250,8 @@ def test_states_that_cannot_be_written_end_the_fit_in_words(tiny: LoadedBackbone
 
     blocks = forked(tiny, (4,))
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    with StateCache(0) as kept:
-        reader = PackedReader(blocks, 32, kept=kept)
+    with SharedStates((2,), (4,), 0) as kept:
+        reader = PackedReader(blocks, 32, shared=kept)
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
         try:
             with pytest.raises(RunError, match="could not be written"):

@@ -25,7 +25,7 @@ def delta(loaded: LoadedBackbone, start: int, names: str = "layers.{}.", seed: i
     random = torch.Generator().manual_seed(seed)
     wanted = [names.format(index) for index in range(start, len(loaded.blocks))]
     tensors = {
-        name: parameter.detach() + 0.3 * torch.randn(parameter.shape, generator=random)
+        name: parameter.detach() + 0.3 * torch.randn(parameter.shape, generator=random).to(parameter.device)
         for name, parameter in loaded.model.named_parameters()
         if any(part in name for part in wanted)
     }

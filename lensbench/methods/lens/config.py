@@ -60,8 +60,9 @@ class LensConfig(MethodConfig):
     learning_rate: float = Field(default=1e-5, gt=0)
     epochs: int = Field(default=1, ge=1)
     batch_size: int = Field(default=8, ge=1)
-    micro_batch: int = Field(default=2, ge=1)
-    """Items whose gradients are computed at a time; they add up to `batch_size`. Fewer need less memory."""
+    micro_batch: int | None = Field(default=None, ge=1)
+    """Items whose gradients are computed at a time; they add up to `batch_size`. Fewer need less memory. None is 2 on a
+    processor, and the whole batch on an accelerator, where many small passes would leave it idle."""
     warmup_ratio: float = Field(default=0.05, ge=0, le=1)
     weight_decay: float = Field(default=0.1, ge=0)
     max_grad_norm: float = Field(default=1.0, gt=0)
@@ -104,6 +105,18 @@ class LensConfig(MethodConfig):
         if not 0 <= index < n_layers:
             raise UsageError(f"start_layer {self.start_layer} is outside the model's {n_layers} blocks")
         return index
+
+    def has_start(self, n_layers: int) -> bool:
+        """Whether a model with so many blocks has the first trained block."""
+        try:
+            self.start_index(n_layers)
+        except UsageError:
+            return False
+        return True
+
+    def micro_batch_on(self, device_type: str) -> int:
+        """Items whose gradients are computed at a time on a kind of device."""
+        return self.micro_batch or (2 if device_type == "cpu" else self.batch_size)
 
     def floor_bytes(self, shape: Shape, weight_bytes: int) -> int:
         """Frozen weights, and 16 bytes for each parameter of the trained blocks."""

@@ -15,6 +15,7 @@ from lensbench.methods.corpora.probing import Corpora
 from lensbench.methods.delta import Delta
 from lensbench.methods.lens.config import LensConfig
 from lensbench.methods.lens.probe import probe
+from lensbench.methods.lens.shared import SharedStates, read_layers
 from lensbench.methods.lens.states import ForkedBlocks
 from lensbench.methods.lens.subspaces import Subspaces
 from lensbench.methods.lens.train import Diverged, train
@@ -22,8 +23,13 @@ from lensbench.methods.lens.train import Diverged, train
 __all__ = ["fit_lens"]
 
 
-def fit_lens(loaded: LoadedBackbone, corpora: Corpora, config: LensConfig, progress: Progress) -> Delta:
+def fit_lens(
+    loaded: LoadedBackbone, corpora: Corpora, config: LensConfig, progress: Progress, shared: SharedStates | None = None
+) -> Delta:
     """Fit LENS.
+
+    Args:
+        shared: States that other fits on the same backbone read too.
 
     Raises:
         UsageError: start_layer outside the model, a missing push strength.
@@ -33,31 +39,39 @@ def fit_lens(loaded: LoadedBackbone, corpora: Corpora, config: LensConfig, progr
     torch.manual_seed(config.seed)
     n_layers = len(loaded.blocks)
     start = config.start_index(n_layers)
-    layers = (n_layers,) if config.loss_layer == "final_norm" else (*range(start, n_layers - 1), n_layers)
+    layers = read_layers(config, n_layers)
+    if shared is not None:
+        shared.begin()
     started = time.perf_counter()
     with measure_peak(loaded.device) as memory:
-        subspaces = probe(loaded, corpora.probing, layers, config, progress)
+        subspaces = probe(loaded, corpora.probing, layers, config, progress, shared)
         blocks = ForkedBlocks(loaded, start, layers)
         trainable = sum(p.numel() for p in blocks.parameters())
         floor = _floor_bytes(loaded, blocks)
         failure: Diverged | None = None
         try:
-            log, tokens = train(loaded, blocks, subspaces, corpora.parallel, corpora.languages, config, progress)
+            log, tokens = train(loaded, blocks, subspaces, corpora.parallel, corpora.languages, config, progress, shared)
         except Diverged as error:
             failure, log, tokens = error, [], 0
         tensors = blocks.finish()
-    seconds = time.perf_counter() - started
+    taken = 0.0 if shared is None else shared.taken_seconds
+    seconds = time.perf_counter() - started + taken
+    peak = loaded.added_bytes(memory.peak_bytes)
+    if peak is not None and shared is not None and loaded.device.type == "cpu":
+        # What is kept for other fits is not this one's need.
+        peak = max(peak - shared.held_bytes, floor)
     total = sum(p.numel() for p in loaded.model.parameters())
     cost = Cost(
         wall_seconds=seconds,
         gpu_seconds=seconds if loaded.device.type == "cuda" else None,
-        peak_bytes=loaded.added_bytes(memory.peak_bytes),
+        peak_bytes=peak,
         floor_bytes=floor,
         trainable_parameters=trainable,
         total_parameters=total,
         training_items=len(corpora.parallel),
         training_tokens=tokens,
         steps=len(log),
+        cached_seconds=taken,
     )
     delta = Delta(
         "lens",

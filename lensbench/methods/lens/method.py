@@ -5,12 +5,14 @@ A plan asks the method for its corpora in an installation without torch: what a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lensbench.datasets.sources import DataSource
-from lensbench.methods.base import Progress
+from lensbench.methods.base import Fit, Progress
 from lensbench.methods.corpora.probing import Corpora, load_corpora
 from lensbench.methods.lens.config import LensConfig
 
@@ -47,6 +49,15 @@ class Lens:
         from lensbench.methods.lens.fit import fit_lens
 
         return fit_lens(loaded, corpora, config, progress)
+
+    @contextmanager
+    def together(self, loaded: LoadedBackbone, jobs: Sequence[tuple[Corpora, LensConfig]]) -> Iterator[Fit]:
+        """Several fits on one backbone, which read the states that their settings leave equal once."""
+        from lensbench.methods.lens.fit import fit_lens
+        from lensbench.methods.lens.shared import SharedStates
+
+        with SharedStates.of([config for _, config in jobs], len(loaded.blocks)) as shared:
+            yield functools.partial(fit_lens, shared=shared)
 
     def load(self, folder: Path, backbone_digest: str) -> Delta:
         from lensbench.methods.delta import Delta

@@ -91,11 +91,10 @@ class PackedBlocks:
     def enter(self, pack: Pack) -> BlockCalls:
         return self._blocks.enter(pack.ids, pack.depths)
 
-    def below(self, pack: Pack, calls: BlockCalls, start: int) -> Tensor:
-        """`[1, tokens, hidden]`: states in front of block `start`."""
-        states = calls.states
+    def between(self, pack: Pack, calls: BlockCalls, states: Tensor, start: int, end: int) -> Tensor:
+        """`[1, tokens, hidden]`: states in front of block `end`, from those in front of block `start`."""
         with self._blocks.ready():
-            for index in range(start):
+            for index in range(start, end):
                 states = self._blocks.block(index, states, calls, AttentionStep(pack.rows))
         return states
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -15,6 +18,9 @@ from lensbench.methods.base import Progress
 from lensbench.methods.lens.config import LensConfig
 from lensbench.methods.lens.packed import Pack, PackedBlocks, packs_of
 from lensbench.methods.lens.prompts import pad, probe_ids
+from lensbench.methods.lens.readers import pack_tokens
+from lensbench.methods.lens.shared import SharedStates
+from lensbench.methods.lens.state_cache import Key
 from lensbench.methods.lens.states import LayerStates, read_states
 from lensbench.methods.lens.subspaces import Subspaces, decompose
 
@@ -22,82 +28,119 @@ __all__ = ["language_means", "probe"]
 
 _BATCH = 8
 """Rows of a padded batch."""
-_TOKENS = 2048
-"""Tokens of a pack, before rows share beginnings."""
 
 
 def language_means(
-    loaded: LoadedBackbone, texts: Mapping[str, Sequence[str]], layers: tuple[int, ...], config: LensConfig, progress: Progress
+    loaded: LoadedBackbone,
+    texts: Mapping[str, Sequence[str]],
+    layers: tuple[int, ...],
+    config: LensConfig,
+    progress: Progress,
+    shared: SharedStates | None = None,
 ) -> dict[int, Float[Tensor, "languages hidden"]]:
     """Mean state of the read-out token per language, by layer, in float64.
 
     The mean runs over every text; a last, smaller batch is not dropped (the released code drops it).
     """
     encoded = {code: probe_ids(loaded, sample, config) for code, sample in texts.items()}
-    read = _reader(loaded, encoded, layers, config, progress)
-    sums = {layer: torch.zeros(len(texts), loaded.hidden_size, dtype=torch.float64) for layer in layers}
+    reader = _reader(loaded, encoded, layers if shared is None else shared.layers, config, progress)
+    means = {layer: torch.zeros(len(texts), loaded.hidden_size, dtype=torch.float64) for layer in layers}
     with progress.stage(f"probing {len(texts)} languages", sum(map(len, encoded.values()))) as advance:
-        for row, ids in enumerate(encoded.values()):
-            for many, states in read(ids):
-                for layer, last in states.items():
-                    if config.mean_dtype == "float16":
-                        last = last.half()
-                    sums[layer][row] += last.double().sum(0).cpu()
-                advance(many)
+        for number, rows in enumerate(encoded.values()):
+            found = _states_of(reader, rows, layers, shared, advance)
             for layer in layers:
-                sums[layer][row] /= len(ids)
+                states = torch.stack([found[index][str(layer)] for index in range(len(rows))])
+                if config.mean_dtype == "float16":
+                    states = states.half()
+                means[layer][number] = states.double().sum(0).cpu() / len(rows)
     if config.mean_dtype == "float16":
-        return {layer: total.half().double() for layer, total in sums.items()}
-    return sums
+        return {layer: total.half().double() for layer, total in means.items()}
+    return means
 
 
-_Read = Callable[[Sequence[Sequence[int]]], Iterator[tuple[int, LayerStates]]]
-"""Rows -> how many were read, and the states of their read-out tokens, until all have been."""
+Rows = Sequence[Sequence[int]]
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """How read-out states are read.
+
+    Attributes:
+        read: Rows -> the places of some of them and their states by layer, until all have been read.
+        alone: A row has the same states whatever is read beside it.
+    """
+
+    read: Callable[[Rows], Iterator[tuple[Sequence[int], LayerStates]]]
+    alone: bool
+
+
+def _states_of(
+    reader: _Reader, rows: Rows, layers: tuple[int, ...], shared: SharedStates | None, advance: Callable[[int], None]
+) -> dict[int, dict[str, Tensor]]:
+    """Place of a row -> its read-out state by layer; what another fit has read is not read again."""
+    beside = () if reader.alone else (hashlib.sha256(repr([list(row) for row in rows]).encode()).hexdigest(),)
+    keys: list[Key] = [("probe", *beside, *row) for row in rows]
+    names = [str(layer) for layer in layers]
+    known = {} if shared is None else shared.find(dict.fromkeys(keys), names)
+    found = {place: known[key] for place, key in enumerate(keys) if key in known}
+    advance(len(found))
+    missing = [place for place in range(len(rows)) if place not in found]
+    started = time.perf_counter()
+    for places, states in reader.read([rows[place] for place in missing]):
+        own = {missing[p]: {str(layer): held[i] for layer, held in states.items()} for i, p in enumerate(places)}
+        if shared is not None:
+            shared.keep({keys[place]: tensors for place, tensors in own.items()}, time.perf_counter() - started)
+        found |= own
+        advance(len(places))
+        started = time.perf_counter()
+    return found
 
 
 def _reader(
-    loaded: LoadedBackbone,
-    encoded: Mapping[str, Sequence[Sequence[int]]],
-    layers: tuple[int, ...],
-    config: LensConfig,
-    progress: Progress,
-) -> _Read:
+    loaded: LoadedBackbone, encoded: Mapping[str, Rows], layers: tuple[int, ...], config: LensConfig, progress: Progress
+) -> _Reader:
     if config.readout == "official":
         # Index -1 may be padding there, and padding is what the released code reads.
-        return functools.partial(_read_padded, loaded, layers, str(loaded.tokenizer.padding_side))
+        return _Reader(functools.partial(_read_padded, loaded, layers, str(loaded.tokenizer.padding_side)), False)
     try:
         blocks = PackedBlocks(loaded, max(len(ids) for rows in encoded.values() for ids in rows))
     except CannotPack as error:
         progress.notify(f"probing texts are read in padded batches: {error}")
-        return functools.partial(_read_padded, loaded, layers, "left")
-    return functools.partial(_read_packed, loaded, blocks, layers)
+        return _Reader(functools.partial(_read_padded, loaded, layers, "left"), True)
+    return _Reader(functools.partial(_read_packed, loaded, blocks, layers), True)
 
 
 def _read_padded(
-    loaded: LoadedBackbone, layers: tuple[int, ...], side: str, rows: Sequence[Sequence[int]]
-) -> Iterator[tuple[int, LayerStates]]:
-    ordered = sorted(rows, key=len)
+    loaded: LoadedBackbone, layers: tuple[int, ...], side: str, rows: Rows
+) -> Iterator[tuple[Sequence[int], LayerStates]]:
+    ordered = sorted(range(len(rows)), key=lambda place: len(rows[place]))
     for start in range(0, len(ordered), _BATCH):
-        batch = pad(ordered[start : start + _BATCH], loaded.pad_id, loaded.device, side)
-        yield len(batch.ids), {layer: states[:, -1] for layer, states in read_states(loaded, batch, layers).items()}
+        places = ordered[start : start + _BATCH]
+        batch = pad([rows[place] for place in places], loaded.pad_id, loaded.device, side)
+        yield places, {layer: states[:, -1] for layer, states in read_states(loaded, batch, layers).items()}
 
 
 def _read_packed(
-    loaded: LoadedBackbone, blocks: PackedBlocks, layers: tuple[int, ...], rows: Sequence[Sequence[int]]
-) -> Iterator[tuple[int, LayerStates]]:
-    for group in packs_of(rows, _TOKENS):
-        pack = Pack([rows[index] for index in group], whole=[False] * len(group), device=loaded.device)
+    loaded: LoadedBackbone, blocks: PackedBlocks, layers: tuple[int, ...], rows: Rows
+) -> Iterator[tuple[Sequence[int], LayerStates]]:
+    for places in packs_of(rows, pack_tokens(loaded.device)):
+        pack = Pack([rows[place] for place in places], whole=[False] * len(places), device=loaded.device)
         with torch.no_grad():
             calls = blocks.enter(pack)
             states = blocks.above(pack, calls, calls.states, 0, layers)
         # Rows that are alike have one place.
-        last = torch.tensor([int(places[-1]) for places in pack.places], device=loaded.device)
-        yield len(group), {layer: found[last] for layer, found in states.items()}
+        last = torch.tensor([int(own[-1]) for own in pack.places], device=loaded.device)
+        yield places, {layer: found[last] for layer, found in states.items()}
 
 
 def probe(
-    loaded: LoadedBackbone, texts: Mapping[str, Sequence[str]], layers: tuple[int, ...], config: LensConfig, progress: Progress
+    loaded: LoadedBackbone,
+    texts: Mapping[str, Sequence[str]],
+    layers: tuple[int, ...],
+    config: LensConfig,
+    progress: Progress,
+    shared: SharedStates | None = None,
 ) -> dict[int, Subspaces]:
     """The subspaces of every wanted layer; `texts` must begin with the central language."""
-    means = language_means(loaded, texts, layers, config, progress)
+    means = language_means(loaded, texts, layers, config, progress, shared)
     return {layer: decompose(matrix, config.rank) for layer, matrix in means.items()}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -15,10 +17,11 @@ from lensbench.methods.base import Progress
 from lensbench.methods.lens.config import LensConfig
 from lensbench.methods.lens.packed import Pack, PackedBlocks, packs_of
 from lensbench.methods.lens.prompts import pad
-from lensbench.methods.lens.state_cache import Key, StateCache
+from lensbench.methods.lens.shared import SharedStates
+from lensbench.methods.lens.state_cache import Key
 from lensbench.methods.lens.states import ForkedBlocks, LayerStates
 
-__all__ = ["Central", "PackedReader", "PaddedReader", "Reader", "Targets", "pick_reader"]
+__all__ = ["Central", "PackedReader", "PaddedReader", "Reader", "Targets", "pack_tokens", "pick_reader"]
 
 Rows = Sequence[Sequence[int]]
 
@@ -85,41 +88,62 @@ class PackedReader:
 
     Args:
         longest: Tokens of the longest row.
-        kept: Where states go that later epochs read again; None keeps nothing.
+        shared: States that later epochs, or other fits, read again; None keeps nothing.
         whole: The retention loss reads every token of the central language; else its last ones.
 
     Raises:
         CannotPack: with the reason.
     """
 
-    def __init__(self, blocks: ForkedBlocks, longest: int, *, kept: StateCache | None = None, whole: bool = True) -> None:
-        self._blocks, self._kept, self._whole = blocks, kept, whole
+    def __init__(self, blocks: ForkedBlocks, longest: int, *, shared: SharedStates | None = None, whole: bool = True) -> None:
+        self._blocks, self._shared, self._whole = blocks, shared, whole
         self._packed = PackedBlocks(blocks.loaded, longest)
+        self._budget = pack_tokens(blocks.loaded.device)
+        self._names = [_start(blocks.start), *map(_reference, blocks.layers)]
         self._frozen: dict[Key, dict[str, Tensor]] = {}
         """Of the rows under way: states in front of the first trained block, and the reference's."""
 
     def begin(self, rows: Mapping[str, Rows]) -> None:
         first, *_ = rows
-        asked = {(code == first and self._whole, *row): row for code, own in rows.items() for row in own}
-        held = self._frozen if self._kept is None else self._kept
-        self._frozen = {key: held[key] for key in asked if key in held}
+        asked = {self._key(code == first and self._whole, row): row for code, own in rows.items() for row in own}
+        if self._shared is None:
+            self._frozen = {key: self._frozen[key] for key in asked if key in self._frozen}
+        else:
+            self._frozen = self._shared.find(asked, self._names)
         missing = [key for key in asked if key not in self._frozen]
-        for group in packs_of([asked[key] for key in missing], _TOKENS):
+        for group in packs_of([asked[key] for key in missing], self._budget):
+            started = time.perf_counter()
             keys = [missing[index] for index in group]
-            for key, found in zip(keys, self._read_frozen(keys, [asked[key] for key in keys]), strict=True):
-                self._frozen[key] = found
-                if self._kept is not None:
-                    self._kept.keep(key, found)
+            found = dict(zip(keys, self._read_frozen(keys, [asked[key] for key in keys]), strict=True))
+            if self._shared is not None:
+                self._shared.keep(found, time.perf_counter() - started)
+            self._frozen |= {key: {name: states[name] for name in self._names} for key, states in found.items()}
+
+    @staticmethod
+    def _key(whole: bool, row: Sequence[int]) -> Key:
+        return ("train", int(whole), *row)
 
     def _read_frozen(self, keys: Sequence[Key], rows: Rows) -> Iterator[dict[str, Tensor]]:
+        """States of rows for every first trained block that anybody asked for."""
         blocks = self._blocks
-        pack = Pack(rows, whole=[bool(whole) for whole, *_ in keys], device=blocks.loaded.device)
+        starts = (blocks.start,) if self._shared is None else self._shared.starts
+        layers = blocks.layers if self._shared is None else self._shared.layers
+        pack = Pack(rows, whole=[bool(whole) for _, whole, *_ in keys], device=blocks.loaded.device)
         calls = self._packed.enter(pack)
+        before: dict[int, Tensor] = {}
         with torch.no_grad(), blocks.frozen_in_place():
-            start = self._packed.below(pack, calls, blocks.start)
-            reference = self._packed.above(pack, calls, start, blocks.start, blocks.layers)
+            states, done = calls.states, 0
+            # The output of a block is the state in front of the next one.
+            for place in sorted({*starts, *(layer + 1 for layer in layers if layer < starts[-1])}):
+                states = before[place] = self._packed.between(pack, calls, states, done, place)
+                done = place
+            reference = self._packed.above(pack, calls, states, done, layers)
+        reference |= {layer: before[layer + 1][0, pack.at] for layer in layers if layer not in reference}
         for index, places in zip(pack.index, pack.places, strict=True):
-            yield {"start": start[0, index], **{f"reference.{layer}": states[places] for layer, states in reference.items()}}
+            yield {
+                **{_start(start): before[start][0, index] for start in starts},
+                **{_reference(layer): held[places] for layer, held in reference.items()},
+            }
 
     def central(self, rows: Rows) -> Central:
         pack, states, reference = self._read(rows, self._whole)
@@ -161,22 +185,43 @@ class PackedReader:
     def _read(self, rows: Rows, whole: bool) -> tuple[Pack, LayerStates, LayerStates]:
         """A pack of rows, what the trained blocks say of it, and what the frozen ones said."""
         blocks = self._blocks
-        device, dtype, hidden = blocks.loaded.device, blocks.compute_dtype, blocks.loaded.hidden_size
-        pack = Pack(rows, whole=[whole] * len(rows), device=device)
-        start = torch.empty(1, pack.tokens, hidden, dtype=dtype, device=device)
-        reference = {layer: torch.empty(len(pack.at), hidden, dtype=dtype, device=device) for layer in blocks.layers}
-        for row, index, places in zip(rows, pack.index, pack.places, strict=True):
-            found = self._frozen[whole, *row]
-            start[0, index] = found["start"].to(device)
-            for layer, held in reference.items():
-                held[places] = found[f"reference.{layer}"].to(device)
+        pack = Pack(rows, whole=[whole] * len(rows), device=blocks.loaded.device)
+        frozen = [self._frozen[self._key(whole, row)] for row in rows]
+        start = self._in_line([found[_start(blocks.start)] for found in frozen], pack.index, pack.tokens)[None]
+        reference = {
+            layer: self._in_line([found[_reference(layer)] for found in frozen], pack.places, len(pack.at))
+            for layer in blocks.layers
+        }
         with blocks.autocast():
             states = self._packed.above(pack, self._packed.enter(pack), start, blocks.start, blocks.layers)
         return pack, states, reference
 
+    def _in_line(self, parts: Sequence[Tensor], places: Sequence[Any], count: int) -> Tensor:
+        """`[count, hidden]`: states of rows, where each row stands in a line; where rows share a token, the last one's."""
+        source = np.zeros(count, dtype=np.int64)
+        begin = 0
+        for part, place in zip(parts, places, strict=True):
+            source[place] = np.arange(begin, begin + len(part))
+            begin += len(part)
+        device = self._blocks.loaded.device
+        return torch.cat(list(parts)).to(device)[torch.from_numpy(source).to(device)]
+
+
+def _start(block: int) -> str:
+    return f"start.{block}"
+
+
+def _reference(layer: int) -> str:
+    return f"reference.{layer}"
+
+
+def pack_tokens(device: torch.device) -> int:
+    """Tokens that frozen blocks read together: an accelerator is idle between small passes, a processor is not."""
+    return _TOKENS if device.type == "cpu" else 8 * _TOKENS
+
 
 def pick_reader(
-    blocks: ForkedBlocks, encoded: Mapping[str, Rows], config: LensConfig, kept: StateCache | None, progress: Progress
+    blocks: ForkedBlocks, encoded: Mapping[str, Rows], config: LensConfig, shared: SharedStates | None, progress: Progress
 ) -> Reader:
     """The packed reader where it can read this model and gives what the losses want."""
     longest = max(len(row) for rows in encoded.values() for row in rows)
@@ -184,7 +229,7 @@ def pick_reader(
         # Padding is part of what that pool averages.
         return PaddedReader(blocks)
     try:
-        return PackedReader(blocks, longest, kept=kept, whole=config.retain_pool == "mean")
+        return PackedReader(blocks, longest, shared=shared, whole=config.retain_pool == "mean")
     except CannotPack as error:
         progress.notify(f"prompts are read in padded batches: {error}")
         return PaddedReader(blocks)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-from safetensors.torch import load_file
+from safetensors import safe_open
 from torch import Tensor
 
 from lensbench.methods.saved import save_tensors
@@ -17,7 +18,7 @@ __all__ = ["Key", "StateCache"]
 _IN_MEMORY = 2**31
 """Bytes that are held in memory; what comes after goes to a temporary folder."""
 
-Key = tuple[int, ...]
+Key = tuple[int | str, ...]
 
 
 class StateCache:
@@ -25,12 +26,16 @@ class StateCache:
 
     Args:
         in_memory: Bytes that may be held in memory.
+
+    Attributes:
+        held_bytes: Bytes that are held in memory.
     """
 
     def __init__(self, in_memory: int = _IN_MEMORY) -> None:
         self._room = in_memory
-        self._held: dict[tuple[int, ...], dict[str, Tensor]] = {}
-        self._files: dict[tuple[int, ...], Path] = {}
+        self.held_bytes = 0
+        self._held: dict[Key, dict[str, Tensor]] = {}
+        self._files: dict[Key, Path] = {}
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     def __contains__(self, key: Key) -> bool:
@@ -46,6 +51,7 @@ class StateCache:
         size = sum(tensor.nbytes for tensor in copies.values())
         if size <= self._room:
             self._room -= size
+            self.held_bytes += size
             self._held[key] = copies
             return
         if self._folder is None:
@@ -54,13 +60,18 @@ class StateCache:
         save_tensors(copies, path)
         self._files[key] = path
 
-    def __getitem__(self, key: Key) -> dict[str, Tensor]:
-        return self._held[key] if key in self._held else load_file(self._files[key])
+    def get(self, key: Key, names: Sequence[str]) -> dict[str, Tensor]:
+        """Some of a row's tensors."""
+        if key in self._held:
+            return {name: self._held[key][name] for name in names}
+        with safe_open(self._files[key], framework="pt") as file:
+            return {name: file.get_tensor(name) for name in names}
 
     def __enter__(self) -> StateCache:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.held_bytes = 0
         self._held.clear()
         self._files.clear()
         if self._folder is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -18,8 +19,8 @@ from lensbench.methods.corpora.probing import ParallelPrompt
 from lensbench.methods.lens.config import LensConfig
 from lensbench.methods.lens.losses import alignment_loss, push_loss, retention_loss
 from lensbench.methods.lens.prompts import train_ids
-from lensbench.methods.lens.readers import Reader, pick_reader
-from lensbench.methods.lens.state_cache import StateCache
+from lensbench.methods.lens.readers import Reader, pack_tokens, pick_reader
+from lensbench.methods.lens.shared import SharedStates
 from lensbench.methods.lens.states import ForkedBlocks
 from lensbench.methods.lens.subspaces import Subspaces
 
@@ -72,6 +73,7 @@ def train(
     languages: Sequence[str],
     config: LensConfig,
     progress: Progress,
+    shared: SharedStates | None = None,
 ) -> tuple[list[StepLog], int]:
     """Train the forked blocks.
 
@@ -79,6 +81,7 @@ def train(
         subspaces: By layer; what the losses read.
         prompts: One item is one prompt in all languages.
         languages: The central language first.
+        shared: States that other fits read too.
 
     Returns:
         The log of every step, and the number of prompt tokens seen.
@@ -107,18 +110,23 @@ def train(
     order = random.Random(config.seed)
     log: list[StepLog] = []
     tokens = 0
-    with StateCache() as kept, progress.stage(f"training {len(blocks.trained)} blocks", total_steps) as advance:
+    micro_batch = config.micro_batch_on(loaded.device.type)
+    with ExitStack() as stack, progress.stage(f"training {len(blocks.trained)} blocks", total_steps) as advance:
         # Frozen blocks say the same in every epoch; one epoch has nothing to read again.
-        reader = pick_reader(blocks, encoded, config, kept if config.epochs > 1 else None, progress)
+        if shared is None and config.epochs > 1:
+            shared = stack.enter_context(SharedStates((blocks.start,), blocks.layers))
+        reader = pick_reader(blocks, encoded, config, shared, progress)
         for _epoch in range(config.epochs):
             shuffled = order.sample(range(len(prompts)), len(prompts))
-            for start in range(0, len(shuffled), config.batch_size):
-                chosen = shuffled[start : start + config.batch_size]
-                # Frozen blocks read a whole batch, which costs little memory; a micro-batch is what gradients are held for.
-                reader.begin({code: [encoded[code][index] for index in chosen] for code in languages})
+            batches = [shuffled[start : start + config.batch_size] for start in range(0, len(shuffled), config.batch_size)]
+            ahead = _read_ahead(batches, encoded, loaded.device)
+            for number, chosen in enumerate(batches):
+                # Frozen blocks read a whole batch or more, which costs little memory; gradients are held for a micro-batch.
+                if number in ahead:
+                    reader.begin({code: [encoded[code][index] for index in ahead[number]] for code in languages})
                 parts = []
-                for begin in range(0, len(chosen), config.micro_batch):
-                    micro = chosen[begin : begin + config.micro_batch]
+                for begin in range(0, len(chosen), micro_batch):
+                    micro = chosen[begin : begin + micro_batch]
                     rows = {code: [encoded[code][index] for index in micro] for code in languages}
                     tokens += sum(len(row) for side in rows.values() for row in side)
                     share = len(micro) / len(chosen)
@@ -137,6 +145,23 @@ def train(
                 log.append(StepLog(len(log) + 1, mean.alignment, mean.push, mean.retention, mean.total(config), norm, rate))
                 advance(1, f"pull {mean.alignment:.4f}  push {mean.push:.4f}  retain {mean.retention:.4f}")
     return log, tokens
+
+
+def _read_ahead(
+    batches: Sequence[Sequence[int]], encoded: Mapping[str, Sequence[Sequence[int]]], device: torch.device
+) -> dict[int, list[int]]:
+    """Number of a batch -> the prompts that frozen blocks read in front of it: its own, and on an accelerator the next ones'."""
+    room = 0 if device.type == "cpu" else pack_tokens(device)
+    windows: dict[int, list[int]] = {}
+    held, current = 0, 0
+    for number, chosen in enumerate(batches):
+        size = sum(len(rows[index]) for rows in encoded.values() for index in chosen)
+        if number == 0 or held + size > room:
+            current, held = number, 0
+            windows[number] = []
+        windows[current] += chosen
+        held += size
+    return windows
 
 
 @dataclass(frozen=True)
