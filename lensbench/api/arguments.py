@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from lensbench.errors import UsageError, unknown_name
+from lensbench.sizes import parse_size
 
-__all__ = ["a_path", "a_text", "a_whole_number", "known_arguments", "names", "one_of", "paths"]
+__all__ = ["a_path", "a_size", "a_text", "a_whole_number", "known_arguments", "names", "one_of", "paths"]
 
 
 def names(argument: str, value: Any, example: str) -> tuple[str, ...]:
@@ -52,6 +53,20 @@ def a_text(argument: str, value: Any) -> str:
     if not isinstance(value, str):
         raise UsageError(f"``{argument}`` must be a text, found {_shown(value)}")
     return value
+
+
+def a_size(argument: str, value: Any) -> int | None:
+    """Bytes of a number or of a text such as "8GiB"; None stays None.
+
+    Raises:
+        UsageError: no size, or none at all.
+    """
+    if value is None:
+        return None
+    found = parse_size(value, f"``{argument}``")
+    if found == 0:
+        raise UsageError(f"``{argument}`` must be more than 0")
+    return found
 
 
 def known_arguments(given: Iterable[str], *functions: Callable[..., Any], more: Iterable[str] = ()) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lensbench.api.arguments import a_path
+from lensbench.api.arguments import a_path, a_size
 from lensbench.api.judging import judge_of_run
 from lensbench.api.margins import english_margins
 from lensbench.api.reporting_to import progress_or_default
@@ -45,6 +45,7 @@ def evaluate(
     batch_size: int = 16,
     engine: str = "tree",
     data_parallel: int | None = None,
+    memory: int | str | None = None,
     device: str = "auto",
     dtype: str = "auto",
     seed: int = 42,
@@ -92,6 +93,8 @@ def evaluate(
         batch_size: Sequences per forward pass.
         engine: What scores; see `list_engines()`.
         data_parallel: Score and answer on so many accelerators of this machine.
+        memory: For the enhancements of variants that are asked together, in bytes or as text ("8GiB"); what does not fit is
+            asked in several groups. None is half of what is free. It changes no score.
         device: "auto", "cpu", "cuda", "cuda:1".
         dtype: "auto" (float32 on a CPU, bfloat16 on CUDA), "float32", "bfloat16" or "float16".
         seed: For sampling and training.
@@ -157,6 +160,7 @@ def evaluate(
         },
     )
     margins = english_margins(english_margin)
+    room = a_size("memory", memory)
     plan = make_plan(request)
     place = find_place(data_parallel)
     check_options(place, plan.spec.device, plan.spec.engine)
@@ -166,6 +170,7 @@ def evaluate(
         request,
         plan,
         data_parallel=data_parallel,
+        memory=memory,
         identifier=identifier,
         judge=judge,
         judge_model=judge_model,
@@ -208,6 +213,7 @@ def evaluate(
                     identifier=identifier,
                     margins=margins,
                     run_file=run_file,
+                    memory=room,
                     ranks=ranks,
                 )
         except MethodsFailed as error:

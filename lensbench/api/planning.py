@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from lensbench.api.arguments import a_path, known_arguments
+from lensbench.api.arguments import a_path, a_size, known_arguments
 from lensbench.api.judging import judge_of_run
 from lensbench.api.margins import english_margins
 from lensbench.api.rendering import Block, TextTable, View
@@ -162,6 +162,7 @@ def plan_run(
     backbone: str | os.PathLike[str],
     *,
     data_parallel: int | None = None,
+    memory: int | str | None = None,
     judge: str | os.PathLike[str] | None = None,
     judge_model: str | None = None,
     base_url: str | None = None,
@@ -186,6 +187,7 @@ def plan_run(
     from lensbench.records import RunFolder
 
     margins = english_margins(english_margin)
+    a_size("memory", memory)
     known_arguments(choices, plan_run, more=RunChoices.__annotations__)
     plan = make_plan(run_request(backbone, choices))
     place = find_place(data_parallel)

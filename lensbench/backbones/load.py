@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LoadedBackbone",
     "PromptEditor",
+    "attend_at_any_shape",
     "check_loadable",
     "digest_of_tokenizer",
     "load_backbone",
@@ -218,6 +219,7 @@ def load_backbone(
     trust = trust and backbone.is_given
     if tokenizer is None:
         tokenizer = with_pad_token(check_loadable(backbone, checkpoint, trust=trust)[0])
+    attend_at_any_shape(device)
     before = resident_bytes()
     model = open_model(checkpoint, AutoModelForCausalLM, dtype=pick_dtype(dtype, device), trust=trust)
     try:
@@ -227,6 +229,16 @@ def load_backbone(
     model.eval()
     try_out(checkpoint, model, tokenizer.encode("a")[:1])
     return LoadedBackbone(backbone, checkpoint, model, tokenizer, before)
+
+
+def attend_at_any_shape(device: str) -> None:
+    """Switch cuDNN's attention off in this process, where a model goes to CUDA.
+
+    It prepares a plan for every new shape, which takes tens of milliseconds, and an evaluation rarely has one shape twice: every
+    decoding step is one token longer. torch's other kernels have no such cost (docs/performance.md has the measurement).
+    """
+    if torch.device(device).type == "cuda":
+        torch.backends.cuda.enable_cudnn_sdp(False)
 
 
 def check_loadable(backbone: Backbone, checkpoint: Checkpoint, *, trust: bool = False) -> tuple[Any, Any]:

@@ -95,6 +95,12 @@ from lensbench.errors import LensbenchError, UsageError
     metavar="N",
     help="Number of accelerators that score and answer together. See docs/engines.md.",
 )
+@click.option(
+    "--memory",
+    metavar="SIZE",
+    help="Memory for variants that are asked together, such as 8GiB. More variants are asked in groups. "
+    "Default: half of what is free.",
+)
 @click.option("--device", default="auto", show_default=True, help="Device: auto, cpu, cuda, cuda:1 ...")
 @click.option(
     "--dtype",
@@ -162,7 +168,7 @@ def command(**options: Any) -> None:
     from lensbench.api import evaluate, is_worker, plan_run
     from lensbench.cli.render import print_json, print_run, print_view
 
-    further = ("data_parallel", "judge", "judge_model", "base_url", "max_usd", "english_margin", "out")
+    further = ("data_parallel", "memory", "judge", "judge_model", "base_url", "max_usd", "english_margin", "out")
     given = {**choices_of(options), **{name: options[name] for name in (*further, "identifier")}}
     choices = with_file(options["file"], given)
     backbone, identifier = choices.pop("backbone"), choices.pop("identifier")

@@ -118,6 +118,9 @@ class BaseEngine(Engine):
     ) -> None:
         raise NotImplementedError
 
+    def forget(self, variants: Sequence[EngineVariant]) -> None:
+        return
+
     def close(self) -> None:
         return
 

@@ -248,6 +248,10 @@ class Engine(Protocol):
         """Generate all answers; each is handed to `on_answer`, with the index of its request, as soon as it has ended."""
         ...
 
+    def forget(self, variants: Sequence[EngineVariant]) -> None:
+        """Release what is held for some variants, which are not asked again."""
+        ...
+
     def close(self) -> None:
         """Release everything except `model`; a later call loads it again."""
         ...

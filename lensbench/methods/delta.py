@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ _EXTRAS = "subspaces.safetensors"
 
 @dataclass
 class Delta:
-    """Changed tensors by parameter name, with the card that says where they came from."""
+    """Changed tensors by parameter name, with the card that says where they came from. Not to be changed once made."""
 
     method: str
     backbone: str
@@ -38,7 +39,7 @@ class Delta:
 
     mergeable = True
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
         """SHA-256 over names, dtypes, shapes and bytes of the changed tensors."""
         return update_digest(hashlib.sha256(), self.tensors)

@@ -85,6 +85,7 @@ class RunFile(BaseModel):
     batch_size: int | None = None
     engine: str | None = None
     data_parallel: int | None = None
+    memory: int | str | None = None
     device: str | None = None
     dtype: str | None = None
     seed: int | None = None

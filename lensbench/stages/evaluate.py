@@ -21,6 +21,7 @@ from lensbench.plan.task_items import LoadedRows, TaskItems, render_items, under
 from lensbench.records import RunFolder
 from lensbench.stages.answer import answer_stage
 from lensbench.stages.longest_input import longest_input
+from lensbench.stages.memory_groups import groups_within, release_all
 from lensbench.stages.score import score_stage
 from lensbench.stages.variants import Variant
 
@@ -37,6 +38,8 @@ class Evaluation:
     device: str
     progress: Progress
     ranks: Ranks
+    memory: int | None = None
+    """Bytes for the variants that are asked together; None is half of what is free."""
 
     def open(self, backbone: Backbone, checkpoint: Checkpoint) -> LazyBackbone:
         return LazyBackbone(
@@ -65,7 +68,7 @@ class Evaluation:
             longest_input=lambda: longest_input(RequestEncoder.of(model), model.tokenizer, tasks),
             notify=self.progress.notify,
         )
-        groups = [[variant] for variant in variants] if get_engine(name).one_variant_at_a_time else [list(variants)]
+        groups = self._groups(model, variants)
         closed = [asked for asked in tasks if not asked.planned.task.profile.generates]
         opened = [asked for asked in tasks if asked.planned.task.profile.generates]
         ranks, progress = self.ranks, self.progress
@@ -78,9 +81,21 @@ class Evaluation:
                         mine = conversations(ranks, opened)
                         answer_stage(engine, group, mine, self.folder, log, ranks.progress(progress), seed=spec.seed)
                         ranks.collect(log, progress)
+                engine.forget(group)
+                release_all(group)
         # The engine holds the weights too.
         del engine
         model.release()
+
+    def _groups(self, model: LazyBackbone, variants: Sequence[Variant]) -> list[list[Variant]]:
+        """Variants that are asked together, the same on every rank."""
+        if get_engine(self.plan.spec.engine).one_variant_at_a_time:
+            return [[variant] for variant in variants]
+        named = {variant.name: variant for variant in variants}
+        found: list[list[str]] = self.ranks.agreed(
+            lambda: [[v.name for v in group] for group in groups_within(model, variants, self.memory, self.progress.notify)]
+        )
+        return [[named[name] for name in group] for group in found]
 
     def ask_others(self, find: Callable[[str, Backbone], Checkpoint], tasks: Sequence[TaskItems]) -> None:
         """Scores and answers of the run's other checkpoints, one model in memory at a time.

@@ -26,7 +26,7 @@ from lensbench.plan.variants import PlannedVariant
 from lensbench.records import RunFolder, TaskKey
 from lensbench.safenames import folder_name
 from lensbench.stages.shared_fits import SharedFits
-from lensbench.stages.variants import load_fitted
+from lensbench.stages.stored import load_stored
 
 __all__ = ["MethodsFailed", "fit_stage", "load_corpora", "report_overlap"]
 
@@ -113,7 +113,7 @@ def fit_stage(
     for choice in plan.spec.variants:
         if choice.name not in errors:
             with errors_in_words(f"{choice.name}: loading the saved enhancement", load_method(choice.method)):
-                made[choice.name] = load_fitted(folder, choice, model.checkpoint.digest)
+                made[choice.name] = load_stored(folder, choice, model.checkpoint.digest)
     return made, {name: in_words(error.message) for name, error in errors.items()}
 
 

@@ -29,7 +29,8 @@ from lensbench.stages.evaluate import Evaluation, fingerprint, other_variants
 from lensbench.stages.fit import MethodsFailed, fit_stage, load_corpora, report_overlap
 from lensbench.stages.identify import AUTO, identify_stage, pick_identifier
 from lensbench.stages.results import write_results
-from lensbench.stages.variants import Variant, load_fitted
+from lensbench.stages.stored import load_stored
+from lensbench.stages.variants import Variant
 from lensbench.threads import HeedingProgress, heeding_load
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def run(
     identifier: str = AUTO,
     margins: Mapping[str, float] | None = None,
     run_file: str | None = None,
+    memory: int | None = None,
     ranks: Ranks = ALONE,
 ) -> list[Cell]:
     """Fit, score, answer, identify, judge, summarise; leave everything in `out`.
@@ -60,6 +62,7 @@ def run(
         identifier: Of the answers' languages: a name, a path, or `auto`.
         margins: Question of an endpoint -> loss in English that counts as none; those that are not named stay as they are.
         run_file: Content of `run.yaml`, from which the run can be repeated; None writes none.
+        memory: Bytes for the variants that are asked together; None is half of what is free. It changes no score.
         ranks: Processes that score and answer together; this one is one of them.
 
     Raises:
@@ -105,7 +108,7 @@ def run(
             pin_checkpoint(folder, theirs, f"variant:{name}")
         ranks.agreed(lambda: [plan.spec.digest, folder.pinned()])
 
-        evaluation = Evaluation(plan, folder, rows, device, progress, ranks)
+        evaluation = Evaluation(plan, folder, rows, device, progress, ranks, memory)
         model = evaluation.open(plan.backbone, checkpoint)
         tasks = evaluation.render(model)
         check_questions(folder, tasks)
@@ -159,7 +162,9 @@ def _work(plan: Plan, folder: RunFolder, device: str, ranks: Ranks) -> None:
     # Rank 0 fits first; the weights are read meanwhile.
     model.loaded()
     made, theirs = ranks.agreed(list)
-    enhancements = {name: load_fitted(folder, plan.spec.fitted(name), model.checkpoint.digest) for name in made}
+    enhancements: dict[str, Enhancement] = {
+        name: load_stored(folder, plan.spec.fitted(name), model.checkpoint.digest) for name in made
+    }
     variants = _variants(plan, enhancements)
     _same("weights or questions", theirs, fingerprint(model, variants, tasks))
     evaluation.ask(model, variants, tasks)

@@ -55,7 +55,7 @@ def test_each_is_as_in_a_run_of_its_own(cli: Callable[..., Any], run: Path, tiny
     own = load_file(run / "enhancements" / "lens-seed-1" / "delta.safetensors")
     # Fits of one run read their rows together, which decides the last bits; Adam may make a hundredth of a step of them.
     for key in own:
-        torch.testing.assert_close(own[key], alone["delta.safetensors"][key], atol=1e-6, rtol=1e-5)
+        torch.testing.assert_close(own[key], alone["delta.safetensors"][key], atol=2e-5, rtol=1e-4)
     assert ours
 
 

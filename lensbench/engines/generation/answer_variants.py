@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -21,17 +22,23 @@ def answer_variants(
     language: str,
     batch_size: int,
     on_answer: Callable[[int, GeneratedAnswer], None],
+    *,
+    branch_of: Callable[[EngineVariant], Branch | None] | None = None,
 ) -> None:
     """Generate all answers by lensbench's own generation.
 
     Variants that share blocks with the backbone answer in one batch, of `batch_size` rows for each where memory allows; the
     others, and those that change the first block, one after the other.
 
+    Args:
+        branch_of: The branch of a variant in this language, from who knows it; None works it out.
+
     Raises:
         RunError: there is not enough memory for one answer.
     """
     asked = sorted({request.variant for request in requests})
-    together = _sharing(loaded, {place: variants[place] for place in asked}, language)
+    known = branch_of or functools.partial(branch_of_variant, loaded, language=language)
+    together = _sharing(loaded, {place: variants[place] for place in asked}, known)
     if together:
         indices = [index for index, request in enumerate(requests) if request.variant in together]
         order = {place: number for number, place in enumerate(together)}
@@ -62,7 +69,9 @@ def _generate(
     )
 
 
-def _sharing(loaded: LoadedBackbone, variants: dict[int, EngineVariant], language: str) -> dict[int, Branch]:
+def _sharing(
+    loaded: LoadedBackbone, variants: dict[int, EngineVariant], branch_of: Callable[[EngineVariant], Branch | None]
+) -> dict[int, Branch]:
     """The variants that share blocks, if several do; none where this model's blocks cannot be called one by one."""
     # To find its branch a variant is applied, which is not free.
     if len(variants) < 2:
@@ -73,7 +82,7 @@ def _sharing(loaded: LoadedBackbone, variants: dict[int, EngineVariant], languag
         return {}
     found = {}
     for place, variant in variants.items():
-        branch = branch_of_variant(loaded, variant, language)
+        branch = branch_of(variant)
         if branch is not None and (branch.start != 0 or branch.is_patch):
             found[place] = branch
     return found if len(found) > 1 else {}

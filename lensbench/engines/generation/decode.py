@@ -21,6 +21,7 @@ from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingW
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.engines.generation.generate import end_tokens, finished_answer
 from lensbench.engines.generation.multi_variant_batch import MultiVariantBatch
+from lensbench.engines.kv_memory import kv_bytes_per_token
 from lensbench.engines.layer_sharing import Branch
 from lensbench.engines.protocol import AnswerRequest, GeneratedAnswer
 from lensbench.errors import RunError
@@ -39,9 +40,7 @@ def places_for(loaded: LoadedBackbone, requests: Sequence[AnswerRequest], batch_
     Never less than `batch_size`, which the user chose.
     """
     config: Any = loaded.model.config
-    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    per_token = 2 * config.num_hidden_layers * heads * width * loaded.model.dtype.itemsize
+    per_token = kv_bytes_per_token(config.get_text_config(), loaded.model.dtype)
     longest = max((len(request.prompt) + request.max_new_tokens for request in requests), default=1)
     free = free_bytes(loaded.device)
     if free is None:

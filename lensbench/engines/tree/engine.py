@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence, Set
 from lensbench.engines.base import BaseEngine
 from lensbench.engines.division import passes_of_items
 from lensbench.engines.generation.answer_variants import answer_variants
-from lensbench.engines.layer_sharing import BASE_BRANCH, Branch, branch_of_variant
+from lensbench.engines.layer_sharing import BASE_BRANCH, Branch, branch_of_variant, held_on_device
 from lensbench.engines.noise import farther, largest_noise
 from lensbench.engines.protocol import (
     Answer,
@@ -42,14 +42,28 @@ class TreeEngine(BaseEngine):
 
     @functools.cached_property
     def _branches(self) -> dict[tuple[str, str], Branch | None]:
-        """By variant and language: to find a branch the variant is applied, which is not free."""
+        """By variant and language: to find a branch the variant is applied, which is not free.
+
+        What only changes weights is the same in every language. On an accelerator its tensors stay there: to bring them again for
+        every pass would take longer than the pass.
+        """
         return {}
 
     def _branch(self, variant: EngineVariant, language: str) -> Branch | None:
-        key = (variant.name, language)
+        weights = variant.enhancement is not None and variant.enhancement.mergeable
+        key = (variant.name, "" if weights else language)
         if key not in self._branches:
-            self._branches[key] = branch_of_variant(self.model.loaded(), variant, language)
+            loaded = self.model.loaded()
+            branch = branch_of_variant(loaded, variant, language)
+            if branch is not None and weights and loaded.device.type != "cpu":
+                branch = held_on_device(loaded, branch)
+            self._branches[key] = branch
         return self._branches[key]
+
+    def forget(self, variants: Sequence[EngineVariant]) -> None:
+        names = {variant.name for variant in variants}
+        for key in [key for key in self._branches if key[0] in names]:
+            del self._branches[key]
 
     @property
     def _ready(self) -> TreeScorer:
@@ -146,7 +160,15 @@ class TreeEngine(BaseEngine):
         on_answer: Callable[[int, GeneratedAnswer], None],
     ) -> None:
         self.encoder.refuse_unknown_ids(request.prompt for request in requests)
-        answer_variants(self.model.loaded(), requests, variants, language, self.settings.batch_size, on_answer)
+        answer_variants(
+            self.model.loaded(),
+            requests,
+            variants,
+            language,
+            self.settings.batch_size,
+            on_answer,
+            branch_of=lambda variant: self._branch(variant, language),
+        )
 
 
 def measure_noise(

@@ -142,7 +142,9 @@ class ForkedBlocks:
         tensors = {}
         for offset, block in enumerate(self.trained):
             for name, parameter in block.named_parameters():
-                tensors[f"{prefix}.{self.start + offset}.{name}"] = parameter.detach().to(self.compute_dtype).cpu().clone()
+                own = parameter.detach().to(self.compute_dtype).cpu()
+                # Of one dtype and device, that is the parameter itself.
+                tensors[f"{prefix}.{self.start + offset}.{name}"] = own.clone() if own.data_ptr() == parameter.data_ptr() else own
         for offset, block in enumerate(self.frozen):
             self.loaded.blocks[self.start + offset] = block
         return tensors
