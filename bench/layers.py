@@ -3,8 +3,8 @@
     make bench-layers                                        # SmolLM2, real rows under LENSBENCH_REAL_DATA
     python bench/layers.py --backbone llama3-8b --device cuda --dtype bfloat16   # its sizes, with random weights
 
-The other side is the untouched backbone and one variant, whose last two blocks are trained. The floor of a ratio counts blocks: the
-shared ones once, each variant's own ones for each. Utilisation is that of `bench/accelerator.py`, over a whole fit.
+The other side is the untouched backbone and one variant, whose last two blocks are trained. The floor of a ratio counts blocks:
+the shared ones once, each variant's own ones for each. Utilisation is that of `bench/accelerator.py`, over a whole fit.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +143,7 @@ def main() -> int:
             asked = bench.asked(name, code, profile, options.items)
             for side in sides:
                 bench.ours(asked, side)
-            taken = [seconds_of(lambda side=side: bench.ours(asked, side)) for side in sides]  # type: ignore[misc]
+            taken = [seconds_of(partial(bench.ours, asked, side)) for side in sides]
             keep(f"scores, {name} {code}", *taken, floor_of(blocks, one, starts))
         prompts = generation.questions(loaded)[: options.answers]
         taken = []
