@@ -8,7 +8,7 @@ DEMO := runs/demo
 # Tests run side by side, each with one thread and some 2 GB.
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 1); echo $$((n > 4 ? 4 : n)))
 
-.PHONY: demo docs docs-serve test test-slow test-wheel check parity bench bench-scoring bench-lens bench-generation bench-identifiers bench-accelerator bench-report constraints clean help
+.PHONY: demo docs docs-serve test test-slow test-wheel check parity bench bench-scoring bench-lens bench-generation bench-identifiers bench-accelerator bench-layers bench-report constraints clean help
 
 help:  ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -65,6 +65,9 @@ bench-identifiers: $(STAMP)  ## Measure at which probability lid.176 is right, a
 
 bench-accelerator: $(STAMP)  ## On a CUDA machine: the same at the size of Llama-3-8B in bf16, and the share of its peak that is used
 	$(BIN)/python bench/accelerator.py --json bench/accelerator.json
+
+bench-layers: $(STAMP)  ## Measure a sweep of LENS's first trained block beside one variant (LENSBENCH_REAL_DATA)
+	$(BIN)/python bench/layers.py
 
 bench-report: $(STAMP)  ## Build and open the HTML report of a run of 210,000 item records: time, memory, size, speed
 	$(BIN)/python bench/report.py

@@ -179,7 +179,8 @@ def utilisation_of_lens(loaded: Any, data: Path, rounds: int, peak: float, promp
     seconds: list[float] = []
     for number in range(rounds + 1):
         if number:
-            seconds += [taken[0] for taken in lens.steps(loaded, corpora, config)]
+            # Frozen blocks read ahead, in the first of several steps: only all steps together have a rate.
+            seconds.append(sum(taken[0] for taken in lens.steps(loaded, corpora, config)) / steps)
         else:
             counts.append(lens_flops(loaded, corpora, config) / steps)
     return _utilised("LENS step", config.batch_size, counts[0], seconds, peak)

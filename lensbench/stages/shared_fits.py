@@ -35,18 +35,18 @@ class SharedFits:
         Raises:
             LensbenchError: the method cannot prepare fits together.
         """
-        variant, _ = self._waiting[name]
+        variant, data = self._waiting.pop(name)
         method = load_method(variant.method)
         # Another backbone object was read from disk anew, since a fit had changed the one before.
         of = (variant.method, id(loaded))
         if self._fit is None or self._of != of:
             self._close()
-            jobs = [(data, other.config) for other, data in self._waiting.values() if other.method == variant.method]
+            jobs = [(data, variant.config)]
+            jobs += [(its, other.config) for other, its in self._waiting.values() if other.method == variant.method]
             if isinstance(method, SharesFits) and len(jobs) > 1:
                 with errors_in_words(f"{name}: preparing {len(jobs)} fits", method):
                     self._fit = self._open.enter_context(method.together(loaded, jobs))
                 self._of = of
-        del self._waiting[name]
         return method.fit if self._fit is None else self._fit
 
     def _close(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from lensbench.backbones.lazy import LazyBackbone
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.errors import UsageError
 from lensbench.methods.delta import Delta
+from lensbench.records import AnswerRecord, RunFolder, ScoreRecord
 from lensbench.sizes import parse_size
 from lensbench.spec import BASE
 from lensbench.stages.memory_groups import bytes_of_variant, groups_within, release_all
@@ -75,9 +75,10 @@ def test_what_is_no_size(text: Any) -> None:
         parse_size(text, "memory")
 
 
-def records_of(folder: Path, stage: str) -> dict[tuple[Any, ...], Any]:
-    lines = [json.loads(line) for line in (folder / f"{stage}.jsonl").read_text(encoding="utf-8").splitlines() if line]
-    return {(r["variant"], r["item"], r.get("turn")): r.get("loglikelihoods", r.get("text")) for r in lines if "variant" in r}
+def records_of(folder: Path) -> dict[tuple[Any, ...], Any]:
+    run = RunFolder(folder)
+    scores = {(r.variant, r.item): r.loglikelihoods for r in run.records(ScoreRecord)}
+    return {**scores, **{(r.variant, r.item, r.turn): r.text for r in run.records(AnswerRecord)}}
 
 
 def test_a_run_in_groups_has_the_records_of_one_at_once(cli: Callable[..., Any], tiny_model_dir: Path, tmp_path: Path) -> None:
@@ -88,8 +89,7 @@ def test_a_run_in_groups_has_the_records_of_one_at_once(cli: Callable[..., Any],
         done = cli(*common, *more, "--out", tmp_path / name)
         assert done.returncode == 0, done.stderr
         assert ("groups" in done.stderr) == (name == "groups"), done.stderr
-    for stage in ("score", "answers"):
-        one, other = (records_of(tmp_path / name, stage) for name in ("all", "groups"))
-        assert one == other and len({variant for variant, *_ in one}) == 6
+    one, other = (records_of(tmp_path / name) for name in ("all", "groups"))
+    assert one == other and len({variant for variant, *_ in one}) == 6 and {len(key) for key in one} == {2, 3}
     refused = cli(*common, "--memory", "much")
     assert refused.returncode == 2 and "--memory is 'much', which is no size" in refused.stderr
