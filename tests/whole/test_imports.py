@@ -38,6 +38,7 @@ HEIGHTS = [
         "reasoning",
         "safenames",
         "sandbox",
+        "sizes",
         "spec",
         "states",
         "textblocks",
