@@ -282,6 +282,8 @@ _START = _shape(
         "system": _maybe(_text),
         "time": _maybe(_either(_text, _number)),
         "ranks": _maybe(_whole),
+        "environment": _maybe(_text),
+        "reused": _maybe(_map(_number)),
     },
 )
 _FILES: dict[str, tuple[Mapping[str, _Check], Mapping[str, _Check]]] = {

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from lensbench.backbones import Backbone
@@ -21,6 +21,8 @@ from lensbench.plan.task_items import LoadedRows, TaskItems, render_items, under
 from lensbench.records import RunFolder
 from lensbench.stages.answer import answer_stage
 from lensbench.stages.longest_input import longest_input
+from lensbench.stages.reuse import Reuse
+from lensbench.stages.reused_answers import keep_answers, take_answers
 from lensbench.stages.score import score_stage
 from lensbench.stages.variants import Variant
 
@@ -37,6 +39,8 @@ class Evaluation:
     device: str
     progress: Progress
     ranks: Ranks
+    reuse: Reuse | None = None
+    """Finished work of earlier runs; on rank 0 only."""
 
     def open(self, backbone: Backbone, checkpoint: Checkpoint) -> LazyBackbone:
         return LazyBackbone(
@@ -72,15 +76,30 @@ class Evaluation:
         with closing(open_engine(name, model, settings)) as engine, ranks.share_of_cores(model.device.type):
             for group in groups:
                 with ranks.log(self.folder, "score") as log:
-                    score_stage(engine, group, closed, log, progress, ranks=ranks)
+                    score_stage(engine, group, closed, log, progress, ranks=ranks, reuse=self.reuse)
                 if opened:
-                    with ranks.log(self.folder, "answers") as log:
+                    with self._reused_answers(model, group, opened), ranks.log(self.folder, "answers") as log:
                         mine = conversations(ranks, opened)
                         answer_stage(engine, group, mine, self.folder, log, ranks.progress(progress), seed=spec.seed)
                         ranks.collect(log, progress)
         # The engine holds the weights too.
         del engine
         model.release()
+
+    @contextmanager
+    def _reused_answers(self, model: LazyBackbone, variants: Sequence[Variant], tasks: Sequence[TaskItems]) -> Iterator[None]:
+        """Answers of earlier runs are in the log before the work is divided. At the end, also after an error, ours are kept."""
+        if self.reuse is None:
+            yield
+            return
+        seed = self.plan.spec.seed
+        with self.folder.log("answers") as log:
+            before = set(log.keys())
+        take_answers(self.reuse, self.folder, model, variants, tasks, seed)
+        try:
+            yield
+        finally:
+            keep_answers(self.reuse, self.folder, model, variants, tasks, seed, before)
 
     def ask_others(self, find: Callable[[str, Backbone], Checkpoint], tasks: Sequence[TaskItems]) -> None:
         """Scores and answers of the run's other checkpoints, one model in memory at a time.
