@@ -111,11 +111,11 @@ class RunPlan:
             *([f"margin    {shown_margins(self.margins)}: a smaller loss in English counts as none"] if spec.english else []),
             f"data      {plan.source.describe()}",
             f"run       {self.out}{goes_on}",
+            "cache     off: all work is done anew"
+            if self.cache is None
+            else f"cache     {self.cache}: work of earlier runs is not done again; how much that is, is not counted here",
             work_line(plan, self.items),
         ]
-        off = "off: all work is done anew"
-        on = f"{self.cache}: work that earlier runs have finished is not done again; how much that is, is not counted here"
-        blocks.append(f"cache     {off if self.cache is None else on}")
         if self.ranks > 1:
             blocks.append(f"ranks     {self.ranks}: each scores and answers its part; rank 0 fits, judges and writes")
         blocks += variant_blocks(spec.variants)

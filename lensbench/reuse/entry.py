@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lensbench.errors import DataError, LensbenchError
-from lensbench.jsonio import json_text, parse_json, read_bounded
+from lensbench.jsonio import json_text, parse_json
 
 __all__ = ["KINDS", "Damaged", "Header", "entry_bytes", "read_entry", "read_header"]
 
@@ -69,11 +69,9 @@ def read_entry(path: Path, kind: str, key: str) -> Any:
 
     Raises:
         Damaged: it is no entry, another one, or its content has changed.
+        OSError: the file cannot be read.
     """
-    try:
-        first, _, rest = read_bounded(path).partition(b"\n")
-    except DataError as error:
-        raise Damaged(error.message.removeprefix(f"{path}: ")) from None
+    first, _, rest = path.read_bytes().partition(b"\n")
     header = _header(first + b"\n")
     if (header.kind, header.key) != (kind, key):
         raise Damaged("it is another entry")

@@ -104,7 +104,10 @@ def clear(folder: Path, kinds: Collection[str], older_than: float | None = None)
     """
     now, number, size = time.time(), 0, 0
     for file in list(files_of(folder)):
-        if file.kind in kinds and (older_than is None or now - file.used > older_than) and _removed(file):
+        old = older_than is None or now - file.used > older_than
+        # Another process is about to rename an unfinished one.
+        done = file.path.suffix != _PARTIAL or _abandoned(file, now)
+        if file.kind in kinds and old and done and _removed(file):
             number, size = number + 1, size + file.size
     return number, size
 
@@ -117,11 +120,11 @@ def trim(folder: Path, most: int) -> int:
     """
     files, now = list(files_of(folder)), time.time()
     left = sum(file.size for file in files)
-    for file in sorted(files, key=lambda file: (not _abandoned(file, now), file.used)):
-        if left <= most and not _abandoned(file, now):
+    left -= sum(file.size for file in files if _abandoned(file, now) and _removed(file))
+    for file in sorted((file for file in files if file.path.suffix != _PARTIAL), key=lambda file: file.used):
+        if left <= most:
             break
-        if _removed(file):
-            left -= file.size
+        left -= file.size if _removed(file) else 0
     return left
 
 

@@ -75,6 +75,9 @@ class Store:
         except Damaged as error:
             self.report_damage(kind, key, error.message)
             return None
+        except FileNotFoundError:
+            # Another process has just removed it.
+            return None
         except OSError as error:
             self._say(f"cache: {self.folder} cannot be read ({error.strerror or error}); its work is done again")
             return None
