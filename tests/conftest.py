@@ -52,6 +52,7 @@ _LONG = (
     "whole/test_plugins.py",
     "backbones/test_gguf.py",
     "whole/test_installed_only.py",
+    "stages/test_reuse.py",
     "stages/test_conversations.py",
     "stages/test_states.py",
     "engines/test_vllm_run.py",

@@ -78,9 +78,9 @@ def code_of(folder: Path, without: frozenset[str] = frozenset()) -> str | None:
     return _digest((path.relative_to(folder).as_posix(), path) for path in files) if 0 < len(files) <= _MOST_FILES else None
 
 
-def package_code(module: str) -> str | None:
-    """Digest of the Python files of the package that has a module; None if they are not known."""
-    top = module.partition(".")[0]
+def package_code(target: str) -> str | None:
+    """Digest of the Python files of the package that has a `module:attribute`; None if they are not known."""
+    top = target.partition(":")[0].partition(".")[0]
     try:
         spec = importlib.util.find_spec(top)
     except (ImportError, ValueError):

@@ -67,7 +67,8 @@ def identify_stage(
     found = [[turns[turn] for turn in sorted(turns)] for turns in conversations(folder.records(AnswerRecord)).values()]
     keyed = {_key(ordered, identifier): ordered for ordered in found}
     if reuse is not None and not all(key in log for key in keyed):
-        known = [record for record in known_labels(reuse, identifier, keyed) if record.key not in log]
+        labels = known_labels(reuse, identifier, keyed)
+        known = [labels[key] for key in keyed if key in labels and key not in log]
         log.append(known)
         reuse.taken["identified"] += len(known)
     fresh = []

@@ -20,18 +20,20 @@ Conversations = Mapping[str, Sequence[AnswerRecord]]
 """Key of the record of a conversation -> its answers by turn."""
 
 
-def known_labels(reuse: Reuse, identifier: Identifier, conversations: Conversations) -> list[IdentifiedRecord]:
-    """Records of the conversations whose texts were identified before."""
-    found: list[IdentifiedRecord] = []
+def known_labels(reuse: Reuse, identifier: Identifier, conversations: Conversations) -> dict[str, IdentifiedRecord]:
+    """Records of the conversations whose texts were identified before, by their keys."""
+    found: dict[str, IdentifiedRecord] = {}
     for group in _groups(conversations):
         key = _key(identifier, list(group.values()))
         content = reuse.store.get(_KIND, key)
         if content is None:
             continue
         try:
-            found += [_record(own, group[own], identifier, one) for own, one in zip(group, content, strict=True)]
+            records = [_record(own, group[own], identifier, one) for own, one in zip(group, content, strict=True)]
         except (NotARecord, TypeError, ValueError, KeyError):
             reuse.store.report_damage(_KIND, key, "it does not hold a label of each answer")
+            continue
+        found.update((record.key, record) for record in records)
     return found
 
 
