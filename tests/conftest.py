@@ -22,6 +22,9 @@ sys.dont_write_bytecode = False
 # Side by side, pytest tells its processes how wide the terminal is; commands that are tested take it for their own.
 os.environ.pop("COLUMNS", None)
 
+# Runs of one test would take over what those of another have computed, and those of a user.
+os.environ["LENSBENCH_CACHE_SIZE"] = "0"
+
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Side by side, processes that each take every core wait for each other; read when torch is imported, here and in commands.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -49,6 +52,7 @@ _LONG = (
     "whole/test_plugins.py",
     "backbones/test_gguf.py",
     "whole/test_installed_only.py",
+    "stages/test_reuse.py",
     "stages/test_conversations.py",
     "stages/test_states.py",
     "engines/test_vllm_run.py",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lensbench.api.drawing import Drawing, figure
     from lensbench.api.evaluation import evaluate, is_worker
     from lensbench.api.fetching import Fetched, fetch
+    from lensbench.api.finished_work import CacheContents, cache_contents, cache_folder, clear_cache
     from lensbench.api.html_report import Report, report
     from lensbench.api.identification import Identification
     from lensbench.api.judging import estimate_judging
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_ENGINE",
+    "CacheContents",
     "Comparison",
     "Drawing",
     "Fetched",
@@ -83,7 +85,10 @@ __all__ = [
     "View",
     "Xsft",
     "XsftFull",
+    "cache_contents",
+    "cache_folder",
     "check_machine",
+    "clear_cache",
     "compare",
     "describe_item",
     "engine_names",
@@ -127,6 +132,7 @@ HOMES = {
     "lensbench.api.drawing": ("Drawing", "figure"),
     "lensbench.api.evaluation": ("evaluate", "is_worker"),
     "lensbench.api.fetching": ("Fetched", "fetch"),
+    "lensbench.api.finished_work": ("CacheContents", "cache_contents", "cache_folder", "clear_cache"),
     "lensbench.api.html_report": ("Report", "report"),
     "lensbench.api.identification": ("Identification",),
     "lensbench.api.judging": ("estimate_judging",),

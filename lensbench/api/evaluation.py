@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lensbench.api.arguments import a_path, a_size
+from lensbench.api.finished_work import check_cache
 from lensbench.api.judging import judge_of_run
 from lensbench.api.margins import english_margins
 from lensbench.api.reporting_to import progress_or_default
@@ -59,6 +60,7 @@ def evaluate(
     english_margin: float | str | None = None,
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
+    cache: bool = True,
     trust_tasks: bool = False,
     trust_model: bool = False,
     progress: Progress | None = None,
@@ -110,6 +112,8 @@ def evaluate(
             answer and no score; `Run.set_english_margin` changes it later.
         out: Run folder; None makes `runs/` and a name from the choices.
         resume: Continue an existing run; fail if there is none.
+        cache: Take scores, answers and fits that an earlier run has finished in the same way, and keep those of this run for
+            later ones.
         trust_tasks: Let `!function` in task files run Python code.
         trust_model: Let Python code of models given as folder or hub id run.
         progress: Where stages report to; None shows bars.
@@ -166,6 +170,7 @@ def evaluate(
     check_options(place, plan.spec.device, plan.spec.engine)
     judging = judge_of_run(plan, judge, judge_model, base_url, max_usd)
     target = a_path("out", out) if out is not None else default_folder(plan.spec)
+    check_cache(cache)
     run_file = text_of_run(
         request,
         plan,
@@ -177,6 +182,7 @@ def evaluate(
         base_url=base_url,
         max_usd=max_usd,
         english_margin=english_margin,
+        cache=None if cache else False,
     )
     if place.count > 1:
         # torch's own words on a rank that is gone are a stack of C++ frames, and it reads this once.
@@ -214,6 +220,7 @@ def evaluate(
                     margins=margins,
                     run_file=run_file,
                     memory=room,
+                    cache=cache,
                     ranks=ranks,
                 )
         except MethodsFailed as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from lensbench.api.arguments import a_path, a_size, known_arguments
+from lensbench.api.finished_work import check_cache
 from lensbench.api.judging import judge_of_run
 from lensbench.api.margins import english_margins
 from lensbench.api.rendering import Block, TextTable, View
@@ -42,6 +43,8 @@ class RunPlan:
         unseen: Why that was not looked at; None where it was.
         margins: Question of an endpoint -> loss in English that counts as none, in the unit of the value.
         items: Items by planned task; None where that is not known before its rows are fetched.
+        cache: Folder of finished work of earlier runs; None if the run does not use it. What it has of this run is not known
+            before rows and weights are read.
     """
 
     out: Path
@@ -52,6 +55,7 @@ class RunPlan:
     margins: Mapping[str, float]
     items: Sequence[int | None]
     _plan: Plan
+    cache: Path | None = None
 
     @property
     def spec(self) -> RunSpec:
@@ -83,6 +87,7 @@ class RunPlan:
             "spec": self.spec.model_dump(mode="json"),
             "gaps": list(self.gaps),
             "english_margin": dict(self.margins),
+            "cache": str(self.cache) if self.cache is not None else None,
             "planned_memory": self.memory.as_dict() if self.memory else None,
             "needs": [need.as_dict() for need in self.needs],
         }
@@ -106,6 +111,9 @@ class RunPlan:
             *([f"margin    {shown_margins(self.margins)}: a smaller loss in English counts as none"] if spec.english else []),
             f"data      {plan.source.describe()}",
             f"run       {self.out}{goes_on}",
+            "cache     off: all work is done anew"
+            if self.cache is None
+            else f"cache     {self.cache}: work of earlier runs is not done again; how much that is, is not counted here",
             work_line(plan, self.items),
         ]
         if self.ranks > 1:
@@ -168,6 +176,7 @@ def plan_run(
     base_url: str | None = None,
     max_usd: float | None = None,
     english_margin: float | str | None = None,
+    cache: bool = True,
     out: str | os.PathLike[str] | None = None,
     **choices: Unpack[RunChoices],
 ) -> RunPlan:
@@ -206,7 +215,8 @@ def plan_run(
             raise
         needs, unseen = [], f"what it reads from the hub was not looked at: {missing.marked}"
     margins = {**read_margins(RunFolder(target)), **margins}
-    return RunPlan(target, place.count, plan_memory(plan), needs, unseen, margins, count_items(plan), plan)
+    store = check_cache(cache)
+    return RunPlan(target, place.count, plan_memory(plan), needs, unseen, margins, count_items(plan), plan, store)
 
 
 def needs_blocks(needs: Sequence[Need], here: str = "here") -> list[Block]:

@@ -39,6 +39,7 @@ _COMMANDS = {
     "tasks": ("lensbench.cli.tasks", "Validate, describe or export tasks."),
     "import-lm-eval": ("lensbench.cli.import_lm_eval", "Turn results of lm-evaluation-harness into a run."),
     "data": ("lensbench.cli.data", "Turn original release files into a data folder."),
+    "cache": ("lensbench.cli.cache", "Show or clear the finished work that runs share."),
     "doctor": ("lensbench.cli.doctor", "Check what this machine has and what is missing."),
 }
 """Command -> (module, one line). A module is imported when its command is called; it holds a click command `command`."""

@@ -16,7 +16,7 @@ _FLAGS = {
     "with_variant": "--with",
 }
 """Arguments whose flag has another name."""
-_SWITCHES = {"english=False": "--no-english"}
+_SWITCHES = {"cache=False": "--no-cache", "english=False": "--no-english"}
 """Values that a flag without one stands for."""
 
 

@@ -140,6 +140,7 @@ from lensbench.errors import LensbenchError, UsageError
     is_flag=True,
     help="Continue an existing run; fail if there is none. Interrupted runs continue without this flag too.",
 )
+@click.option("--no-cache", is_flag=True, help="Do all work anew. Neither use nor keep finished work: see `lensbench cache`.")
 @click.option("--dry-run", is_flag=True, help="Show the plan, check that its data are available, and stop.")
 @click.option("--system", metavar="TEXT", help="System prompt for models given as folder or hub id. See docs/engines.md.")
 @click.option(
@@ -170,6 +171,7 @@ def command(**options: Any) -> None:
 
     further = ("data_parallel", "memory", "judge", "judge_model", "base_url", "max_usd", "english_margin", "out")
     given = {**choices_of(options), **{name: options[name] for name in (*further, "identifier")}}
+    given["cache"] = not options["no_cache"]
     choices = with_file(options["file"], given)
     backbone, identifier = choices.pop("backbone"), choices.pop("identifier")
     if options["dry_run"]:
@@ -203,7 +205,7 @@ def command(**options: Any) -> None:
         raise failure
 
 
-_OPTIONS = {"config": "config_file", "english": "no_english", "methods": "method"}
+_OPTIONS = {"config": "config_file", "cache": "no_cache", "english": "no_english", "methods": "method"}
 """Arguments of which the option has another name in click."""
 
 

@@ -39,6 +39,7 @@ class BaseEngine(Engine):
             last token of a prompt only. An engine that sets this to True must read every batch inside
             `loaded.prompts_ending_at(ends)`, on the model with `variant.applied(loaded, language)`. Without it, scores of such
             an enhancement are wrong, and nothing else shows that.
+        noise_of_merged: Whether `noise` depends on variants that only change weights.
 
     Args:
         model: The backbone. Call `model.loaded()` for the model in transformers, or read `model.checkpoint.path`.
@@ -46,6 +47,7 @@ class BaseEngine(Engine):
     """
 
     handles_prompt_ends: ClassVar[bool] = False
+    noise_of_merged: ClassVar[bool] = True
 
     def __init__(self, model: LazyBackbone, settings: EngineSettings) -> None:
         self.model, self.settings = model, settings

@@ -132,6 +132,8 @@ def _readable(results: JsonObject) -> bool:
 
 
 def _costs(folder: RunFolder, about: JsonObject) -> JsonObject:
-    """Cost of each enhanced variant's fit, from its card."""
+    """Cost of each enhanced variant's fit, from its card; of a fit of an earlier run, with the place where that is."""
     cards = {name: folder.card(name) for name in about["variants"]}
-    return {name: card["cost"] for name, card in cards.items() if card is not None and "cost" in card}
+    found = {name: card for name, card in cards.items() if card is not None and "cost" in card}
+    origins = {name: {"reused_from": card["reused_from"]} for name, card in found.items() if card.get("reused_from")}
+    return {name: {**card["cost"], **origins.get(name, {})} for name, card in found.items()}

@@ -25,6 +25,8 @@ class FitCost:
     steps: int | None = None
     cached_seconds: float | None = None
     """Of the wall seconds, those that an earlier start spent."""
+    reused_from: str | None = None
+    """Where an earlier run fitted it; this run spent none of the cost then."""
     generated_tokens: int | None = None
     server_tokens: int | None = None
     translated_texts: int | None = None

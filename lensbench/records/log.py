@@ -43,6 +43,10 @@ class RecordLog:
         """Keys of all records, in rising order."""
         return sorted(self._keys)
 
+    def note(self, keys: Iterable[str]) -> None:
+        """Count records that another process has written as there."""
+        self._keys.update(keys)
+
     def append(self, records: Iterable[Line]) -> None:
         """Write records and flush them.
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lensbench.jsonio import JsonObject
 
-__all__ = ["gather_provenance"]
+__all__ = ["cpu_name", "gather_provenance"]
 
 _PACKAGES = (
     "lensbench",
@@ -37,7 +37,7 @@ def gather_provenance() -> JsonObject:
         "packages": {name: version for name in _PACKAGES if (version := _version(name))},
         "python": platform.python_version(),
         "system": platform.platform(),
-        "cpu": _cpu(),
+        "cpu": cpu_name(),
         "cores": os.cpu_count(),
         "accelerators": _accelerators(),
     }
@@ -64,7 +64,8 @@ def _git(folder: Path) -> JsonObject | None:
     return {"commit": commit.stdout.strip(), "dirty": bool(status.stdout.strip())}
 
 
-def _cpu() -> str:
+def cpu_name() -> str:
+    """Name of the processor."""
     info = Path("/proc/cpuinfo")
     if info.is_file():
         for line in info.read_text().splitlines():

@@ -264,7 +264,7 @@ _COST = _shape(
             "translated_characters",
         )
     }
-    | {"stages": _map(_map(_any))},
+    | {"stages": _map(_map(_any)), "reused_from": _maybe(_text)},
 )
 _OVERLAP = _shape(
     {"task": _text, "language": _text, "method": _text, "items": _whole, "sharing": _whole},
@@ -282,6 +282,8 @@ _START = _shape(
         "system": _maybe(_text),
         "time": _maybe(_either(_text, _number)),
         "ranks": _maybe(_whole),
+        "environment": _maybe(_text),
+        "reused": _maybe(_map(_number)),
     },
 )
 _FILES: dict[str, tuple[Mapping[str, _Check], Mapping[str, _Check]]] = {
@@ -309,6 +311,7 @@ _FILES: dict[str, tuple[Mapping[str, _Check], Mapping[str, _Check]]] = {
         {},
         {
             "cost": _COST,
+            "reused_from": _maybe(_text),
             "config": _table,
             "first_changed_layer": _maybe(_whole),
             "note": _maybe(_text),

@@ -22,7 +22,7 @@ from lensbench.stages.variants import Variant, answer_key, names_of
 from lensbench.states import UNANSWERED
 from lensbench.tasks.build import Item
 
-__all__ = ["answer_stage"]
+__all__ = ["answer_stage", "turn_key"]
 
 _NO_ROOM = GeneratedAnswer("", 0, "no_room", 0.0)
 """For a prompt that fills the model's window: nothing was generated, and the state says so."""
@@ -78,7 +78,7 @@ class _Work:
                 items = [item for item in asked.items if len(item.turns) >= turn]
                 for item in items:
                     before = self._known.get(own.get(item.id, ""))
-                    own[item.id] = _key(self._engine.model, variant, asked, item, turn, self._seed, before)
+                    own[item.id] = turn_key(self._engine.model, variant, asked, item, turn, self._seed, before)
                 todo[variant.name] = [item for item in items if own[item.id] not in self._log]
             missing = [variant for variant in variants if todo[variant.name]]
             language = asked.planned.task.language.code
@@ -158,7 +158,7 @@ def _turns(asked: TaskItems) -> int:
     return max((len(item.turns) for item in asked.items), default=0)
 
 
-def _key(
+def turn_key(
     model: LazyBackbone, variant: Variant, asked: TaskItems, item: Item, turn: int, seed: int, before: AnswerRecord | None
 ) -> str:
     """Turn 1: everything that can change the answer; later turns: that of the turn before, and what was answered there."""

@@ -102,10 +102,17 @@ def _variant(variant: Variant, plan: Plan, externals: Mapping[str, Checkpoint]) 
     }
 
 
-def note_provenance(folder: RunFolder, about: Mapping[str, Any], ranks: int = 1) -> None:
-    """Add this start, and the number of its processes, to `provenance.json`."""
+def note_provenance(folder: RunFolder, about: Mapping[str, Any], environment: str, ranks: int = 1) -> None:
+    """Add this start to `provenance.json`.
+
+    Args:
+        environment: Digest of what decides the last bits of its scores.
+        ranks: Number of its processes.
+    """
     starts = folder.read_json("provenance.json")["starts"] if (folder.path / "provenance.json").is_file() else []
-    starts.append({**gather_provenance(), "device": about["device"], "dtype": about["dtype"], "ranks": ranks})
+    starts.append(
+        {**gather_provenance(), "device": about["device"], "dtype": about["dtype"], "ranks": ranks, "environment": environment}
+    )
     folder.write_json(
         "provenance.json",
         {

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from lensbench.backbones import Backbone
@@ -22,6 +22,8 @@ from lensbench.records import RunFolder
 from lensbench.stages.answer import answer_stage
 from lensbench.stages.longest_input import longest_input
 from lensbench.stages.memory_groups import groups_within, release_all
+from lensbench.stages.reuse import Reuse
+from lensbench.stages.reused_answers import keep_answers, take_answers
 from lensbench.stages.score import score_stage
 from lensbench.stages.variants import Variant
 
@@ -40,6 +42,8 @@ class Evaluation:
     ranks: Ranks
     memory: int | None = None
     """Bytes for the variants that are asked together; None is half of what is free."""
+    reuse: Reuse | None = None
+    """Finished work of earlier runs; on rank 0 only."""
 
     def open(self, backbone: Backbone, checkpoint: Checkpoint) -> LazyBackbone:
         return LazyBackbone(
@@ -75,9 +79,9 @@ class Evaluation:
         with closing(open_engine(name, model, settings)) as engine, ranks.share_of_cores(model.device.type):
             for group in groups:
                 with ranks.log(self.folder, "score") as log:
-                    score_stage(engine, group, closed, log, progress, ranks=ranks)
+                    score_stage(engine, group, closed, log, progress, ranks=ranks, reuse=self.reuse)
                 if opened:
-                    with ranks.log(self.folder, "answers") as log:
+                    with self._reused_answers(model, group, opened), ranks.log(self.folder, "answers") as log:
                         mine = conversations(ranks, opened)
                         answer_stage(engine, group, mine, self.folder, log, ranks.progress(progress), seed=spec.seed)
                         ranks.collect(log, progress)
@@ -96,6 +100,21 @@ class Evaluation:
             lambda: [[v.name for v in group] for group in groups_within(model, variants, self.memory, self.progress.notify)]
         )
         return [[named[name] for name in group] for group in found]
+
+    @contextmanager
+    def _reused_answers(self, model: LazyBackbone, variants: Sequence[Variant], tasks: Sequence[TaskItems]) -> Iterator[None]:
+        """Answers of earlier runs are in the log before the work is divided. At the end, also after an error, ours are kept."""
+        if self.reuse is None:
+            yield
+            return
+        seed = self.plan.spec.seed
+        with self.folder.log("answers") as log:
+            before = set(log.keys())
+        take_answers(self.reuse, self.folder, model, variants, tasks, seed)
+        try:
+            yield
+        finally:
+            keep_answers(self.reuse, self.folder, model, variants, tasks, seed, before)
 
     def ask_others(self, find: Callable[[str, Backbone], Checkpoint], tasks: Sequence[TaskItems]) -> None:
         """Scores and answers of the run's other checkpoints, one model in memory at a time.

@@ -27,6 +27,8 @@ from lensbench.reasoning import ANSWERED, READS
 from lensbench.records import AnswerRecord, IdentifiedRecord, IdentifiedTurn, RecordLog, RunFolder
 from lensbench.records.counting import conversations
 from lensbench.records.run_languages import add_run_languages
+from lensbench.stages.reuse import Reuse
+from lensbench.stages.reused_labels import keep_labels, known_labels
 
 __all__ = ["AUTO", "identify_stage", "pick_identifier"]
 
@@ -50,21 +52,32 @@ def pick_identifier(name: str, notify: Callable[[str], None]) -> Identifier:
         return load_identifier("lid176", notify=notify)
 
 
-def identify_stage(folder: RunFolder, identifier: Identifier, log: RecordLog, progress: Progress | None = None) -> int:
+def identify_stage(
+    folder: RunFolder, identifier: Identifier, log: RecordLog, progress: Progress | None = None, *, reuse: Reuse | None = None
+) -> int:
     """Identify every conversation that this identifier has not seen yet.
+
+    Args:
+        reuse: Finished work of earlier runs.
 
     Returns:
         Conversations identified now.
     """
     add_run_languages(folder)
-    found = conversations(folder.records(AnswerRecord))
+    found = [[turns[turn] for turn in sorted(turns)] for turns in conversations(folder.records(AnswerRecord)).values()]
+    keyed = {_key(ordered, identifier): ordered for ordered in found}
+    if reuse is not None and not all(key in log for key in keyed):
+        labels = known_labels(reuse, identifier, keyed)
+        known = [labels[key] for key in keyed if key in labels and key not in log]
+        log.append(known)
+        reuse.taken["identified"] += len(known)
     fresh = []
-    for turns in _counted(found.values(), f"language of answers · {identifier.name}", progress or SilentProgress()):
-        ordered = [turns[turn] for turn in sorted(turns)]
-        key = _key(ordered, identifier)
+    for key, ordered in _counted(keyed.items(), f"language of answers · {identifier.name}", progress or SilentProgress()):
         if key not in log:
             fresh.append(_conversation(key, ordered, identifier))
     log.append(fresh)
+    if reuse is not None:
+        keep_labels(reuse, identifier, keyed, {record.key: record for record in fresh})
     return len(fresh)
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lensbench.backbones.checkpoint import Checkpoint
+from lensbench.backbones.lazy import LazyBackbone
 from lensbench.backbones.load import check_loadable, pick_device, pick_dtype
 from lensbench.backbones.resolve import find_checkpoint
 from lensbench.engines.chat import check_template
 from lensbench.engines.registry import check_engine
 from lensbench.errors import RunError, UsageError
 from lensbench.executors.ranks import ALONE, Ranks
-from lensbench.methods.base import Enhancement, Progress, SilentProgress
+from lensbench.methods.base import Enhancement, Progress, SilentProgress, TrainingData
 from lensbench.numbers.cell import Cell
 from lensbench.numbers.margins import keep_margins
 from lensbench.plan.plan import Plan
@@ -29,6 +31,8 @@ from lensbench.stages.evaluate import Evaluation, fingerprint, other_variants
 from lensbench.stages.fit import MethodsFailed, fit_stage, load_corpora, report_overlap
 from lensbench.stages.identify import AUTO, identify_stage, pick_identifier
 from lensbench.stages.results import write_results
+from lensbench.stages.reuse import Reuse, begin_reuse, environment_digest
+from lensbench.stages.reused_fits import keep_fits, take_fits
 from lensbench.stages.stored import load_stored
 from lensbench.stages.variants import Variant
 from lensbench.threads import HeedingProgress, heeding_load
@@ -50,6 +54,7 @@ def run(
     margins: Mapping[str, float] | None = None,
     run_file: str | None = None,
     memory: int | None = None,
+    cache: bool = True,
     ranks: Ranks = ALONE,
 ) -> list[Cell]:
     """Fit, score, answer, identify, judge, summarise; leave everything in `out`.
@@ -63,6 +68,7 @@ def run(
         margins: Question of an endpoint -> loss in English that counts as none; those that are not named stay as they are.
         run_file: Content of `run.yaml`, from which the run can be repeated; None writes none.
         memory: Bytes for the variants that are asked together; None is half of what is free. It changes no score.
+        cache: Whether to take finished work of earlier runs, and to let later runs take it of this one.
         ranks: Processes that score and answer together; this one is one of them.
 
     Raises:
@@ -110,27 +116,30 @@ def run(
 
         evaluation = Evaluation(plan, folder, rows, device, progress, ranks, memory)
         model = evaluation.open(plan.backbone, checkpoint)
+        reuse = begin_reuse(plan.spec, folder, model, progress) if cache else None
+        evaluation = replace(evaluation, reuse=reuse)
         tasks = evaluation.render(model)
         check_questions(folder, tasks)
         for asked in tasks:
             if plan.spec.limit is not None and len(asked.items) < plan.spec.limit:
                 progress.notify(f"{asked.name}: {plan.spec.limit} items were requested, but there are {len(asked.items)}")
         report_overlap(plan, folder, corpora, tasks, progress)
-        made, failed = fit_stage(plan, folder, model, corpora, progress)
+        made, failed = _fit(plan, folder, model, corpora, reuse, progress)
         variants = _variants(plan, made)
         others = other_variants(plan.externals, externals)
         about = describe(plan, folder, model, [*variants, *others], externals, tasks, failed)
-        note_provenance(folder, about, ranks.count)
+        note_provenance(folder, about, environment_digest(plan.spec, model), ranks.count)
         with folder.log("items") as log:
             log.append(item.as_record() for asked in tasks for item in asked.items)
         ranks.agreed(lambda: [list(made), fingerprint(model, variants, tasks)])
-        evaluation.ask(model, variants, tasks)
-        # Enhancements may hold as much as a model does.
-        del variants, made
-        evaluation.ask_others(lambda name, _: externals[name], tasks)
-        if folder.has_records("answers"):
-            with folder.log("identified") as log:
-                identify_stage(folder, pick_identifier(identifier, progress.notify), log, progress)
+        with reuse.noting(folder, progress) if reuse is not None else nullcontext():
+            evaluation.ask(model, variants, tasks)
+            # Enhancements may hold as much as a model does.
+            del variants, made
+            evaluation.ask_others(lambda name, _: externals[name], tasks)
+            if folder.has_records("answers"):
+                with folder.log("identified") as log:
+                    identify_stage(folder, pick_identifier(identifier, progress.notify), log, progress, reuse=reuse)
         if judging is not None:
             # What speaks to a server is an extra of its own: a run without a judge does not need it.
             from lensbench.stages.judge import judge_stage
@@ -143,6 +152,24 @@ def run(
             f"The other variants are finished and in {out}. The same command tries again.",
         )
     return cells
+
+
+def _fit(
+    plan: Plan,
+    folder: RunFolder,
+    model: LazyBackbone,
+    corpora: Mapping[str, TrainingData | None],
+    reuse: Reuse | None,
+    progress: Progress,
+) -> tuple[dict[str, Enhancement], dict[str, str]]:
+    """`fit_stage` for the variants that no earlier run has fitted."""
+    if reuse is None:
+        return fit_stage(plan, folder, model, corpora, progress)
+    left = take_fits(reuse, plan, folder, model, corpora, progress)
+    try:
+        return fit_stage(plan, folder, model, left, progress)
+    finally:
+        keep_fits(reuse, plan, folder, model, left, progress)
 
 
 def _work(plan: Plan, folder: RunFolder, device: str, ranks: Ranks) -> None:

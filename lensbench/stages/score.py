@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Sequence, Set
+from contextlib import closing, suppress
 
 from lensbench.engines.protocol import Answer, CannotScore, Engine, ScoredItems, ScoringRequests, TokenRequest
 from lensbench.engines.registry import engine_label, open_reference
@@ -16,6 +16,8 @@ from lensbench.plan.task_items import TaskItems
 from lensbench.records import RecordLog, ScoreRecord
 from lensbench.records.log import read_objects
 from lensbench.stages.choose_engine import engines_for
+from lensbench.stages.reuse import Reuse
+from lensbench.stages.reused_scores import keep_noise, keep_scores, known_noise, known_scores
 from lensbench.stages.score_record import as_truncated, score_record
 from lensbench.stages.variants import Variant, answer_key, names_of
 from lensbench.tasks.build import Item
@@ -38,6 +40,7 @@ def score_stage(
     progress: Progress,
     *,
     ranks: Ranks = ALONE,
+    reuse: Reuse | None = None,
 ) -> None:
     """Score the items that are not in the log yet.
 
@@ -53,14 +56,21 @@ def score_stage(
         variants: Of that backbone.
         ranks: Processes that share the work. Passes and batches are those of one process, so their number changes no bit; each
             rank reads those that hold its items.
+        reuse: Finished work of earlier runs; on rank 0 only.
     """
-    work = _Work(engine, variants, log, progress, ranks)
+    work = _Work(engine, variants, log, progress, ranks, reuse)
     if not any(work.missing(asked, variant) for asked in tasks for variant in variants):
         return
-    work.measure(tasks)
-    for asked in tasks:
-        work.score(asked)
-    ranks.collect(log, progress)
+    before = set(log.keys())
+    try:
+        work.measure(tasks)
+        # Before the work is divided, so that all ranks see what is left of it.
+        log.note(ranks.agreed(lambda: work.take(tasks)))
+        for asked in tasks:
+            work.score(asked)
+        ranks.collect(log, progress)
+    finally:
+        work.keep(tasks, before)
     if ranks.rank == 0:
         if ranks.count > 1 and any(work.missing(asked, variant) for asked in tasks for variant in variants):
             raise RunError("some items were scored by no rank", "Run the same command again to score them.")
@@ -70,8 +80,11 @@ def score_stage(
 class _Work:
     """One start of the stage."""
 
-    def __init__(self, engine: Engine, variants: Sequence[Variant], log: RecordLog, progress: Progress, ranks: Ranks) -> None:
+    def __init__(
+        self, engine: Engine, variants: Sequence[Variant], log: RecordLog, progress: Progress, ranks: Ranks, reuse: Reuse | None
+    ) -> None:
         self._engine, self._variants, self._log, self._ranks = engine, variants, log, ranks
+        self._reuse = reuse
         self._progress = ranks.progress(progress)
         self._noise = 0.0
         self._requests: tuple[TaskItems | None, ScoringRequests | None] = (None, None)
@@ -122,11 +135,18 @@ class _Work:
         if noise is None:
             self._engine.close()
             self._engine = self._reference
+            # Under this key the store has what the engine itself scores.
+            self._reuse = None
         else:
             self._noise = noise
 
     def _measured(self, tasks: Sequence[TaskItems]) -> float | None:
         samples = [self._typical(asked) for asked in tasks[:: -(-len(tasks) // _SAMPLE)]]
+        merged = getattr(self._engine, "noise_of_merged", True)
+        model, reuse = self._engine.model, self._reuse
+        known = known_noise(reuse, model, self._variants, samples, merged=merged) if reuse is not None else None
+        if known is not None:
+            return known
         variants = [v for v in self._variants if any(self._engine.supports(v, sample.language) is None for sample in samples)]
         if not variants:
             return 0.0
@@ -135,12 +155,48 @@ class _Work:
         except CannotScore as error:
             self._say_once(f"the reference engine scores {names_of(variants)}: {error.message}")
             return None
-        return noise if math.isfinite(noise) else 0.0
+        noise = noise if math.isfinite(noise) else 0.0
+        if reuse is not None:
+            keep_noise(reuse, model, self._variants, samples, noise, merged=merged)
+        return noise
 
     def _typical(self, asked: TaskItems) -> ScoringRequests:
         """The requests of the item of median length in characters."""
         ordered = sorted(asked.items, key=lambda item: (max(len(c) + len(t) for c, t in item.requests), item.doc_id))
         return self._encode(asked, ordered[len(ordered) // 2 : len(ordered) // 2 + 1])
+
+    def take(self, tasks: Sequence[TaskItems]) -> list[str]:
+        """Write the records of what earlier runs have scored; returns their keys."""
+        taken: list[str] = []
+        for asked in tasks if self._reuse is not None else ():
+            for variant in self._variants:
+                missing = self.missing(asked, variant)
+                if self._reuse is None or not missing:
+                    continue
+                requests = self._requests_of(asked)
+                known = known_scores(self._reuse, self._engine.model, variant, asked, requests)
+                if known is None:
+                    continue
+                keys, encoded = self._keys_of(asked, variant), requests.items
+                items = [item for item in asked.items if item.id in missing]
+                self._log.append(
+                    self._record(self._engine, asked, item, variant, keys[item.id], encoded[item.id], known[item.id])
+                    for item in items
+                )
+                self._reuse.taken["scores"] += len(items)
+                taken += [keys[item.id] for item in items]
+        return taken
+
+    def keep(self, tasks: Sequence[TaskItems], before: Set[str]) -> None:
+        """Let later runs know what is scored, also after an error.
+
+        Args:
+            before: Keys of records that were there in the beginning.
+        """
+        if self._reuse is not None:
+            keys = {(asked.name, variant.name): self._keys_of(asked, variant) for asked in tasks for variant in self._variants}
+            with suppress(RunError):
+                keep_scores(self._reuse, self._engine.model, self._variants, tasks, self._log, keys, before)
 
     def score(self, asked: TaskItems) -> None:
         """Score what a task lacks, by the engine as far as it can."""

@@ -47,7 +47,7 @@ HEIGHTS = [
         "yamlio",
     ],
     ["backbones", "datasets", "records", "stats", "metrics"],
-    ["papers", "tasks"],
+    ["papers", "reuse", "tasks"],
     ["engines", "grading"],
     ["methods"],
     ["numbers", "plan"],

@@ -72,6 +72,7 @@ class TreeEngine(BaseEngine):
         return self._scorer
 
     handles_prompt_ends = True
+    noise_of_merged = False
 
     def supports(self, variant: EngineVariant, language: str) -> str | None:
         if isinstance(self._scorer, CannotScore):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from lensbench.reporting.run_view import RunView
 
@@ -19,6 +20,7 @@ def provenance_facts(run: RunView) -> dict[str, object]:
         "commit": f"{git.get('commit')}{' with local changes' if git.get('dirty') else ''}" if git else None,
         "started": last.get("time"),
         "starts": len(starts) if len(starts) > 1 else None,
+        "taken from earlier runs": _reused(starts),
         "backbone": results.backbone,
         "weights": _weights(results.backbone_origin),
         "precision": results.dtype,
@@ -30,6 +32,15 @@ def provenance_facts(run: RunView) -> dict[str, object]:
         "packages": ", ".join(f"{name} {version}" for name, version in (last.get("packages") or {}).items()),
     }
     return {name: value for name, value in facts.items() if value not in (None, "")}
+
+
+def _reused(starts: Sequence[Mapping[str, object]]) -> str:
+    """What all starts together took from the store of finished work."""
+    taken: Counter[str] = Counter()
+    for start in starts:
+        found = start.get("reused")
+        taken.update(found if isinstance(found, dict) else {})
+    return ", ".join(f"{count:,} {kind}" for kind, count in taken.items())
 
 
 def _weights(origin: Mapping[str, object]) -> str:

@@ -25,7 +25,7 @@ def cost_rows(costs: Mapping[str, FitCost]) -> list[list[str]]:
         peak, floor = cost.peak_bytes, cost.floor_bytes
         rows.append(
             [
-                variant,
+                variant if cost.reused_from is None else f"{variant} (fitted by an earlier run)",
                 _known(cost.wall_seconds, _duration),
                 _known(cost.trainable_share, "{:.2%}".format),
                 _known(cost.training_items, "{:,}".format),
@@ -43,7 +43,8 @@ def cost_parts(cost: FitCost) -> list[str]:
     share = cost.trainable_share
     peak = cost.peak_bytes
     return [
-        f"fitted in {_duration(cost.wall_seconds)}" if cost.wall_seconds is not None else "time unknown",
+        (f"fitted in {_duration(cost.wall_seconds)}" if cost.wall_seconds is not None else "time unknown")
+        + (" by an earlier run" if cost.reused_from is not None else ""),
         "trained share unknown" if share is None else f"{share:.2%} of the weights" if share else "no weights trained",
         f"peak memory {peak / 2**30:.1f} GiB" if peak else "peak memory unknown",
     ]
