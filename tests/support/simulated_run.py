@@ -97,7 +97,7 @@ def simulate(
     tasks: Sequence[str] = (*CLOSED, "open_questions"),
     seed: int = 7,
     protocol: str = "simulated",
-    truth: Truth = Truth(),  # noqa: B008
+    truth: Truth = Truth(),
 ) -> RunFolder:
     """Write a finished run, all but `results.json` and what is made from it."""
     path.mkdir(parents=True)
@@ -330,7 +330,10 @@ def _describe(
         "device": "cpu",
         "tokenizer_digest": "t",
         "variants": {
-            v: {"digest": "base" if v == "base" else row_hash(v), "method": None if v == "base" else truth.fits.get(v, (v, {}))[0]}
+            v: {
+                "digest": "base" if v == "base" else row_hash(v),
+                "method": None if v == "base" else truth.fits.get(v, (v, {}))[0],
+            }
             | ({"seed": truth.fits[v][1].get("seed")} if v in truth.fits else {})
             for v in variants
         },
@@ -367,7 +370,9 @@ def _describe(
             "peak_bytes": 3 * 2**30,
             "floor_bytes": 2 * 2**30,
         }
-        (home / "card.json").write_text(json.dumps({"cost": cost} | ({"config": truth.fits[variant][1]} if variant in truth.fits else {})), encoding="utf-8")
+        config = truth.fits[variant][1] if variant in truth.fits else None
+        fitted = {} if config is None else {"config": config, "first_changed_layer": config.get("start_layer", 1) - 1}
+        (home / "card.json").write_text(json.dumps({"cost": cost, **fitted}), encoding="utf-8")
     folder.write_json(
         "overlap.json",
         [

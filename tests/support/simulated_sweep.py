@@ -34,7 +34,7 @@ def name_of(values: Mapping[str, Any], seed: int | None) -> str:
 
 def sweep_run(
     path: Path,
-    grid: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]] = {"start_layer": LAYERS, "push_strength": PUSHES},  # noqa: B006
+    grid: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]] = {"start_layer": LAYERS, "push_strength": PUSHES},
     seeds: Sequence[int] = SEEDS,
     *,
     items: int = 60,
@@ -43,7 +43,7 @@ def sweep_run(
     seed_effect: float = 0.02,
     failed: Sequence[str] = (),
     left_out: Callable[[Mapping[str, Any]], bool] = lambda values: False,
-    further: Mapping[str, tuple[str, dict[str, Any]]] = {},  # noqa: B006
+    further: Mapping[str, tuple[str, dict[str, Any]]] = {},
 ) -> RunFolder:
     """A finished run of `base` and every setting of a grid with every seed.
 
