@@ -1,4 +1,4 @@
-"""Simulated sweeps whose truth is known: a gain over the targets and a loss in English for every setting, and an effect of seeds."""
+"""Simulated sweeps whose truth is known: a gain and a loss in English for every setting, and an effect of the seeds."""
 
 from __future__ import annotations
 

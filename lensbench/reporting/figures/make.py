@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from lensbench.errors import UsageError
 from lensbench.languages import languages
@@ -12,6 +10,7 @@ from lensbench.printable import printable
 from lensbench.reporting.blocks import Block, BlockCell
 from lensbench.reporting.figures.bars import draw_bars
 from lensbench.reporting.figures.caption import cells_sentences, panels_caption
+from lensbench.reporting.figures.drawn import Drawn
 from lensbench.reporting.figures.fonts import Label, labels_for, missing_fonts
 from lensbench.reporting.figures.heat import choose_matrices, draw_matrices, matrix_caption
 from lensbench.reporting.figures.lines import LinePanel, draw_lines
@@ -29,28 +28,14 @@ from lensbench.reporting.figures.panels import (
 from lensbench.reporting.figures.projection import read_projection
 from lensbench.reporting.figures.scatter import draw_projection, projection_caption
 from lensbench.reporting.figures.seed_means import SeedMean, seed_mean, seeds_beside
-from lensbench.reporting.figures.style import styled, svg_text
+from lensbench.reporting.figures.style import styled
 from lensbench.reporting.figures.sweeps import Sweep, find_sweeps, layer_sweep, read_settings
 from lensbench.reporting.run_view import RunView
 from lensbench.spec import BASE
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-__all__ = ["Drawn", "ablation", "external", "figures_for", "layers", "matrix", "pca", "per_language"]
+__all__ = ["ablation", "external", "figures_for", "layers", "matrix", "pca", "per_language"]
 
 _SUBJECTS = {"generation": "Answers to open questions by language.", "understanding": "Closed tasks by language."}
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A figure and what stands under it."""
-
-    figure: Figure
-    caption: str
-
-    def svg(self) -> str:
-        return svg_text(self.figure, self.caption)
 
 
 def per_language(
