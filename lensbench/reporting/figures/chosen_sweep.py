@@ -40,7 +40,7 @@ def one_run(runs: Sequence[RunView], kind: str) -> RunView:
         UsageError: several runs.
     """
     if len(runs) > 1:
-        raise UsageError(f"the figure '{kind}' is of one run, here are {len(runs)}", "``figure ablation`` takes several.")
+        raise UsageError(f"the figure '{kind}' is of one run, here are {len(runs)}", "The figure 'ablation' takes several.")
     return runs[0]
 
 
@@ -80,7 +80,7 @@ def choose_measures(run: RunView, choice: Choice) -> list[ShownMeasure]:
     if choice.tasks:
         raise UsageError(
             "a sweep is shown on the run's endpoints, which are over its tasks",
-            "Leave ``task`` out; ``figure ablation`` shows tasks.",
+            "Leave ``task`` out; the figure 'ablation' shows tasks.",
         )
     shown = [
         ShownMeasure(measure, own)

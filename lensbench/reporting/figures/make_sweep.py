@@ -99,7 +99,7 @@ def _grids(
         reach = reach_of_grids([{s.name: own[s.name] for s in settings if s.name in own} for _, own in tables])
         lower = one.measure.metric.higher_is_better is False
         for name, own in tables:
-            titles = [_title(one, name, "" if shape.panel is None else _value(shape, shape.panel)) for shape in shapes]
+            titles = [_title(one, name) + ("" if shape.panel is None else f"\n{_value(shape, shape.panel)}") for shape in shapes]
             rows.append(
                 [GridPanel(t, one.measure.metric.unit, shape, own, reach, lower) for t, shape in zip(titles, shapes, strict=True)]
             )
@@ -163,6 +163,7 @@ def pareto(runs: Sequence[RunView], choice: Choice | None = None, *, native: boo
         "Filled: no other setting, and not base (the star), is at least as good in both and better in one. The line is this "
         "front; it is of the means.",
         *number_sentences(numbers, settings, "Lines through points are"),
+        "Intervals and seeds are drawn for the front only." if any(panel.crowded for panel in panels) else "",
         f"Labels give the values of {switches}." if switches else "",
         f"Without a label for want of room: {left_out} of the front." if left_out else "",
         f"Without both numbers, and not shown: {len(without)} of {len(settings)} settings." if without else "",

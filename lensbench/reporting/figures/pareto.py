@@ -11,7 +11,7 @@ from lensbench.numbers.sweep_settings import Setting
 from lensbench.reporting.figures.chosen_sweep import ShownMeasure
 from lensbench.reporting.figures.fonts import printable
 from lensbench.reporting.figures.labels import place_labels
-from lensbench.reporting.figures.lines import LINE_LOOKS, draw_seeds
+from lensbench.reporting.figures.lines import LINE_LOOKS, draw_seeds, seed_handle
 from lensbench.reporting.figures.style import COLUMN, PAGE, new_figure
 from lensbench.spec import BASE
 
@@ -23,8 +23,8 @@ __all__ = ["ParetoPanel", "draw_pareto"]
 
 _PANEL = 2.9
 _FRONT = "#202020"
-_MOST_SEEDS = 40
-"""Of more settings the single seeds are not drawn: they would hide the means."""
+_MOST_WHOLE = 40
+"""Of more settings only the front has intervals and seeds: they would hide the means."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,11 @@ class ParetoPanel:
     shown: ShownMeasure
     settings: Sequence[Setting]
     names: dict[str, str]
+
+    @property
+    def crowded(self) -> bool:
+        """Whether intervals of all settings would hide the points."""
+        return len(self.settings) > _MOST_WHOLE
 
 
 def draw_pareto(panels: Sequence[ParetoPanel], width: float | None = None) -> tuple[Figure, int]:
@@ -83,15 +88,13 @@ def _draw(axes: Axes, panel: ParetoPanel, methods: Sequence[str]) -> None:
         on_front = front is not None and setting.name in front.members
         gain, change = table.targets[setting.name], table.english[setting.name]
         faint: dict[str, Any] = {"color": look.fill, "linewidth": 0.6, "alpha": 0.75 if on_front else 0.3, "zorder": 2}
-        if gain.low is not None and gain.high is not None:
+        whole = on_front or not panel.crowded
+        if whole and gain.low is not None and gain.high is not None:
             axes.vlines([x], factor * gain.low, factor * gain.high, **faint)
-        if change.low is not None and change.high is not None:
+        if whole and change.low is not None and change.high is not None:
             axes.hlines([y], factor * change.low, factor * change.high, **faint)
-        if on_front and len(panel.settings) <= _MOST_SEEDS:
-            seeds = [(change.seeds.get(name), delta) for name, delta in gain.seeds.items()]
-            known = [(factor * one, factor * other) for one, other in seeds if one is not None and other is not None]
-            if len(known) > 1:
-                draw_seeds(axes, [one for one, _ in known], [other for _, other in known], look.fill)
+        known = _seeds(panel, setting) if on_front else []
+        draw_seeds(axes, [one for one, _ in known], [other for _, other in known], look.fill)
         axes.plot(
             [x],
             [y],
@@ -121,6 +124,15 @@ def _draw(axes: Axes, panel: ParetoPanel, methods: Sequence[str]) -> None:
     axes.grid(True)
 
 
+def _seeds(panel: ParetoPanel, setting: Setting) -> list[tuple[float, float]]:
+    """The single seeds of a setting with several, as points."""
+    table, factor = panel.shown.table, panel.shown.measure.metric.unit.scale
+    gain, change = table.targets[setting.name].seeds, table.english[setting.name].seeds
+    both = [(change.get(name), delta) for name, delta in gain.items()]
+    known = [(factor * one, factor * other) for one, other in both if one is not None and other is not None]
+    return known if len(known) > 1 else []
+
+
 def _step(axes: Axes, members: Sequence[tuple[float, float]]) -> None:
     """The edge of what a member of the front dominates. Members go from the lowest gain, with the best English, upwards."""
     (left, _), (bottom, _) = axes.get_xlim(), axes.get_ylim()
@@ -140,6 +152,7 @@ def _label(axes: Axes, panel: ParetoPanel) -> int:
     wanted = {name: BASE if name == BASE else panel.names[name] for name in members}
     wanted.setdefault(BASE, BASE)
     others = [point for name, point in points.items() if name not in wanted]
+    others += [point for setting in panel.settings if setting.name in members for point in _seeds(panel, setting)]
     return place_labels(axes, [(points[name], text) for name, text in wanted.items()], others)
 
 
@@ -161,6 +174,8 @@ def _legend(figure: Figure, panels: Sequence[ParetoPanel], methods: Sequence[str
         for number, method in enumerate(methods)
     ]
     handles.append(Line2D([], [], color=_FRONT, linewidth=0.9, label="Pareto front"))
+    if any(len(setting.variants) > 1 for panel in panels for setting in panel.settings):
+        handles.append(seed_handle())
     if any(panel.shown.table.margin is not None for panel in panels):
         handles.append(Line2D([], [], color=LINE_LOOKS[1].fill, linewidth=0.8, linestyle=(0, (1, 2)), label="margin in English"))
     figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 4), handlelength=2.0)

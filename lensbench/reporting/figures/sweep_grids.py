@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["GridPanel", "draw_grids", "reach_of_grids"]
 
-_CELL, _HIGH, _NAMES, _ABOVE = 0.4, 0.25, 0.62, 0.62
-"""Inches: width and height of a cell, room for the names beside and for those below and above."""
+_CELL, _HIGH, _NAMES, _ABOVE, _TITLE = 0.4, 0.25, 0.62, 0.62, 2.1
+"""Inches: width and height of a cell, room for the names beside and for those below and above, width of a long title."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,10 @@ def reach_of_grids(tables: Sequence[Mapping[str, SettingNumber]]) -> float:
 def draw_grids(rows: Sequence[Sequence[GridPanel]], width: float | None = None) -> Figure:
     """The figure, to be called within `styled()`: a row for each measure; its maps are the targets and English."""
     panels = [panel for row in rows for panel in row]
-    wide = _NAMES + _CELL * max(len(panel.shape.x.values) for panel in panels)
-    high = _ABOVE + _HIGH * max(len(panel.shape.y.values) for panel in panels)
+    wide = max(_TITLE, _NAMES + _CELL * max(len(panel.shape.x.values) for panel in panels))
+    high = (
+        _ABOVE + 0.12 * any("\n" in panel.title for panel in panels) + _HIGH * max(len(panel.shape.y.values) for panel in panels)
+    )
     across = max(1, min(max(len(row) for row in rows), int((width or PAGE) / wide)))
     lines = [row[start : start + across] for row in rows for start in range(0, len(row), across)]
     size = width or min(PAGE, max(2.4, across * wide + 0.2))
@@ -113,6 +115,6 @@ def _draw(axes: Axes, panel: GridPanel, room: float) -> None:
     axes.set_yticks(range(rows), [printable(shown_value(value)) for value in shape.y.values])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    axes.set_title(printable(panel.title), loc="left")
+    axes.set_title("\n".join(map(printable, panel.title.split("\n"))), loc="left")
     axes.set_xlabel(printable(shape.x.name))
     axes.set_ylabel(printable(shape.y.name))

@@ -24,6 +24,7 @@ _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 480, 250, 52, 14, 12, 40
 _NAMES_APART = 34
 """Pixels between two names along x."""
 _MOST_SEEDS = 40
+"""Of more settings only the front has intervals and seeds in the drawing of the front."""
 
 
 def seed_strip(number: SettingNumber, span: float, tone: str) -> Markup:
@@ -160,9 +161,10 @@ def pareto_chart(measure: Measure, own: MeasureTable, settings: Sequence[Setting
         on_front = setting.name in own.front.members
         tip = f"{setting.method}, {setting_text(setting)}: {_told(measure, gain)}, in English {_told(measure, change)}"
         parts.append(f'<g class="{"on" if on_front else "off"}"><title>{_text(tip)}</title>')
-        if gain.low is not None and gain.high is not None:
+        whole = on_front or len(known) <= _MOST_SEEDS
+        if whole and gain.low is not None and gain.high is not None:
             parts.append(f'<path class="whisker" d="M{place[0]} {y(gain.low)}V{y(gain.high)}"/>')
-        if change.low is not None and change.high is not None:
+        if whole and change.low is not None and change.high is not None:
             parts.append(f'<path class="whisker" d="M{x(change.low)} {place[1]}H{x(change.high)}"/>')
         parts.append(f'<circle class="column {"c1" if on_front else "hollow"}" cx="{place[0]}" cy="{place[1]}" r="4.2"/>')
         if on_front and len(known) <= _MOST_SEEDS and len(gain.seeds) > 1:
