@@ -73,9 +73,10 @@ def _lines(
         figure = draw_sweep_lines(rows, labels, width)
     settings = list({setting.name: setting for shape in shapes for _, setting in shape.points}.values())
     numbers = [line.numbers[s.name] for row in rows for line in row[0].lines for s in settings if s.name in line.numbers]
+    panel = None if over is None else chosen.switch(over).name
     said = [
         _subject(run, chosen, settings),
-        *_held(shapes),
+        *_held(shapes, panel),
         *number_sentences(numbers, settings, "Ribbons and lines through points are"),
     ]
     if any(number.delta is None for number in numbers):
@@ -207,11 +208,11 @@ def _value(shape: LineShape | GridShape, switch: str) -> str:
     return f"{switch} = {shown_value(shape.held[switch])}"
 
 
-def _held(shapes: Sequence[LineShape] | Sequence[GridShape]) -> list[str]:
+def _held(shapes: Sequence[LineShape] | Sequence[GridShape], over: str | None = None) -> list[str]:
     """What the switches that are not shown are held at."""
     said: dict[str, None] = {}
     for shape in shapes:
-        panel = shape.panel if isinstance(shape, GridShape) else None
+        panel = shape.panel if isinstance(shape, GridShape) else over
         rest = {name: value for name, value in shape.held.items() if name != panel}
         if rest:
             head = f"{shape.switch.name}: " if isinstance(shape, LineShape) else ""
