@@ -56,7 +56,7 @@ class Rows:
             if self.by
             else f"{len(self.names)} of {self.total} settings"
         )
-        return f"Shown: {best}, on the same items, so the best look better than they are. {self.more} more"
+        return f"Shown: {best}, on the items that chose them, so they tend to look better than they are. {self.more} more"
 
 
 def rows_of(measures: Sequence[Measure], table: SweepTable, variants: Sequence[str], *, everything: bool = False) -> Rows:
