@@ -31,8 +31,9 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
     button.append(...head.childNodes);
     head.append(button);
     button.addEventListener("click", () => {
-      const first = !head.hasAttribute("aria-sort");
-      sortTable(table, column, first ? column >= table.querySelectorAll("tbody tr:first-child th").length : head.getAttribute("aria-sort") === "ascending");
+      // Numbers begin with the highest, and what varies with the lowest.
+      const sorted = head.getAttribute("aria-sort");
+      sortTable(table, column, sorted === null ? column >= Number(table.dataset.sortable) : sorted === "ascending");
     });
   });
 }
