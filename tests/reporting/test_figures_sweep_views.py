@@ -202,10 +202,12 @@ def test_the_front_is_a_step_line_through_its_members(grid: RunView) -> None:
 
 
 def test_labels_cover_neither_each_other_nor_a_point(grid: RunView) -> None:
+    from matplotlib.text import Text
+
     figure = figures.pareto([grid]).figure
     figure.draw_without_rendering()
     for axes in figure.axes:
-        boxes = [text.get_window_extent() for text in axes.texts]
+        boxes = [Text.get_window_extent(text) for text in axes.texts]
         assert boxes
         assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[i + 1 :])
         for one in axes.lines:

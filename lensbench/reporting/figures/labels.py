@@ -36,6 +36,8 @@ def place_labels(
     Returns:
         How many labels found no room and were left out.
     """
+    from matplotlib.text import Text
+
     figure = axes.get_figure()
     assert figure is not None
     pixel = figure.dpi / 72.0
@@ -48,7 +50,7 @@ def place_labels(
     inside = (frame.x0, frame.y0, frame.x1, frame.y1)
     left_out = 0
     for point, text in labels:
-        for far, across, up in ((far, across, up) for far in (_NEAR, _FAR, 2 * _FAR) for across, up in _ROUND):
+        for far, across, up in ((far, across, up) for far in (_NEAR, _FAR, 2 * _FAR, 3.5 * _FAR) for across, up in _ROUND):
             written = axes.annotate(
                 printable(text),
                 point,
@@ -59,11 +61,15 @@ def place_labels(
                 fontsize=5.5,
                 color="#202020",
                 zorder=7,
+                # Lines below a label do not strike it through.
+                bbox={"boxstyle": "square,pad=0.1", "facecolor": "#ffffff", "edgecolor": "none", "alpha": 0.75},
                 arrowprops={"arrowstyle": "-", "linewidth": 0.4, "color": "#606060", "shrinkA": 0, "shrinkB": 2}
                 if far > _NEAR
                 else None,
             )
-            extent = written.get_window_extent()
+            # Puts the text in its place. Its own extent has the line to the point in it, so that of the text alone is taken.
+            written.get_window_extent()
+            extent = Text.get_window_extent(written)
             box = (extent.x0, extent.y0, extent.x1, extent.y1)
             if _within(box, inside) and not any(_overlap(box, other) for other in taken):
                 taken.append(box)

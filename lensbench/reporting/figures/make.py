@@ -250,7 +250,7 @@ def _seed_sentences(panels: Sequence[LinePanel]) -> list[str]:
     without = dict.fromkeys(panel.title for panel in panels if any(mean.low is None for mean in panel.seeds.values()))
     if without:
         said.append(
-            f"Without an interval of seeds and items: {', '.join(without)} (it is made of endpoints and their languages)."
+            f"Without an interval of seeds and items: {', '.join(without)} (it needs an endpoint and enough source items)."
         )
     return said
 

@@ -13,6 +13,7 @@ from lensbench.reporting.figures.fonts import printable
 from lensbench.reporting.figures.labels import place_labels
 from lensbench.reporting.figures.lines import LINE_LOOKS, draw_seeds, seed_handle
 from lensbench.reporting.figures.style import COLUMN, PAGE, new_figure
+from lensbench.reporting.names import named
 from lensbench.spec import BASE
 
 if TYPE_CHECKING:
@@ -149,11 +150,12 @@ def _step(axes: Axes, members: Sequence[tuple[float, float]]) -> None:
 def _label(axes: Axes, panel: ParetoPanel) -> int:
     points, front = _points(panel), panel.shown.table.front
     members = [] if front is None else list(reversed(front.members))
-    wanted = {name: BASE if name == BASE else panel.names[name] for name in members}
-    wanted.setdefault(BASE, BASE)
-    others = [point for name, point in points.items() if name not in wanted]
+    texts: dict[tuple[float, float], list[str]] = {}
+    for name in dict.fromkeys([*members, BASE]):
+        texts.setdefault(points[name], []).append(BASE if name == BASE else panel.names[name])
+    others = [point for point in points.values() if point not in texts]
     others += [point for setting in panel.settings if setting.name in members for point in _seeds(panel, setting)]
-    return place_labels(axes, [(points[name], text) for name, text in wanted.items()], others)
+    return place_labels(axes, [(point, named(own, 2)) for point, own in texts.items()], others)
 
 
 def _legend(figure: Figure, panels: Sequence[ParetoPanel], methods: Sequence[str]) -> None:
