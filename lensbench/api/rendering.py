@@ -111,7 +111,7 @@ def answer_view(run: RunView, *, everything: bool = False) -> View:
     if endpoints is not None:
         blocks.append(endpoints)
     if answer.rows.left_out:
-        blocks.append(f"{answer.rows.left_out}: lensbench show RUN --all")
+        blocks.append(f"{answer.rows.left_out} (``everything=True`` shows them).")
     blocks += language_tables(answer, everything=everything)
     if everything:
         blocks += settings_tables(run.sweep_table, answer.measures)

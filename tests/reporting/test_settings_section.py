@@ -83,7 +83,7 @@ def test_the_terminal_folds_and_says_where_the_rest_is(cli: Any, run: RunFolder,
     done = cli("show", run.path, env={"COLUMNS": columns})
     assert done.returncode == 0, done.stderr
     flat = re.sub(r"\s+", " ", done.stdout)
-    assert "Shown: the best 6 of 12 settings by accuracy" in flat and "6 more: lensbench show RUN --all" in flat
+    assert "Shown: the best 6 of 12 settings by accuracy" in flat and "6 more (--all shows them)." in flat
     assert max(cell_len(line) for line in done.stdout.splitlines()) <= int(columns) and len(done.stdout.splitlines()) < 160
     everything = cli("show", run.path, "--all", env={"COLUMNS": "160"}).stdout
     assert "lens: 12 settings, difference to base, sorted by accuracy" in everything

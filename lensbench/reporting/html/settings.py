@@ -222,12 +222,7 @@ def _drawings(
     try:
         lines, grids = shape_of(sweep)
     except UsageError as error:
-        return (
-            [],
-            [],
-            "",
-            f"{error.message}. lensbench figure sweep RUN --by SWITCH --by SWITCH --over SWITCH draws what is chosen.",
-        )
+        return ([], [], "", f"{error.message}. lensbench figure sweep draws what is chosen.")
     names = [(measure, own) for measure, own in shown if own.targets]
     charts = [
         (f"{_capital(measure.short)} by {shape.switch.name}", line_chart(measure, own, shape))
