@@ -80,7 +80,7 @@ def _settings(run: RunView, answer: Answer) -> list[str]:
         "base, is at least as good over the targets and in English, and better in one.",
         "",
         *lines,
-        f"Every average, cell, pair and cost of the {len(answer.variants)} variants is in `results.json`; `report.html` shows the "
+        f"Every average, cell, pair and cost of the {len(answer.variants)} variants is in `results.json`; `report.html` shows "
         "averages, cells and costs.",
         "",
     ]
