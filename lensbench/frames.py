@@ -19,6 +19,8 @@ from lensbench.numbers.pairs import Pair
 from lensbench.numbers.results import current_results
 from lensbench.numbers.run_results import Results, read_results
 from lensbench.numbers.seed_groups import SeedGroup
+from lensbench.numbers.setting_rows import SETTING_FIELDS, setting_rows
+from lensbench.numbers.sweep_table import sweep_table_of
 from lensbench.records import AnswerRecord, IdentifiedRecord, ItemRecord, RunFolder, ScoreRecord
 from lensbench.records.counting import final_verdicts, graders, last_identified
 from lensbench.records.grader import short_names
@@ -88,6 +90,20 @@ class RunFrames:
         ]
         return _frame(rows, ("measured",), [field.name for field in fields(SeedGroup)])
 
+    @cached_property
+    def settings(self) -> pandas.DataFrame:
+        """One row for each setting on each endpoint, on each of its languages, and in English; its seeds are one.
+
+        Columns: `method`, `setting`, a column for every setting that varies (`METHOD.KEY`), `variants`, `failed` (names as text),
+        `role` ("endpoint", "language" or "english"), `language`, `profile`, `metric`, `unit`, `source`, `seeds` (fitted ones),
+        `measured` (those with a number), `delta`, `delta_low`, `delta_high`, `covers` ("items", "seeds and items" or empty: what
+        the interval is over), `least`, `most` (of the seeds), `better`, `worse` (seeds with that verdict), `margin`, `at_worst`,
+        `retention` (English), `front` (of an endpoint: whether the setting is on the Pareto front of gain against English;
+        missing where that is not known), `dominated_by` (settings of the front, as text), `why` (what is missing).
+        """
+        rows = setting_rows(sweep_table_of(self.folder, self.results))
+        return _frame(rows, ("seeds", "measured", "better", "worse"), SETTING_FIELDS)
+
     def _finished(self, row: JsonObject) -> JsonObject:
         facts = self.results.variants.get(row["variant"])
         return {**row, "leads": " ".join(row["leads"]), "seed": facts.seed if facts else None}
@@ -118,14 +134,19 @@ def load(path: str | os.PathLike[str]) -> RunFrames:
 
 
 def write_parquet(frames: RunFrames, target: Path) -> list[Path]:
-    """Write `items.parquet`, `cells.parquet` and `averages.parquet` into a folder; a reader never sees half a file.
+    """Write the items, cells and averages of a run into a folder, and its settings and seeds where it has any.
+
+    A reader never sees half a file.
 
     Raises:
         UnavailableError: pandas is not installed.
         RunError: a file cannot be written.
     """
     written = []
-    for name, frame in (("items", frames.items), ("cells", frames.cells), ("averages", frames.averages)):
+    found = {"items": frames.items, "cells": frames.cells, "averages": frames.averages}
+    further = {"settings": frames.settings, "seeds": frames.seeds}
+    found.update({name: frame for name, frame in further.items() if len(frame)})
+    for name, frame in found.items():
         path = target / f"{name}.parquet"
         partial = path.with_name(path.name + ".partial")
         try:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FIGURES", "Drawing", "figure"]
 
-FIGURES = ("generation", "understanding", "ablation", "layers", "external", "pca", "matrix")
+FIGURES = ("generation", "understanding", "ablation", "layers", "external", "pca", "matrix", "sweep", "pareto")
 _WIDTHS = ("auto", "column", "page")
 
 
@@ -65,6 +65,7 @@ def figure(
     languages: Sequence[str] = (),
     variants: Sequence[str] = (),
     by: Sequence[str] = (),
+    over: str | None = None,
     identifier: str | None = None,
     turn: int = 1,
     lines: bool = False,
@@ -74,11 +75,12 @@ def figure(
     """Draw a figure of one or several runs.
 
     Args:
-        kind: "generation", "understanding", "ablation", "layers", "external", "pca" or "matrix".
+        kind: "generation", "understanding", "ablation", "layers", "external", "pca", "matrix", "sweep" or "pareto".
         runs: `Run` objects, run folders, or results of lm-evaluation-harness.
         out: Also write it to this file (.svg, .pdf or .png).
         tasks: Show these only; likewise `metrics`, `languages` and `variants`.
-        by: ablation: the settings along x; () takes all that differ.
+        by: ablation: the settings along x; () takes all that differ. sweep: the setting along x, and optionally the one along y.
+        over: sweep: a setting with one panel for each of its values.
         identifier: matrix: whose labels; None takes the first there are.
         turn: matrix: of which turn, 1 or 2.
         lines: matrix: lines of answers, not whole answers.
@@ -110,6 +112,8 @@ def figure(
         drawn = figures.per_language(read, "understanding", choice, **look)
     elif kind == "ablation":
         drawn = figures.ablation(read, choice, fields=names("by", by, "rank"), **look)
+    elif kind == "sweep":
+        drawn = figures.sweep(read, choice, by=names("by", by, "rank"), over=over, **look)
     elif kind == "matrix":
         if len(choice.tasks) > 1:
             raise UsageError("``task``: a matrix shows only one task")
@@ -123,7 +127,9 @@ def figure(
             **look,
         )
     else:
-        drawn = {"layers": figures.layers, "external": figures.external, "pca": figures.pca}[kind](read, choice, **look)
+        drawn = {"layers": figures.layers, "external": figures.external, "pareto": figures.pareto, "pca": figures.pca}[kind](
+            read, choice, **look
+        )
     gone = [f"{run.label}: {note[2:]}" if run.label else note[2:] for run in read for note in missing_lines(run.results.missing)]
     warnings: list[str] = []
     for run in read:

@@ -92,14 +92,15 @@ def answer_view(run: RunView, *, everything: bool = False) -> View:
     A run without endpoints, such as one of an older version, shows its cells instead.
 
     Args:
-        everything: Also the languages of endpoints on which no variant differs.
+        everything: Also the languages of endpoints on which no variant differs, every variant, and a table of the settings.
     """
     from lensbench.reporting.answer import FLOWING, answer_of
     from lensbench.reporting.text.answer_tables import endpoint_table, language_tables
     from lensbench.reporting.text.result_tables import cells_table
+    from lensbench.reporting.text.settings_table import settings_tables
     from lensbench.reporting.text.table import warnings
 
-    answer = answer_of(run)
+    answer = answer_of(run, everything=everything)
     blocks: list[Block] = [f"! {statement.whole}" for statement in answer.voids]
     for title, said in answer.questions:
         sentences = tuple((one.whole, one.tone) for one in said)
@@ -109,7 +110,11 @@ def answer_view(run: RunView, *, everything: bool = False) -> View:
     endpoints = endpoint_table(answer)
     if endpoints is not None:
         blocks.append(endpoints)
+    if answer.rows.left_out:
+        blocks.append(f"{answer.rows.left_out} (``everything=True`` shows them).")
     blocks += language_tables(answer, everything=everything)
+    if everything:
+        blocks += settings_tables(run.sweep_table, answer.measures)
     if endpoints is None and not everything:
         blocks.append(cells_table(run.results))
     if not everything:

@@ -12,16 +12,14 @@ from lensbench.api.identification import Identification
 from lensbench.api.judging import existing_folder, judge_request
 from lensbench.api.rendering import View, answer_view, damage_notes, missing_lines, results_view
 from lensbench.api.reporting_to import progress_or_default
+from lensbench.api.run_tables import RunTables
 from lensbench.errors import LensbenchError
 from lensbench.jsonio import JsonObject
 from lensbench.progress import Progress
 
 if TYPE_CHECKING:
-    import pandas
-
     from lensbench.api.comparison import Comparison
     from lensbench.api.html_report import Report
-    from lensbench.frames import RunFrames
     from lensbench.grading.judge.estimate import Estimate
     from lensbench.grading.judge.grade import Graded
     from lensbench.numbers.calibrate import Calibration
@@ -42,7 +40,7 @@ def load(run: str | os.PathLike[str]) -> Run:
     return Run(run)
 
 
-class Run:
+class Run(RunTables):
     """One run folder. Its files are read once, and read again after a method has changed them.
 
     Args:
@@ -54,70 +52,12 @@ class Run:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder: Path = a_path("run", folder)
-        self._frames: RunFrames | None = None
         existing_folder(self.folder)
-
-    @property
-    def _read(self) -> RunFrames:
-        from lensbench.frames import load as load_frames
-
-        if self._frames is None:
-            self._frames = load_frames(self.folder)
-        return self._frames
 
     @property
     def results(self) -> JsonObject:
         """Content of `results.json` as the records are now (docs/architecture.md)."""
         return self._read.content
-
-    @property
-    def averages(self) -> pandas.DataFrame:
-        """One row per average: role, variant, metric, difference to `base`, adjusted p, verdict; of English whether it was kept.
-
-        The endpoints are the rows with the role "endpoint": `run.averages.query("role == 'endpoint' and verdict == 'better'")`.
-
-        Raises:
-            UnavailableError: pandas is not installed.
-        """
-        return self._read.averages
-
-    @property
-    def pairs(self) -> pandas.DataFrame:
-        """One row per endpoint and pair of enhanced variants: the difference, its interval, adjusted p and verdict.
-
-        Raises:
-            UnavailableError: pandas is not installed.
-        """
-        return self._read.pairs
-
-    @property
-    def seeds(self) -> pandas.DataFrame:
-        """One row per setting with several seeds and average: mean, deviation, and an interval of seeds and items.
-
-        Raises:
-            UnavailableError: pandas is not installed.
-        """
-        return self._read.seeds
-
-    @property
-    def cells(self) -> pandas.DataFrame:
-        """One row per number: value, n, failures, interval, chance, paired difference to `base`, p of this cell alone.
-
-        A cell is exploratory: its verdict is "exploratory" or missing. Verdicts are in `averages`.
-
-        Raises:
-            UnavailableError: pandas is not installed.
-        """
-        return self._read.cells
-
-    @property
-    def items(self) -> pandas.DataFrame:
-        """One row for every item, variant and turn, with the text and its score.
-
-        Raises:
-            UnavailableError: pandas is not installed.
-        """
-        return self._read.items
 
     @property
     def spec(self) -> RunSpec:
@@ -357,6 +297,8 @@ class Run:
 
     def to_parquet(self, folder: str | os.PathLike[str] | None = None) -> list[Path]:
         """Write `items.parquet`, `cells.parquet` and `averages.parquet`; None writes them into the run folder.
+
+        A run with several settings or seeds also has `settings.parquet`, and one with several seeds `seeds.parquet`.
 
         Raises:
             UnavailableError: pandas is not installed.

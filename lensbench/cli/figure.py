@@ -9,7 +9,7 @@ import click
 
 from lensbench.cli.terminal import echo
 
-_KINDS = ("generation", "understanding", "ablation", "layers", "external", "pca", "matrix")
+_KINDS = ("generation", "understanding", "ablation", "layers", "external", "pca", "matrix", "sweep", "pareto")
 _WIDTHS = ("auto", "column", "page")
 
 
@@ -32,8 +32,9 @@ _WIDTHS = ("auto", "column", "page")
     "by",
     multiple=True,
     metavar="SWITCH",
-    help="For `ablation`: setting on the x axis. Default: every setting that differs.",
+    help="For `ablation`: setting on the x axis. For `sweep`: the same, repeated for the y axis. Default: what varies.",
 )
+@click.option("--over", metavar="SWITCH", help="For `sweep`: setting with one panel for each of its values.")
 @click.option("--identifier", metavar="NAME", help="For `matrix`: language identifier to use. Default: the first one of the run.")
 @click.option("--turn", type=click.IntRange(1, 2), default=1, help="For `matrix`: turn of the conversation.")
 @click.option("--lines", is_flag=True, help="For `matrix`: count lines of answers instead of whole answers.")
@@ -53,6 +54,8 @@ def command(kind: str, runs: tuple[Path, ...], out: Path, **options: Any) -> Non
       lensbench figure understanding RUN --native --out understanding.svg
       lensbench figure layers RUN_21 RUN_25 RUN_31 --out layers.pdf
       lensbench figure ablation RUN_A RUN_B RUN_C --by push_strength.zh --out ablation.pdf
+      lensbench figure sweep RUN --by lens.start_layer --by lens.push_strength --out sweep.pdf
+      lensbench figure pareto RUN --out pareto.pdf
       lensbench figure matrix RUN --task multiq --out matrix.png
     """
     from lensbench.api import figure

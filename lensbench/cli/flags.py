@@ -9,6 +9,7 @@ from lensbench.errors import LensbenchError, in_words
 __all__ = ["all_with_flags", "error_text", "flag", "with_flags"]
 
 _FLAGS = {
+    "everything": "--all",
     "include": "--include-path",
     "methods": "--method",
     "overrides": "--set",

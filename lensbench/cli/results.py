@@ -11,7 +11,11 @@ from lensbench.cli.terminal import echo
 
 @click.command()
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--parquet", is_flag=True, help="Write items.parquet, cells.parquet and averages.parquet.")
+@click.option(
+    "--parquet",
+    is_flag=True,
+    help="Write items.parquet, cells.parquet and averages.parquet; of a sweep also its settings and seeds.",
+)
 @click.option(
     "--english-margin",
     metavar="MARGIN",

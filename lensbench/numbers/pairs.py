@@ -17,7 +17,10 @@ from lensbench.records.from_object import from_object
 from lensbench.spec import BASE
 from lensbench.stats import holm, paired_intervals, sign_flip
 
-__all__ = ["Pair", "pairs_of"]
+__all__ = ["MOST_COMPARED", "Pair", "not_compared", "pairs_of"]
+
+MOST_COMPARED = 64
+"""Of more variants no pairs are made: 300 have 44,850, and Holm over as many tells nothing apart."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ def pairs_of(
     draws: int,
     seed: int,
 ) -> list[Pair]:
-    """Every pair of enhanced variants that have the endpoint, the earlier variant of the run first.
+    """Every pair of enhanced variants that have the endpoint, the earlier one of the run first; none of more than 64 variants.
 
     Args:
         values: `[variants, items]`, NaN where a variant has no value.
@@ -70,6 +73,8 @@ def pairs_of(
         binary: Whether every value is 0 or 1.
     """
     enhanced = [row for row, name in enumerate(variants) if name != BASE]
+    if len(enhanced) > MOST_COMPARED:
+        return []
     chosen = [(a, b) for place, a in enumerate(enhanced) for b in enhanced[place + 1 :]]
     if not chosen:
         return []
@@ -103,3 +108,12 @@ def pairs_of(
             )
         )
     return pairs
+
+
+def not_compared(variants: Sequence[str]) -> str | None:
+    """Why the variants of a run are not compared with each other; None where they are."""
+    count = sum(name != BASE for name in variants)
+    if count <= MOST_COMPARED:
+        return None
+    pairs = count * (count - 1) // 2
+    return f"pairs of variants: {count} variants make {pairs:,}, and at most {MOST_COMPARED} variants are compared"

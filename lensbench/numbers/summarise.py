@@ -16,7 +16,7 @@ from lensbench.numbers.headline import headline_series
 from lensbench.numbers.leaders import leaders
 from lensbench.numbers.margins import read_margins
 from lensbench.numbers.pair import SourceItems, Tested, known, line_up, right_or_wrong, test_pairs
-from lensbench.numbers.pairs import Pair
+from lensbench.numbers.pairs import Pair, not_compared
 from lensbench.numbers.read_metrics import MetricSeries, read_metrics
 from lensbench.numbers.seed_groups import SeedGroup
 from lensbench.numbers.seed_settings import seed_settings
@@ -64,6 +64,9 @@ def summary(folder: RunFolder) -> Summary:
         for one in series
         if one.statistics and one.metric.corpus is None
     )
+    too_many = not_compared(list(made.about["variants"]))
+    if too_many is not None:
+        gaps[too_many] = None
     margins = read_margins(folder)
     averages = average(means, sources, made, margins, seed_settings(folder))
     cells = _cells(series, sources, made)

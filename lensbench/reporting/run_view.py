@@ -16,6 +16,7 @@ from lensbench.numbers.average import Average
 from lensbench.numbers.cell import Cell
 from lensbench.numbers.results import current_results
 from lensbench.numbers.run_results import Results, read_results
+from lensbench.numbers.sweep_table import SweepTable, sweep_table_of
 from lensbench.records import Record, RunFolder, TaskKey
 from lensbench.records.damage import Damage
 from lensbench.records.described import TaskFacts
@@ -154,6 +155,11 @@ class RunView:
     def gap(self, task: str, language: str) -> str | None:
         """Why the run has no such task, in its own words."""
         return next((gap for gap in self.results.gaps if gap.startswith(f"{task} ") and f"'{language}'" in gap), None)
+
+    @cached_property
+    def sweep_table(self) -> SweepTable:
+        """The settings of the run with their numbers, seeds of a setting as one."""
+        return sweep_table_of(self.folder, self.results)
 
     @cached_property
     def averages_of(self) -> dict[str, list[Average]]:

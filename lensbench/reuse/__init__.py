@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from lensbench.reuse.entry import KINDS, Damaged
 from lensbench.reuse.environment import code_of, environment, key_of_content, own_code, package_code
-from lensbench.reuse.limit import size_limit, size_of
+from lensbench.reuse.limit import size_limit
 from lensbench.reuse.listing import Held, clear, held, other_bytes
 from lensbench.reuse.store import Store, open_store, store_folder
 
@@ -27,6 +27,5 @@ __all__ = [
     "own_code",
     "package_code",
     "size_limit",
-    "size_of",
     "store_folder",
 ]

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lensbench.errors import UsageError
-from lensbench.reuse import KINDS, Store, clear, held, key_of_content, open_store, other_bytes, size_limit, size_of
+from lensbench.reuse import KINDS, Store, clear, held, key_of_content, open_store, other_bytes, size_limit
 from lensbench.reuse import store as store_module
 
 LARGE = 2**30
@@ -232,14 +232,6 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "store" / "scores" / "zz").symlink_to(tmp_path)
     clear(tmp_path / "store", KINDS)
     assert outside.read_text() == "mine" and held(tmp_path / "store") == []
-
-
-@pytest.mark.parametrize(
-    ("text", "size"),
-    [("0", 0), ("5GiB", 5 * 2**30), ("1.5 MB", 1_500_000), ("12", 12), ("3k", 3000), (" 2 tib ", 2 * 2**40), ("7B", 7)],
-)
-def test_sizes(text: str, size: int) -> None:
-    assert size_of(text) == size
 
 
 @pytest.mark.parametrize("text", ["-1", "five", "1 GiBi", "1e9", "nan", "1 2", "٣GB"])

@@ -64,7 +64,19 @@ def test_what_is_applied_is_read_then_and_released(tiny: LoadedBackbone) -> None
     assert not enhancement.is_held
 
 
-@pytest.mark.parametrize(("text", "size"), [("8GiB", 8 * 2**30), ("500 MB", 500 * 10**6), ("1.5kib", 1536), ("12", 12), (7, 7)])
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("8GiB", 8 * 2**30),
+        ("500 MB", 500 * 10**6),
+        ("1.5kib", 1536),
+        ("12", 12),
+        (7, 7),
+        ("3k", 3000),
+        (" 2 tib ", 2**41),
+        ("7B", 7),
+    ],
+)
 def test_sizes(text: str | int, size: int) -> None:
     assert parse_size(text, "memory") == size
 

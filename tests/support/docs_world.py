@@ -123,6 +123,9 @@ class World:
                 *small,
             )
             self.must(*one, "--out", f"RUN_{number}")
+        sweep = ("--sweep", "lens.start_layer=1,2", "--sweep", "lens.push_strength=0.5,1", "--seeds", "0,1")
+        own = (*lens, "--data", "lensbench-data", *SMALL)
+        self.must("run", "-m", "lens", "-b", "my-model", "-l", "zh", "-t", "xcopa", *sweep, *own, "--out", "RUN_S")
         self.must("judge", "RUN", "--judge", "gpt-4o", "--base-url", self.judge.url, "--max-usd", "5", "--repeats", "2")
         # What `judge` adds to RUN on a page is not in the run that tables are made of.
         for alias, run_name in {
@@ -155,6 +158,8 @@ class World:
         if found[:2] == ["figure", "ablation"]:
             # Runs of one method each, as the figure needs them.
             found = [{"RUN_A": "RUN_21", "RUN_B": "RUN_25", "RUN_C": "RUN_31"}.get(word, word) for word in found]
+        if found[:2] in (["figure", "sweep"], ["figure", "pareto"]):
+            found = ["RUN_S" if word == "RUN" else word for word in found]
         if found[0] in ("merge", "import-lm-eval"):
             # The page's own name is taken by what comes before it.
             self._made += 1

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,23 @@ RIGHT = {"base": 0.55, "lens": 0.60, "xsft": 0.57, "xsft-full": 0.52, "qalign": 
 ON_TARGET = {"base": 0.7, "lens": 0.97, "xsft": 0.95, "xsft-full": 0.96, "qalign": 0.8, "incline": 0.75}
 HEAD = "<|im_start|>system\nYou are a helpful AI assistant.<|im_end|>\n<|im_start|>user\n"
 TAIL = "\nChoose one option and do not explain your choice.\nAnswer: <|im_end|>\n<|im_start|>assistant\n"
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What the scores of a simulated run are drawn from.
+
+    Attributes:
+        right: Share of right answers by variant and language.
+        on_target: Share of answers in the asked language, likewise.
+        fits: Variant -> method and configuration of its fit, the seed included; others are methods of their own name.
+        failed: Variant that could not be fitted -> why. It must be in `fits` and not among the variants.
+    """
+
+    right: Callable[[str, str], float] = lambda variant, code: RIGHT.get(variant, 0.5)
+    on_target: Callable[[str, str], float] = lambda variant, code: ON_TARGET.get(variant, 0.8)
+    fits: Mapping[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)
 
 
 class Author:
@@ -79,6 +97,7 @@ def simulate(
     tasks: Sequence[str] = (*CLOSED, "open_questions"),
     seed: int = 7,
     protocol: str = "simulated",
+    truth: Truth = Truth(),
 ) -> RunFolder:
     """Write a finished run, all but `results.json` and what is made from it."""
     path.mkdir(parents=True)
@@ -87,7 +106,7 @@ def simulate(
     folder.begin(
         RunSpec(
             lensbench="0",
-            variants=tuple(VariantChoice(method=v) for v in variants if v != "base"),
+            variants=tuple(_choice(v, truth) for v in (*variants, *truth.failed) if v != "base"),
             backbone="simulated",
             languages=tuple(c for c in languages if c != "en"),
             profile="lens-paper",
@@ -97,19 +116,24 @@ def simulate(
             ),
         )
     )
-    _describe(folder, variants, languages, tasks, profiles, items, protocol)
+    _describe(folder, variants, languages, tasks, profiles, items, protocol, truth)
     draw = random.Random(seed)
     authors = {code: Author(code, draw) for code in dict.fromkeys(("en", *languages))}
     logs = {stage: folder.log(stage) for stage in ("items", "score", "answers", "identified", "verdicts")}
     for task in tasks:
         for code in languages:
             write = _closed if task in CLOSED else _open
-            batch = write(task, code, profiles[task], items, variants, authors, draw, protocol)
+            batch = write(task, code, profiles[task], items, variants, authors, draw, protocol, truth)
             for stage, records in batch.items():
                 logs[stage].append(records)
     for log in logs.values():
         log.close()
     return folder
+
+
+def _choice(variant: str, truth: Truth) -> VariantChoice:
+    method, config = truth.fits.get(variant, (variant, {}))
+    return VariantChoice(name=variant, method=method, config=config)
 
 
 def _closed(
@@ -121,6 +145,7 @@ def _closed(
     authors: dict[str, Author],
     draw: random.Random,
     protocol: str,
+    truth: Truth,
 ) -> dict[str, list[dict[str, Any]]]:
     _, options, sentences = CLOSED[task]
     asked, scored = [], []
@@ -146,7 +171,7 @@ def _closed(
         )
         hard = draw.random()
         for variant in variants:
-            right = (0.7 * hard + 0.3 * draw.random()) < 0.3 + 0.75 * (RIGHT.get(variant, 0.5) - 0.25)
+            right = (0.7 * hard + 0.3 * draw.random()) < 0.3 + 0.75 * (truth.right(variant, code) - 0.25)
             pick = gold if right else draw.choice([i for i in range(4) if i != gold])
             lls = [draw.gauss(-6, 1.5) for _ in range(4)]
             lls[pick] = max(lls) + draw.random()
@@ -178,6 +203,7 @@ def _open(
     authors: dict[str, Author],
     draw: random.Random,
     protocol: str,
+    truth: Truth,
 ) -> dict[str, list[dict[str, Any]]]:
     turns = 2 if task == "mt_bench" else 1
     found: dict[str, list[dict[str, Any]]] = {"items": [], "answers": [], "identified": [], "verdicts": []}
@@ -203,7 +229,7 @@ def _open(
         for variant in variants:
             labels = []
             for turn in range(1, turns + 1):
-                spoken = code if draw.random() < ON_TARGET.get(variant, 0.8) else "en"
+                spoken = code if draw.random() < truth.on_target(variant, code) else "en"
                 empty = draw.random() < 0.004
                 text = "" if empty else authors[spoken].text(draw.randint(2, 7))
                 answer = row_hash([key, variant, turn])
@@ -283,6 +309,7 @@ def _describe(
     profiles: dict[str, str],
     items: int,
     protocol: str,
+    truth: Truth,
 ) -> None:
     origin = {
         "kind": "embedded",
@@ -303,7 +330,12 @@ def _describe(
         "device": "cpu",
         "tokenizer_digest": "t",
         "variants": {
-            v: {"digest": "base" if v == "base" else row_hash(v), "method": None if v == "base" else v} for v in variants
+            v: {
+                "digest": "base" if v == "base" else row_hash(v),
+                "method": None if v == "base" else truth.fits.get(v, (v, {}))[0],
+            }
+            | ({"seed": truth.fits[v][1].get("seed")} if v in truth.fits else {})
+            for v in variants
         },
         "tasks": {
             f"{t}/{c}": {
@@ -321,6 +353,7 @@ def _describe(
             for t in tasks
             for c in languages
         },
+        "failed": dict(truth.failed),
         "gaps": ["xcopa in ja: the data set has no Japanese"],
     }
     folder.write_json("variants.json", about)
@@ -337,7 +370,9 @@ def _describe(
             "peak_bytes": 3 * 2**30,
             "floor_bytes": 2 * 2**30,
         }
-        (home / "card.json").write_text(json.dumps({"cost": cost}), encoding="utf-8")
+        config = truth.fits[variant][1] if variant in truth.fits else None
+        fitted = {} if config is None else {"config": config, "first_changed_layer": config.get("start_layer", 1) - 1}
+        (home / "card.json").write_text(json.dumps({"cost": cost, **fitted}), encoding="utf-8")
     folder.write_json(
         "overlap.json",
         [

@@ -33,9 +33,17 @@ def write_lm_eval_files(folder: RunFolder, about: Mapping[str, Any], cells: Sequ
     time = _time(provenance.get("time"))
     date = time.replace(tzinfo=None).isoformat(timespec="microseconds").replace(":", "-")
     items = {record.key: record for record in folder.records(ItemRecord)}
+    spec = folder.spec()
+    scores: dict[str, list[ScoreRecord]] = {}
+    # Read once: a run may have hundreds of variants.
+    for (_, by), record in last_scores(folder.records(ScoreRecord)).items():
+        scores.setdefault(by, []).append(record)
+    shown: dict[str, list[Any]] = {}
+    for cell in cells:
+        shown.setdefault(cell.variant, []).append(cell)
     for variant in about["variants"]:
         home = folder.own(Path("lm_eval") / checked_name(folder_name(variant), "variant", str(folder.path)))
-        samples = _samples(folder, variant, items)
+        samples = _samples(scores.get(variant, []), items)
         written = {f"results_{date}.json"}
         for name, rows in samples.items():
             lines = "".join(json_text(row) + "\n" for row in rows)
@@ -44,9 +52,9 @@ def write_lm_eval_files(folder: RunFolder, about: Mapping[str, Any], cells: Sequ
             written.add(file)
         results: dict[str, JsonObject] = {}
         directions: dict[str, dict[str, bool | None]] = {}
-        for cell in cells:
+        for cell in shown.get(variant, []):
             name = f"{cell.task}_{cell.language}"
-            if cell.variant != variant or name not in samples or cell.value is None:
+            if name not in samples or cell.value is None:
                 continue
             n = cell.n - cell.failures
             # The formula is that of a share; a mean log-likelihood, for one, has none.
@@ -61,7 +69,7 @@ def write_lm_eval_files(folder: RunFolder, about: Mapping[str, Any], cells: Sequ
             "group_subtasks": {name: [] for name in results},
             "configs": {name: {"task": name, "metadata": _told(name, about)} for name in results},
             "versions": {name: _told(name, about)["version"] for name in results},
-            "n-shot": {name: folder.spec().num_fewshot or 0 for name in results},
+            "n-shot": dict.fromkeys(results, spec.num_fewshot or 0),
             "higher_is_better": {name: _told(name, about).get("higher_is_better") or directions[name] for name in results},
             "n-samples": {
                 name: {
@@ -75,7 +83,7 @@ def write_lm_eval_files(folder: RunFolder, about: Mapping[str, Any], cells: Sequ
                 "model_args": {"backbone": about["backbone"], "variant": variant},
                 "model_dtype": about["dtype"],
                 "device": about["device"],
-                "limit": folder.spec().limit,
+                "limit": spec.limit,
             },
             "git_hash": (provenance["git"] or {}).get("commit"),
             "date": time.timestamp(),
@@ -106,11 +114,11 @@ def _told(name: str, about: Mapping[str, Any]) -> Mapping[str, Any]:
     return found
 
 
-def _samples(folder: RunFolder, variant: str, items: Mapping[str, ItemRecord]) -> dict[str, list[JsonObject]]:
+def _samples(scores: Sequence[ScoreRecord], items: Mapping[str, ItemRecord]) -> dict[str, list[JsonObject]]:
     samples: dict[str, list[JsonObject]] = {}
-    for (key, by), record in last_scores(folder.records(ScoreRecord)).items():
-        item = items.get(key)
-        if by != variant or item is None:
+    for record in scores:
+        item = items.get(record.item)
+        if item is None:
             continue
         responses = [[str(ll), str(greedy)] for ll, greedy in zip(record.loglikelihoods, record.greedy, strict=True)]
         responses += [[str(ll), str(greedy)] for ll, greedy in record.unconditional]

@@ -9,6 +9,8 @@ from lensbench.reporting.answer.english import english_kept
 from lensbench.reporting.answer.helped import helped
 from lensbench.reporting.answer.measure import Measure, measures_of
 from lensbench.reporting.answer.real import is_it_real
+from lensbench.reporting.answer.rows import Rows, rows_of
+from lensbench.reporting.answer.settings import costs_together, setting_helped
 from lensbench.reporting.answer.statement import Statement
 from lensbench.reporting.answer.voids import voids_of
 from lensbench.reporting.run_view import RunView
@@ -30,6 +32,7 @@ class Answer:
         measures: Scores, then the language of answers, then ratings.
         voids: What makes numbers void; it stands above everything else.
         helped, english, real, cost: The sentences under `QUESTIONS`.
+        rows: What has a line in tables: every variant, or of many the best settings.
     """
 
     variants: tuple[str, ...]
@@ -39,6 +42,7 @@ class Answer:
     english: tuple[Statement, ...]
     real: tuple[Statement, ...]
     cost: tuple[Statement, ...]
+    rows: Rows
 
     @property
     def questions(self) -> tuple[tuple[str, tuple[Statement, ...]], ...]:
@@ -47,17 +51,34 @@ class Answer:
         return tuple((question, said) for question, said in found if said)
 
 
-def answer_of(run: RunView) -> Answer:
-    """The answer of a run, finished or not."""
+def answer_of(run: RunView, *, everything: bool = False) -> Answer:
+    """The answer of a run, finished or not.
+
+    Args:
+        everything: A sentence and a line for every variant, however many there are.
+    """
     measures = measures_of(run.results)
     enhanced = tuple(name for name in run.variants if name != BASE)
     asked = bool(enhanced) and bool(measures)
+    rows = rows_of(measures, run.sweep_table, enhanced, everything=everything)
     return Answer(
         enhanced,
         tuple(measures),
         tuple(voids_of(run)),
-        tuple(helped(measures, enhanced)) if asked else (),
-        tuple(english_kept(measures, enhanced)) if asked else (),
-        tuple(is_it_real(run, measures)) if asked else (),
-        tuple(what_it_cost(run.results)) if enhanced else (),
+        tuple(_helped(run, rows)) if asked else (),
+        tuple(english_kept(rows.measures, rows.names)) if asked else (),
+        tuple(is_it_real(run, measures, rows)) if asked else (),
+        tuple(costs_together(run.results, enhanced) if rows.folded else what_it_cost(run.results)) if enhanced else (),
+        rows,
     )
+
+
+def _helped(run: RunView, rows: Rows) -> list[Statement]:
+    found = []
+    for name in rows.names:
+        setting = rows.settings.get(name)
+        if setting is not None and len(setting.variants) > 1:
+            found.append(setting_helped(setting, rows.measures, run.sweep_table))
+        else:
+            found += helped(rows.measures, [name])
+    return found

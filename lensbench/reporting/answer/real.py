@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from lensbench.metrics import RATINGS, metric_of
 from lensbench.numbers.seed_groups import SeedGroup
 from lensbench.reporting.answer.measure import Measure
+from lensbench.reporting.answer.rows import MOST_VARIANTS, Rows
+from lensbench.reporting.answer.settings import seeds_together
 from lensbench.reporting.answer.statement import Statement
+from lensbench.reporting.names import named
 from lensbench.reporting.run_view import RunView
 from lensbench.spec import BASE
 
@@ -18,9 +21,11 @@ _WANTED = {True: 0.06, False: 0.5}
 """Difference for which the number of items is named where an endpoint cannot show as little: points of a share, of a rating."""
 
 
-def is_it_real(run: RunView, measures: Sequence[Measure]) -> list[Statement]:
+def is_it_real(run: RunView, measures: Sequence[Measure], rows: Rows) -> list[Statement]:
     """One sentence each on items, seeds, the judge and the identifier."""
-    return [*_items(measures), *_seeds(run, measures), *_judge(run), *_script(run), *_repetitive(run)]
+    together = rows.folded and run.sweep_table.seeded
+    seeds = seeds_together(measures, run.sweep_table) if together else _seeds(run, measures)
+    return [*_items(measures), *seeds, *_judge(run), *_script(run), *_repetitive(run)]
 
 
 def _items(measures: Sequence[Measure]) -> list[Statement]:
@@ -56,7 +61,7 @@ def _seeds(run: RunView, measures: Sequence[Measure]) -> list[Statement]:
     found = [_of_seeds(group, measure) for measure in measures for group in groups if _is_of(group, measure)]
     alone = [name for name in fitted if name not in several]
     if alone:
-        found.append(Statement(f"Training seeds: not measured for {', '.join(alone)} (one seed)."))
+        found.append(Statement(f"Training seeds: not measured for {named(alone, MOST_VARIANTS)} (one seed)."))
     return found
 
 
@@ -116,5 +121,8 @@ def _repetitive(run: RunView) -> list[Statement]:
             counts.append((variant, sum(one.on_target_degenerate for one in own), sum(one.on_target for one in own)))
     if not any(repetitive for _, repetitive, _ in counts):
         return []
-    said = ", ".join(f"{variant} {repetitive} of {answers}" for variant, repetitive, answers in counts)
+    if len(counts) > MOST_VARIANTS + 1:
+        # Those with most of them; where there are none, nothing is to be said.
+        counts = sorted((one for one in counts if one[1]), key=lambda one: -one[1] / max(one[2], 1))
+    said = named([f"{variant} {repetitive} of {answers}" for variant, repetitive, answers in counts], MOST_VARIANTS + 1)
     return [Statement(f"Answers in the asked language that mostly repeat themselves: {said}.")]

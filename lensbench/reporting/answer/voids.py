@@ -7,7 +7,9 @@ from lensbench.numbers.headline import table_cells
 from lensbench.numbers.one_sided import ONE_OPTION, option_name
 from lensbench.records import TaskKey
 from lensbench.reporting.answer.measure import measures_of
+from lensbench.reporting.answer.rows import MOST_VARIANTS
 from lensbench.reporting.answer.statement import Statement
+from lensbench.reporting.names import named
 from lensbench.reporting.run_view import RunView
 from lensbench.spec import BASE
 
@@ -61,7 +63,7 @@ def _few_scores(run: RunView) -> list[Statement]:
                 few.setdefault((measure.short, average.n, average.cells), []).append(variant)
     return [
         Statement(
-            f"The {short} over the targets rests on {n} score{'' if n == 1 else 's'}: {', '.join(names)}.",
+            f"The {short} over the targets rests on {n} score{'' if n == 1 else 's'}: {named(names, MOST_VARIANTS)}.",
             tone="warning",
             cells=cells,
         )

@@ -1,6 +1,8 @@
 """Figures for papers: drawn from the cells of runs, in vector form, legible in grey and without colour."""
 
-from lensbench.reporting.figures.make import Drawn, ablation, external, figures_for, layers, matrix, pca, per_language
+from lensbench.reporting.figures.drawn import Drawn
+from lensbench.reporting.figures.make import ablation, external, figures_for, layers, matrix, pca, per_language
+from lensbench.reporting.figures.make_sweep import pareto, sweep
 from lensbench.reporting.figures.panels import Choice
 from lensbench.reporting.figures.style import COLUMN, FORMATS, PAGE, save_figure
 
@@ -15,7 +17,9 @@ __all__ = [
     "figures_for",
     "layers",
     "matrix",
+    "pareto",
     "pca",
     "per_language",
     "save_figure",
+    "sweep",
 ]

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from lensbench.errors import UsageError
 from lensbench.languages import languages
 from lensbench.printable import printable
-from lensbench.reporting.blocks import Block
+from lensbench.reporting.blocks import Block, BlockCell
 from lensbench.reporting.figures.bars import draw_bars
 from lensbench.reporting.figures.caption import cells_sentences, panels_caption
+from lensbench.reporting.figures.drawn import Drawn
 from lensbench.reporting.figures.fonts import Label, labels_for, missing_fonts
 from lensbench.reporting.figures.heat import choose_matrices, draw_matrices, matrix_caption
 from lensbench.reporting.figures.lines import LinePanel, draw_lines
@@ -28,28 +27,15 @@ from lensbench.reporting.figures.panels import (
 )
 from lensbench.reporting.figures.projection import read_projection
 from lensbench.reporting.figures.scatter import draw_projection, projection_caption
-from lensbench.reporting.figures.style import styled, svg_text
+from lensbench.reporting.figures.seed_means import SeedMean, seed_mean, seeds_beside
+from lensbench.reporting.figures.style import styled
 from lensbench.reporting.figures.sweeps import Sweep, find_sweeps, layer_sweep, read_settings
 from lensbench.reporting.run_view import RunView
 from lensbench.spec import BASE
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-__all__ = ["Drawn", "ablation", "external", "figures_for", "layers", "matrix", "pca", "per_language"]
+__all__ = ["ablation", "external", "figures_for", "layers", "matrix", "pca", "per_language"]
 
 _SUBJECTS = {"generation": "Answers to open questions by language.", "understanding": "Closed tasks by language."}
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A figure and what stands under it."""
-
-    figure: Figure
-    caption: str
-
-    def svg(self) -> str:
-        return svg_text(self.figure, self.caption)
 
 
 def per_language(
@@ -187,7 +173,7 @@ def _sweeps(
     place = {(column.run, column.variant): number for number, column in enumerate(columns)}
     rows, shown = [], {}
     for block in blocks:
-        row = [_line_panel(block, sweep, place, scope) for sweep in sweeps]
+        row = [_line_panel(runs, block, sweep, place, scope) for sweep in sweeps]
         row = [panel for panel in row if panel.cells]
         if row:
             rows.append(row)
@@ -196,16 +182,22 @@ def _sweeps(
     labels = labels_for(codes, native=native)
     with styled():
         figure = draw_lines(rows, labels, width)
-    sentences = [s.replace("Whiskers are", "Ribbons are") for s in cells_sentences(shown) if not s.startswith("▲")]
     panels = [panel for row in rows for panel in row]
+    ribbons = "Ribbons of single fits are" if any(panel.seeds for panel in panels) else "Ribbons are"
+    sentences = [s.replace("Whiskers are", ribbons) for s in cells_sentences(shown) if not s.startswith("▲")]
+    if all(panel.all_seeds for panel in panels):
+        sentences = [s for s in sentences if not s.startswith(ribbons)]
     dotted = "Dotted: the untouched backbone." if any(panel.base for panel in panels) else ""
     unlike = dict.fromkeys(f"{panel.title} ({', '.join(panel.unlike)})" for panel in panels if panel.unlike)
     if unlike:
         dotted += f" Not drawn where the runs do not agree on it: {', '.join(unlike)}."
-    return Drawn(figure, _with_fonts(" ".join(filter(None, [subject, dotted.strip(), *sentences])), labels))
+    said = [subject, dotted.strip(), *sentences, *_seed_sentences(panels)]
+    return Drawn(figure, _with_fonts(" ".join(filter(None, said)), labels))
 
 
-def _line_panel(block: Block, sweep: Sweep, place: dict[tuple[int, str], int], choice: Choice) -> LinePanel:
+def _line_panel(
+    runs: Sequence[RunView], block: Block, sweep: Sweep, place: dict[tuple[int, str], int], choice: Choice
+) -> LinePanel:
     codes = [code for code in languages() if code in block.languages and (not choice.languages or code in choice.languages)]
     codes += [code for code in block.languages if code not in codes and not choice.languages]
     cells = {
@@ -226,7 +218,41 @@ def _line_panel(block: Block, sweep: Sweep, place: dict[tuple[int, str], int], c
         elif found:
             unlike.append(code)
     title, quantity = names_of(block)
-    return LinePanel(title, block.metric.unit, quantity, sweep, codes, cells, base, unlike)
+    return LinePanel(title, block.metric.unit, quantity, sweep, codes, cells, base, unlike, _seeds(runs, sweep, codes, cells))
+
+
+def _seeds(
+    runs: Sequence[RunView], sweep: Sweep, codes: Sequence[str], cells: dict[tuple[str, int], BlockCell]
+) -> dict[tuple[str, tuple[int, ...]], SeedMean]:
+    """(language, points that are seeds of one setting) -> these as one number."""
+    found = {}
+    for number, run in enumerate(runs):
+        at = {variant: point for point, (_, own, variant) in enumerate(sweep.points) if own == number}
+        for variants in seeds_beside(run, list(at)):
+            for code in codes:
+                own = [(at[name], cells[code, at[name]]) for name in variants if (code, at[name]) in cells]
+                mean = seed_mean(run, variants, [cell for _, cell in own]) if own else None
+                if mean is not None:
+                    found[code, tuple(point for point, _ in own)] = mean
+    return found
+
+
+def _seed_sentences(panels: Sequence[LinePanel]) -> list[str]:
+    means = [mean for panel in panels for mean in panel.seeds.values()]
+    if not means:
+        return []
+    counts = sorted({len(mean.seeds) for mean in means})
+    often = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    said = [
+        f"Rings are single seeds, {often} a setting; the line goes through their means, and its ribbon is the 95% interval of "
+        "the difference to base over seeds and items, drawn around the mean."
+    ]
+    without = dict.fromkeys(panel.title for panel in panels if any(mean.low is None for mean in panel.seeds.values()))
+    if without:
+        said.append(
+            f"Without an interval of seeds and items: {', '.join(without)} (it needs an endpoint and enough source items)."
+        )
+    return said
 
 
 def _kinds(runs: Sequence[RunView]) -> list[Kind]:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from lensbench.errors import RunError, UsageError, unknown_name
 from lensbench.jsonio import JsonObject
+from lensbench.numbers.sweep_settings import flat_config, value_key
 from lensbench.records.fit_card import FitCard
 from lensbench.reporting.run_view import RunView
 from lensbench.spec import BASE
 
 __all__ = ["Setting", "Sweep", "find_sweeps", "layer_sweep", "read_settings"]
+
+_NO_SWITCH = ("preset", "seed")
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def _setting(number: int, run: RunView, name: str, card: FitCard) -> Setting:
         path = run.folder.enhancement(name) / "card.json"
         raise RunError(f"{path}: the settings of the fit cannot be read (it has no 'config')")
     first = card.first_changed_layer
-    return Setting(number, name, _flat(card.config), None if first is None else first + 1)
+    return Setting(number, name, flat_config(card.config), None if first is None else first + 1)
 
 
 def find_sweeps(settings: Sequence[Setting], fields: Sequence[str] = ()) -> list[Sweep]:
@@ -102,25 +104,29 @@ def find_sweeps(settings: Sequence[Setting], fields: Sequence[str] = ()) -> list
     """
     names = list(dict.fromkeys(name for setting in settings for name in setting.config))
     values = {name: [setting.config.get(name) for setting in settings] for name in names}
-    # The preset only names where the values came from; what it changed differs by itself.
-    varied = [name for name in names if len({_key(v) for v in values[name]}) > 1 and name != "preset"]
+    # The preset only names where the values came from. Seeds are drawn at the value they share.
+    varied = [name for name in names if len({value_key(v) for v in values[name]}) > 1 and name not in _NO_SWITCH]
     for name in fields:
+        if name in _NO_SWITCH and name in names:
+            raise UsageError(f"'{name}' is no switch of its own", f"What differs: {', '.join(varied) or 'nothing'}.")
         if name not in names:
             raise unknown_name("switch", name, names)
         if name not in varied:
             raise UsageError(f"'{name}' is {values[name][0]!r} in every run", f"What differs: {', '.join(varied) or 'nothing'}.")
     if not varied:
         raise UsageError(
-            "the runs were fitted with equal settings",
+            "the fits differ in their seed only"
+            if len({value_key(v) for v in values.get("seed", [])}) > 1
+            else "the runs were fitted with equal settings",
             "An ablation needs runs that differ in a switch: ``overrides=NAME=VALUE``.",
         )
     usual = {name: _usual(values[name]) for name in varied}
     found = []
     for name in fields or varied:
         others = [other for other in varied if other != name]
-        alike = [s for s in settings if all(_key(s.config.get(o)) == _key(usual[o]) for o in others)]
+        alike = [s for s in settings if all(value_key(s.config.get(o)) == value_key(usual[o]) for o in others)]
         points = [(s.config.get(name), s.run, s.variant) for s in alike]
-        if len({_key(value) for value, _, _ in points}) > 1:
+        if len({value_key(value) for value, _, _ in points}) > 1:
             found.append(Sweep(name, _ordered(points), {other: usual[other] for other in others}))
     if not found:
         raise UsageError(
@@ -141,7 +147,7 @@ def layer_sweep(settings: Sequence[Setting]) -> Sweep:
     points = [(setting.start_layer, setting.run, setting.variant) for setting in settings]
     if len({value for value, _, _ in points}) < 2:
         raise UsageError(f"every run starts at block {points[0][0]}", "Name runs fitted with unlike ``overrides=start_layer=N``.")
-    bare = [{k: _key(v) for k, v in s.config.items() if k not in ("start_layer", "preset")} for s in settings]
+    bare = [{k: value_key(v) for k, v in s.config.items() if k not in ("start_layer", *_NO_SWITCH)} for s in settings]
     differing = sorted({k for one in bare for k in one.keys() | bare[0].keys() if one.get(k) != bare[0].get(k)})
     if differing:
         raise UsageError(
@@ -150,26 +156,11 @@ def layer_sweep(settings: Sequence[Setting]) -> Sweep:
     return Sweep("start_layer", _ordered(points), {})
 
 
-def _flat(config: Mapping[str, Any], prefix: str = "") -> JsonObject:
-    flat: JsonObject = {}
-    for name, value in config.items():
-        if isinstance(value, dict):
-            flat.update(_flat(value, f"{prefix}{name}."))
-        else:
-            flat[prefix + name] = value
-    return flat
-
-
-def _key(value: Any) -> str:
-    # 1 and 1.0 are one value.
-    return json.dumps(float(value) if isinstance(value, int | float) and not isinstance(value, bool) else value, sort_keys=True)
-
-
 def _usual(values: Sequence[Any]) -> Any:
     """The commonest value, the first of equals."""
-    counts = Counter(_key(value) for value in values)
+    counts = Counter(value_key(value) for value in values)
     most = max(counts.values())
-    return next(value for value in values if counts[_key(value)] == most)
+    return next(value for value in values if counts[value_key(value)] == most)
 
 
 def _ordered(points: Sequence[tuple[Any, int, str]]) -> tuple[tuple[Any, int, str], ...]:

@@ -13,7 +13,7 @@ from lensbench.reporting.blocks import Block
 from lensbench.reporting.columns import Column
 from lensbench.reporting.html.text import plain
 
-__all__ = ["bar_chart", "difference_chart", "reach_of", "scale_key"]
+__all__ = ["bar_chart", "difference_chart", "reach_of", "scale_key", "step_of"]
 
 _HEIGHT, _TOP, _BOTTOM, _LEFT, _RIGHT = 220, 12, 28, 50, 8
 _WIDTH, _WIDEST, _NARROWEST, _GAP, _APART = 560, 26, 7, 2, 14
@@ -119,7 +119,7 @@ def difference_chart(block: Block, columns: Sequence[Column], reach: float) -> M
     def y(value: float) -> float:
         return round(middle - (middle - _TOP) * value / reach, 1)
 
-    step = _step(reach)
+    step = step_of(reach)
     ticks = [step * number for number in range(-_TICKS - 1, _TICKS + 2) if abs(step * number) <= reach]
     digits = 0 if unit.scale * step >= 1 else unit.digits
     parts = [_begin(frame, plain(f"{block.title}: {block.name}, difference to base by language"))]
@@ -147,7 +147,7 @@ def difference_chart(block: Block, columns: Sequence[Column], reach: float) -> M
     return Markup("".join(parts))
 
 
-def _step(reach: float) -> float:
+def step_of(reach: float) -> float:
     """A round step of which at most `_TICKS` fit."""
     power = 10.0 ** math.floor(math.log10(reach / _TICKS))
     return next((power * s for s in _STEPS if power * s * _TICKS >= reach), power * 10)

@@ -9,6 +9,7 @@ from lensbench.languages import CENTRAL
 from lensbench.metrics import LANGUAGES, RATINGS, metric_of
 from lensbench.records import Grader
 from lensbench.reporting.answer import Answer, Measure, Statement, answer_of
+from lensbench.reporting.answer.rows import Rows
 from lensbench.reporting.html.copies import Copies, copies_of
 from lensbench.reporting.html.forest import span_of
 from lensbench.reporting.html.links import ItemLinks
@@ -78,6 +79,10 @@ class FirstScreen:
     rows: dict[str, tuple[list[ShownAverage], tuple[str, str]]]
     grids: list[LanguageGrid]
     copies: Copies | None
+    more: str = ""
+    """What is not in the rows; "" where all variants are."""
+    seeded: bool = False
+    """Whether a row is the mean of several seeds."""
 
 
 def first_screen(run: RunView, links: ItemLinks, items: int) -> FirstScreen:
@@ -87,19 +92,20 @@ def first_screen(run: RunView, links: ItemLinks, items: int) -> FirstScreen:
         items: How many items the run has.
     """
     answer = answer_of(run)
-    on_targets = [measure for measure in answer.measures if measure.targets]
-    in_english = [measure for measure in answer.measures if measure.english]
+    measures, shown_rows = answer.rows.measures, answer.rows
+    on_targets = [measure for measure in measures if measure.targets]
+    in_english = [measure for measure in measures if measure.english]
     spans = {
         id(averages): span_of(a for name, a in averages.items() if name != BASE)
-        for measure in answer.measures
+        for measure in measures
         for averages in (measure.targets, measure.english)
     }
     rows = {}
-    for variant in answer.variants:
+    for variant in shown_rows.names:
         shown = [target_average(m.targets.get(variant), m, links, spans[id(m.targets)]) for m in on_targets]
         shown += [english_average(m.english.get(variant), m, links, spans[id(m.english)]) for m in in_english]
-        rows[variant] = (shown, cost_brief(run.results.costs.get(variant)))
-    has_base = any(BASE in averages for m in answer.measures for averages in (m.targets, m.english))
+        rows[variant] = (shown, cost_brief(run.results.costs.get(_costed(shown_rows, variant))))
+    has_base = any(BASE in averages for m in measures for averages in (m.targets, m.english))
     base = [level(m.targets.get(BASE), m, links) for m in on_targets] + [level(m.english.get(BASE), m, links) for m in in_english]
     return FirstScreen(
         run,
@@ -111,9 +117,17 @@ def first_screen(run: RunView, links: ItemLinks, items: int) -> FirstScreen:
         [Head(_title(m), m.of_english, links.of(map(str, m.english_cells))) for m in in_english],
         base if has_base else [],
         rows,
-        [grid for m in answer.measures if (grid := _grid(m, answer.variants, links)) is not None],
+        [grid for m in measures if (grid := _grid(m, shown_rows.names, links)) is not None],
         copies_of(run, answer) if answer.measures and answer.variants else None,
+        shown_rows.left_out,
+        any(len(setting.variants) > 1 for setting in shown_rows.settings.values()),
     )
+
+
+def _costed(rows: Rows, name: str) -> str:
+    """The variant whose fit a row names; the first of several seeds."""
+    setting = rows.settings.get(name)
+    return name if setting is None else setting.variants[0]
 
 
 def short_title(run: RunView) -> str:

@@ -33,6 +33,7 @@ from lensbench.reporting.html.links import ItemLinks
 from lensbench.reporting.html.pack import pack
 from lensbench.reporting.html.pair_matrix import pair_matrices
 from lensbench.reporting.html.provenance import provenance_facts
+from lensbench.reporting.html.settings import settings_view
 from lensbench.reporting.html.text import json_for_page, plain, visible
 from lensbench.reporting.run_view import RunView
 from lensbench.reporting.text.cost import COST_HEADER, cost_rows
@@ -42,8 +43,10 @@ from lensbench.version import __version__
 
 __all__ = ["Figure", "render_html_report", "write_html_report"]
 
-_SCRIPTS = ("copy.js", "text.js", "blocks.js", "filters.js", "search.js", "detail.js", "browser.js", "page.js")
+_SCRIPTS = ("copy.js", "sort.js", "text.js", "blocks.js", "filters.js", "search.js", "detail.js", "browser.js", "page.js")
 _LETTERS = "ABCDEFGHIJ"
+_MANY = 16
+"""Of more columns there are no bars, which nobody could tell apart, and the tables of single tasks are folded."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,8 @@ def render_html_report(runs: Sequence[RunView], figures: Sequence[Figure] = ()) 
     links = _links(runs, columns, entries)
     screens = [first_screen(run, own, n) for run, own, n in zip(runs, links, _items_of(runs, columns, entries), strict=True)]
     reach = reach_of(blocks)
-    differences = [(b, chart) for b in blocks if (chart := difference_chart(b, columns, reach[scale_key(b)])) is not None]
+    charted = [] if len(columns) > _MANY else blocks
+    differences = [(b, chart) for b in charted if (chart := difference_chart(b, columns, reach[scale_key(b)])) is not None]
     titles = {task: title for run in runs for task, title in run.results.titles().items()}
     meta = {
         "columns": [{"run": c.run, "variant": c.variant, "label": c.label, "base": c.base} for c in columns],
@@ -114,7 +118,9 @@ def render_html_report(runs: Sequence[RunView], figures: Sequence[Figure] = ()) 
         titles_of_runs=[short_title(run) for run in runs],
         groups=[(run, average_groups(run, own)) for run, own in zip(runs, links, strict=True)],
         pairs_of_runs=[(run, pair_matrices(run)) for run in runs],
-        charts=[(b, bar_chart(b, columns)) for b in blocks],
+        settings_of_runs=[(run, view) for run in runs if (view := settings_view(run)) is not None],
+        many=len(columns) > _MANY,
+        charts=[] if len(columns) > _MANY else [(b, bar_chart(b, columns)) for b in blocks],
         differences=differences,
         figures=figures,
         matrices=[(run, heat_tables(run.results.matrices)) for run in runs],

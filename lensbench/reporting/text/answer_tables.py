@@ -33,21 +33,21 @@ def endpoint_table(answer: Answer) -> TextTable | None:
     None where there is nothing to compare.
     """
     groups: list[tuple[str, int]] = []
-    header = ["variant"]
+    header = ["setting" if answer.rows.folded else "variant"]
     columns: list[dict[str, str]] = []
-    for measure in answer.measures:
+    for measure in answer.rows.measures:
         if any(average.delta is not None for average in measure.targets.values()):
             groups.append((measure.short, 1))
             header.append(measure.of_targets)
             columns.append({name: _target(measure, average) for name, average in measure.targets.items()})
-    for measure in answer.measures:
+    for measure in answer.rows.measures:
         if any(average.delta is not None for average in measure.english.values()):
             groups.append((f"English: {measure.short}", 3))
             header += ["difference", "at worst", "kept"]
             columns += _english(measure)
     if not columns:
         return None
-    rows = [[variant, *(column.get(variant, "") for column in columns)] for variant in answer.variants]
+    rows = [[variant, *(column.get(variant, "") for column in columns)] for variant in answer.rows.names]
     return TextTable(header, rows, f"Difference to {BASE}", keys=1, groups=tuple(groups), right=frozenset({"at worst"}))
 
 
@@ -58,8 +58,8 @@ def language_tables(answer: Answer, *, everything: bool = False) -> list[TextTab
         everything: Also endpoints on which no variant differs; their languages are not tested.
     """
     return [
-        _languages(measure, answer.variants)
-        for measure in answer.measures
+        _languages(measure, answer.rows.names)
+        for measure in answer.rows.measures
         if len(measure.languages) > 1 and (everything or any(map(_differs, measure.targets.values())))
     ]
 

@@ -7,9 +7,12 @@ from typing import TypeVar
 
 from lensbench.records.fit_card import FitCost
 
-__all__ = ["COST_HEADER", "cost_brief", "cost_parts", "cost_rows"]
+__all__ = ["COST_HEADER", "cost_brief", "cost_parts", "cost_rows", "duration"]
 
 T = TypeVar("T")
+
+_LONG = 120
+"""Minutes from which on a time is in hours."""
 
 COST_HEADER = ("variant", "time", "trained", "items", "tokens", "steps", "peak memory", "x floor")
 
@@ -26,7 +29,7 @@ def cost_rows(costs: Mapping[str, FitCost]) -> list[list[str]]:
         rows.append(
             [
                 variant if cost.reused_from is None else f"{variant} (fitted by an earlier run)",
-                _known(cost.wall_seconds, _duration),
+                _known(cost.wall_seconds, duration),
                 _known(cost.trainable_share, "{:.2%}".format),
                 _known(cost.training_items, "{:,}".format),
                 _known(cost.training_tokens, "{:,}".format),
@@ -43,7 +46,7 @@ def cost_parts(cost: FitCost) -> list[str]:
     share = cost.trainable_share
     peak = cost.peak_bytes
     return [
-        (f"fitted in {_duration(cost.wall_seconds)}" if cost.wall_seconds is not None else "time unknown")
+        (f"fitted in {duration(cost.wall_seconds)}" if cost.wall_seconds is not None else "time unknown")
         + (" by an earlier run" if cost.reused_from is not None else ""),
         "trained share unknown" if share is None else f"{share:.2%} of the weights" if share else "no weights trained",
         f"peak memory {peak / 2**30:.1f} GiB" if peak else "peak memory unknown",
@@ -56,7 +59,7 @@ def cost_brief(cost: FitCost | None) -> tuple[str, str]:
         return "not recorded", ""
     share = cost.trainable_share
     trained = "" if share is None else f"{share:.2%} of weights" if share else "no weights"
-    return "time unknown" if cost.wall_seconds is None else _duration(cost.wall_seconds), trained
+    return "time unknown" if cost.wall_seconds is None else duration(cost.wall_seconds), trained
 
 
 def _known(value: T | None, shown: Callable[[T], str]) -> str:
@@ -64,7 +67,9 @@ def _known(value: T | None, shown: Callable[[T], str]) -> str:
     return "unknown" if value is None else shown(value)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """`2m08s`, as the paper prints times."""
     minutes, rest = divmod(round(seconds), 60)
+    if minutes >= _LONG:
+        return f"{minutes // 60}h{minutes % 60:02d}m"
     return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"

@@ -10,7 +10,7 @@ from lensbench.numbers.leaders import ALL
 from lensbench.numbers.run_results import Results
 from lensbench.printable import printable
 from lensbench.records import write_atomically
-from lensbench.reporting.answer import answer_of
+from lensbench.reporting.answer import Answer, answer_of
 from lensbench.reporting.run_view import RunView
 from lensbench.reporting.text.answer_tables import endpoint_table, language_tables
 from lensbench.reporting.text.answers import answer_lines
@@ -18,32 +18,34 @@ from lensbench.reporting.text.cost import COST_HEADER, cost_rows
 from lensbench.reporting.text.fidelity import counts_table
 from lensbench.reporting.text.matrix import matrix_table, with_base
 from lensbench.reporting.text.result_tables import averages_tables, cells_table, pairs_table
+from lensbench.reporting.text.settings_table import settings_tables
 from lensbench.reporting.text.statistics import AVERAGES_NOTE
 from lensbench.reporting.text.table import notes
+from lensbench.spec import BASE
 from lensbench.textblocks import TextTable
 
 __all__ = ["write_report"]
+
+_MOST_SETTINGS = 60
+"""Rows of a table of settings."""
 
 
 def write_report(run: RunView) -> None:
     """Write `report.md` from the results and records of a run."""
     folder, results = run.folder, run.results
     spec = folder.spec()
+    answer = answer_of(run)
+    named = f"{len(spec.variant_names)} variants" if answer.rows.folded else spec.title
     parts = [
-        f"# {_escape(spec.title)} on {_escape(results.backbone)}: {', '.join(spec.all_languages)}",
+        f"# {_escape(named)} on {_escape(results.backbone)}: {', '.join(spec.all_languages)}",
         "",
-        *_answer(run),
-        *_averages(results),
-        "## Cells",
-        "",
-        "A cell is exploratory: p is of the cell alone. Bold: a paired test tells the best variant from the second best.",
-        "",
-        *_lines(cells_table(results), bold=_leading(results)),
+        *_answer(run, answer),
+        *(_settings(run, answer) if answer.rows.folded else [*_averages(results), *_cells(results)]),
         *[f"- {_escape(note)}" for note in notes(results)],
         "",
-        *_cost(results),
-        *_matrices(results),
-        *answer_lines(folder, list(results.variants)),
+        *([] if answer.rows.folded else _cost(results)),
+        *([] if answer.rows.folded else _matrices(results)),
+        *answer_lines(folder, _answering(run, answer)),
         "## Made with",
         "",
         "Signatures of all numbers are in `results.json`.",
@@ -56,15 +58,49 @@ def write_report(run: RunView) -> None:
     write_atomically(folder.own("report.md"), printable("\n".join(parts)))
 
 
-def _answer(run: RunView) -> list[str]:
+def _answer(run: RunView, answer: Answer) -> list[str]:
     """What voids the numbers, the questions with their sentences, and the endpoints."""
-    answer = answer_of(run)
     parts = [f"**! {_escape(statement.whole)}**\n" for statement in answer.voids]
     for question, said in answer.questions:
         parts += [f"**{question}**", "", *(f"- {_escape(statement.whole)}" for statement in said), ""]
     endpoints = endpoint_table(answer)
     tables = [*([endpoints] if endpoints else []), *language_tables(answer)]
-    return [*parts, *(line for table in tables for line in _titled(table))]
+    left_out = [f"{answer.rows.left_out}, below.", ""] if answer.rows.left_out else []
+    return [*parts, *(line for table in tables for line in _titled(table)), *left_out]
+
+
+def _settings(run: RunView, answer: Answer) -> list[str]:
+    """The settings of a run with many variants, in place of every average and cell."""
+    tables = settings_tables(run.sweep_table, answer.measures, _MOST_SETTINGS)
+    lines = [line for table in tables for line in _titled(table)]
+    return [
+        "## Settings",
+        "",
+        "Means over the seeds of a setting. kept: no loss in English as large as the margin. front: no other setting, and not "
+        "base, is at least as good over the targets and in English, and better in one.",
+        "",
+        *lines,
+        f"Every average, cell, pair and cost of the {len(answer.variants)} variants is in `results.json`; `report.html` shows "
+        "averages, cells and costs.",
+        "",
+    ]
+
+
+def _cells(results: Results) -> list[str]:
+    return [
+        "## Cells",
+        "",
+        "A cell is exploratory: p is of the cell alone. Bold: a paired test tells the best variant from the second best.",
+        "",
+        *_lines(cells_table(results), bold=_leading(results)),
+    ]
+
+
+def _answering(run: RunView, answer: Answer) -> list[str]:
+    """Variants whose answers are shown: all, or of many the base and one of each setting that is shown."""
+    if not answer.rows.folded:
+        return list(run.results.variants)
+    return [BASE, *(setting.variants[0] for setting in answer.rows.settings.values())]
 
 
 def _leading(results: Results) -> set[int]:

@@ -12,11 +12,16 @@ from lensbench.numbers.one_sided import ONE_OPTION, option_name
 from lensbench.numbers.run_results import Results
 from lensbench.records import Grader, TaskKey
 from lensbench.records.missing import MissingRecords
+from lensbench.reporting.names import named
 from lensbench.reporting.text.cell_text import interval, metric_name, number, p_text
 from lensbench.reporting.text.statistics import statistics_notes
 from lensbench.states import SCORED, SENTENCES
 
 __all__ = ["Line", "missing_notes", "notes", "table_line", "table_lines", "unscored_notes", "warnings"]
+
+
+_MOST_NAMES = 12
+"""Variants, or cells, that a note names."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +142,7 @@ def _overlaps(results: Results) -> list[str]:
         if o.sharing:
             what = f"! {TaskKey(o.task, o.language)}: {o.sharing} of {o.items} items share a word sequence with what"
             learned.setdefault(what, []).append(o.learner)
-    return [f"{what} {', '.join(names)} learned from" for what, names in learned.items()]
+    return [f"{what} {named(names, _MOST_NAMES)} learned from" for what, names in learned.items()]
 
 
 def _name(cell: Cell) -> str:
@@ -187,7 +192,8 @@ def unscored_notes(cells: Sequence[Cell]) -> list[str]:
                 places.setdefault(state, []).append(f"{n} of {cell.n} in {where}")
     return [
         f"! no score and in no mean, {state.replace('_', ' ')}: {SENTENCES.get(state, 'this version does not know the state')}: "
-        + "; ".join(dict.fromkeys(where))
+        + "; ".join(dict.fromkeys(where[:_MOST_NAMES]))
+        + (f" and {len(where) - _MOST_NAMES} more cells" if len(where) > _MOST_NAMES else "")
         for state, where in places.items()
     ]
 
