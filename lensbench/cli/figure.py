@@ -9,7 +9,7 @@ import click
 
 from lensbench.cli.terminal import echo
 
-_KINDS = ("generation", "understanding", "ablation", "layers", "external", "pca", "matrix")
+_KINDS = ("generation", "understanding", "ablation", "layers", "external", "pca", "matrix", "pick")
 _WIDTHS = ("auto", "column", "page")
 
 
@@ -53,6 +53,7 @@ def command(kind: str, runs: tuple[Path, ...], out: Path, **options: Any) -> Non
       lensbench figure understanding RUN --native --out understanding.svg
       lensbench figure layers RUN_21 RUN_25 RUN_31 --out layers.pdf
       lensbench figure ablation RUN_A RUN_B RUN_C --by push_strength.zh --out ablation.pdf
+      lensbench figure pick RUN --out pick.pdf
       lensbench figure matrix RUN --task multiq --out matrix.png
     """
     from lensbench.api import figure

@@ -1,6 +1,6 @@
 """Figures for papers: drawn from the cells of runs, in vector form, legible in grey and without colour."""
 
-from lensbench.reporting.figures.make import Drawn, ablation, external, figures_for, layers, matrix, pca, per_language
+from lensbench.reporting.figures.make import Drawn, ablation, external, figures_for, layers, matrix, pca, per_language, pick
 from lensbench.reporting.figures.panels import Choice
 from lensbench.reporting.figures.style import COLUMN, FORMATS, PAGE, save_figure
 
@@ -17,5 +17,6 @@ __all__ = [
     "matrix",
     "pca",
     "per_language",
+    "pick",
     "save_figure",
 ]

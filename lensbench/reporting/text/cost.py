@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from lensbench.records.fit_card import FitCost
 
-__all__ = ["COST_HEADER", "cost_brief", "cost_parts", "cost_rows"]
+__all__ = ["COST_HEADER", "cost_brief", "cost_parts", "cost_rows", "duration"]
 
 T = TypeVar("T")
 
@@ -26,7 +26,7 @@ def cost_rows(costs: Mapping[str, FitCost]) -> list[list[str]]:
         rows.append(
             [
                 variant,
-                _known(cost.wall_seconds, _duration),
+                _known(cost.wall_seconds, duration),
                 _known(cost.trainable_share, "{:.2%}".format),
                 _known(cost.training_items, "{:,}".format),
                 _known(cost.training_tokens, "{:,}".format),
@@ -43,7 +43,7 @@ def cost_parts(cost: FitCost) -> list[str]:
     share = cost.trainable_share
     peak = cost.peak_bytes
     return [
-        f"fitted in {_duration(cost.wall_seconds)}" if cost.wall_seconds is not None else "time unknown",
+        f"fitted in {duration(cost.wall_seconds)}" if cost.wall_seconds is not None else "time unknown",
         "trained share unknown" if share is None else f"{share:.2%} of the weights" if share else "no weights trained",
         f"peak memory {peak / 2**30:.1f} GiB" if peak else "peak memory unknown",
     ]
@@ -55,7 +55,7 @@ def cost_brief(cost: FitCost | None) -> tuple[str, str]:
         return "not recorded", ""
     share = cost.trainable_share
     trained = "" if share is None else f"{share:.2%} of weights" if share else "no weights"
-    return "time unknown" if cost.wall_seconds is None else _duration(cost.wall_seconds), trained
+    return "time unknown" if cost.wall_seconds is None else duration(cost.wall_seconds), trained
 
 
 def _known(value: T | None, shown: Callable[[T], str]) -> str:
@@ -63,7 +63,7 @@ def _known(value: T | None, shown: Callable[[T], str]) -> str:
     return "unknown" if value is None else shown(value)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """`2m08s`, as the paper prints times."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
