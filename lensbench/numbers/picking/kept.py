@@ -60,7 +60,7 @@ def read_pick(folder: RunFolder) -> KeptRule | None:
     if not folder.has(PICK_FILE):
         return None
     content = folder.read_json(PICK_FILE)
-    told = content.get("rule") if isinstance(content, Mapping) else ""
+    told = content.get("rule", "") if isinstance(content, Mapping) else ""
     if told is None:
         return None
     if not told or not isinstance(told, str) or content.get("version") != SPLIT_VERSION:

@@ -12,7 +12,7 @@ from lensbench.records import TaskKey
 from lensbench.reporting.answer.statement import Statement
 from lensbench.reporting.run_view import RunView
 
-__all__ = ["difference_text", "how_chosen", "pick_unit", "short_metric", "side_counts"]
+__all__ = ["difference_text", "how_chosen", "loss_text", "pick_unit", "short_metric", "side_counts"]
 
 _FEW = 30
 """Fewer development source items than this in a cell choose nearly at random."""
@@ -59,6 +59,12 @@ def difference_text(unit: Unit, value: float | None, low: float | None, high: fl
     return f"{shown} [{unit.text(low, sign=True)}, {unit.text(high, sign=True)}]"
 
 
+def loss_text(unit: Unit, value: float) -> str:
+    """A margin with its unit: `1 point`, `0.1`."""
+    shown = f"{unit.scale * value:.6g}"
+    return shown + (f" point{'' if shown == '1' else 's'}" if unit.difference else "")
+
+
 def side_counts(picked: Picked) -> list[SplitCount]:
     """The divisions of the cells that chose: the endpoint's and those in English."""
     cells = {*picked.cells, *picked.english_cells}
@@ -103,8 +109,7 @@ def _refused(picked: Picked, candidates: Sequence[Candidate]) -> str:
     worse = [one for one in candidates if one.admission == "english below the margin"]
     told = []
     if worse and picked.margin is not None:
-        margin = f"{unit.scale * picked.margin:.6g}{unit.difference}"
-        told.append(f"{len(worse)} lost {margin} or more in English on the development items")
+        told.append(f"{len(worse)} lost {loss_text(unit, picked.margin)} or more in English on the development items")
     unmeasured = sum(one.admission in ("not measured", "english not measured") for one in candidates)
     if unmeasured:
         told.append(f"{unmeasured} could not be measured there")
@@ -125,8 +130,8 @@ def _items(picked: Picked) -> list[Statement]:
         )
     text = f"{'; '.join(parts)}. All other numbers here are of test items."
     if picked.margin is not None:
-        unit = pick_unit(picked)
-        text += f" A setting that lost {unit.scale * picked.margin:.6g}{unit.difference} or more in English was not chosen."
+        loss = loss_text(pick_unit(picked), picked.margin)
+        text += f" A setting that lost {loss} or more in English on the development items could not be chosen."
     elif picked.cells and not picked.english_cells:
         text += " English was not asked, so nothing was demanded of it."
     found = [Statement(text)]

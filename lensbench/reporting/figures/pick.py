@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lensbench.errors import UsageError
 from lensbench.metrics.unit import Unit
 from lensbench.numbers.picking.picked import Candidate, EnglishNumbers, Picked, SideNumbers
-from lensbench.reporting.answer.picked import difference_text, pick_unit, short_metric, side_counts
+from lensbench.reporting.answer.picked import difference_text, loss_text, pick_unit, short_metric, side_counts
 from lensbench.reporting.figures.fonts import printable
 from lensbench.reporting.figures.style import COLUMN, LOOKS, PAGE, new_figure
 from lensbench.reporting.run_view import RunView
@@ -126,6 +126,7 @@ def _sides(
         points = [
             (x + shift * _APART * step / 2, one) for x, one in zip(panel.positions, sides, strict=True) if one.delta is not None
         ]
+        known = [one for one, side in zip(panel.candidates, sides, strict=True) if side.delta is not None]
         places = [x for x, _ in points]
         axes.plot(
             places,
@@ -137,6 +138,22 @@ def _sides(
             markeredgecolor="#202020",
             markeredgewidth=0.4,
             zorder=3,
+        )
+        hollow = [
+            (x, scale * one.delta)
+            for (x, one), candidate in zip(points, known, strict=True)
+            if candidate.admission != "admissible" and one.delta is not None
+        ]
+        axes.plot(
+            [x for x, _ in hollow],
+            [y for _, y in hollow],
+            linestyle="none",
+            marker=look.marker,
+            markersize=3.4,
+            markerfacecolor="#ffffff",
+            markeredgecolor=look.fill,
+            markeredgewidth=0.8,
+            zorder=4,
         )
         for x, one in points:
             if one.delta_low is not None and one.delta_high is not None:
@@ -174,7 +191,7 @@ def _legend(figure: Figure, harm: bool) -> None:
     handles.append(Patch(color="#e8e8e8", label="chosen"))
     if harm:
         handles.append(Line2D([], [], color=_HARM.fill, linewidth=1.0, label="margin in English"))
-    figure.legend(handles=handles, loc="outside upper center", ncols=4, handlelength=2.4)
+    figure.legend(handles=handles, loc="outside upper center", ncols=4 if figure.get_figwidth() > 5 else 2, handlelength=2.4)
 
 
 def pick_caption(run: RunView, panels: Sequence[PickPanel]) -> str:
@@ -188,8 +205,8 @@ def pick_caption(run: RunView, panels: Sequence[PickPanel]) -> str:
     ]
     if picked.margin is not None and picked.english_cells:
         said.append(
-            f"English below: a setting on or beyond the line on the development items (a loss of {unit.scale * picked.margin:.6g}"
-            f"{unit.difference}) was not chosen."
+            "English below: a setting whose development items lie on or beyond the line (a loss of "
+            f"{loss_text(unit, picked.margin)}) could not be chosen. Marks of settings that could not be chosen are hollow."
         )
     for one in picked.methods:
         if one.state == "chosen":
