@@ -168,6 +168,10 @@ def _against(run: RunView, cells: Sequence[Cell]) -> list[str]:
         run.results,
         cells=tuple(cells),
         tasks={place: run.results.tasks[place] for place in places},
-        overlap=tuple(shared for shared in run.results.overlap if TaskKey(shared.task, shared.language) in places),
+        overlap=tuple(
+            shared
+            for shared in run.results.overlap
+            if TaskKey(shared.task, shared.language) in places and shared.learner not in run.results.left_out
+        ),
     )
     return [note for note in notes(of_these) if note.startswith("!")]
