@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from small_rows import small_file, write_small_data
+from small_rows import write_validation
 
 import lensbench as lb
 from lensbench.api.picks import as_pick
@@ -26,17 +25,6 @@ SWEEP = {"lens.start_layer": [27, 28, 29]}
 def plan(**changes: Any) -> lb.RunPlan:
     given = {"backbone": "smollm2-135m", "data": "embedded", "sweep": SWEEP, "tasks": ["xcopa", "multiq"], **changes}
     return lb.plan_run(given.pop("backbone"), **given)
-
-
-def with_validation(folder: Path, languages: tuple[str, ...], rows: int = 12) -> Path:
-    """A data folder whose XCOPA has a validation split in some languages."""
-    write_small_data(folder, items=9, questions=5)
-    for code in languages:
-        test = small_file(folder, "xcopa", code)
-        lines = [{**json.loads(line), "idx": i} for i, line in enumerate(test.read_text(encoding="utf-8").splitlines())]
-        own = [{**lines[i % len(lines)], "premise": f"validation {i}.", "idx": i} for i in range(rows)]
-        test.with_name("validation.jsonl").write_text("".join(json.dumps(one) + "\n" for one in own), encoding="utf-8")
-    return folder
 
 
 @pytest.mark.parametrize(
@@ -101,7 +89,7 @@ def test_a_share_asks_nothing_more_so_the_run_keeps_its_folder() -> None:
 
 
 def test_a_validation_split_is_asked_too(tmp_path: Path) -> None:
-    data = with_validation(tmp_path / "data", ("en", "zh"))
+    data = write_validation(tmp_path / "data", ("en", "zh"))
     plain, made = plan(data=data), plan(data=data, pick="validation")
     assert list(plain.items) == [9, 9, 5, 5] and list(made.items) == [21, 21, 5, 5] and made.out != plain.out
     assert "          xcopa: its validation split; multiq: 30% of the source items" in made.view().notes
@@ -112,7 +100,7 @@ def test_a_validation_split_is_asked_too(tmp_path: Path) -> None:
 
 def test_a_split_that_a_language_lacks_or_that_examples_come_from_is_none(tmp_path: Path) -> None:
     """Development items of one language would be translations of test items of another; examples show their answers."""
-    lacking, whole = with_validation(tmp_path / "a", ("zh",)), with_validation(tmp_path / "b", ("en", "zh"))
+    lacking, whole = write_validation(tmp_path / "a", ("zh",)), write_validation(tmp_path / "b", ("en", "zh"))
     for changes in ({"data": lacking}, {"data": whole, "num_fewshot": 2}):
         with pytest.raises(lb.UsageError, match="no task of this run has a validation split in all its languages"):
             plan(pick="validation", **changes)
@@ -121,7 +109,7 @@ def test_a_split_that_a_language_lacks_or_that_examples_come_from_is_none(tmp_pa
 
 @pytest.mark.parametrize("rule", [True, "validation,share=0.2,endpoint=accuracy"])
 def test_the_run_file_carries_the_rule(tmp_path: Path, rule: Any) -> None:
-    data = with_validation(tmp_path / "data", ("en", "zh"))
+    data = write_validation(tmp_path / "data", ("en", "zh"))
     request = run_request("smollm2-135m", {"data": str(data), "sweep": SWEEP, "tasks": ["xcopa"], "pick": rule})
     file = tmp_path / "run.yaml"
     file.write_text(run_file_text(request, make_plan(request), {}), encoding="utf-8")

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 from conftest import Here
-from small_rows import write_small_data
-from test_pick_plan import with_validation
+from small_rows import write_small_data, write_validation
 
 import lensbench as lb
 
@@ -145,7 +144,7 @@ def test_wrong_rules_are_refused_with_the_flag(here: Here, tiny_model_dir: Path,
 
 
 def test_a_run_chooses_on_its_validation_split(cli: Callable[..., Any], tiny_model_dir: Path, tmp_path: Path) -> None:
-    rows = with_validation(tmp_path / "data", ("en", "zh"), rows=15)
+    rows = write_validation(tmp_path / "data", ("en", "zh"), rows=15)
     out = tmp_path / "run"
     done = cli(*command(tiny_model_dir, rows, "--pick", "validation", "--out", out))
     assert done.returncode == 0, done.stderr
