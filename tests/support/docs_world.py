@@ -123,6 +123,9 @@ class World:
                 *small,
             )
             self.must(*one, "--out", f"RUN_{number}")
+        own = [word.removeprefix("lens.") for word in lens]
+        swept = ("run", "-b", "my-model", "-l", "zh", "-t", "xcopa", *own, "--sweep", "lens.start_layer=1,2", "--pick")
+        self.must(*swept, "share=0.5", "--data", "embedded", "--limit", "12", "--out", "RUN_PICKED")
         self.must("judge", "RUN", "--judge", "gpt-4o", "--base-url", self.judge.url, "--max-usd", "5", "--repeats", "2")
         # What `judge` adds to RUN on a page is not in the run that tables are made of.
         for alias, run_name in {
