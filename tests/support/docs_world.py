@@ -60,6 +60,10 @@ class World:
                 for n, category in enumerate(("writing", "math", "coding"))
             ]
             write_lines(data / "mt_bench" / code / "test.jsonl", rows)
+        for code in ("en", "zh"):
+            tested = (data / "xcopa" / code / "test.jsonl").read_text(encoding="utf-8").splitlines()[:4]
+            rows = [{**json.loads(line), "idx": n, "premise": f"{n} {code}."} for n, line in enumerate(tested)]
+            write_lines(data / "xcopa" / code / "validation.jsonl", rows)
         row = {
             "premise": "La pioggia cadeva.",
             "choice1": "Presi l'ombrello.",
