@@ -16,6 +16,7 @@ from lensbench.jsonio import JsonObject, json_text
 from lensbench.numbers.average import Average
 from lensbench.numbers.cell import Cell
 from lensbench.numbers.pairs import Pair
+from lensbench.numbers.picking.reported import reported_part
 from lensbench.numbers.results import current_results
 from lensbench.numbers.run_results import Results, read_results
 from lensbench.numbers.seed_groups import SeedGroup
@@ -118,10 +119,15 @@ class RunFrames:
         `text`, `tokens`, `finish`, `repetition` (share of the answer that repeats itself, 0 to 1); a column a metric: `acc`, or
         of the whole conversation `lf_turn1:IDENTIFIER` and others; `answered:IDENTIFIER`, `probability:IDENTIFIER` (of the label,
         missing of an empty answer) and `rating:JUDGE` (the mean of its repetitions, missing without one). An identifier or judge
-        is named by its whole signature where its name stands for several.
+        is named by its whole signature where its name stands for several. Of a run that chose a
+        setting also `side`, "development" or "test": only test items are in the run's numbers.
         """
         seeds = {name: facts.seed for name, facts in self.results.variants.items()}
-        return _frame([{**row, "seed": seeds.get(row["variant"])} for row in _rows(self.folder)], _WHOLE)
+        rows = [{**row, "seed": seeds.get(row["variant"])} for row in _rows(self.folder)]
+        if self.results.picked is not None:
+            tests = {record.key for record in reported_part(self.folder).records(ItemRecord)}
+            rows = [{**row, "side": "test" if row["item"] in tests else "development"} for row in rows]
+        return _frame(rows, _WHOLE)
 
 
 def load(path: str | os.PathLike[str]) -> RunFrames:

@@ -29,6 +29,15 @@ class TaskChoice(BaseModel):
     """Hash of how items are asked and scored."""
     rows: str | None
     """Row definition that serves it; None when the task names its own data set."""
+    development: str | None = None
+    """Split whose items are asked too and only choose a setting; None: no further items are asked."""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, serialise: SerializerFunctionWrapHandler) -> JsonObject:
+        content: JsonObject = serialise(self)
+        if self.development is None:
+            del content["development"]
+        return content
 
 
 class VariantChoice(BaseModel):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FIGURES", "Drawing", "figure"]
 
-FIGURES = ("generation", "understanding", "ablation", "layers", "external", "pca", "matrix", "sweep", "pareto")
+FIGURES = ("generation", "understanding", "ablation", "layers", "external", "pca", "matrix", "sweep", "pareto", "pick")
 _WIDTHS = ("auto", "column", "page")
 
 
@@ -75,7 +75,7 @@ def figure(
     """Draw a figure of one or several runs.
 
     Args:
-        kind: "generation", "understanding", "ablation", "layers", "external", "pca", "matrix", "sweep" or "pareto".
+        kind: "generation", "understanding", "ablation", "layers", "external", "pca", "matrix", "sweep", "pareto" or "pick".
         runs: `Run` objects, run folders, or results of lm-evaluation-harness.
         out: Also write it to this file (.svg, .pdf or .png).
         tasks: Show these only; likewise `metrics`, `languages` and `variants`.
@@ -127,9 +127,14 @@ def figure(
             **look,
         )
     else:
-        drawn = {"layers": figures.layers, "external": figures.external, "pareto": figures.pareto, "pca": figures.pca}[kind](
-            read, choice, **look
-        )
+        ways = {
+            "layers": figures.layers,
+            "external": figures.external,
+            "pareto": figures.pareto,
+            "pca": figures.pca,
+            "pick": figures.pick,
+        }
+        drawn = ways[kind](read, choice, **look)
     gone = [f"{run.label}: {note[2:]}" if run.label else note[2:] for run in read for note in missing_lines(run.results.missing)]
     warnings: list[str] = []
     for run in read:

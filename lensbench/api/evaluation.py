@@ -31,6 +31,7 @@ def evaluate(
     variants: Sequence[str] | Mapping[str, str | os.PathLike[str] | MethodObject] = (),
     sweep: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Sequence[Any]]] | Sequence[str] | None = None,
     seeds: Sequence[int] | None = None,
+    pick: bool | str | Mapping[str, Any] | None = None,
     yes: bool = False,
     languages: Sequence[str] = ("zh",),
     english: bool = True,
@@ -80,6 +81,9 @@ def evaluate(
             the one with the method's own settings. A list of such mappings is tried one after the other; texts are as the
             command line takes them (`lens.start_layer=26,27`).
         seeds: Fit every variant once with each of these seeds; None: with the seed that it has.
+        pick: Choose a setting of each method on development items, and report on the rest: True, or a rule such as "share=0.3",
+            "validation" or "share=0.5,endpoint=language", or `{"share": 0.3}`. None keeps the rule of the run, at first none.
+            It changes no answer and no score, but "validation" asks more items; `Run.set_pick` changes it later.
         yes: Whether a sweep may make more than 64 variants.
         languages: Codes of the target languages.
         english: Whether items are also asked in English; methods learn from it in any case.
@@ -140,6 +144,7 @@ def evaluate(
             "variants": variants,
             "sweep": sweep,
             "seeds": seeds,
+            "pick": pick,
             "yes": yes,
             "languages": languages,
             "english": english,

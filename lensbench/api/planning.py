@@ -12,6 +12,7 @@ from lensbench.api.arguments import a_path, a_size, known_arguments
 from lensbench.api.finished_work import check_cache
 from lensbench.api.judging import judge_of_run
 from lensbench.api.margins import english_margins
+from lensbench.api.picks import pick_lines
 from lensbench.api.rendering import Block, TextTable, View
 from lensbench.api.requests import RunChoices, default_folder, run_request
 from lensbench.api.variant_table import configuration_lines, variant_blocks, work_line
@@ -88,6 +89,7 @@ class RunPlan:
             "gaps": list(self.gaps),
             "english_margin": dict(self.margins),
             "cache": str(self.cache) if self.cache is not None else None,
+            "pick": None if self._plan.pick is None else self._plan.pick.text,
             "planned_memory": self.memory.as_dict() if self.memory else None,
             "needs": [need.as_dict() for need in self.needs],
         }
@@ -109,6 +111,7 @@ class RunPlan:
             *(f"variant   {name}: {other.title}" for name, other in plan.externals.items()),
             f"languages {', '.join(spec.all_languages)}",
             *([f"margin    {shown_margins(self.margins)}: a smaller loss in English counts as none"] if spec.english else []),
+            *pick_lines(plan),
             f"data      {plan.source.describe()}",
             f"run       {self.out}{goes_on}",
             "cache     off: all work is done anew"

@@ -96,6 +96,7 @@ def answer_view(run: RunView, *, everything: bool = False) -> View:
     """
     from lensbench.reporting.answer import FLOWING, answer_of
     from lensbench.reporting.text.answer_tables import endpoint_table, language_tables
+    from lensbench.reporting.text.pick_table import pick_table
     from lensbench.reporting.text.result_tables import cells_table
     from lensbench.reporting.text.settings_table import settings_tables
     from lensbench.reporting.text.table import warnings
@@ -115,6 +116,9 @@ def answer_view(run: RunView, *, everything: bool = False) -> View:
     blocks += language_tables(answer, everything=everything)
     if everything:
         blocks += settings_tables(run.sweep_table, answer.measures)
+    candidates = pick_table(run.results)
+    if candidates is not None:
+        blocks.append(candidates)
     if endpoints is None and not everything:
         blocks.append(cells_table(run.results))
     if not everything:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from lensbench.api.arguments import a_path, a_text, a_whole_number, names, one_of, paths
+from lensbench.api.picks import as_pick
 from lensbench.api.sweeps import MOST_SEED, as_grids, as_seeds
 from lensbench.engines.registry import DEFAULT as DEFAULT_ENGINE
 from lensbench.engines.registry import engine_names
@@ -35,6 +36,7 @@ class RunChoices(TypedDict, total=False):
     variants: Sequence[str] | Mapping[str, str | os.PathLike[str] | MethodObject]
     sweep: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Sequence[Any]]] | Sequence[str] | None
     seeds: Sequence[int] | None
+    pick: bool | str | Mapping[str, Any] | None
     yes: bool
     languages: Sequence[str]
     english: bool
@@ -87,6 +89,7 @@ def run_request(backbone: str | os.PathLike[str], choices: RunChoices) -> RunReq
         variants=variants,
         sweep=sweep,
         seeds=as_seeds(choices.get("seeds")),
+        pick=as_pick(choices.get("pick")),
         yes=bool(choices.get("yes", False)),
         languages=tuple(dict.fromkeys(code for code in codes if code != CENTRAL)),
         english=bool(choices.get("english", True)),

@@ -12,6 +12,7 @@ from lensbench.api.identification import Identification
 from lensbench.api.judging import existing_folder, judge_request
 from lensbench.api.rendering import View, answer_view, damage_notes, missing_lines, results_view
 from lensbench.api.reporting_to import progress_or_default
+from lensbench.api.run_rules import RunRules
 from lensbench.api.run_tables import RunTables
 from lensbench.errors import LensbenchError
 from lensbench.jsonio import JsonObject
@@ -40,7 +41,7 @@ def load(run: str | os.PathLike[str]) -> Run:
     return Run(run)
 
 
-class Run(RunTables):
+class Run(RunTables, RunRules):
     """One run folder. Its files are read once, and read again after a method has changed them.
 
     Args:
@@ -89,9 +90,10 @@ class Run(RunTables):
         Args:
             everything: Also the languages of endpoints on which no variant differs.
         """
+        from lensbench.numbers.picking.reported import reported_part
         from lensbench.reporting.run_view import RunView
 
-        return answer_view(RunView(self._read.folder, self._read.results), everything=everything)
+        return answer_view(RunView(reported_part(self._read.folder), self._read.results), everything=everything)
 
     def table(self, *, everything: bool = False) -> View:
         """Every number of the run: cells, averages, variants against each other, costs and notes.
@@ -307,26 +309,6 @@ class Run(RunTables):
         from lensbench.frames import write_parquet
 
         return write_parquet(self._read, self.folder if folder is None else a_path("folder", folder))
-
-    def set_english_margin(self, margin: float | str) -> None:
-        """Set how large a loss in English counts as none. Results and reports are made again; nothing is asked again.
-
-        Args:
-            margin: Points of accuracy, or a text such as "accuracy=2,language=1,rating=0.2"; those not named stay as they are.
-
-        Raises:
-            UsageError: an unknown name, or no number above 0.
-        """
-        from lensbench.api.margins import english_margins
-        from lensbench.numbers.margins import keep_margins
-        from lensbench.stages.results import write_results
-
-        margins = english_margins(margin)
-        folder = existing_folder(self.folder)
-        with folder.lock():
-            keep_margins(folder, margins)
-            write_results(folder)
-        self.refresh()
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r})"

@@ -9,7 +9,7 @@ import click
 
 from lensbench.cli.terminal import echo
 
-_KINDS = ("generation", "understanding", "ablation", "layers", "external", "pca", "matrix", "sweep", "pareto")
+_KINDS = ("generation", "understanding", "ablation", "layers", "external", "pca", "matrix", "sweep", "pareto", "pick")
 _WIDTHS = ("auto", "column", "page")
 
 
@@ -56,6 +56,7 @@ def command(kind: str, runs: tuple[Path, ...], out: Path, **options: Any) -> Non
       lensbench figure ablation RUN_A RUN_B RUN_C --by push_strength.zh --out ablation.pdf
       lensbench figure sweep RUN --by lens.start_layer --by lens.push_strength --out sweep.pdf
       lensbench figure pareto RUN --out pareto.pdf
+      lensbench figure pick RUN --out pick.pdf
       lensbench figure matrix RUN --task multiq --out matrix.png
     """
     from lensbench.api import figure

@@ -42,6 +42,14 @@ from lensbench.errors import LensbenchError, UsageError
     help="Values of one setting to try; may be repeated. Several of one method are combined, each value with each.",
 )
 @click.option("--seeds", metavar="SEEDS", help="Fit every variant once with each of these seeds, separated by commas.")
+@click.option(
+    "--pick",
+    is_flag=False,
+    flag_value="",
+    metavar="[RULE]",
+    help="Choose a setting of each method on development items and report on the rest: share=0.3 (the default), validation, "
+    "endpoint=language. FILE stands before it.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask before a sweep of more than 64 variants.")
 @click.option("-b", "--backbone", metavar="NAME|HUB|PATH", help="Base model: short name, hub id or model folder.")
 @click.option(
@@ -162,6 +170,7 @@ def command(**options: Any) -> None:
       lensbench run --method lens,xsft,incline --backbone llama3-8b --variant chinese-llama3-8b-v3 --variant mine=path/to/model
       lensbench run --method lens --variant wide=lens:start_layer=25,rank=1 --variant lens:seed=1 --backbone llama3-8b
       lensbench run --method lens --backbone smollm2-135m --sweep lens.start_layer=27,29 --sweep lens.rank=1,2 -l zh,ja --seeds 0
+      lensbench run layers-smollm2 --pick                                choose the start layer on 30% of the source items
       lensbench run --method lens --backbone llama3-8b --tasks mt_bench --judge gpt-4o --max-usd 5
       lensbench run layers-smollm2 --limit 20                            an experiment; or FILE.yaml, or RUN/run.yaml of a run
       lensbench run --backbone ./my-model --tasks xcopa,xstory_cloze --profile lm-eval --limit 50 --out RUN
@@ -248,6 +257,7 @@ def choices_of(options: dict[str, Any]) -> dict[str, Any]:
             for key in (
                 "variants",
                 "sweep",
+                "pick",
                 "yes",
                 "profile",
                 "data",

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lensbench.metrics import Metric
 from lensbench.numbers.average import Average
-from lensbench.numbers.average_groups import AverageGroup, average_groups
+from lensbench.numbers.average_groups import AverageGroup
+from lensbench.numbers.average_scores import GroupScores, grouped_series
 from lensbench.numbers.english import with_retention
 from lensbench.numbers.gate import gate
 from lensbench.numbers.leaders import leaders
@@ -22,16 +19,12 @@ from lensbench.numbers.read_metrics import MetricSeries
 from lensbench.numbers.seed_groups import SeedGroup, seed_groups_of
 from lensbench.numbers.seed_settings import SeedSetting
 from lensbench.numbers.signature import RunIdentity, average_signature
-from lensbench.records import TaskKey
 from lensbench.spec import BASE
 from lensbench.stats import ALPHA, clustered_errors, level_intervals, paired_intervals, sign_flip
 
 __all__ = ["Averages", "average"]
 
 _MOST_DRAWS = 200_000
-
-_Table = Mapping[TaskKey, Mapping[str, MetricSeries]]
-"""Task -> variant -> its series."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +42,7 @@ def average(
     made: RunIdentity,
     margins: Mapping[str, float],
     settings: Sequence[SeedSetting],
+    left_out: Collection[str] = (),
 ) -> Averages:
     """All averages of a run.
 
@@ -56,41 +50,31 @@ def average(
         series: Of headline metrics that are means over items.
         margins: See `lensbench.numbers.english`.
         settings: Those with several seeds.
+        left_out: Variants that were tried and not chosen: they have numbers, and no tests, verdicts or pairs.
     """
-    tables: dict[tuple[str, str, str, bool | None], dict[TaskKey, dict[str, MetricSeries]]] = defaultdict(
-        lambda: defaultdict(dict)
-    )
-    for one in series:
-        key = (one.key.profile, one.metric.name, one.grader, one.metric.higher_is_better)
-        tables[key][one.key][one.variant] = one
-    groups: list[tuple[AverageGroup, _Table]] = []
-    for (profile, _, grader, _), own in tables.items():
-        asked = [key for key in sources.keys if key in own]
-        groups += [(group, own) for group in average_groups(profile, _metric(own), grader, asked)]
+    groups = grouped_series(series, sources)
     variants = list(made.about["variants"])
-    draws = _draws([group for group, _ in groups], len(variants))
+    draws = _draws([group for group, _ in groups], len(variants) - len(left_out))
     found: list[Average] = []
     errors: list[float] = []
     pairs: list[Pair] = []
     seeds: list[SeedGroup] = []
     for group, table in groups:
-        scores = _Scores.of(group, table, sources, variants)
+        scores = GroupScores.of(group, table, sources, variants)
         if scores is None:
             continue
         binary = group.metric.unit.proportion and right_or_wrong(scores.values)
-        for entry, error in _averaged(group, scores, sources, made, binary=binary, draws=draws):
+        for entry, error in _averaged(group, scores, sources, made, left_out, binary=binary, draws=draws):
             found.append(with_retention(entry, margins))
             errors.append(error)
         seeds += seed_groups_of(group, settings, scores.variants, scores.values, scores.clusters, scores.cells, binary=binary)
         if group.role == "endpoint":
+            told = [row for row, name in enumerate(scores.variants) if name not in left_out]
+            names = [scores.variants[row] for row in told]
             pairs += pairs_of(
-                group, scores.variants, scores.values, scores.clusters, scores.cells, binary=binary, draws=DRAWS, seed=SEED
+                group, names, scores.values[told], scores.clusters, scores.cells, binary=binary, draws=DRAWS, seed=SEED
             )
-    return Averages(gate(found, errors), pairs, seeds)
-
-
-def _metric(table: _Table) -> Metric:
-    return next(one.metric for own in table.values() for one in own.values())
+    return Averages(gate(found, errors, left_out), pairs, seeds)
 
 
 def _draws(groups: Sequence[AverageGroup], variants: int) -> int:
@@ -100,51 +84,15 @@ def _draws(groups: Sequence[AverageGroup], variants: int) -> int:
     return min(_MOST_DRAWS, max(DRAWS, int(8 * endpoints * languages / ALPHA)))
 
 
-@dataclass(frozen=True)
-class _Scores:
-    """The scores behind one average.
-
-    Attributes:
-        values: `[variants, items]`, NaN where a variant has none.
-        clusters, cells: `[items]`, source item and number of the cell of each.
-    """
-
-    variants: list[str]
-    values: NDArray[Any]
-    clusters: NDArray[Any]
-    cells: NDArray[Any]
-
-    @classmethod
-    def of(cls, group: AverageGroup, table: _Table, sources: SourceItems, variants: Sequence[str]) -> _Scores | None:
-        """None where there is no score at all."""
-        own = [name for name in variants if any(name in table[key] for key in group.keys)]
-        rows = [_joined(group, table, variant) for variant in own]
-        place = {key: number for number, key in enumerate(dict.fromkeys(key for row in rows for key in row))}
-        if not place:
-            return None
-        values = np.full((len(own), len(place)), np.nan)
-        for number, scores in enumerate(rows):
-            for key, value in scores.items():
-                values[number, place[key]] = value
-        cells = np.array([cell for cell, _, _ in place], dtype=np.int64)
-        # A cell in which no variant has a score leaves nobody with an average.
-        if len(np.unique(cells)) < len(group.keys):
-            values[:] = np.nan
-        return cls(own, values, np.array([sources.cluster(item) for _, item, _ in place], dtype=str), cells)
-
-
-def _joined(group: AverageGroup, table: _Table, variant: str) -> dict[tuple[int, str, int], float]:
-    """(cell, item, turn) -> value."""
-    return {
-        (number, item, turn): value
-        for number, key in enumerate(group.keys)
-        if variant in table[key]
-        for (item, turn), value in table[key][variant].values.items()
-    }
-
-
 def _averaged(
-    group: AverageGroup, scores: _Scores, sources: SourceItems, made: RunIdentity, *, binary: bool, draws: int
+    group: AverageGroup,
+    scores: GroupScores,
+    sources: SourceItems,
+    made: RunIdentity,
+    left_out: Collection[str],
+    *,
+    binary: bool,
+    draws: int,
 ) -> list[tuple[Average, float]]:
     """One average of every variant that has any of its cells, with the standard error of its difference."""
     values, weights, metric = scores.values, group.weights, group.metric
@@ -155,7 +103,8 @@ def _averaged(
     gains = paired_intervals(differences, scores.clusters, binary=binary, **within)
     errors = clustered_errors(differences, scores.clusters, **within)
     p_values = sign_flip(differences, scores.clusters, draws=draws, seed=SEED, **within)
-    first = leaders(scores.variants, values, levels.value, scores.clusters, metric.higher_is_better, **within)
+    level = np.where([name in left_out for name in scores.variants], np.nan, levels.value)
+    first = leaders(scores.variants, values, level, scores.clusters, metric.higher_is_better, **within)
     cells = [str(key) for key in group.keys]
     found = []
     for row, variant in enumerate(scores.variants):

@@ -15,6 +15,7 @@ from lensbench.jsonio import JsonObject
 from lensbench.metrics import Basis
 from lensbench.numbers.headline import headline_series
 from lensbench.numbers.pair import SourceItems, Tested, known, right_or_wrong, test_pairs
+from lensbench.numbers.picking.reported import reported_part
 from lensbench.numbers.read_metrics import MetricSeries, read_metrics
 from lensbench.numbers.verdict import Verdict, make_verdict
 from lensbench.records import ItemRecord, RowsKey, RunFolder, TaskKey
@@ -99,7 +100,8 @@ class _Side:
     """One run: its headline series by task, language, variant, metric and grader, and the row behind every item."""
 
     def __init__(self, folder: RunFolder) -> None:
-        self.folder = folder
+        # Items that chose a setting are no evidence for it.
+        self.folder = folder = reported_part(folder)
         self.about: JsonObject = folder.read_json("variants.json")
         self.sources = SourceItems.of(folder)
         self.rows = {r.key: r.key if r.row is None or r.doc_id is None else (r.doc_id, r.row) for r in folder.records(ItemRecord)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +17,7 @@ __all__ = ["gate"]
 _Measure = tuple[str, str, str, str, bool | None]
 
 
-def gate(averages: Sequence[Average], errors: Sequence[float]) -> list[Average]:
+def gate(averages: Sequence[Average], errors: Sequence[float], left_out: Collection[str] = ()) -> list[Average]:
     """Averages with adjusted p-values, verdicts, and the difference that each test detects.
 
     All endpoints of all variants are one family. A language of an endpoint is tested where the endpoint has passed
@@ -26,8 +26,11 @@ def gate(averages: Sequence[Average], errors: Sequence[float]) -> list[Average]:
     Args:
         averages: Of all variants of a run.
         errors: Standard error of each average's difference.
+        left_out: Variants that belong to no family: settings that were tried and not chosen. Their averages are exploratory.
     """
-    endpoints = [i for i, one in enumerate(averages) if one.role == "endpoint" and one.p_value is not None]
+    endpoints = [
+        i for i, one in enumerate(averages) if one.role == "endpoint" and one.p_value is not None and one.variant not in left_out
+    ]
     opened: list[list[int]] = [
         [
             i
@@ -39,7 +42,7 @@ def gate(averages: Sequence[Average], errors: Sequence[float]) -> list[Average]:
     primary = np.array([averages[i].p_value for i in endpoints], dtype=float)
     languages = [np.array([averages[i].p_value for i in own], dtype=float) for own in opened]
     adjusted, shares = gated(primary, languages), first_shares([len(own) for own in opened])
-    done = [replace(one, verdict=EXPLORATORY) if _only_shown(one) else one for one in averages]
+    done = [replace(one, verdict=EXPLORATORY) if _only_shown(one, left_out) else one for one in averages]
     for place, endpoint in enumerate(endpoints):
         done[endpoint] = _tested(averages[endpoint], adjusted.primary[place], errors[endpoint], shares.primary[place])
         for i, p_holm, share in zip(opened[place], adjusted.opened[place], shares.opened[place], strict=True):
@@ -47,8 +50,9 @@ def gate(averages: Sequence[Average], errors: Sequence[float]) -> list[Average]:
     return done
 
 
-def _only_shown(one: Average) -> bool:
-    return one.role == "exploratory" and one.p_value is not None
+def _only_shown(one: Average, left_out: Collection[str]) -> bool:
+    shown = one.role == "exploratory" or (one.role != "english" and one.variant in left_out)
+    return shown and one.p_value is not None
 
 
 def _measure(one: Average) -> _Measure:

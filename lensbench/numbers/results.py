@@ -8,6 +8,7 @@ from lensbench.numbers.answered import answered_by_task
 from lensbench.numbers.degenerate import degenerate_counts
 from lensbench.numbers.judging_notes import judging_notes
 from lensbench.numbers.off_target import off_target_counts
+from lensbench.numbers.picking.reported import reported_part
 from lensbench.numbers.results_check import is_current, record_counts
 from lensbench.numbers.summarise import Summary, summary
 from lensbench.numbers.verdict import with_verdict
@@ -45,6 +46,7 @@ def results_of(folder: RunFolder, about: JsonObject, numbers: Summary) -> JsonOb
     head = {key: about[key] for key in _HEAD if key in about}
     # Numbers that came without items (lensbench/interop/lm_eval/import_run.py) cannot be made again.
     given = folder.read_json("given_cells.json") if folder.has("given_cells.json") else ()
+    shown = reported_part(folder)
     return {
         "lensbench": __version__,
         **head,
@@ -54,11 +56,12 @@ def results_of(folder: RunFolder, about: JsonObject, numbers: Summary) -> JsonOb
         "pairs": [pair.as_dict() for pair in numbers.pairs],
         "seed_groups": [entry.as_dict() for entry in numbers.seed_groups],
         "margins": dict(numbers.margins),
+        **({"pick": numbers.picked.as_dict()} if numbers.picked is not None else {}),
         "unnamed": numbers.unnamed,
-        "matrices": [matrix.as_dict() for matrix in answered_by_task(folder)],
-        "off_target": [counts.as_dict() for counts in off_target_counts(folder)],
-        "degenerate": [counts.as_dict() for counts in degenerate_counts(folder)],
-        "judging": [note.as_dict() for note in judging_notes(folder)],
+        "matrices": [matrix.as_dict() for matrix in answered_by_task(shown)],
+        "off_target": [counts.as_dict() for counts in off_target_counts(shown)],
+        "degenerate": [counts.as_dict() for counts in degenerate_counts(shown)],
+        "judging": [note.as_dict() for note in judging_notes(shown)],
         "costs": _costs(folder, about),
         "overlap": folder.read_json("overlap.json") if folder.has("overlap.json") else [],
         "made_from": record_counts(folder),

@@ -12,7 +12,16 @@ from lensbench.records.run_folder import STAGES
 __all__ = ["CHECK_FILE", "check_of", "is_current", "record_counts"]
 
 CHECK_FILE = "results.check.json"
-_INPUTS = ("run.json", "variants.json", "provenance.json", "given_cells.json", "overlap.json", "counts.json", "margins.json")
+_INPUTS = (
+    "run.json",
+    "variants.json",
+    "provenance.json",
+    "given_cells.json",
+    "overlap.json",
+    "counts.json",
+    "margins.json",
+    "pick.json",
+)
 
 
 def check_of(folder: RunFolder, content: JsonObject) -> JsonObject:

@@ -14,6 +14,7 @@ from lensbench.numbers.degenerate import DegenerateAnswers
 from lensbench.numbers.judging_notes import JudgingNote
 from lensbench.numbers.off_target import OffTarget
 from lensbench.numbers.pairs import Pair
+from lensbench.numbers.picking.picked import Picked
 from lensbench.numbers.seed_groups import SeedGroup
 from lensbench.records import TaskKey
 from lensbench.records.damage import Damage
@@ -83,6 +84,18 @@ class Results:
     overlap: tuple[SharedItems, ...]
     missing: tuple[MissingRecords, ...]
     damaged: tuple[Damage, ...]
+    picked: Picked | None = None
+    """The choice of a setting of each method; None of a run without a rule, and of an older version. With it, all other numbers
+    are of the test items."""
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """Variants that were tried and not chosen: their numbers are exploratory, and the run does not speak of them."""
+        return frozenset(self.picked.left_out if self.picked is not None else ())
+
+    def called(self, variant: str) -> str:
+        """A variant as tables of all variants call it."""
+        return f"{variant} (not chosen)" if variant in self.left_out else variant
 
     def task_of(self, cell: Cell) -> TaskFacts:
         """What is known of the task that a cell is of."""
@@ -121,4 +134,5 @@ def read_results(content: JsonObject) -> Results:
         damaged=tuple(
             Damage(harm["file"], list(harm["skipped"]), list(harm.get("repaired", ()))) for harm in content.get("damaged", ())
         ),
+        picked=Picked.of(content["pick"]) if content.get("pick") is not None else None,
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from lensbench.jsonio import JsonObject
 from lensbench.metrics import Metric
 from lensbench.numbers.pair import DRAWS, SEED
+from lensbench.numbers.picking.kept import read_pick
+from lensbench.numbers.picking.sides import SPLIT_VERSION
 from lensbench.numbers.read_metrics import MetricSeries
 from lensbench.records import RunFolder
 
@@ -23,6 +25,8 @@ class RunIdentity:
     def __init__(self, folder: RunFolder) -> None:
         self.about: JsonObject = folder.read_json("variants.json")
         self._seed = folder.spec().seed if folder.has("run.json") else None
+        kept = read_pick(folder)
+        self._items = [] if kept is None else [f"items:test:{kept.rule.text}:{SPLIT_VERSION}"]
         starts = folder.read_json("provenance.json")["starts"] if folder.has("provenance.json") else []
         # A run that went on under other versions was made with all of them.
         self._versions = {
@@ -48,6 +52,7 @@ class RunIdentity:
             f"bs:{draws}",
             f"s:{SEED}",
             *([f"seed:{self._seed}"] if self._seed is not None else []),
+            *self._items,
             f"lensbench:{self.about['lensbench']}",
             *(f"{name}:{version}" for name, version in self._versions.items() if version),
         ]

@@ -188,6 +188,8 @@ def _of_tasks(plan: Plan) -> Iterator[tuple[RowsSpec, Language, str]]:
         task = planned.task
         spec = load_rows_spec(planned.rows, task.entry.folder)
         yield spec, task.language, task.split
+        if planned.development is not None:
+            yield spec, task.language, planned.development
         if task.config.get("num_fewshot"):
             named = task.config.get("fewshot_split")
             splits = [*([named] if named else []), *(s for s in EXAMPLE_SPLITS if s != task.split)]

@@ -19,9 +19,12 @@ def _count(plan: Plan, planned: PlannedTask) -> int | None:
     if planned.rows is None or plan.spec.data == "hub":
         return None
     task = planned.task
+    spec = load_rows_spec(planned.rows, task.entry.folder)
+    splits = [task.split, *([planned.development] if planned.development is not None else [])]
     try:
-        rows = len(plan.source.load(load_rows_spec(planned.rows, task.entry.folder), task.language, task.split))
+        rows = [len(plan.source.load(spec, task.language, split)) for split in splits]
     except LensbenchError:
         # The run itself says what is wrong with them.
         return None
-    return rows if plan.spec.limit is None else min(rows, plan.spec.limit)
+    limit = plan.spec.limit
+    return sum(rows if limit is None else [min(count, limit) for count in rows])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lensbench.backbones import Backbone, get_backbone, with_system
@@ -13,7 +13,10 @@ from lensbench.datasets.sources import EMBEDDED, DataSource, open_data
 from lensbench.engines.registry import get_engine
 from lensbench.errors import UsageError
 from lensbench.languages import CENTRAL, add_languages, get_language
+from lensbench.numbers.picking.rule import PickRule, parse_pick
 from lensbench.plan.externals import find_externals
+from lensbench.plan.own_splits import own_splits
+from lensbench.plan.picking import planned_rule
 from lensbench.plan.remedies import remedies
 from lensbench.plan.request import RunRequest
 from lensbench.plan.variant_text import parse_variant
@@ -35,6 +38,8 @@ class PlannedTask:
     task: TaskInLanguage
     rows: str | None
     """Row definition that serves it."""
+    development: str | None = None
+    """Split whose items are asked too and only choose a setting."""
 
     @property
     def substitute(self) -> str | None:
@@ -60,6 +65,8 @@ class Plan:
     trust_model: bool = False
     revision: str | None = None
     notes: tuple[str, ...] = field(default=())
+    pick: PickRule | None = None
+    """How a setting of each method is chosen; None: nothing is chosen."""
 
 
 def make_plan(request: RunRequest) -> Plan:
@@ -110,12 +117,19 @@ def make_plan(request: RunRequest) -> Plan:
             said = [gap for gap in gaps if f"'{code}'" in gap]
             said += [line for name in dict.fromkeys(names) for line in remedies(registry, name, request.profile, (code,))][:1]
             raise UsageError(f"no task has rows in '{code}' from {source.describe()}", "\n  ".join(said))
+    choices = tuple(
+        VariantChoice(name=name, method=fitted.method, config=fitted.config.model_dump(mode="json"))
+        for name, fitted in variants.items()
+    )
+    pick = None
+    if request.pick is not None:
+        generates = [p.task.profile.generates for p in planned if p.task.language.code in languages]
+        pick = planned_rule(parse_pick(request.pick), choices, generates, languages)
+        splits = own_splits([(p.task, p.rows) for p in planned], source) if pick.validation else {}
+        planned = [replace(p, development=splits.get(p.task.name)) for p in planned]
     spec = RunSpec(
         lensbench=__version__,
-        variants=tuple(
-            VariantChoice(name=name, method=fitted.method, config=fitted.config.model_dump(mode="json"))
-            for name, fitted in variants.items()
-        ),
+        variants=choices,
         externals=tuple(ExternalChoice(variant=name, backbone=place) for name, (place, _) in externals.items()),
         backbone=request.backbone,
         languages=languages,
@@ -128,6 +142,7 @@ def make_plan(request: RunRequest) -> Plan:
                 profile=p.task.profile.profile,
                 protocol=p.task.protocol_hash(),
                 rows=p.rows,
+                development=p.development,
             )
             for p in planned
         ),
@@ -149,7 +164,9 @@ def make_plan(request: RunRequest) -> Plan:
             "``system``: no model of this run takes a system text",
             "It is for models given as folder or hub id; short names have the text of their own file.",
         )
-    return Plan(spec, backbone, source, tuple(planned), tuple(gaps), variants, others, request.trust_model, request.revision)
+    return Plan(
+        spec, backbone, source, tuple(planned), tuple(gaps), variants, others, request.trust_model, request.revision, pick=pick
+    )
 
 
 def _plan_task(

@@ -55,6 +55,8 @@ class RunRequest:
     settings."""
     seeds: tuple[int, ...] | None = None
     """Every fitted variant once with each; None: with the seed that it has."""
+    pick: str | None = None
+    """Rule by which a setting of each method is chosen (lensbench/numbers/picking/rule.py); None: nothing is chosen."""
     yes: bool = False
     """Whether a sweep of very many variants is wanted."""
     languages: tuple[str, ...] = ("zh",)

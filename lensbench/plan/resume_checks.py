@@ -33,6 +33,8 @@ def pin_rows(folder: RunFolder, rows: Sequence[LoadedRows]) -> None:
             digests[key] = entry.rows.origin.digest
         if entry.fewshot is not None:
             digests[f"{key}/examples"] = entry.fewshot.origin.digest
+        if entry.development is not None:
+            digests[f"{key}/development"] = entry.development.origin.digest
     before = folder.pinned()
     changed = [key.removeprefix("digest:") for key, digest in digests.items() if before.get(key, digest) != digest]
     if changed:

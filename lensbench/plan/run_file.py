@@ -71,6 +71,7 @@ class RunFile(BaseModel):
     variants: list[VariantEntry] | None = None
     sweep: dict[str, list[Any]] | list[dict[str, list[Any]]] | None = None
     seeds: list[int] | None = None
+    pick: bool | str | dict[str, Any] | None = None
     languages: list[str] | None = None
     english: bool | None = None
     tasks: list[str] | None = None

@@ -28,6 +28,8 @@ class LoadedRows:
     planned: PlannedTask
     rows: Rows | None
     fewshot: Rows | None
+    development: Rows | None = None
+    """Of the split whose items only choose a setting."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,10 @@ def load_rows(plan: Plan, pinned: Mapping[str, str]) -> list[LoadedRows]:
                     f"``num_fewshot={task.config['num_fewshot']}``: only {len(fewshot)} examples for '{task.name}' in "
                     f"'{task.language.code}'"
                 )
-        loaded.append(LoadedRows(planned, rows, fewshot))
+        development = None
+        if planned.development is not None:
+            development = plan.source.load(spec, task.language, planned.development, revision)
+        loaded.append(LoadedRows(planned, rows, fewshot, development))
     return loaded
 
 
@@ -106,17 +111,27 @@ def render_items(plan: Plan, loaded: list[LoadedRows], render_chat: Callable[...
     for entry in loaded:
         built = build_task(entry.planned.task, entry.rows, entry.fewshot)
         items = build_items(entry.planned.task, built, render_chat, plan.spec.limit, _source(entry))
+        split = entry.planned.development
+        if split is not None and entry.development is not None:
+            # To lm-eval these rows are the scored ones of a task of their own.
+            own = build_task(entry.planned.task, entry.development)
+            source = _source(entry, split)
+            items += build_items(entry.planned.task, own, render_chat, plan.spec.limit, source, split=split)
         asked.append(TaskItems(entry.planned, built, tuple(items), entry.rows.origin if entry.rows else None))
     return asked
 
 
-def _source(entry: LoadedRows) -> tuple[str, str] | None:
-    """The column of the rows that names the source item, and what stands before its values."""
+def _source(entry: LoadedRows, split: str | None = None) -> tuple[str, str] | None:
+    """The column of the rows that names the source item, and what stands before its values.
+
+    Args:
+        split: None: the scored one.
+    """
     if entry.rows is None or entry.planned.rows is None:
         return None
     task = entry.planned.task
     spec = load_rows_spec(entry.planned.rows, task.entry.folder)
-    prefix = spec.source_prefix(task.split, entry.rows.origin.stand_in)
+    prefix = spec.source_prefix(split or task.split, entry.rows.origin.stand_in)
     return (spec.source_item.column, prefix) if prefix is not None and spec.source_item is not None else None
 
 

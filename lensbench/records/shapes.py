@@ -12,65 +12,25 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from lensbench.records.checks import anything as _any
+from lensbench.records.checks import either as _either
+from lensbench.records.checks import fault as _fault
+from lensbench.records.checks import is_flag as _flag
+from lensbench.records.checks import is_table as _table
+from lensbench.records.checks import list_of as _list
+from lensbench.records.checks import map_of as _map
+from lensbench.records.checks import maybe as _maybe
+from lensbench.records.checks import one_of as _one_of
+from lensbench.records.checks import shape as _shape
 from lensbench.records.fields import Check as _Check
 from lensbench.records.fields import is_number as _number
 from lensbench.records.fields import is_text as _text
 from lensbench.records.fields import is_whole as _whole
 from lensbench.records.fields import kind_of
+from lensbench.records.pick_shape import PICK as _PICK
 from lensbench.records.task_key import TaskKey
 
 __all__ = ["wrong_shape"]
-
-
-def _flag(value: Any) -> bool:
-    return type(value) is bool
-
-
-def _table(value: Any) -> bool:
-    return isinstance(value, dict)
-
-
-def _any(value: Any) -> bool:
-    return True
-
-
-def _maybe(check: _Check) -> _Check:
-    return lambda value: value is None or check(value)
-
-
-def _either(*checks: _Check) -> _Check:
-    return lambda value: any(check(value) for check in checks)
-
-
-def _one_of(*words: str) -> _Check:
-    return lambda value: value in words if isinstance(value, str) else False
-
-
-def _list(check: _Check) -> _Check:
-    return lambda value: isinstance(value, list) and all(map(check, value))
-
-
-def _map(check: _Check) -> _Check:
-    return lambda value: isinstance(value, dict) and all(map(check, value.values()))
-
-
-def _shape(needed: Mapping[str, _Check], further: Mapping[str, _Check] | None = None) -> _Check:
-    return lambda value: _fault(value, needed, further or {}) is None
-
-
-def _fault(value: Any, needed: Mapping[str, _Check], further: Mapping[str, _Check]) -> str | None:
-    """Description of what is wrong with an object."""
-    if not isinstance(value, dict):
-        return f"it is {kind_of(value)}, an object was expected"
-    for name, check in needed.items():
-        if name not in value:
-            return f"it has no '{name}'"
-        if not check(value[name]):
-            return f"its '{name}' is {kind_of(value[name])}, which does not belong there"
-    for name, check in further.items():
-        if name in value and not check(value[name]):
-            return f"its '{name}' is {kind_of(value[name])}, which does not belong there"
-    return None
 
 
 _ORIGIN = _shape(
@@ -299,6 +259,7 @@ _FILES: dict[str, tuple[Mapping[str, _Check], Mapping[str, _Check]]] = {
             "pairs": _list(_PAIR),
             "seed_groups": _list(_SEED_GROUP),
             "margins": _map(_number),
+            "pick": _maybe(_PICK),
             "matrices": _list(_MATRIX),
             "costs": _map(_COST),
             "overlap": _list(_OVERLAP),

@@ -71,6 +71,7 @@ class ItemRecord(Record):
     turns: Sequence[str] = sometimes("what the user says, turn by turn; open questions only", otherwise=())
     source: str | float | None = sometimes("the source item, the same in all languages ([statistics.md](statistics.md))")
     flaw: str | None = sometimes("why it cannot be scored")
+    split: str | None = sometimes("split of the row, if the item only chooses a setting")
 
     @property
     def category(self) -> str | None:

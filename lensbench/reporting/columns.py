@@ -30,7 +30,8 @@ def columns_of(runs: Sequence[RunView]) -> list[Column]:
     for number, run in enumerate(runs):
         first = len(columns) if BASE in run.variants else None
         for variant in run.variants:
-            label = f"{run.label} · {variant}" if run.label else variant
+            name = run.results.called(variant)
+            label = f"{run.label} · {name}" if run.label else name
             enhanced = sum(column.variant != BASE for column in columns)
             colour = 0 if variant == BASE else 1 + enhanced % 8
             columns.append(Column(number, variant, label, None if variant == BASE else first, colour))

@@ -14,6 +14,7 @@ from lensbench.languages import CENTRAL, UNKNOWN
 from lensbench.metrics import metric_of
 from lensbench.numbers.average import Average
 from lensbench.numbers.cell import Cell
+from lensbench.numbers.picking.reported import reported_part
 from lensbench.numbers.results import current_results
 from lensbench.numbers.run_results import Results, read_results
 from lensbench.numbers.sweep_table import SweepTable, sweep_table_of
@@ -33,6 +34,7 @@ class RunView:
     """One run, read once; nothing of it changes and nothing is decided here.
 
     Attributes:
+        folder: Its records are those of the items that the results are of: without the items that chose a setting.
         label: What views of several runs call it; "" where it is the only one.
     """
 
@@ -48,7 +50,7 @@ class RunView:
             UsageError: the run has not begun to score.
             RunError: its records cannot be read and there are no stored results either.
         """
-        return cls(folder, read_results(current_results(folder)), label)
+        return cls(reported_part(folder), read_results(current_results(folder)), label)
 
     @property
     def name(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lensbench.interop.lm_eval.write_files import write_lm_eval_files
 from lensbench.jsonio import JsonObject
 from lensbench.numbers.cell import Cell
+from lensbench.numbers.picking.reported import reported_part
 from lensbench.numbers.results import results_of
 from lensbench.numbers.results_check import CHECK_FILE, check_of
 from lensbench.numbers.run_results import read_results
@@ -24,8 +25,10 @@ def write_results(folder: RunFolder) -> list[Cell]:
     numbers = summary(folder)
     note_counts(folder)
     store_results(folder, results_of(folder, about, numbers))
-    write_lm_eval_files(folder, about, numbers.cells)
-    view = RunView(folder, read_results(folder.read_json("results.json")))
+    # What is written for readers is of the items that the numbers are of.
+    shown = reported_part(folder)
+    write_lm_eval_files(shown, about, numbers.cells)
+    view = RunView(shown, read_results(folder.read_json("results.json")))
     write_report(view)
     write_html_report([view], folder.path / "report.html")
     return numbers.cells

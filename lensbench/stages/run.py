@@ -19,9 +19,11 @@ from lensbench.executors.ranks import ALONE, Ranks
 from lensbench.methods.base import Enhancement, Progress, SilentProgress, TrainingData
 from lensbench.numbers.cell import Cell
 from lensbench.numbers.margins import keep_margins
+from lensbench.numbers.picking.kept import keep_pick, read_pick
 from lensbench.plan.plan import Plan
 from lensbench.plan.resume_checks import check_questions, pin_checkpoint, pin_rows
 from lensbench.plan.run_file_text import RUN_FILE
+from lensbench.plan.sides_check import check_sides
 from lensbench.plan.task_items import load_rows
 from lensbench.records import RunFolder
 from lensbench.records.run_folder import write_atomically
@@ -108,6 +110,8 @@ def run(
         if run_file is not None:
             write_atomically(folder.own(RUN_FILE), run_file)
         keep_margins(folder, margins or {})
+        if plan.pick is not None:
+            keep_pick(folder, plan.pick)
         pin_rows(folder, rows)
         pin_checkpoint(folder, checkpoint)
         for name, theirs in externals.items():
@@ -120,6 +124,9 @@ def run(
         evaluation = replace(evaluation, reuse=reuse)
         tasks = evaluation.render(model)
         check_questions(folder, tasks)
+        kept = read_pick(folder)
+        if kept is not None:
+            check_sides(kept.rule, tasks)
         for asked in tasks:
             if plan.spec.limit is not None and len(asked.items) < plan.spec.limit:
                 progress.notify(f"{asked.name}: {plan.spec.limit} items were requested, but there are {len(asked.items)}")

@@ -55,6 +55,8 @@ class Item:
     """The item of the original data set that the row is a version of, the same in all languages; None where it names none."""
     flaw: str | None = None
     """Why it cannot be scored: a state of `lensbench.tasks.checks.FLAWS`; None where it can."""
+    split: str | None = None
+    """Split of the row, if the item only chooses a setting; None of the scored split."""
 
     def as_record(self) -> ItemRecord:
         return ItemRecord(
@@ -70,6 +72,7 @@ class Item:
             turns=self.turns,
             source=self.source,
             flaw=self.flaw or None,
+            split=self.split,
         )
 
 
@@ -138,7 +141,13 @@ def choose_docs(total: int, sample: Sample | None, limit: int | None) -> list[in
 
 
 def build_items(
-    task: TaskInLanguage, built: Any, render_chat: RenderChat, limit: int | None, source: tuple[str, str] | None = None
+    task: TaskInLanguage,
+    built: Any,
+    render_chat: RenderChat,
+    limit: int | None,
+    source: tuple[str, str] | None = None,
+    *,
+    split: str | None = None,
 ) -> list[Item]:
     """Every item of a task in one language, rendered.
 
@@ -147,6 +156,7 @@ def build_items(
         render_chat: Used when the profile asks through the chat template.
         source: Column that names the source item, and what to put before its values; no part of an item's id, since it does not
             change what is asked.
+        split: That of the rows, if their items only choose a setting.
 
     Raises:
         DataError: a template fails on a row, a gold answer is none of the choices, different rows give one prompt, a choice is
@@ -176,9 +186,10 @@ def build_items(
         flaw = flaw_of(requests, index if several and not built.multiple_input else None) if not task.profile.generates else None
         row = row_hash(doc)
         # The flaw is part of what an item is: an answer that an earlier version scored is not that of an item without one.
-        identity = row_hash(
-            [task.name, task.language.code, protocol, doc_id, row, requests, *turns[1:], *([{"flaw": flaw}] if flaw else [])]
-        )
+        # So is another split: a row may stand at the same place in both.
+        further = [{"flaw": flaw}] if flaw else []
+        further += [{"split": split}] if split else []
+        identity = row_hash([task.name, task.language.code, protocol, doc_id, row, requests, *turns[1:], *further])
         items.append(
             Item(
                 identity,
@@ -193,6 +204,7 @@ def build_items(
                 turns,
                 _source(doc, source),
                 flaw,
+                split,
             )
         )
     _refuse_gold(wrong_gold, len(items) + len(wrong_gold), where)

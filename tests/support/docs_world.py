@@ -60,6 +60,10 @@ class World:
                 for n, category in enumerate(("writing", "math", "coding"))
             ]
             write_lines(data / "mt_bench" / code / "test.jsonl", rows)
+        for code in ("en", "zh"):
+            tested = (data / "xcopa" / code / "test.jsonl").read_text(encoding="utf-8").splitlines()[:4]
+            rows = [{**json.loads(line), "idx": n, "premise": f"{n} {code}."} for n, line in enumerate(tested)]
+            write_lines(data / "xcopa" / code / "validation.jsonl", rows)
         row = {
             "premise": "La pioggia cadeva.",
             "choice1": "Presi l'ombrello.",
@@ -126,6 +130,9 @@ class World:
         sweep = ("--sweep", "lens.start_layer=1,2", "--sweep", "lens.push_strength=0.5,1", "--seeds", "0,1")
         own = (*lens, "--data", "lensbench-data", *SMALL)
         self.must("run", "-m", "lens", "-b", "my-model", "-l", "zh", "-t", "xcopa", *sweep, *own, "--out", "RUN_S")
+        own = [word.removeprefix("lens.") for word in lens]
+        swept = ("run", "-b", "my-model", "-l", "zh", "-t", "xcopa", *own, "--sweep", "lens.start_layer=1,2", "--pick")
+        self.must(*swept, "share=0.5", "--data", "embedded", "--limit", "12", "--out", "RUN_PICKED")
         self.must("judge", "RUN", "--judge", "gpt-4o", "--base-url", self.judge.url, "--max-usd", "5", "--repeats", "2")
         # What `judge` adds to RUN on a page is not in the run that tables are made of.
         for alias, run_name in {

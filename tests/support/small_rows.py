@@ -91,3 +91,14 @@ def write_small_data(folder: Path, *, items: int, questions: int, probing: int =
 def small_file(folder: Path, rows: str, language: str) -> Path:
     """Where the rows of one data set and language are."""
     return folder / rows / _CODES.get(rows, {}).get(language, language) / f"{_SHAPES[rows][0]}.jsonl"
+
+
+def write_validation(folder: Path, languages: tuple[str, ...], rows: int = 12) -> Path:
+    """A data folder whose XCOPA has a validation split in some languages."""
+    write_small_data(folder, items=9, questions=5)
+    for code in languages:
+        test = small_file(folder, "xcopa", code)
+        lines = [{**json.loads(line), "idx": i} for i, line in enumerate(test.read_text(encoding="utf-8").splitlines())]
+        own = [{**lines[i % len(lines)], "premise": f"validation {i}.", "idx": i} for i in range(rows)]
+        test.with_name("validation.jsonl").write_text("".join(json.dumps(one) + "\n" for one in own), encoding="utf-8")
+    return folder

@@ -8,6 +8,7 @@ from lensbench.reporting.answer.cost import what_it_cost
 from lensbench.reporting.answer.english import english_kept
 from lensbench.reporting.answer.helped import helped
 from lensbench.reporting.answer.measure import Measure, measures_of
+from lensbench.reporting.answer.picked import how_chosen
 from lensbench.reporting.answer.real import is_it_real
 from lensbench.reporting.answer.rows import Rows, rows_of
 from lensbench.reporting.answer.settings import costs_together, setting_helped
@@ -18,8 +19,8 @@ from lensbench.spec import BASE
 
 __all__ = ["FLOWING", "QUESTIONS", "Answer", "answer_of"]
 
-QUESTIONS = ("Did it help?", "Did English suffer?", "Is it real?", "What did it cost?")
-FLOWING = QUESTIONS[2:]
+QUESTIONS = ("Did it help?", "Did English suffer?", "Is it real?", "What did it cost?", "How was the setting chosen?")
+FLOWING = QUESTIONS[2:4]
 """Questions whose sentences may stand in one paragraph where room is short."""
 
 
@@ -28,10 +29,10 @@ class Answer:
     """What a run says first.
 
     Attributes:
-        variants: Enhanced variants that have numbers, in the order of the run.
+        variants: Enhanced variants that have numbers, in the order of the run; without settings that were tried and not chosen.
         measures: Scores, then the language of answers, then ratings.
         voids: What makes numbers void; it stands above everything else.
-        helped, english, real, cost: The sentences under `QUESTIONS`.
+        helped, english, real, cost, chosen: The sentences under `QUESTIONS`.
         rows: What has a line in tables: every variant, or of many the best settings.
     """
 
@@ -43,11 +44,12 @@ class Answer:
     real: tuple[Statement, ...]
     cost: tuple[Statement, ...]
     rows: Rows
+    chosen: tuple[Statement, ...] = ()
 
     @property
     def questions(self) -> tuple[tuple[str, tuple[Statement, ...]], ...]:
         """Each question with its sentences; one that has none is left out."""
-        found = zip(QUESTIONS, (self.helped, self.english, self.real, self.cost), strict=True)
+        found = zip(QUESTIONS, (self.helped, self.english, self.real, self.cost, self.chosen), strict=True)
         return tuple((question, said) for question, said in found if said)
 
 
@@ -58,7 +60,7 @@ def answer_of(run: RunView, *, everything: bool = False) -> Answer:
         everything: A sentence and a line for every variant, however many there are.
     """
     measures = measures_of(run.results)
-    enhanced = tuple(name for name in run.variants if name != BASE)
+    enhanced = tuple(name for name in run.variants if name != BASE and name not in run.results.left_out)
     asked = bool(enhanced) and bool(measures)
     rows = rows_of(measures, run.sweep_table, enhanced, everything=everything)
     return Answer(
@@ -70,6 +72,7 @@ def answer_of(run: RunView, *, everything: bool = False) -> Answer:
         tuple(is_it_real(run, measures, rows)) if asked else (),
         tuple(costs_together(run.results, enhanced) if rows.folded else what_it_cost(run.results)) if enhanced else (),
         rows,
+        tuple(how_chosen(run)),
     )
 
 

@@ -83,10 +83,13 @@ class Measure:
 
 
 def measures_of(results: Results) -> list[Measure]:
-    """What a run measures: scores first, then the language of answers, then ratings. Empty of an older version."""
+    """What a run measures: scores first, then the language of answers, then ratings. Empty of an older version.
+
+    Settings that were tried and not chosen are left out: the run does not speak of them.
+    """
     found: dict[tuple[str, str, str, bool | None], Measure] = {}
     for average in results.averages:
-        if average.role == "exploratory":
+        if average.role == "exploratory" or average.variant in results.left_out:
             continue
         key = (average.profile, average.metric, average.source, average.higher_is_better)
         metric = metric_of(average)

@@ -51,7 +51,8 @@ def _items(measures: Sequence[Measure]) -> list[Statement]:
 
 def _seeds(run: RunView, measures: Sequence[Measure]) -> list[Statement]:
     """One sentence for each setting with several seeds and each endpoint; otherwise what was not measured."""
-    fitted = [name for name, facts in run.results.variants.items() if name != BASE and facts.method is not None]
+    told = {name: facts for name, facts in run.results.variants.items() if name not in run.results.left_out}
+    fitted = [name for name, facts in told.items() if name != BASE and facts.method is not None]
     if not fitted:
         return [Statement("Training seeds: nothing was fitted.")]
     groups = [group for group in run.results.seed_groups if group.role == "endpoint"]
@@ -116,6 +117,8 @@ def _repetitive(run: RunView) -> list[Statement]:
     """Answers that count as in the asked language and say next to nothing."""
     counts = []
     for variant in run.variants:
+        if variant in run.results.left_out:
+            continue
         own = [one for one in run.results.off_target if one.variant == variant]
         if own:
             counts.append((variant, sum(one.on_target_degenerate for one in own), sum(one.on_target for one in own)))

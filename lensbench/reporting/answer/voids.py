@@ -76,7 +76,7 @@ def _one_option(run: RunView) -> list[Statement]:
     places: dict[tuple[str, int], list[TaskKey]] = {}
     for cell in run.results.cells:
         option = cell.one_option
-        if option is not None and metric_of(cell).by_likeliest:
+        if option is not None and metric_of(cell).by_likeliest and cell.variant not in run.results.left_out:
             keys = places.setdefault((cell.variant, option), [])
             if cell.key not in keys:
                 keys.append(cell.key)
@@ -95,6 +95,8 @@ def _repetitive(run: RunView) -> list[Statement]:
     """Variants whose answers in the asked language are, for a good part, repetitive nonsense."""
     found = []
     for variant in run.variants:
+        if variant in run.results.left_out:
+            continue
         own = [one for one in run.results.off_target if one.variant == variant]
         graders = dict.fromkeys(one.identifier for one in own)
         for grader in graders:

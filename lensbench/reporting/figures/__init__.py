@@ -1,7 +1,7 @@
 """Figures for papers: drawn from the cells of runs, in vector form, legible in grey and without colour."""
 
 from lensbench.reporting.figures.drawn import Drawn
-from lensbench.reporting.figures.make import ablation, external, figures_for, layers, matrix, pca, per_language
+from lensbench.reporting.figures.make import ablation, external, figures_for, layers, matrix, pca, per_language, pick
 from lensbench.reporting.figures.make_sweep import pareto, sweep
 from lensbench.reporting.figures.panels import Choice
 from lensbench.reporting.figures.style import COLUMN, FORMATS, PAGE, save_figure
@@ -20,6 +20,7 @@ __all__ = [
     "pareto",
     "pca",
     "per_language",
+    "pick",
     "save_figure",
     "sweep",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lensbench.errors import UsageError
+from lensbench.errors import UsageError, unknown_name
 from lensbench.languages import languages
 from lensbench.printable import printable
 from lensbench.reporting.blocks import Block, BlockCell
@@ -25,6 +25,7 @@ from lensbench.reporting.figures.panels import (
     mean_blocks,
     names_of,
 )
+from lensbench.reporting.figures.pick import draw_picks, pick_caption, pick_panels
 from lensbench.reporting.figures.projection import read_projection
 from lensbench.reporting.figures.scatter import draw_projection, projection_caption
 from lensbench.reporting.figures.seed_means import SeedMean, seed_mean, seeds_beside
@@ -33,7 +34,7 @@ from lensbench.reporting.figures.sweeps import Sweep, find_sweeps, layer_sweep, 
 from lensbench.reporting.run_view import RunView
 from lensbench.spec import BASE
 
-__all__ = ["ablation", "external", "figures_for", "layers", "matrix", "pca", "per_language"]
+__all__ = ["ablation", "external", "figures_for", "layers", "matrix", "pca", "per_language", "pick"]
 
 _SUBJECTS = {"generation": "Answers to open questions by language.", "understanding": "Closed tasks by language."}
 
@@ -133,6 +134,27 @@ def pca(runs: Sequence[RunView], choice: Choice | None = None, *, native: bool =
     return Drawn(figure, _with_fonts(projection_caption(projection), labels))
 
 
+def pick(runs: Sequence[RunView], choice: Choice | None = None, *, native: bool = False, width: float | None = None) -> Drawn:
+    """Development and test items for every setting that could be chosen, and English with its margin.
+
+    Raises:
+        UsageError: several runs, or one that chose nothing.
+    """
+    if len(runs) > 1:
+        raise UsageError(f"a choice of settings is shown of one run, here are {len(runs)}")
+    panels = pick_panels(runs[0])
+    wanted = (choice or Choice()).variants
+    if wanted:
+        known = [panel.method for panel in panels]
+        for name in wanted:
+            if name not in known:
+                raise unknown_name("method with a choice", name, known)
+        panels = [panel for panel in panels if panel.method in wanted]
+    with styled():
+        figure = draw_picks(panels, width)
+    return Drawn(figure, printable(pick_caption(runs[0], panels)))
+
+
 def figures_for(runs: Sequence[RunView]) -> list[tuple[str, str]]:
     """Every figure that the runs have the cells for, as (caption, SVG): understanding, generation, externals,
     matrices, and hidden states where they were read.
@@ -144,12 +166,18 @@ def figures_for(runs: Sequence[RunView]) -> list[tuple[str, str]]:
     drawn += [per_language(runs, kind) for kind in _kinds(runs)]
     if any(facts.external for run in runs for facts in run.results.variants.values()):
         drawn.append(external(runs))
+    drawn += [pick([run]) for run in runs if _chose(run)]
     shown = dict.fromkeys(
         (one.task, one.grader.name) for run in runs for one in run.results.matrices if one.matrix.level == "answer"
     )
     drawn += [matrix(runs, task=task, identifier=identifier) for task, identifier in shown]
     drawn += [pca([run]) for run in runs if len(list((run.folder.path / "projections").glob("*.json"))) == 1]
     return [(one.caption, one.svg()) for one in drawn]
+
+
+def _chose(run: RunView) -> bool:
+    picked = run.results.picked
+    return picked is not None and any(one.development.delta is not None for one in picked.candidates)
 
 
 def _bars(panels: Sequence[Panel], labels: dict[str, Label], subject: str, width: float | None) -> Drawn:

@@ -81,7 +81,7 @@ def _row(run: RunView, average: Average, links: ItemLinks, group: Sequence[Avera
     return AverageRow(
         _of(run, average),
         metric_name(average) + (f", {average.profile}" if len(alike) > 1 else ""),
-        average.variant,
+        run.results.called(average.variant),
         number(average, average.value, missing=MISSING),
         interval(average, average.low, average.high),
         number(average, average.delta, sign=True),

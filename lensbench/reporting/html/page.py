@@ -37,6 +37,7 @@ from lensbench.reporting.html.settings import settings_view
 from lensbench.reporting.html.text import json_for_page, plain, visible
 from lensbench.reporting.run_view import RunView
 from lensbench.reporting.text.cost import COST_HEADER, cost_rows
+from lensbench.reporting.text.pick_table import pick_table
 from lensbench.reporting.text.table import notes
 from lensbench.spec import BASE
 from lensbench.version import __version__
@@ -117,6 +118,7 @@ def render_html_report(runs: Sequence[RunView], figures: Sequence[Figure] = ()) 
         base_name=BASE,
         titles_of_runs=[short_title(run) for run in runs],
         groups=[(run, average_groups(run, own)) for run, own in zip(runs, links, strict=True)],
+        picks_of_runs=[(run, pick_table(run.results)) for run in runs],
         pairs_of_runs=[(run, pair_matrices(run)) for run in runs],
         settings_of_runs=[(run, view) for run in runs if (view := settings_view(run)) is not None],
         many=len(columns) > _MANY,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from lensbench.metrics import SHARE, UNITS, metric_of
 from lensbench.numbers.cell import Cell
 from lensbench.records import TaskKey
+from lensbench.reporting.answer.picked import side_counts
 from lensbench.reporting.run_view import RunView
 from lensbench.reporting.tables.gather import Block
 from lensbench.reporting.tables.layout import Part
@@ -142,9 +143,22 @@ def provenance_remarks(blocks: Sequence[Block]) -> list[str]:
                 if facts.substitute:
                     grouped[f"Rows of {facts.substitute} stand in"][f"{title} {code_in_print(cell.language)}"] = None
     remarks = [f"{text}: {', '.join(names)}." for text, names in grouped.items()]
+    for run, _ in shown.values():
+        remarks += [f"{run.label}: {said}" if run.label else said for said in _chosen(run)]
     for run, cells in shown.values():
         remarks += [f"{run.label}: {note}" if run.label else note for note in _against(run, cells)]
     return remarks
+
+
+def _chosen(run: RunView) -> list[str]:
+    """Which items chose the settings of a run, and which its numbers are of."""
+    if run.results.picked is None:
+        return []
+    counts = side_counts(run.results.picked)
+    development, test = sum(one.development for one in counts), sum(one.test for one in counts)
+    return [
+        f"Settings were chosen on {development} development items ({run.results.picked.rule}); numbers are of {test} test items."
+    ]
 
 
 def _against(run: RunView, cells: Sequence[Cell]) -> list[str]:
@@ -154,6 +168,10 @@ def _against(run: RunView, cells: Sequence[Cell]) -> list[str]:
         run.results,
         cells=tuple(cells),
         tasks={place: run.results.tasks[place] for place in places},
-        overlap=tuple(shared for shared in run.results.overlap if TaskKey(shared.task, shared.language) in places),
+        overlap=tuple(
+            shared
+            for shared in run.results.overlap
+            if TaskKey(shared.task, shared.language) in places and shared.learner not in run.results.left_out
+        ),
     )
     return [note for note in notes(of_these) if note.startswith("!")]

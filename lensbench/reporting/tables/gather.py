@@ -269,6 +269,8 @@ def _add_rows(spec: ScoreTable, block: Block, run: RunView, cells: dict[Place, d
     own = {
         variant: {place: (run, variants[variant]) for place, variants in cells.items() if variant in variants}
         for variant in [*run.variants, *(name for name in run.results.failed if name not in run.variants)]
+        # A setting that was tried and not chosen is no result of its method.
+        if variant not in run.results.left_out
     }
     group = _group(block, run, own.get(BASE, {}))
     # By name: looking through all rows for each makes a run of many variants slow.

@@ -17,6 +17,7 @@ from lensbench.reporting.text.answers import answer_lines
 from lensbench.reporting.text.cost import COST_HEADER, cost_rows
 from lensbench.reporting.text.fidelity import counts_table
 from lensbench.reporting.text.matrix import matrix_table, with_base
+from lensbench.reporting.text.pick_table import pick_table
 from lensbench.reporting.text.result_tables import averages_tables, cells_table, pairs_table
 from lensbench.reporting.text.settings_table import settings_tables
 from lensbench.reporting.text.statistics import AVERAGES_NOTE
@@ -63,8 +64,8 @@ def _answer(run: RunView, answer: Answer) -> list[str]:
     parts = [f"**! {_escape(statement.whole)}**\n" for statement in answer.voids]
     for question, said in answer.questions:
         parts += [f"**{question}**", "", *(f"- {_escape(statement.whole)}" for statement in said), ""]
-    endpoints = endpoint_table(answer)
-    tables = [*([endpoints] if endpoints else []), *language_tables(answer)]
+    endpoints, candidates = endpoint_table(answer), pick_table(run.results)
+    tables = [*([endpoints] if endpoints else []), *language_tables(answer), *([candidates] if candidates else [])]
     left_out = [f"{answer.rows.left_out}, below.", ""] if answer.rows.left_out else []
     return [*parts, *(line for table in tables for line in _titled(table)), *left_out]
 

@@ -72,7 +72,7 @@ def _averages(results: Results, role: Role, title: str, averages: Sequence[Avera
         row = [
             metric_name(average),
             (average.language or "") if language else _of(results, average),
-            average.variant,
+            results.called(average.variant),
             number(average, average.value, missing="no score"),
             interval(average, average.low, average.high),
             marked(average, diff),

@@ -67,7 +67,7 @@ def table_line(results: Results, cell: Cell) -> Line:
         cell.language,
         cell.profile,
         metric_name(cell),
-        cell.variant,
+        results.called(cell.variant),
         number(cell, cell.value, missing="no score"),
         interval(cell, cell.low, cell.high),
         number(cell, cell.delta, sign=True),
@@ -98,6 +98,7 @@ def notes(results: Results) -> list[str]:
         if about.external
     ]
     found += [f"not available: {gap}" for gap in results.gaps]
+    found += _picked(results)
     found += statistics_notes(results)
     identifiers = sorted({_name(c) for c in results.cells if metric_of(c).basis is LANGUAGES})
     if identifiers:
@@ -133,6 +134,15 @@ def warnings(results: Results) -> list[str]:
     if uncovered:
         found.append(f"! no fidelity for {', '.join(uncovered)}: the identifier has no label for the language")
     return [*found, *_undirected(results), *_tied(results), *_overlaps(results)]
+
+
+def _picked(results: Results) -> list[str]:
+    """Of which items the numbers are, where others chose a setting."""
+    if results.picked is None:
+        return []
+    note = "The numbers are of the test items. The development items chose the settings and are in none of them."
+    left = len(results.left_out)
+    return [f"{note} {left} variants that were not chosen are exploratory." if left else note]
 
 
 def _overlaps(results: Results) -> list[str]:
