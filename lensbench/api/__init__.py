@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from lensbench.api.data_folder import import_data, import_hints, translate_questions
     from lensbench.api.drawing import Drawing, figure
     from lensbench.api.evaluation import evaluate, is_worker
+    from lensbench.api.experiment_plan import ExperimentPlan, plan_backbones
+    from lensbench.api.experiments import BackbonesFailed, Experiment, evaluate_backbones, holds_experiment
     from lensbench.api.fetching import Fetched, fetch
     from lensbench.api.html_report import Report, report
     from lensbench.api.identification import Identification
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
         engine_names,
         list_backbones,
         list_engines,
+        list_experiments,
         list_judges,
         list_languages,
         list_methods,
@@ -58,8 +61,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_ENGINE",
+    "BackbonesFailed",
     "Comparison",
     "Drawing",
+    "Experiment",
+    "ExperimentPlan",
     "Fetched",
     "Fitted",
     "Identification",
@@ -89,10 +95,12 @@ __all__ = [
     "engine_names",
     "estimate_judging",
     "evaluate",
+    "evaluate_backbones",
     "export_tasks",
     "fetch",
     "figure",
     "fit",
+    "holds_experiment",
     "import_data",
     "import_hints",
     "import_lm_eval",
@@ -100,6 +108,7 @@ __all__ = [
     "lint_tasks",
     "list_backbones",
     "list_engines",
+    "list_experiments",
     "list_judges",
     "list_languages",
     "list_methods",
@@ -110,6 +119,7 @@ __all__ = [
     "load_enhancement",
     "load_model",
     "missing_lines",
+    "plan_backbones",
     "plan_run",
     "read_run_file",
     "report",
@@ -126,6 +136,8 @@ HOMES = {
     "lensbench.api.data_folder": ("import_data", "import_hints", "translate_questions"),
     "lensbench.api.drawing": ("Drawing", "figure"),
     "lensbench.api.evaluation": ("evaluate", "is_worker"),
+    "lensbench.api.experiment_plan": ("ExperimentPlan", "plan_backbones"),
+    "lensbench.api.experiments": ("BackbonesFailed", "Experiment", "evaluate_backbones", "holds_experiment"),
     "lensbench.api.fetching": ("Fetched", "fetch"),
     "lensbench.api.html_report": ("Report", "report"),
     "lensbench.api.identification": ("Identification",),
@@ -135,6 +147,7 @@ HOMES = {
         "engine_names",
         "list_backbones",
         "list_engines",
+        "list_experiments",
         "list_judges",
         "list_languages",
         "list_methods",

@@ -43,7 +43,13 @@ from lensbench.errors import LensbenchError, UsageError
 )
 @click.option("--seeds", metavar="SEEDS", help="Fit every variant once with each of these seeds, separated by commas.")
 @click.option("--yes", is_flag=True, help="Do not ask before a sweep of more than 64 variants.")
-@click.option("-b", "--backbone", metavar="NAME|HUB|PATH", help="Base model: short name, hub id or model folder.")
+@click.option(
+    "-b",
+    "--backbone",
+    multiple=True,
+    metavar="NAME|HUB|PATH",
+    help="Base model: short name, hub id or model folder. Several, each with this option, give one run each in one folder.",
+)
 @click.option(
     "-l",
     "--languages",
@@ -157,17 +163,20 @@ def command(**options: Any) -> None:
       lensbench run --method lens --backbone smollm2-135m --sweep lens.start_layer=27,29 --sweep lens.rank=1,2 -l zh,ja --seeds 0
       lensbench run --method lens --backbone llama3-8b --tasks mt_bench --judge gpt-4o --max-usd 5
       lensbench run layers-smollm2 --limit 20                            an experiment; or FILE.yaml, or RUN/run.yaml of a run
+      lensbench run --method lens --backbone llama3-8b --backbone phi3.5-mini
       lensbench run --backbone ./my-model --tasks xcopa,xstory_cloze --profile lm-eval --limit 50 --out RUN
     """
-    from lensbench.api import evaluate, is_worker, plan_run
+    from lensbench.api import evaluate, is_worker, plan_backbones, plan_run
     from lensbench.cli.render import print_json, print_run, print_view
+    from lensbench.cli.run_backbones import run_backbones
 
     further = ("data_parallel", "judge", "judge_model", "base_url", "max_usd", "english_margin", "out")
     given = {**choices_of(options), **{name: options[name] for name in (*further, "identifier")}}
     choices = with_file(options["file"], given)
-    backbone, identifier = choices.pop("backbone"), choices.pop("identifier")
+    backbones, identifier = choices.pop("backbone"), choices.pop("identifier")
+    several = len(backbones) > 1
     if options["dry_run"]:
-        plan = _confirmed(partial(plan_run, backbone), choices)
+        plan = _confirmed(partial(plan_backbones, backbones) if several else partial(plan_run, backbones[0]), choices)
         if is_worker():
             return
         if options["as_json"]:
@@ -176,10 +185,14 @@ def command(**options: Any) -> None:
             print_view(plan.view())
         plan.check()
         return
-    failure: LensbenchError | None = None
     progress = None if is_worker() else progress_of(options["quiet"], options["verbose"], options["log"])
+    if several:
+        given = {"resume": options["resume"], "identifier": identifier, "progress": progress}
+        run_backbones(lambda call: _confirmed(partial(call, backbones, **given), choices), options["as_json"])
+        return
+    failure: LensbenchError | None = None
     try:
-        call = partial(evaluate, backbone, resume=options["resume"], identifier=identifier, progress=progress)
+        call = partial(evaluate, backbones[0], resume=options["resume"], identifier=identifier, progress=progress)
         run = _confirmed(call, choices)
     except LensbenchError as error:
         # A method that failed leaves the other variants to be looked at.
@@ -204,6 +217,8 @@ _OPTIONS = {"config": "config_file", "english": "no_english", "methods": "method
 def with_file(path: str | None, given: dict[str, Any]) -> dict[str, Any]:
     """All arguments of a run: those of its file, and over them the options that were written on the command line.
 
+    `backbone` is a list.
+
     Args:
         given: Argument -> value of its option, also where that is only the default.
 
@@ -214,14 +229,14 @@ def with_file(path: str | None, given: dict[str, Any]) -> dict[str, Any]:
     from lensbench.api import read_run_file
 
     context = click.get_current_context()
-    choices = {"backbone": context.params["backbone"], **given}
+    choices = {"backbone": list(context.params["backbone"]), **given}
     for name, value in (read_run_file(path) if path is not None else {}).items():
         if name == "overrides":
             # Of equal keys the last one counts.
             choices[name] = (*value, *choices[name])
         elif name in choices and context.get_parameter_source(_OPTIONS.get(name, name)) is ParameterSource.DEFAULT:
-            choices[name] = value
-    if choices["backbone"] is None:
+            choices[name] = [value] if name == "backbone" and isinstance(value, str) else value
+    if not choices["backbone"]:
         raise click.UsageError("Missing option '-b' / '--backbone'.", context)
     return choices
 
