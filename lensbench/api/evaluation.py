@@ -60,6 +60,7 @@ def evaluate(
     resume: bool = False,
     trust_tasks: bool = False,
     trust_model: bool = False,
+    tracker: str | None = None,
     progress: Progress | None = None,
 ) -> Run:
     """Fit methods, ask the untouched backbone and every variant the same items, and summarise.
@@ -109,6 +110,8 @@ def evaluate(
         resume: Continue an existing run; fail if there is none.
         trust_tasks: Let `!function` in task files run Python code.
         trust_model: Let Python code of models given as folder or hub id run.
+        tracker: Experiment tracker that gets a copy of options, progress, endpoints, costs and reports: "mlflow", "trackio" or
+            "wandb". None: nothing is sent or written anywhere.
         progress: Where stages report to; None shows bars.
 
     Returns:
@@ -125,6 +128,7 @@ def evaluate(
     from lensbench.executors.launch import check_devices, check_options, find_place, joined
     from lensbench.plan.plan import make_plan
     from lensbench.quiet import quiet_libraries
+    from lensbench.trackers import open_tracker, tracked
 
     request = run_request(
         backbone,
@@ -157,6 +161,7 @@ def evaluate(
         },
     )
     margins = english_margins(english_margin)
+    opened = open_tracker(tracker) if tracker is not None and not is_worker() else None
     plan = make_plan(request)
     place = find_place(data_parallel)
     check_options(place, plan.spec.device, plan.spec.engine)
@@ -172,6 +177,7 @@ def evaluate(
         base_url=base_url,
         max_usd=max_usd,
         english_margin=english_margin,
+        tracker=tracker,
     )
     if place.count > 1:
         # torch's own words on a rank that is gone are a stack of C++ frames, and it reads this once.
@@ -198,11 +204,12 @@ def evaluate(
 
         quiet_libraries()
         try:
-            with shown_by(reporter):
+            spec = plan.spec.model_dump(mode="json")
+            with shown_by(reporter), tracked(opened, spec, target, reporter) as heard:
                 run(
                     plan,
                     target,
-                    reporter,
+                    heard,
                     resume_only=resume,
                     judging=judging,
                     identifier=identifier,

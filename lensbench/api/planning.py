@@ -167,6 +167,7 @@ def plan_run(
     base_url: str | None = None,
     max_usd: float | None = None,
     english_margin: float | str | None = None,
+    tracker: str | None = None,
     out: str | os.PathLike[str] | None = None,
     **choices: Unpack[RunChoices],
 ) -> RunPlan:
@@ -184,7 +185,10 @@ def plan_run(
     from lensbench.plan.memory import plan_memory
     from lensbench.plan.plan import make_plan
     from lensbench.records import RunFolder
+    from lensbench.trackers import open_tracker
 
+    if tracker is not None:
+        open_tracker(tracker)
     margins = english_margins(english_margin)
     known_arguments(choices, plan_run, more=RunChoices.__annotations__)
     plan = make_plan(run_request(backbone, choices))

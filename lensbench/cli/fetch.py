@@ -9,7 +9,7 @@ import click
 from lensbench.cli.flags import all_with_flags
 from lensbench.cli.run import command as run_command
 
-_NOT_TAKEN = ("out", "resume", "dry_run", "judge", "judge_model", "base_url", "max_usd")
+_NOT_TAKEN = ("out", "resume", "dry_run", "judge", "judge_model", "base_url", "max_usd", "tracker")
 
 
 def call(**options: Any) -> None:

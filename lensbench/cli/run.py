@@ -130,6 +130,12 @@ from lensbench.errors import LensbenchError, UsageError
     "Default: 1 point, 1 point and 0.1.",
 )
 @click.option(
+    "--tracker",
+    metavar="NAME",
+    help="Experiment tracker that gets a copy of options, progress, endpoints, costs and reports: mlflow, trackio or wandb. "
+    "Default: none.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     metavar="RUN",
@@ -156,7 +162,7 @@ def command(**options: Any) -> None:
     \b
     Examples:
       lensbench run --method lens --backbone smollm2-135m --languages zh --data embedded
-      lensbench run --method lens --backbone llama3-8b                   the paper's bilingual set-up, from the hub
+      lensbench run --method lens --backbone llama3-8b                   English and Chinese, from the hub
       lensbench run --method lens --backbone llama3-8b --languages zh,ja,ko,ar,bn,sw
       lensbench run --method lens,xsft,incline --backbone llama3-8b --variant chinese-llama3-8b-v3 --variant mine=path/to/model
       lensbench run --method lens --variant wide=lens:start_layer=25,rank=1 --variant lens:seed=1 --backbone llama3-8b
@@ -170,7 +176,7 @@ def command(**options: Any) -> None:
     from lensbench.cli.render import print_json, print_run, print_view
     from lensbench.cli.run_backbones import run_backbones
 
-    further = ("data_parallel", "judge", "judge_model", "base_url", "max_usd", "english_margin", "out")
+    further = ("data_parallel", "judge", "judge_model", "base_url", "max_usd", "english_margin", "tracker", "out")
     given = {**choices_of(options), **{name: options[name] for name in (*further, "identifier")}}
     choices = with_file(options["file"], given)
     backbones, identifier = choices.pop("backbone"), choices.pop("identifier")

@@ -95,6 +95,7 @@ class RunFile(BaseModel):
     judge_model: str | None = None
     max_usd: float | None = None
     english_margin: float | str | None = None
+    tracker: str | None = None
     out: str | None = None
 
     def arguments(self) -> JsonObject:
