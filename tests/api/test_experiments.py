@@ -66,7 +66,7 @@ def test_views_of_the_folder_are_those_of_its_groups(done: tuple[Path, Any], cli
     together, named = cli(*words, str(out)), cli(*words, str(out / "first"), str(out / "second"))
     assert together.returncode == named.returncode == 0, together.stderr
     lines, more = named.stdout.splitlines(), together.stdout.splitlines()
-    assert [line for line in more if "broken" not in line] == lines and "A first" in named.stdout and "B second" in named.stdout
+    assert lines and set(lines) <= set(more) and "A first" in named.stdout and "B second" in named.stdout
     assert "broken" in together.stderr and "has no numbers yet" in together.stderr
     shown = cli("show", str(out))
     assert shown.returncode == 0 and shown.stdout.count("Did it help?") == 2 and "has no numbers yet" in shown.stderr
