@@ -8,7 +8,7 @@ DEMO := runs/demo
 # Tests run side by side, each with one thread and some 2 GB.
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 1); echo $$((n > 4 ? 4 : n)))
 
-.PHONY: demo docs docs-serve test test-slow test-wheel check parity bench bench-scoring bench-lens bench-generation bench-identifiers bench-accelerator bench-layers bench-report constraints clean help
+.PHONY: demo docs docs-serve test test-slow test-trackers test-wheel check parity bench bench-scoring bench-lens bench-generation bench-identifiers bench-accelerator bench-layers bench-report constraints clean help
 
 help:  ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -35,6 +35,16 @@ test: $(STAMP)  ## Run the tests
 
 test-slow: $(STAMP)  ## Run the tests that take minutes
 	$(BIN)/python -m pytest -q -m slow
+
+test-trackers: .venv-trackers/.installed  ## Run a small model with the real MLflow, trackio and W&B, without a network
+	LENSBENCH_REQUIRE_TRACKERS=1 HF_HUB_OFFLINE=1 .venv-trackers/bin/python -m pytest -q -m 'slow or not slow' tests/trackers
+
+# Beside the developers' environment, whose packages it sees: users of the trackers are few, and their packages many.
+.venv-trackers/.installed: $(STAMP)
+	$(PYTHON) -m venv .venv-trackers
+	ls -d $(CURDIR)/$(VENV)/lib/python3*/site-packages > $$(ls -d .venv-trackers/lib/python3*/site-packages)/lensbench-dev.pth
+	.venv-trackers/bin/python -m pip --disable-pip-version-check install --quiet 'mlflow-skinny>=3.1,<4' 'trackio>=0.40' 'wandb>=0.22'
+	@touch $@
 
 test-wheel: $(STAMP)  ## Install the wheel with pip, by every supported Python that is here
 	$(BIN)/python -m pytest -q -m slow tests/whole/test_wheel.py
@@ -90,4 +100,4 @@ constraints: $(STAMP)  ## Write the installed versions to constraints.txt
 	@{ echo '# The versions make installs, written by make constraints; torch has a CPU wheel of this version.'; cat constraints.new; } > constraints.txt; rm constraints.new
 
 clean:  ## Remove the environment and the demonstration run
-	rm -rf $(VENV) $(DEMO)
+	rm -rf $(VENV) .venv-trackers $(DEMO)

@@ -26,6 +26,9 @@ MODULES: dict[str, str] = {
     "matplotlib": "report",
     "pandas": "report",
     "peft": "lora",
+    "mlflow": "mlflow",
+    "trackio": "trackio",
+    "wandb": "wandb",
     "vllm": "vllm",
 }
 """Module that lensbench imports -> the extra of pyproject.toml that installs it."""

@@ -21,7 +21,7 @@ from lensbench.errors import UsageError, nearest
 from lensbench.jsonio import JsonObject, read_bounded
 from lensbench.yamlevents import check_events
 
-__all__ = ["MAX_YAML_BYTES", "Document", "read_yaml", "validated", "yaml_value"]
+__all__ = ["MAX_YAML_BYTES", "Document", "leading_comment", "read_yaml", "validated", "yaml_value"]
 
 MAX_YAML_BYTES = 2**22
 """The longest file that ships has 6 kB."""
@@ -265,3 +265,14 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
         yield annotation
     for part in getattr(annotation, "__args__", ()):
         yield from _models_in(part)
+
+
+def leading_comment(path: Path) -> str:
+    """The comment that a file begins with, as one paragraph; "" if it begins with something else."""
+    lines = []
+    with path.open(encoding="utf-8") as stream:
+        for line in stream:
+            if not line.startswith("#"):
+                break
+            lines.append(line.lstrip("#").strip())
+    return " ".join(lines)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from lensbench.api.data_folder import import_data, import_hints, translate_questions
     from lensbench.api.drawing import Drawing, figure
     from lensbench.api.evaluation import evaluate, is_worker
+    from lensbench.api.experiment_plan import ExperimentPlan, plan_backbones
+    from lensbench.api.experiments import BackbonesFailed, Experiment, evaluate_backbones, holds_experiment
     from lensbench.api.fetching import Fetched, fetch
     from lensbench.api.finished_work import CacheContents, cache_contents, cache_folder, clear_cache
     from lensbench.api.html_report import Report, report
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
         engine_names,
         list_backbones,
         list_engines,
+        list_experiments,
         list_judges,
         list_languages,
         list_methods,
@@ -59,9 +62,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_ENGINE",
+    "BackbonesFailed",
     "CacheContents",
     "Comparison",
     "Drawing",
+    "Experiment",
+    "ExperimentPlan",
     "Fetched",
     "Fitted",
     "Identification",
@@ -94,10 +100,12 @@ __all__ = [
     "engine_names",
     "estimate_judging",
     "evaluate",
+    "evaluate_backbones",
     "export_tasks",
     "fetch",
     "figure",
     "fit",
+    "holds_experiment",
     "import_data",
     "import_hints",
     "import_lm_eval",
@@ -105,6 +113,7 @@ __all__ = [
     "lint_tasks",
     "list_backbones",
     "list_engines",
+    "list_experiments",
     "list_judges",
     "list_languages",
     "list_methods",
@@ -115,6 +124,7 @@ __all__ = [
     "load_enhancement",
     "load_model",
     "missing_lines",
+    "plan_backbones",
     "plan_run",
     "read_run_file",
     "report",
@@ -131,6 +141,8 @@ HOMES = {
     "lensbench.api.data_folder": ("import_data", "import_hints", "translate_questions"),
     "lensbench.api.drawing": ("Drawing", "figure"),
     "lensbench.api.evaluation": ("evaluate", "is_worker"),
+    "lensbench.api.experiment_plan": ("ExperimentPlan", "plan_backbones"),
+    "lensbench.api.experiments": ("BackbonesFailed", "Experiment", "evaluate_backbones", "holds_experiment"),
     "lensbench.api.fetching": ("Fetched", "fetch"),
     "lensbench.api.finished_work": ("CacheContents", "cache_contents", "cache_folder", "clear_cache"),
     "lensbench.api.html_report": ("Report", "report"),
@@ -141,6 +153,7 @@ HOMES = {
         "engine_names",
         "list_backbones",
         "list_engines",
+        "list_experiments",
         "list_judges",
         "list_languages",
         "list_methods",

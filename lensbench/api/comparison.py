@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lensbench.api.arguments import a_path
 from lensbench.api.rendering import Block, TextTable, View, damage_notes, missing_lines
-from lensbench.errors import RunError, UnavailableError
+from lensbench.errors import RunError, UnavailableError, UsageError
 from lensbench.jsonio import JsonObject
 
 if TYPE_CHECKING:
@@ -134,14 +134,47 @@ def run_folder(run: Any) -> RunFolder:
     """
     from lensbench.records import RunFolder
 
-    return RunFolder.existing(run_paths([run])[0], lenient=True)
+    found = run_paths([run])
+    if len(found) > 1:
+        raise UsageError(
+            f"{a_path('run', getattr(run, 'folder', run))} holds the runs of {len(found)} backbones",
+            f"Name one of them: {', '.join(map(str, found))}",
+        )
+    return RunFolder.existing(found[0], lenient=True)
 
 
 def run_paths(runs: Any) -> list[Path]:
-    """Folders of runs; results of lm-evaluation-harness among them are read as one run."""
-    from lensbench.interop.lm_eval.as_runs import as_runs
+    """Folders of runs: an experiment stands for its groups, and results of lm-evaluation-harness are read as one run.
 
-    return as_runs([a_path("run", getattr(run, "folder", run)) for run in runs])
+    Raises:
+        UsageError: an experiment of which no run has numbers.
+    """
+    from lensbench.interop.lm_eval.as_runs import as_runs
+    from lensbench.records.experiment import begun_groups, read_groups
+
+    found: list[Path] = []
+    for path in (a_path("run", getattr(run, "folder", run)) for run in runs):
+        groups = read_groups(path)
+        begun = [path] if groups is None else begun_groups(path, groups)
+        if not begun:
+            raise UsageError(
+                f"{path} has no numbers yet: none of its runs has begun to score", "Give its command again to go on."
+            )
+        found += begun
+    return as_runs(found)
+
+
+def groups_without_numbers(runs: Any) -> list[str]:
+    """Warnings: backbones of experiments that no view can show yet."""
+    from lensbench.records.experiment import read_groups
+
+    homes = [a_path("run", getattr(run, "folder", run)) for run in runs]
+    return [
+        f"! {home / group.folder}: backbone '{group.backbone}' has no numbers yet, so no view shows it"
+        for home in homes
+        for group in read_groups(home) or ()
+        if not group.begun(home)
+    ]
 
 
 def _about(folder: RunFolder) -> ComparedRun:

@@ -64,6 +64,7 @@ def evaluate(
     cache: bool = True,
     trust_tasks: bool = False,
     trust_model: bool = False,
+    tracker: str | None = None,
     progress: Progress | None = None,
 ) -> Run:
     """Fit methods, ask the untouched backbone and every variant the same items, and summarise.
@@ -120,6 +121,8 @@ def evaluate(
             later ones.
         trust_tasks: Let `!function` in task files run Python code.
         trust_model: Let Python code of models given as folder or hub id run.
+        tracker: Experiment tracker that gets a copy of options, progress, endpoints, costs and reports: "mlflow", "trackio" or
+            "wandb". None: nothing is sent or written anywhere.
         progress: Where stages report to; None shows bars.
 
     Returns:
@@ -136,6 +139,7 @@ def evaluate(
     from lensbench.executors.launch import check_devices, check_options, find_place, joined
     from lensbench.plan.plan import make_plan
     from lensbench.quiet import quiet_libraries
+    from lensbench.trackers import open_tracker, tracked
 
     request = run_request(
         backbone,
@@ -170,6 +174,7 @@ def evaluate(
     )
     margins = english_margins(english_margin)
     room = a_size("memory", memory)
+    opened = open_tracker(tracker) if tracker is not None and not is_worker() else None
     plan = make_plan(request)
     place = find_place(data_parallel)
     check_options(place, plan.spec.device, plan.spec.engine)
@@ -188,6 +193,7 @@ def evaluate(
         max_usd=max_usd,
         english_margin=english_margin,
         cache=None if cache else False,
+        tracker=tracker,
     )
     if place.count > 1:
         # torch's own words on a rank that is gone are a stack of C++ frames, and it reads this once.
@@ -214,11 +220,12 @@ def evaluate(
 
         quiet_libraries()
         try:
-            with shown_by(reporter):
+            spec = plan.spec.model_dump(mode="json")
+            with shown_by(reporter), tracked(opened, spec, target, reporter) as heard:
                 run(
                     plan,
                     target,
-                    reporter,
+                    heard,
                     resume_only=resume,
                     judging=judging,
                     identifier=identifier,

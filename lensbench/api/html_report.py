@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lensbench.api.arguments import a_path
-from lensbench.api.comparison import run_paths
+from lensbench.api.comparison import groups_without_numbers, run_paths
 from lensbench.api.rendering import damage_notes, missing_lines
 from lensbench.errors import DataError, UsageError
 
@@ -37,29 +37,32 @@ def report(
     """Write one HTML file with the tables, figures and every item of runs; it opens from disk, without a network.
 
     Args:
-        runs: `Run` objects, run folders, or results of lm-evaluation-harness.
-        html: The file; None writes `report.html` into the folder of a single run.
+        runs: `Run` objects, run folders, folders of experiments, or results of lm-evaluation-harness.
+        html: The file; None writes `report.html` into the folder of a single run or experiment.
         figures: SVG files that are shown beside the report's own figures.
 
     Raises:
         UsageError: no run at a path, a run named twice, several runs and no file, or a figure that is no SVG.
         RunError: a run cannot be read, or the file cannot be written.
     """
+    from lensbench.records.experiment import EXPERIMENT_FILE
     from lensbench.reporting.html import write_html_report
     from lensbench.reporting.open_runs import open_runs
 
     given = [a_path("run", getattr(run, "folder", run)) for run in runs]
     found = run_paths(runs)
-    if html is None and (len(found) > 1 or found != given):
+    # The report of one experiment lies in its folder, as that of one run does.
+    home = given[0] if len(given) == 1 and (given[0] / EXPERIMENT_FILE).is_file() else None
+    if html is None and home is None and (len(found) > 1 or found != given):
         raise UsageError(
             "several runs, or results of lm-eval, and no output file" if found != given else "several runs, and no output file",
             "Example: ``html=report.html``",
         )
-    target = a_path("html", html) if html is not None else found[0] / "report.html"
+    target = a_path("html", html) if html is not None else (home or found[0]) / "report.html"
     if not target.name:
         raise UsageError(f"``html={target}``: names no file", "Example: ``html=report.html``")
     shown = [_figure(a_path("figures", figure)) for figure in figures]
-    warnings: list[str] = []
+    warnings = groups_without_numbers(runs)
     read = open_runs(found)
     write_html_report(read, target, shown)
     for run in read:

@@ -15,6 +15,7 @@ __all__ = [
     "engine_names",
     "list_backbones",
     "list_engines",
+    "list_experiments",
     "list_judges",
     "list_languages",
     "list_methods",
@@ -49,6 +50,26 @@ def list_backbones() -> list[JsonObject]:
             "presets": sorted(b.presets),
         }
         for b in backbones().values()
+    ]
+
+
+def list_experiments() -> list[JsonObject]:
+    """Experiments that ship: what each repeats, by the first sentence of its file, its backbones, methods and languages."""
+    from lensbench.content import shipped_files
+    from lensbench.plan.run_file import read_run_file
+    from lensbench.yamlio import leading_comment
+
+    found = [(name, path, read_run_file(path)) for name, path in shipped_files("experiments").items()]
+    return [
+        {
+            "name": name,
+            "title": leading_comment(path).partition(". ")[0].rstrip("."),
+            "backbones": [run.backbone] if isinstance(run.backbone, str) else list(run.backbone or ()),
+            "languages": list(run.languages or ()),
+            "tasks": list(run.tasks or ()),
+            "file": str(path),
+        }
+        for name, path, run in found
     ]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lensbench.api.arguments import a_path
-from lensbench.api.comparison import run_paths
+from lensbench.api.comparison import groups_without_numbers, run_paths
 from lensbench.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def table(
 
     Args:
         name: "bilingual", "multilingual", "averages", "cost", "settings", or a YAML file of your own.
-        runs: `Run` objects, run folders, or results of lm-evaluation-harness.
+        runs: `Run` objects, run folders, folders of experiments, or results of lm-evaluation-harness.
         format: "md" (or "markdown"), "latex", "csv" or "html": what `render` and `save` write where they name none.
         published: Set the numbers against those the papers print.
         paper_backbone: Which of the papers'; None is the run's own.
@@ -110,4 +110,5 @@ def table(
     choice = Choice(judge, identifier, profile)
     read = open_runs(run_paths(runs))
     made = build_table(spec, read, choice=choice, published=published, paper_backbone=paper_backbone, digits=digits)
+    made.warnings += [warning.removeprefix("! ") for warning in groups_without_numbers(runs)]
     return PaperTable(made, format)

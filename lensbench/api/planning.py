@@ -180,6 +180,7 @@ def plan_run(
     max_usd: float | None = None,
     english_margin: float | str | None = None,
     cache: bool = True,
+    tracker: str | None = None,
     out: str | os.PathLike[str] | None = None,
     **choices: Unpack[RunChoices],
 ) -> RunPlan:
@@ -197,7 +198,10 @@ def plan_run(
     from lensbench.plan.memory import plan_memory
     from lensbench.plan.plan import make_plan
     from lensbench.records import RunFolder
+    from lensbench.trackers import open_tracker
 
+    if tracker is not None:
+        open_tracker(tracker)
     margins = english_margins(english_margin)
     a_size("memory", memory)
     known_arguments(choices, plan_run, more=RunChoices.__annotations__)

@@ -70,6 +70,14 @@ def run_request(backbone: str | os.PathLike[str], choices: RunChoices) -> RunReq
     from lensbench.languages import CENTRAL, add_languages, get_language
     from lensbench.plan.request import RunRequest
 
+    if isinstance(backbone, list | tuple):
+        # A run file may have a list of one.
+        if len(backbone) != 1:
+            raise UsageError(
+                f"``backbone`` must be one backbone here, found {len(backbone)}",
+                "Several: evaluate_backbones or plan_backbones, with the same arguments.",
+            )
+        backbone = backbone[0]
     data = choices.get("data")
     include = paths("include", choices.get("include", ()))
     add_languages([*include, *([Path(data)] if data and data != EMBEDDED else [])])

@@ -18,6 +18,8 @@ __all__ = ["read_run_file", "text_of_run"]
 def read_run_file(path: str | os.PathLike[str]) -> JsonObject:
     """The arguments that a run file gives: `evaluate(**read_run_file("my-run.yaml"))`.
 
+    Where `backbone` is a list of several, they are the arguments of `evaluate_backbones`.
+
     The file that a run wrote into its folder (`run.yaml`) names that folder, so that the run goes on there.
 
     Args:
@@ -29,10 +31,11 @@ def read_run_file(path: str | os.PathLike[str]) -> JsonObject:
     from lensbench.content import named_file, shipped_files
     from lensbench.plan.run_file import read_run_file as read
     from lensbench.plan.run_file_text import RUN_FILE
+    from lensbench.records.experiment import EXPERIMENT_FILE
 
     found = named_file("experiment", os.fspath(a_path("path", path)), shipped_files("experiments"))
     arguments = read(found).arguments()
-    if found.name == RUN_FILE and (found.parent / "run.json").is_file():
+    if found.name == RUN_FILE and any((found.parent / name).is_file() for name in ("run.json", EXPERIMENT_FILE)):
         arguments["out"] = str(found.parent)
     return arguments
 

@@ -9,7 +9,7 @@ import click
 from lensbench.cli.flags import all_with_flags
 from lensbench.cli.run import command as run_command
 
-_NOT_TAKEN = ("out", "resume", "dry_run", "judge", "judge_model", "base_url", "max_usd")
+_NOT_TAKEN = ("out", "resume", "dry_run", "judge", "judge_model", "base_url", "max_usd", "tracker")
 
 
 def call(**options: Any) -> None:
@@ -28,12 +28,16 @@ def call(**options: Any) -> None:
     from lensbench.cli.run import choices_of, with_file
 
     choices = with_file(options["file"], choices_of(options))
-    found = fetch(choices.pop("backbone"), progress=progress_of(False, False, None), **choices)
+    progress = progress_of(False, False, None)
+    found = [fetch(backbone, progress=progress, **choices) for backbone in choices.pop("backbone")]
     if options["as_json"]:
-        print_json(all_with_flags(found.as_dict()))
+        content = [all_with_flags(one.as_dict()) for one in found]
+        print_json(content[0] if len(content) == 1 else content)
     else:
-        print_view(found.view())
-    found.check()
+        for one in found:
+            print_view(one.view())
+    for one in found:
+        one.check()
 
 
 command = click.Command(

@@ -9,7 +9,7 @@ import click
 
 from lensbench.cli.include_option import include_option
 
-_KINDS = ("methods", "backbones", "tasks", "languages", "profiles", "judges", "engines", "metrics")
+_KINDS = ("methods", "backbones", "tasks", "languages", "profiles", "judges", "engines", "metrics", "experiments")
 _WITH_FOLDERS = ("tasks", "languages", "profiles")
 """Lists that also read the user's own folders."""
 _WITH_DATA = "languages"

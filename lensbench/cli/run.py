@@ -51,7 +51,13 @@ from lensbench.errors import LensbenchError, UsageError
     "endpoint=language. FILE stands before it.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask before a sweep of more than 64 variants.")
-@click.option("-b", "--backbone", metavar="NAME|HUB|PATH", help="Base model: short name, hub id or model folder.")
+@click.option(
+    "-b",
+    "--backbone",
+    multiple=True,
+    metavar="NAME|HUB|PATH",
+    help="Base model: short name, hub id or model folder. Several, each with this option, give one run each in one folder.",
+)
 @click.option(
     "-l",
     "--languages",
@@ -138,6 +144,12 @@ from lensbench.errors import LensbenchError, UsageError
     "Default: 1 point, 1 point and 0.1.",
 )
 @click.option(
+    "--tracker",
+    metavar="NAME",
+    help="Experiment tracker that gets a copy of options, progress, endpoints, costs and reports: mlflow, trackio or wandb. "
+    "Default: none.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     metavar="RUN",
@@ -165,7 +177,7 @@ def command(**options: Any) -> None:
     \b
     Examples:
       lensbench run --method lens --backbone smollm2-135m --languages zh --data embedded
-      lensbench run --method lens --backbone llama3-8b                   the paper's bilingual set-up, from the hub
+      lensbench run --method lens --backbone llama3-8b                   English and Chinese, from the hub
       lensbench run --method lens --backbone llama3-8b --languages zh,ja,ko,ar,bn,sw
       lensbench run --method lens,xsft,incline --backbone llama3-8b --variant chinese-llama3-8b-v3 --variant mine=path/to/model
       lensbench run --method lens --variant wide=lens:start_layer=25,rank=1 --variant lens:seed=1 --backbone llama3-8b
@@ -173,18 +185,21 @@ def command(**options: Any) -> None:
       lensbench run layers-smollm2 --pick                                choose the start layer on 30% of the source items
       lensbench run --method lens --backbone llama3-8b --tasks mt_bench --judge gpt-4o --max-usd 5
       lensbench run layers-smollm2 --limit 20                            an experiment; or FILE.yaml, or RUN/run.yaml of a run
+      lensbench run --method lens --backbone llama3-8b --backbone phi3.5-mini
       lensbench run --backbone ./my-model --tasks xcopa,xstory_cloze --profile lm-eval --limit 50 --out RUN
     """
-    from lensbench.api import evaluate, is_worker, plan_run
+    from lensbench.api import evaluate, is_worker, plan_backbones, plan_run
     from lensbench.cli.render import print_json, print_run, print_view
+    from lensbench.cli.run_backbones import run_backbones
 
-    further = ("data_parallel", "memory", "judge", "judge_model", "base_url", "max_usd", "english_margin", "out")
+    further = ("data_parallel", "memory", "judge", "judge_model", "base_url", "max_usd", "english_margin", "tracker", "out")
     given = {**choices_of(options), **{name: options[name] for name in (*further, "identifier")}}
     given["cache"] = not options["no_cache"]
     choices = with_file(options["file"], given)
-    backbone, identifier = choices.pop("backbone"), choices.pop("identifier")
+    backbones, identifier = choices.pop("backbone"), choices.pop("identifier")
+    several = len(backbones) > 1
     if options["dry_run"]:
-        plan = _confirmed(partial(plan_run, backbone), choices)
+        plan = _confirmed(partial(plan_backbones, backbones) if several else partial(plan_run, backbones[0]), choices)
         if is_worker():
             return
         if options["as_json"]:
@@ -193,10 +208,14 @@ def command(**options: Any) -> None:
             print_view(plan.view())
         plan.check()
         return
-    failure: LensbenchError | None = None
     progress = None if is_worker() else progress_of(options["quiet"], options["verbose"], options["log"])
+    if several:
+        given = {"resume": options["resume"], "identifier": identifier, "progress": progress}
+        run_backbones(lambda call: _confirmed(partial(call, backbones, **given), choices), options["as_json"])
+        return
+    failure: LensbenchError | None = None
     try:
-        call = partial(evaluate, backbone, resume=options["resume"], identifier=identifier, progress=progress)
+        call = partial(evaluate, backbones[0], resume=options["resume"], identifier=identifier, progress=progress)
         run = _confirmed(call, choices)
     except LensbenchError as error:
         # A method that failed leaves the other variants to be looked at.
@@ -221,6 +240,8 @@ _OPTIONS = {"config": "config_file", "cache": "no_cache", "english": "no_english
 def with_file(path: str | None, given: dict[str, Any]) -> dict[str, Any]:
     """All arguments of a run: those of its file, and over them the options that were written on the command line.
 
+    `backbone` is a list.
+
     Args:
         given: Argument -> value of its option, also where that is only the default.
 
@@ -231,14 +252,14 @@ def with_file(path: str | None, given: dict[str, Any]) -> dict[str, Any]:
     from lensbench.api import read_run_file
 
     context = click.get_current_context()
-    choices = {"backbone": context.params["backbone"], **given}
+    choices = {"backbone": list(context.params["backbone"]), **given}
     for name, value in (read_run_file(path) if path is not None else {}).items():
         if name == "overrides":
             # Of equal keys the last one counts.
             choices[name] = (*value, *choices[name])
         elif name in choices and context.get_parameter_source(_OPTIONS.get(name, name)) is ParameterSource.DEFAULT:
-            choices[name] = value
-    if choices["backbone"] is None:
+            choices[name] = [value] if name == "backbone" and isinstance(value, str) else value
+    if not choices["backbone"]:
         raise click.UsageError("Missing option '-b' / '--backbone'.", context)
     return choices
 

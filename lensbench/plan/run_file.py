@@ -66,7 +66,7 @@ class RunFile(BaseModel):
     model_config = _STRICT
 
     format: int = FORMAT
-    backbone: str | None = None
+    backbone: str | list[str] | None = None
     methods: list[str] | None = None
     variants: list[VariantEntry] | None = None
     sweep: dict[str, list[Any]] | list[dict[str, list[Any]]] | None = None
@@ -98,6 +98,7 @@ class RunFile(BaseModel):
     max_usd: float | None = None
     english_margin: float | str | None = None
     cache: bool | None = None
+    tracker: str | None = None
     out: str | None = None
 
     def arguments(self) -> JsonObject:

@@ -91,6 +91,11 @@ class RunFolder:
             UsageError: there is none at this path.
         """
         if not (path / _SPEC).is_file():
+            groups = (
+                sorted(str(found.parent) for found in path.glob(f"*/{_SPEC}")) if (path / "experiment.json").is_file() else []
+            )
+            if groups:
+                raise UsageError(f"{path} holds the runs of several backbones", f"Name one of them: {', '.join(groups)}")
             raise UsageError(f"no run at {path}", "A run folder holds a run.json.")
         return cls(path, lenient=lenient)
 

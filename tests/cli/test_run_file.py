@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,7 +14,9 @@ from typing import Any
 
 import pytest
 
+import lensbench as lb
 from lensbench.content import shipped_files
+from lensbench.yamlio import leading_comment
 
 SETTINGS = ("n_probe=8", "n_parallel=16", "warmup_ratio=0", "learning_rate=0.01")
 NAMES = [f"lens[start_layer={layer},seed={seed}]" for layer in (2, 3) for seed in (0, 1)]
@@ -130,15 +133,88 @@ def test_on_a_terminal_it_asks(reply: bytes, code: int) -> None:
     os.close(ours)
 
 
-FITS = {"layers-smollm2": 9, "ablation-smollm2": 13, "rank-smollm2": 6}
+FITS = {
+    "ablation": 13,
+    "ablation-smollm2": 13,
+    "bilingual": 15,
+    "bilingual-smollm2": 6,
+    "code-switch": 2,
+    "code-switch-smollm2": 1,
+    "items": 12,
+    "items-smollm2": 5,
+    "layers": 12,
+    "layers-smollm2": 9,
+    "multilingual": 15,
+    "multilingual-smollm2": 2,
+    "rank": 6,
+    "rank-smollm2": 6,
+}
+WITH_FOLDER = {"ablation", "bilingual", "layers"}
+"""Those that need rows which are not on the hub."""
 
 
 @pytest.mark.parametrize("name", sorted(shipped_files("experiments")))
-def test_experiments_that_ship_can_be_planned(cli: Callable[..., Any], name: str) -> None:
-    root = Path(__file__).parents[2]
-    done = cli("run", f"experiments/{name}.yaml", "--dry-run", cwd=root)
-    assert done.returncode == 0, done.stderr
-    assert f"{FITS[name]} variants to fit" in done.stdout and f"work      {FITS[name]} fits; " in done.stdout
+def test_experiments_that_ship_can_be_planned(name: str, tmp_path: Path) -> None:
+    choices = lb.read_run_file(name)
+    if name in WITH_FOLDER:
+        with pytest.raises(lb.UsageError, match="mt_bench in 'zh': the hub has no rows"):
+            _planned(choices)
+        choices["data"] = _folder_with_mt_bench(tmp_path / "data")
+    plan = _planned(choices).as_dict()
+    groups = list(plan["groups"].values()) if "groups" in plan else [plan]
+    assert sum(group["fits"] for group in groups) == FITS[name]
+    on_hub = choices.get("data") is None
+    assert all((count is None) == on_hub for group in groups for count in group["items"])
+    if name == "bilingual":
+        tasks = {(task["task"], task["language"]) for group in groups for task in group["spec"]["tasks"]}
+        assert len(groups) == 3 and {("mt_bench", "en"), ("mt_bench", "zh")} <= tasks and len({task for task, _ in tasks}) == 5
+        lens = [group["spec"]["methods"][0]["config"] for group in groups]
+        # Table 2 of the paper: start layer, and push strength for Chinese.
+        assert [one["start_layer"] for one in lens] == [31, 30, 27]
+        assert [one["push_strength"] for one in lens] == [{"zh": 1.0}, {"zh": 0.05}, {"zh": 0.3}]
+
+
+def _planned(choices: dict[str, Any]) -> Any:
+    return (lb.plan_backbones if isinstance(choices["backbone"], list) else lb.plan_run)(**choices)
+
+
+def _folder_with_mt_bench(path: Path) -> Path:
+    """The embedded rows and two questions of MT-Bench's form."""
+    shutil.copytree(Path(lb.__file__).parent / "datasets" / "mini", path)
+    for code in ("en", "zh"):
+        folder = path / "mt_bench" / code
+        folder.mkdir(parents=True)
+        rows = [{"question_id": n, "category": "writing", "turns": ["one", "two"], "reference": []} for n in (81, 82)]
+        (folder / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.mark.parametrize("name", sorted(shipped_files("experiments")))
+def test_experiments_begin_with_what_they_are_and_cost(name: str) -> None:
+    head = leading_comment(shipped_files("experiments")[name])
+    choices = lb.read_run_file(name)
+    backbones = len(choices["backbone"]) if isinstance(choices["backbone"], list) else 1
+    price = head.partition("Price: ")[2].partition(".")[0]
+    assert f" = {FITS[name] + backbones} variants" in price
+    assert "Differs from" in head
+
+
+def test_they_are_listed_with_one_line_each(cli: Callable[..., Any]) -> None:
+    listed = json.loads(cli("ls", "experiments", "--json").stdout)
+    assert {entry["name"] for entry in listed} == set(FITS) and all(entry["title"] for entry in listed)
+    assert {entry["name"]: entry["backbones"] for entry in listed}["bilingual"] == ["llama3-8b", "llama3.1-8b", "phi3.5-mini"]
+
+
+def test_code_switched_questions_follow_their_rule() -> None:
+    mini = Path(lb.__file__).parent / "datasets" / "mini"
+
+    def rows(name: str, code: str) -> list[Any]:
+        return [json.loads(line) for line in (mini / name / code / "test.jsonl").read_text(encoding="utf-8").splitlines()]
+
+    english = {row["question_id"]: row["turns"][0] for row in rows("open_questions", "en")}
+    for code in ("zh", "ja", "ko", "ar", "bn", "sw"):
+        wanted = [(row["question_id"], english[row["question_id"]], row["turns"][1]) for row in rows("open_questions", code)]
+        assert [(row["question_id"], row["english"], row["target"]) for row in rows("code_switched", code)] == wanted
 
 
 def test_a_dry_run_lists_the_variants(cli: Callable[..., Any]) -> None:

@@ -100,8 +100,10 @@ def test_commands_parse_and_name_what_exists(page: str, line: str) -> None:
             known = config_model(variant.method)[0].model_fields if variant.method else {}
             assert {key.partition(".")[0] for key in variant.settings} <= set(known), line
     fields = {field for name in methods for field in config_model(get_method(name).name)[0].model_fields}
-    if values.get("backbone") and not str(values["backbone"]).startswith("./"):
-        get_backbone(str(values["backbone"]))
+    given = values.get("backbone") or ()
+    for name in (given,) if isinstance(given, str) else given:
+        if not name.startswith("./"):
+            get_backbone(name)
     for override in values.get("overrides") or ():
         key, *rest = str(override).partition("=")[0].split(".")
         assert (rest[0] if key in methods else key) in fields

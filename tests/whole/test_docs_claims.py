@@ -306,6 +306,7 @@ def test_source_items() -> None:
         shape = yaml.safe_load(page(f"tasks/rows/{name}.yaml")).get("source_item")
         assert (said.split("`")[1] if "`" in said else None) == (shape and shape["column"]), name
     assert shipped("tasks/rows/*.yaml") - set(titles) == {
+        "code_switched",
         "aya",
         "bactrian_x",
         "mt_bench_prompts",
@@ -372,6 +373,7 @@ def test_languages_of_the_embedded_set() -> None:
     assert have.pop("completions") == {"en", "zh"} and "completions, which are there in English and Chinese only" in running(
         "docs/data.md"
     )
+    assert have.pop("code_switched") == set(said.split()) - {"en"} and "`code_switched` is made" in running("docs/data.md")
     assert len(have) > 5 and all(codes == set(said.split()) for codes in have.values())
     lines = {name: (mini / name / "zh" / "train.jsonl").read_text(encoding="utf-8").count("\n") for name in ("aya", "bactrian_x")}
     assert f"({lines['aya']} probing texts per language, {lines['bactrian_x']} parallel" in running("docs/smollm2-preset.md")

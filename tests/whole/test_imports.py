@@ -53,7 +53,7 @@ HEIGHTS = [
     ["numbers", "plan"],
     ["reporting"],
     ["executors"],
-    ["interop", "stages"],
+    ["interop", "stages", "trackers"],
     ["api", "frames"],
     ["cli", "__main__"],
 ]
