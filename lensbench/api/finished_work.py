@@ -114,7 +114,7 @@ def clear_cache(kinds: Sequence[str] = (), *, older_than: str | None = None) -> 
     """Remove entries of the store. Runs and their folders stay as they are.
 
     Args:
-        kinds: `scores`, `answers`, `identified`, `noise`, `fits`; empty: all.
+        kinds: `scores`, `answers`, `identified`, `noise`, `fits`, `states`; empty: all.
         older_than: Only what was not used for so long: a number with s, m, h, d or w, such as "30d".
 
     Returns:

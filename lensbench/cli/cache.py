@@ -36,7 +36,9 @@ def command(context: click.Context, as_json: bool) -> None:
 
 
 @command.command()
-@click.option("--kind", "kinds", multiple=True, metavar="KIND", help="scores, answers, identified, noise, fits; may be repeated.")
+@click.option(
+    "--kind", "kinds", multiple=True, metavar="KIND", help="scores, answers, identified, noise, fits, states; may be repeated."
+)
 @click.option("--older-than", metavar="DURATION", help="Remove only what was not used for so long, such as 30d, 12h or 2w.")
 def clear(kinds: tuple[str, ...], older_than: str | None) -> None:
     """Remove finished work. Run folders stay as they are; a later run computes again what it needs.

@@ -16,7 +16,7 @@ from lensbench.progress import Progress, SilentProgress
 if TYPE_CHECKING:
     from lensbench.backbones.load import LoadedBackbone
 
-__all__ = ["Cost", "Enhancement", "Fit", "Method", "Progress", "SharesFits", "SilentProgress", "TrainingData"]
+__all__ = ["Cost", "Enhancement", "Fit", "KeptStates", "Method", "Progress", "SharesFits", "SilentProgress", "TrainingData"]
 
 
 @dataclass(frozen=True)
@@ -123,11 +123,29 @@ Fit = Callable[..., Enhancement]
 """`Method.fit`: backbone, training data, configuration, progress -> enhancement."""
 
 
+class KeptStates(Protocol):
+    """Tensors of fits that later runs on the same backbone may read again. No fault of the disk ends a fit."""
+
+    def read(self, key: Sequence[int | str]) -> tuple[dict[str, Any], float] | None:
+        """Tensors by name, on the CPU, and the seconds that they took; None if there are none.
+
+        Args:
+            key: Everything that decides them beside the backbone and where it computes.
+        """
+        ...
+
+    def write(self, key: Sequence[int | str], tensors: Mapping[str, Any], seconds: float) -> None:
+        """Keep tensors, in place of those that were there."""
+        ...
+
+
 @runtime_checkable
 class SharesFits(Protocol):
     """A method whose fits with several settings have work in common."""
 
-    def together(self, loaded: LoadedBackbone, jobs: Sequence[tuple[Any, Any]]) -> AbstractContextManager[Fit]:
+    def together(
+        self, loaded: LoadedBackbone, jobs: Sequence[tuple[Any, Any]], kept: KeptStates | None = None
+    ) -> AbstractContextManager[Fit]:
         """A context that gives a `fit` for some jobs, which are called one after the other, each at most once.
 
         A job that fails leaves what it shares usable for the others. The backbone is the same object, and unchanged, at every
@@ -135,6 +153,7 @@ class SharesFits(Protocol):
 
         Args:
             jobs: Training data and configuration of every fit to come.
+            kept: What earlier runs kept; None keeps nothing beyond the context.
         """
         ...
 

@@ -10,9 +10,9 @@ from typing import Any
 from lensbench.errors import DataError, LensbenchError
 from lensbench.jsonio import json_text, parse_json
 
-__all__ = ["KINDS", "Damaged", "Header", "entry_bytes", "read_entry", "read_header"]
+__all__ = ["KINDS", "Damaged", "Header", "entry_bytes", "read_bytes", "read_entry", "read_header"]
 
-KINDS = ("scores", "answers", "identified", "noise", "fits")
+KINDS = ("scores", "answers", "identified", "noise", "fits", "states")
 """Kinds of entries, each in a folder of its own."""
 _FORMAT = 1
 _HEADER_BYTES = 2**16
@@ -28,7 +28,7 @@ class Header:
 
     Attributes:
         backbone: Name of the backbone, for lists.
-        count: Scores, answers, conversations or fits in it.
+        count: Scores, answers, conversations, fits or rows in it.
         sha256: Of the bytes of the content.
     """
 
@@ -40,8 +40,12 @@ class Header:
 
 
 def entry_bytes(kind: str, key: str, backbone: str, count: int, content: Any) -> bytes:
-    """The file of an entry."""
-    body = json_text(content, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    """The file of an entry.
+
+    Args:
+        content: Bytes, which are kept as they are, or what JSON can hold.
+    """
+    body = content if isinstance(content, bytes) else json_text(content, separators=(",", ":")).encode("utf-8", "surrogatepass")
     head = {
         "format": _FORMAT,
         "kind": kind,
@@ -65,7 +69,20 @@ def read_header(path: Path) -> Header:
 
 
 def read_entry(path: Path, kind: str, key: str) -> Any:
-    """The content of an entry.
+    """The content of an entry that JSON holds.
+
+    Raises:
+        Damaged: it is no entry, another one, or its content has changed.
+        OSError: the file cannot be read.
+    """
+    try:
+        return parse_json(read_bytes(path, kind, key), "")
+    except DataError as error:
+        raise Damaged(error.message.removeprefix(": ")) from None
+
+
+def read_bytes(path: Path, kind: str, key: str) -> bytes:
+    """The content of an entry as it was kept.
 
     Raises:
         Damaged: it is no entry, another one, or its content has changed.
@@ -78,10 +95,7 @@ def read_entry(path: Path, kind: str, key: str) -> Any:
     body = rest.removesuffix(b"\n")
     if hashlib.sha256(body).hexdigest() != header.sha256:
         raise Damaged("its content has changed since it was written")
-    try:
-        return parse_json(body, "")
-    except DataError as error:
-        raise Damaged(error.message.removeprefix(": ")) from None
+    return body
 
 
 def _header(line: bytes) -> Header:

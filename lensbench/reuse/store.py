@@ -12,14 +12,16 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from lensbench.cache import cache_dir
-from lensbench.reuse.entry import Damaged, entry_bytes, read_entry
+from lensbench.reuse.entry import Damaged, entry_bytes, read_bytes, read_entry
 from lensbench.reuse.limit import size_limit
 from lensbench.reuse.listing import files_of, trim
 
 __all__ = ["Store", "open_store", "store_folder"]
+
+_Content = TypeVar("_Content")
 
 _FOLDER = "finished"
 _AFTER_TRIM = 0.9
@@ -57,6 +59,11 @@ class Store:
         self._replaced: set[Path] = set()
         self._said: set[str] = set()
 
+    @property
+    def limit(self) -> int:
+        """Bytes that the files may have together."""
+        return self._limit
+
     def path(self, kind: str, key: str) -> Path:
         return self.folder / kind / key[:2] / f"{key}.json"
 
@@ -66,12 +73,19 @@ class Store:
         return path not in self._replaced and path.is_file()
 
     def get(self, kind: str, key: str) -> Any | None:
-        """The content of an entry; None if there is none, or a damaged one."""
+        """The content of an entry that JSON holds; None if there is none, or a damaged one."""
+        return self._read(kind, key, read_entry)
+
+    def get_bytes(self, kind: str, key: str) -> bytes | None:
+        """The content of an entry that was kept as bytes; None if there is none, or a damaged one."""
+        return self._read(kind, key, read_bytes)
+
+    def _read(self, kind: str, key: str, read: Callable[[Path, str, str], _Content]) -> _Content | None:
         path = self.path(kind, key)
         try:
             if not path.is_file():
                 return None
-            content = read_entry(path, kind, key)
+            content = read(path, kind, key)
         except Damaged as error:
             self.report_damage(kind, key, error.message)
             return None
@@ -99,7 +113,8 @@ class Store:
 
         Args:
             backbone: Name of the backbone, for lists.
-            count: Scores, answers, conversations or fits in it.
+            content: Bytes, or what JSON can hold.
+            count: Scores, answers, conversations, fits or rows in it.
             replace: Write it also if there is one.
 
         Returns:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from lensbench.jsonio import JsonObject
 from lensbench.languages import CENTRAL
 from lensbench.memory import release
 from lensbench.methods import load_method
-from lensbench.methods.base import Enhancement, Fit, Progress, TrainingData
+from lensbench.methods.base import Enhancement, Fit, KeptStates, Progress, TrainingData
 from lensbench.methods.check import Snapshot, check_enhancement, difference, take_snapshot
 from lensbench.methods.corpora.overlap import TrainingIndex, find_overlap
 from lensbench.methods.failures import errors_in_words
@@ -82,12 +82,20 @@ def report_overlap(
 
 
 def fit_stage(
-    plan: Plan, folder: RunFolder, model: LazyBackbone, corpora: Mapping[str, TrainingData | None], progress: Progress
+    plan: Plan,
+    folder: RunFolder,
+    model: LazyBackbone,
+    corpora: Mapping[str, TrainingData | None],
+    progress: Progress,
+    kept_of: Callable[[str], KeptStates | None] = lambda method: None,
 ) -> tuple[dict[str, Enhancement], dict[str, str]]:
     """Every variant's enhancement, as saved by this start or an earlier one.
 
     What was fitted is checked and saved, and let go of until all fits are done: no fit's memory counts against the next one's,
     and what is scored is what lies on disk. A fit that fails leaves the others be.
+
+    Args:
+        kept_of: What earlier runs kept of a method's fits; None if nothing is kept.
 
     Returns:
         Enhancements by variant, and what went wrong by variant.
@@ -98,7 +106,7 @@ def fit_stage(
     made: dict[str, Enhancement] = {}
     errors: dict[str, LensbenchError] = {}
     waiting = {name: (variant, data) for name, variant in plan.variants.items() if (data := corpora[name]) is not None}
-    with SharedFits(waiting) as together:
+    with SharedFits(waiting, kept_of) as together:
         for name, (variant, data) in waiting.items():
             try:
                 with _memory_as_error(name):

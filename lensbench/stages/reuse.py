@@ -25,7 +25,13 @@ _REPEATABLE = ("tree", "reference")
 """Engines whose scores are the same to the last bit whenever they are computed. vLLM's depend on what shares its batches, and of
 another package's engine the code is not known."""
 _PROVENANCE = "provenance.json"
-_NAMES = {"scores": "scores", "answers": "answers", "identified": "identified conversations", "fits": "fits"}
+_NAMES = {
+    "scores": "scores",
+    "answers": "answers",
+    "identified": "identified conversations",
+    "fits": "fits",
+    "states": "rows of states",
+}
 
 
 class Reuse:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ from lensbench.stages.describe import describe, note_provenance
 from lensbench.stages.evaluate import Evaluation, fingerprint, other_variants
 from lensbench.stages.fit import MethodsFailed, fit_stage, load_corpora, report_overlap
 from lensbench.stages.identify import AUTO, identify_stage, pick_identifier
+from lensbench.stages.kept_states import states_of_runs
 from lensbench.stages.results import write_results
 from lensbench.stages.reuse import Reuse, begin_reuse, environment_digest
 from lensbench.stages.reused_fits import keep_fits, take_fits
@@ -174,7 +176,7 @@ def _fit(
         return fit_stage(plan, folder, model, corpora, progress)
     left = take_fits(reuse, plan, folder, model, corpora, progress)
     try:
-        return fit_stage(plan, folder, model, left, progress)
+        return fit_stage(plan, folder, model, left, progress, partial(states_of_runs, reuse, model))
     finally:
         keep_fits(reuse, plan, folder, model, left, progress)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from types import TracebackType
 
 from lensbench.backbones.load import LoadedBackbone
 from lensbench.methods import load_method
-from lensbench.methods.base import Fit, SharesFits, TrainingData
+from lensbench.methods.base import Fit, KeptStates, SharesFits, TrainingData
 from lensbench.methods.failures import errors_in_words
 from lensbench.plan.variants import PlannedVariant
 
@@ -20,10 +20,15 @@ class SharedFits:
 
     Args:
         waiting: Variants that have yet to be fitted, with their training data, in the order of the fits.
+        kept_of: What earlier runs kept of a method's fits; None if nothing is kept.
     """
 
-    def __init__(self, waiting: Mapping[str, tuple[PlannedVariant, TrainingData]]) -> None:
-        self._waiting = dict(waiting)
+    def __init__(
+        self,
+        waiting: Mapping[str, tuple[PlannedVariant, TrainingData]],
+        kept_of: Callable[[str], KeptStates | None] = lambda method: None,
+    ) -> None:
+        self._waiting, self._kept_of = dict(waiting), kept_of
         self._open = ExitStack()
         self._fit: Fit | None = None
         self._of: tuple[str, int] | None = None
@@ -43,9 +48,10 @@ class SharedFits:
             self._close()
             jobs = [(data, variant.config)]
             jobs += [(its, other.config) for other, its in self._waiting.values() if other.method == variant.method]
-            if isinstance(method, SharesFits) and len(jobs) > 1:
+            kept = self._kept_of(variant.method) if isinstance(method, SharesFits) else None
+            if isinstance(method, SharesFits) and (len(jobs) > 1 or kept is not None):
                 with errors_in_words(f"{name}: preparing {len(jobs)} fits", method):
-                    self._fit = self._open.enter_context(method.together(loaded, jobs))
+                    self._fit = self._open.enter_context(method.together(loaded, jobs, kept))
                 self._of = of
         return method.fit if self._fit is None else self._fit
 

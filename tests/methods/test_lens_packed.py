@@ -81,7 +81,7 @@ def family(request: pytest.FixtureRequest, tiny: LoadedBackbone) -> LoadedBackbo
 def test_every_family_has_the_same_gradients(family: LoadedBackbone) -> None:
     config = LensConfig(push_strength=0.5)
     blocks = forked(family, (4,))
-    packed = gradients(PackedReader(blocks, 32), blocks, config, seed=3)
+    packed = gradients(PackedReader(blocks, 32, shared=SharedStates((2,), blocks.layers)), blocks, config, seed=3)
     assert_same(packed, gradients(PaddedReader(blocks), blocks, config, seed=3))
 
 
@@ -91,7 +91,9 @@ def test_every_family_has_the_same_gradients(family: LoadedBackbone) -> None:
 def test_every_switch_has_the_same_gradients(tiny: LoadedBackbone, pool: Any, layers: tuple[int, ...], detach: bool) -> None:
     config = LensConfig(push_strength=0.5, retain_pool=pool, detach_central=detach, reduction="norm")
     blocks = forked(tiny, layers)
-    packed = gradients(PackedReader(blocks, 32, whole=pool == "mean"), blocks, config, seed=5)
+    packed = gradients(
+        PackedReader(blocks, 32, shared=SharedStates((2,), blocks.layers), whole=pool == "mean"), blocks, config, seed=5
+    )
     assert_same(packed, gradients(PaddedReader(blocks), blocks, config, seed=5))
 
 
@@ -101,7 +103,7 @@ def test_languages_that_do_not_fit_together_have_graphs_of_their_own(
     from lensbench.methods.lens import readers
 
     blocks, config = forked(tiny, (4,)), LensConfig(push_strength=0.5)
-    reader = PackedReader(blocks, 32)
+    reader = PackedReader(blocks, 32, shared=SharedStates((2,), blocks.layers))
     reader.begin(rows_of(7))
     rows = {code: own for code, own in rows_of(7).items() if code != "en"}
     assert [list(group) for group in reader.targets(rows)] == [["zh", "sw"]]
@@ -147,7 +149,7 @@ def test_frozen_blocks_read_each_distinct_token_once(tiny: LoadedBackbone) -> No
     rows = rows_of(3)
     # All languages behind one preamble.
     rows["zh"] = [rows["en"][0][:6] + row[6:] for row in rows["zh"]]
-    reader = PackedReader(blocks, 32)
+    reader = PackedReader(blocks, 32, shared=SharedStates((2,), blocks.layers))
     reader.begin(rows)
     assert calls.tokens == len({tuple(row[: n + 1]) for own in rows.values() for row in own for n in range(len(row))})
     reader.central(rows["en"])
@@ -230,14 +232,14 @@ def test_padding_is_kept_where_the_loss_averages_it(tiny: LoadedBackbone, monkey
 
 def test_means_are_equal(family: LoadedBackbone, cannot_pack: None, monkeypatch: pytest.MonkeyPatch) -> None:
     from lensbench.engines import blocks
-    from lensbench.methods.lens import probe
+    from lensbench.methods.lens import probe, readers
 
     texts = {code: rows_of(4, 30)[code] for code in LANGUAGES}
     monkeypatch.setattr(probe, "probe_ids", lambda loaded, rows, config: rows)
     config, layers = LensConfig(), (1, 3, 4)
     padded = probe.language_means(family, texts, layers, config, SilentProgress())
     monkeypatch.setattr(blocks, "_PACKABLE", {family.model.config.model_type})
-    monkeypatch.setattr(probe, "_TOKENS", 100)
+    monkeypatch.setattr(readers, "_TOKENS", 100)
     progress = SilentProgress()
     packed = probe.language_means(family, texts, layers, config, progress)
     assert not progress.notes

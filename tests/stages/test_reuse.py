@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 from conftest import Cli, save_tiny_model
+from safetensors.torch import load_file
 
 import lensbench as lb
 from lensbench.backbones.lazy import LazyBackbone
@@ -165,6 +166,43 @@ def test_the_cost_is_that_of_the_real_fit_and_says_so(bench: Bench) -> None:
     text = str(run.answer())
     assert "by an earlier run" in (bench.folder / "second" / "report.md").read_text() and "by an earlier run" in text
     assert "by an earlier run" not in (bench.folder / "first" / "report.md").read_text()
+
+
+def test_one_more_setting_of_lens_reads_no_row_again(bench: Bench) -> None:
+    common: dict[str, Any] = {"methods": [], "tasks": ["xcopa"], "english": False}
+    bench.run("first", **common, sweep={"lens.push_strength": [0.5, 1]}, overrides=_overrides())
+    said = bench.run("second", **common, sweep={"lens.push_strength": [2]}, overrides=_overrides())
+    taken = bench.reused("second")
+    # Eight probing texts and sixteen prompts in two languages; some of them may be alike.
+    assert 0 < taken["states"] <= 2 * (8 + 16) and bench.work["fits"] == 1 and "fits" not in taken
+    assert any("rows of states" in text for text in said.of_cache())
+    shared = bench.work["products"]
+    bench.run("anew", **common, sweep={"lens.push_strength": [2]}, overrides=_overrides(), cache=False)
+    assert bench.work["products"] > shared
+    card = json.loads(next((bench.folder / "second" / "enhancements").glob("*/card.json")).read_text())
+    assert 0 < card["cost"]["cached_seconds"] < card["cost"]["wall_seconds"]
+    # A first trained block that no earlier run had needs the states in front of it.
+    bench.run("third", **common, sweep={"lens.start_layer": [2]}, overrides=_overrides())
+    assert 0 < bench.reused("third")["states"] <= 2 * 8 + 2 * 16
+
+
+def test_a_damaged_row_of_states_is_read_again_and_said(bench: Bench) -> None:
+    common: dict[str, Any] = {"methods": [], "tasks": ["xcopa"], "english": False, "overrides": _overrides()}
+    bench.run("first", **common, sweep={"lens.push_strength": [0.5]})
+    path = next((store_folder() / "states").glob("*/*.json"))
+    path.write_bytes(path.read_bytes()[:-3])
+    said = bench.run("second", **common, sweep={"lens.push_strength": [2]})
+    assert any("an entry of states is damaged" in text for text in said.of_cache())
+    bench.run("anew", **common, sweep={"lens.push_strength": [2]}, cache=False)
+    one, other = (
+        load_file(next((bench.folder / name / "enhancements").glob("*/delta.safetensors"))) for name in ("second", "anew")
+    )
+    for name, tensor in one.items():
+        torch.testing.assert_close(tensor, other[name], atol=2e-4, rtol=1e-3)
+
+
+def _overrides() -> list[str]:
+    return [f"lens.{key}={value}" for key, value in LENS.items()]
 
 
 def test_one_more_variant_costs_one_variant_whatever_the_others_are_called(bench: Bench) -> None:

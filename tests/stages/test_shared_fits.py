@@ -24,7 +24,7 @@ class Recording:
         return f"{self.name} alone"
 
     @contextmanager
-    def together(self, loaded: Any, jobs: Sequence[tuple[Any, Any]]) -> Iterator[Any]:
+    def together(self, loaded: Any, jobs: Sequence[tuple[Any, Any]], kept: Any = None) -> Iterator[Any]:
         if self.fails:
             raise ZeroDivisionError("no workshop")
         self.events.append(f"open {loaded.name} {[config for _, config in jobs]}")

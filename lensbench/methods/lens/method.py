@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lensbench.datasets.sources import DataSource
-from lensbench.methods.base import Fit, Progress
+from lensbench.methods.base import Fit, KeptStates, Progress
 from lensbench.methods.corpora.probing import Corpora, load_corpora
 from lensbench.methods.lens.config import LensConfig
 
 if TYPE_CHECKING:
     from lensbench.backbones.load import LoadedBackbone
     from lensbench.methods.delta import Delta
+    from lensbench.methods.lens.shared import SharedStates
 
 __all__ = ["METHOD", "Lens"]
 
@@ -44,20 +45,27 @@ class Lens:
             revisions=revisions,
         )
 
-    def fit(self, loaded: LoadedBackbone, corpora: Corpora, config: LensConfig, progress: Progress) -> Delta:
-        """Fit LENS; see `lens.fit.fit_lens` for what it raises."""
+    def fit(
+        self, loaded: LoadedBackbone, corpora: Corpora, config: LensConfig, progress: Progress, shared: SharedStates | None = None
+    ) -> Delta:
+        """Fit LENS; see `lens.fit.fit_lens` for what it raises.
+
+        Args:
+            shared: States that other fits read too.
+        """
         from lensbench.methods.lens.fit import fit_lens
 
-        return fit_lens(loaded, corpora, config, progress)
+        return fit_lens(loaded, corpora, config, progress, shared)
 
     @contextmanager
-    def together(self, loaded: LoadedBackbone, jobs: Sequence[tuple[Corpora, LensConfig]]) -> Iterator[Fit]:
+    def together(
+        self, loaded: LoadedBackbone, jobs: Sequence[tuple[Corpora, LensConfig]], kept: KeptStates | None = None
+    ) -> Iterator[Fit]:
         """Several fits on one backbone, which read the states that their settings leave equal once."""
-        from lensbench.methods.lens.fit import fit_lens
         from lensbench.methods.lens.shared import SharedStates
 
-        with SharedStates.of([config for _, config in jobs], len(loaded.blocks)) as shared:
-            yield functools.partial(fit_lens, shared=shared)
+        with SharedStates.of([config for _, config in jobs], len(loaded.blocks), kept) as shared:
+            yield functools.partial(self.fit, shared=shared)
 
     def load(self, folder: Path, backbone_digest: str) -> Delta:
         from lensbench.methods.delta import Delta

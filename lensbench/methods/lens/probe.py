@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,8 +18,7 @@ from lensbench.methods.lens.config import LensConfig
 from lensbench.methods.lens.packed import Pack, PackedBlocks, packs_of
 from lensbench.methods.lens.prompts import pad, probe_ids
 from lensbench.methods.lens.readers import pack_tokens
-from lensbench.methods.lens.shared import SharedStates
-from lensbench.methods.lens.state_cache import Key
+from lensbench.methods.lens.shared import SharedStates, keys_of
 from lensbench.methods.lens.states import LayerStates, read_states
 from lensbench.methods.lens.subspaces import Subspaces, decompose
 
@@ -66,33 +64,32 @@ class _Reader:
     """How read-out states are read.
 
     Attributes:
-        read: Rows -> the places of some of them and their states by layer, until all have been read.
-        alone: A row has the same states whatever is read beside it.
+        groups: Rows -> places of rows that are read together.
+        read: Rows of one group -> their states by layer.
     """
 
-    read: Callable[[Rows], Iterator[tuple[Sequence[int], LayerStates]]]
-    alone: bool
+    groups: Callable[[Rows], list[list[int]]]
+    read: Callable[[Rows], LayerStates]
 
 
 def _states_of(
     reader: _Reader, rows: Rows, layers: tuple[int, ...], shared: SharedStates | None, advance: Callable[[int], None]
 ) -> dict[int, dict[str, Tensor]]:
     """Place of a row -> its read-out state by layer; what another fit has read is not read again."""
-    beside = () if reader.alone else (hashlib.sha256(repr([list(row) for row in rows]).encode()).hexdigest(),)
-    keys: list[Key] = [("probe", *beside, *row) for row in rows]
     names = [str(layer) for layer in layers]
-    known = {} if shared is None else shared.find(dict.fromkeys(keys), names)
-    found = {place: known[key] for place, key in enumerate(keys) if key in known}
-    advance(len(found))
-    missing = [place for place in range(len(rows)) if place not in found]
-    started = time.perf_counter()
-    for places, states in reader.read([rows[place] for place in missing]):
-        own = {missing[p]: {str(layer): held[i] for layer, held in states.items()} for i, p in enumerate(places)}
-        if shared is not None:
-            shared.keep({keys[place]: tensors for place, tensors in own.items()}, time.perf_counter() - started)
-        found |= own
+    found: dict[int, dict[str, Tensor]] = {}
+    for places in reader.groups(rows):
+        mine = [rows[place] for place in places]
+        keys = keys_of("probe", mine)
+        known = {} if shared is None else shared.find(dict.fromkeys(keys), names)
+        if not all(key in known for key in keys):
+            started = time.perf_counter()
+            states = reader.read(mine)
+            known = {key: {str(layer): held[i] for layer, held in states.items()} for i, key in enumerate(keys)}
+            if shared is not None:
+                shared.keep(known, time.perf_counter() - started)
+        found |= {place: known[key] for place, key in zip(places, keys, strict=True)}
         advance(len(places))
-        started = time.perf_counter()
     return found
 
 
@@ -101,36 +98,35 @@ def _reader(
 ) -> _Reader:
     if config.readout == "official":
         # Index -1 may be padding there, and padding is what the released code reads.
-        return _Reader(functools.partial(_read_padded, loaded, layers, str(loaded.tokenizer.padding_side)), False)
+        return _Reader(_by_length, functools.partial(_read_padded, loaded, layers, str(loaded.tokenizer.padding_side)))
     try:
         blocks = PackedBlocks(loaded, max(len(ids) for rows in encoded.values() for ids in rows))
     except CannotPack as error:
         progress.notify(f"probing texts are read in padded batches: {error}")
-        return _Reader(functools.partial(_read_padded, loaded, layers, "left"), True)
-    return _Reader(functools.partial(_read_packed, loaded, blocks, layers), True)
+        return _Reader(_by_length, functools.partial(_read_padded, loaded, layers, "left"))
+    return _Reader(
+        functools.partial(packs_of, budget=pack_tokens(loaded.device)), functools.partial(_read_packed, loaded, blocks, layers)
+    )
 
 
-def _read_padded(
-    loaded: LoadedBackbone, layers: tuple[int, ...], side: str, rows: Rows
-) -> Iterator[tuple[Sequence[int], LayerStates]]:
+def _by_length(rows: Rows) -> list[list[int]]:
     ordered = sorted(range(len(rows)), key=lambda place: len(rows[place]))
-    for start in range(0, len(ordered), _BATCH):
-        places = ordered[start : start + _BATCH]
-        batch = pad([rows[place] for place in places], loaded.pad_id, loaded.device, side)
-        yield places, {layer: states[:, -1] for layer, states in read_states(loaded, batch, layers).items()}
+    return [ordered[start : start + _BATCH] for start in range(0, len(ordered), _BATCH)]
 
 
-def _read_packed(
-    loaded: LoadedBackbone, blocks: PackedBlocks, layers: tuple[int, ...], rows: Rows
-) -> Iterator[tuple[Sequence[int], LayerStates]]:
-    for places in packs_of(rows, pack_tokens(loaded.device)):
-        pack = Pack([rows[place] for place in places], whole=[False] * len(places), device=loaded.device)
-        with torch.no_grad():
-            calls = blocks.enter(pack)
-            states = blocks.above(pack, calls, calls.states, 0, layers)
-        # Rows that are alike have one place.
-        last = torch.tensor([int(own[-1]) for own in pack.places], device=loaded.device)
-        yield places, {layer: found[last] for layer, found in states.items()}
+def _read_padded(loaded: LoadedBackbone, layers: tuple[int, ...], side: str, rows: Rows) -> LayerStates:
+    batch = pad(rows, loaded.pad_id, loaded.device, side)
+    return {layer: states[:, -1] for layer, states in read_states(loaded, batch, layers).items()}
+
+
+def _read_packed(loaded: LoadedBackbone, blocks: PackedBlocks, layers: tuple[int, ...], rows: Rows) -> LayerStates:
+    pack = Pack(rows, whole=[False] * len(rows), device=loaded.device)
+    with torch.no_grad():
+        calls = blocks.enter(pack)
+        states = blocks.above(pack, calls, calls.states, 0, layers)
+    # Rows that are alike have one place.
+    last = torch.tensor([int(own[-1]) for own in pack.places], device=loaded.device)
+    return {layer: found[last] for layer, found in states.items()}
 
 
 def probe(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,7 +17,7 @@ from lensbench.methods.base import Progress
 from lensbench.methods.lens.config import LensConfig
 from lensbench.methods.lens.packed import Pack, PackedBlocks, packs_of
 from lensbench.methods.lens.prompts import pad
-from lensbench.methods.lens.shared import SharedStates
+from lensbench.methods.lens.shared import REFERENCE, START, SharedStates, keys_of
 from lensbench.methods.lens.state_cache import Key
 from lensbench.methods.lens.states import ForkedBlocks, LayerStates
 
@@ -49,8 +49,12 @@ class Targets:
 class Reader(Protocol):
     """States with gradients, and the reference's without, by layer."""
 
-    def begin(self, rows: Mapping[str, Rows]) -> None:
-        """What comes next is asked of these rows, the central language first, or of some of them."""
+    def begin(self, rows: Mapping[str, Rows], advance: Callable[[int], None] = ...) -> None:
+        """What comes next is asked of these rows, the central language first, or of some of them.
+
+        Args:
+            advance: Called with the number of rows that have been read.
+        """
         ...
 
     def central(self, rows: Rows) -> Central: ...
@@ -67,7 +71,7 @@ class PaddedReader:
         self._blocks = blocks
         self._pad = blocks.loaded.pad_id
 
-    def begin(self, rows: Mapping[str, Rows]) -> None:
+    def begin(self, rows: Mapping[str, Rows], advance: Callable[[int], None] = lambda number: None) -> None:
         pass
 
     def central(self, rows: Rows) -> Central:
@@ -84,51 +88,45 @@ class PaddedReader:
 class PackedReader:
     """Rows in one line without padding, shared beginnings once, the last block only where the losses read.
 
-    Frozen blocks read all rows that were begun with together; trained ones read the central language apart from the others.
+    Frozen blocks read all rows before the training; trained ones read the central language apart from the others. Which rows are
+    read together follows from all rows alone, so that the states are the same to the last bit whoever reads them.
 
     Args:
         longest: Tokens of the longest row.
-        shared: States that later epochs, or other fits, read again; None keeps nothing.
+        shared: Where states are kept.
         whole: The retention loss reads every token of the central language; else its last ones.
 
     Raises:
         CannotPack: with the reason.
     """
 
-    def __init__(self, blocks: ForkedBlocks, longest: int, *, shared: SharedStates | None = None, whole: bool = True) -> None:
+    def __init__(self, blocks: ForkedBlocks, longest: int, *, shared: SharedStates, whole: bool = True) -> None:
         self._blocks, self._shared, self._whole = blocks, shared, whole
         self._packed = PackedBlocks(blocks.loaded, longest)
-        self._budget = pack_tokens(blocks.loaded.device)
         self._names = [_start(blocks.start), *map(_reference, blocks.layers)]
-        self._frozen: dict[Key, dict[str, Tensor]] = {}
-        """Of the rows under way: states in front of the first trained block, and the reference's."""
+        self._keys: dict[Key, Key] = {}
+        """Whether the whole row is read, and the row -> key of its states."""
 
-    def begin(self, rows: Mapping[str, Rows]) -> None:
+    def begin(self, rows: Mapping[str, Rows], advance: Callable[[int], None] = lambda number: None) -> None:
         first, *_ = rows
-        asked = {self._key(code == first and self._whole, row): row for code, own in rows.items() for row in own}
-        if self._shared is None:
-            self._frozen = {key: self._frozen[key] for key in asked if key in self._frozen}
-        else:
-            self._frozen = self._shared.find(asked, self._names)
-        missing = [key for key in asked if key not in self._frozen]
-        for group in packs_of([asked[key] for key in missing], self._budget):
-            started = time.perf_counter()
-            keys = [missing[index] for index in group]
-            found = dict(zip(keys, self._read_frozen(keys, [asked[key] for key in keys]), strict=True))
-            if self._shared is not None:
-                self._shared.keep(found, time.perf_counter() - started)
-            self._frozen |= {key: {name: states[name] for name in self._names} for key, states in found.items()}
+        asked: dict[Key, Sequence[int]] = {
+            (int(code == first and self._whole), *row): row for code, own in rows.items() for row in own
+        }
+        every = list(asked)
+        for group in packs_of([asked[each] for each in every], pack_tokens(self._blocks.loaded.device)):
+            mine = [every[index] for index in group]
+            keys = keys_of("train", mine)
+            if len(self._shared.find(keys, self._names)) < len(keys):
+                started = time.perf_counter()
+                found = self._read_frozen([bool(whole) for whole, *_ in mine], [asked[each] for each in mine])
+                self._shared.keep(dict(zip(keys, found, strict=True)), time.perf_counter() - started)
+            self._keys |= dict(zip(mine, keys, strict=True))
+            advance(len(mine))
 
-    @staticmethod
-    def _key(whole: bool, row: Sequence[int]) -> Key:
-        return ("train", int(whole), *row)
-
-    def _read_frozen(self, keys: Sequence[Key], rows: Rows) -> Iterator[dict[str, Tensor]]:
+    def _read_frozen(self, whole: Sequence[bool], rows: Rows) -> Iterator[dict[str, Tensor]]:
         """States of rows for every first trained block that anybody asked for."""
-        blocks = self._blocks
-        starts = (blocks.start,) if self._shared is None else self._shared.starts
-        layers = blocks.layers if self._shared is None else self._shared.layers
-        pack = Pack(rows, whole=[bool(whole) for _, whole, *_ in keys], device=blocks.loaded.device)
+        blocks, starts, layers = self._blocks, self._shared.starts, self._shared.layers
+        pack = Pack(rows, whole=whole, device=blocks.loaded.device)
         calls = self._packed.enter(pack)
         before: dict[int, Tensor] = {}
         with torch.no_grad(), blocks.frozen_in_place():
@@ -186,7 +184,9 @@ class PackedReader:
         """A pack of rows, what the trained blocks say of it, and what the frozen ones said."""
         blocks = self._blocks
         pack = Pack(rows, whole=[whole] * len(rows), device=blocks.loaded.device)
-        frozen = [self._frozen[self._key(whole, row)] for row in rows]
+        keys = [self._keys[int(whole), *row] for row in rows]
+        held = self._shared.find(keys, self._names)
+        frozen = [held[key] for key in keys]
         start = self._in_line([found[_start(blocks.start)] for found in frozen], pack.index, pack.tokens)[None]
         reference = {
             layer: self._in_line([found[_reference(layer)] for found in frozen], pack.places, len(pack.at))
@@ -208,11 +208,11 @@ class PackedReader:
 
 
 def _start(block: int) -> str:
-    return f"start.{block}"
+    return f"{START}{block}"
 
 
 def _reference(layer: int) -> str:
-    return f"reference.{layer}"
+    return f"{REFERENCE}{layer}"
 
 
 def pack_tokens(device: torch.device) -> int:
@@ -221,7 +221,7 @@ def pack_tokens(device: torch.device) -> int:
 
 
 def pick_reader(
-    blocks: ForkedBlocks, encoded: Mapping[str, Rows], config: LensConfig, shared: SharedStates | None, progress: Progress
+    blocks: ForkedBlocks, encoded: Mapping[str, Rows], config: LensConfig, shared: SharedStates, progress: Progress
 ) -> Reader:
     """The packed reader where it can read this model and gives what the losses want."""
     longest = max(len(row) for rows in encoded.values() for row in rows)

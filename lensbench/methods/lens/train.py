@@ -19,7 +19,7 @@ from lensbench.methods.corpora.probing import ParallelPrompt
 from lensbench.methods.lens.config import LensConfig
 from lensbench.methods.lens.losses import alignment_loss, push_loss, retention_loss
 from lensbench.methods.lens.prompts import train_ids
-from lensbench.methods.lens.readers import Reader, pack_tokens, pick_reader
+from lensbench.methods.lens.readers import Reader, pick_reader
 from lensbench.methods.lens.shared import SharedStates
 from lensbench.methods.lens.states import ForkedBlocks
 from lensbench.methods.lens.subspaces import Subspaces
@@ -111,19 +111,21 @@ def train(
     log: list[StepLog] = []
     tokens = 0
     micro_batch = config.micro_batch_on(loaded.device.type)
-    with ExitStack() as stack, progress.stage(f"training {len(blocks.trained)} blocks", total_steps) as advance:
-        # Frozen blocks say the same in every epoch; one epoch has nothing to read again.
-        if shared is None and config.epochs > 1:
-            shared = stack.enter_context(SharedStates((blocks.start,), blocks.layers))
+    with ExitStack() as stack:
+        if shared is None:
+            # What is read once or twice need not be in memory.
+            shared = stack.enter_context(SharedStates((blocks.start,), blocks.layers, 0))
         reader = pick_reader(blocks, encoded, config, shared, progress)
+        # Frozen blocks say the same in every epoch.
+        with progress.stage(
+            f"reading {len(prompts)} prompts", sum(len(set(map(tuple, own))) for own in encoded.values())
+        ) as advance:
+            reader.begin(encoded, advance)
+        advance = stack.enter_context(progress.stage(f"training {len(blocks.trained)} blocks", total_steps))
         for _epoch in range(config.epochs):
             shuffled = order.sample(range(len(prompts)), len(prompts))
-            batches = [shuffled[start : start + config.batch_size] for start in range(0, len(shuffled), config.batch_size)]
-            ahead = _read_ahead(batches, encoded, loaded.device)
-            for number, chosen in enumerate(batches):
-                # Frozen blocks read a whole batch or more, which costs little memory; gradients are held for a micro-batch.
-                if number in ahead:
-                    reader.begin({code: [encoded[code][index] for index in ahead[number]] for code in languages})
+            for start in range(0, len(shuffled), config.batch_size):
+                chosen = shuffled[start : start + config.batch_size]
                 parts = []
                 for begin in range(0, len(chosen), micro_batch):
                     micro = chosen[begin : begin + micro_batch]
@@ -145,23 +147,6 @@ def train(
                 log.append(StepLog(len(log) + 1, mean.alignment, mean.push, mean.retention, mean.total(config), norm, rate))
                 advance(1, f"pull {mean.alignment:.4f}  push {mean.push:.4f}  retain {mean.retention:.4f}")
     return log, tokens
-
-
-def _read_ahead(
-    batches: Sequence[Sequence[int]], encoded: Mapping[str, Sequence[Sequence[int]]], device: torch.device
-) -> dict[int, list[int]]:
-    """Number of a batch -> the prompts that frozen blocks read in front of it: its own, and on an accelerator the next ones'."""
-    room = 0 if device.type == "cpu" else pack_tokens(device)
-    windows: dict[int, list[int]] = {}
-    held, current = 0, 0
-    for number, chosen in enumerate(batches):
-        size = sum(len(rows[index]) for rows in encoded.values() for index in chosen)
-        if number == 0 or held + size > room:
-            current, held = number, 0
-            windows[number] = []
-        windows[current] += chosen
-        held += size
-    return windows
 
 
 @dataclass(frozen=True)
