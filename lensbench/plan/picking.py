@@ -29,7 +29,7 @@ def planned_rule(
     """
     if not languages:
         raise UsageError("``pick``: the run has no target language to choose by", "Name one with ``languages``.")
-    settings = Counter(method for method, _ in {(v.method, _without_seed(v)) for v in variants})
+    settings = Counter(method for method, _ in dict.fromkeys((v.method, _without_seed(v)) for v in variants))
     if not any(count > 1 for count in settings.values()):
         found = ", ".join(f"{method} has {count}" for method, count in settings.items()) or "no method is given"
         raise UsageError(

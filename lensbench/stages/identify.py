@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from lensbench.datasets.rows import row_hash
 from lensbench.errors import LensbenchError
@@ -27,8 +27,10 @@ from lensbench.reasoning import ANSWERED, READS
 from lensbench.records import AnswerRecord, IdentifiedRecord, IdentifiedTurn, RecordLog, RunFolder
 from lensbench.records.counting import conversations
 from lensbench.records.run_languages import add_run_languages
-from lensbench.stages.reuse import Reuse
 from lensbench.stages.reused_labels import keep_labels, known_labels
+
+if TYPE_CHECKING:
+    from lensbench.stages.reuse import Reuse
 
 __all__ = ["AUTO", "identify_stage", "pick_identifier"]
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lensbench.grading.fidelity import Identifier
 from lensbench.records import AnswerRecord, IdentifiedRecord
 from lensbench.records.reader import NotARecord, as_json, read_record
 from lensbench.reuse import key_of_content, own_code
-from lensbench.stages.reuse import Reuse
+
+if TYPE_CHECKING:
+    from lensbench.stages.reuse import Reuse
 
 __all__ = ["keep_labels", "known_labels"]
 

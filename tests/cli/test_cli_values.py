@@ -20,6 +20,12 @@ TEXTS = ("", " ", ",", "=", "a" * 5000, "../../x", "\x00", "\ud800", "-", "{{ x 
 PATHS = ("", "\x00", "a" * 300, "/proc/nothing/x", "a\nb", "\ud800", "-")
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`cache clear` is among the commands."""
+    monkeypatch.setenv("LENSBENCH_CACHE", str(tmp_path))
+
+
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """Words with which each command gets as far as its options."""
@@ -49,6 +55,9 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
         "data import": [str(home / "empty"), "--to", str(home / "data")],
         "data translate": ["-l", "sw", "--to", str(home / "t"), "-j", "nobody"],
         "doctor": [],
+        "cache": [],
+        "cache clear": [],
+        "cache path": [],
     }
 
 

@@ -69,7 +69,7 @@ def test_no_package_needs_an_extra_to_be_imported(tmp_path: Path) -> None:
 
 
 def test_a_run_without_a_judge_needs_the_engines_alone(tiny_model_dir: Path, tmp_path: Path) -> None:
-    asked = ["run", "--method", "lens", "--backbone", str(tiny_model_dir), "--data", "embedded", "--tasks", "xcopa,multiq"]
+    asked = ["run", "--method", "lens", "--backbone", str(tiny_model_dir), "--data", "embedded", "--tasks", "xcopa"]
     asked += ["--limit", "2", "--set", "n_probe=8", "--set", "n_parallel=16", "--set", "warmup_ratio=0", "--max-new-tokens", "4"]
     (done,) = run_with(("engines",), [[*asked, "--out", str(tmp_path / "run")]], tmp_path)
     assert done.returncode == 0, done.stderr[-800:]
