@@ -210,7 +210,9 @@ def _cost_line(name: str, cost: JsonObject) -> str:
     memory = "peak memory unknown"
     if peak and floor:
         memory = f"peak memory {peak / 2**20:,.0f} MiB = {peak / floor:.2f} x floor ({floor / 2**20:,.0f} MiB)"
+    taken = cost.get("cached_seconds") or 0
+    other = f" ({taken:.0f} s of them were spent before)" if taken >= 0.5 else ""
     return (
-        f"{name}: {cost.get('steps')} steps in {cost.get('wall_seconds', 0):.0f} s, "
+        f"{name}: {cost.get('steps')} steps in {cost.get('wall_seconds', 0):.0f} s{other}, "
         f"{cost.get('trainable_share', 0):.2%} of the parameters trained, {memory}"
     )
