@@ -24,12 +24,17 @@ class FitCost:
     training_tokens: int | None = None
     steps: int | None = None
     cached_seconds: float | None = None
-    """Of the wall seconds, those that an earlier start spent."""
+    """Of the wall seconds, those that an earlier start, another fit or an earlier run spent."""
     reused_from: str | None = None
     """Where an earlier run fitted it; this run spent none of the cost then."""
     generated_tokens: int | None = None
     server_tokens: int | None = None
     translated_texts: int | None = None
+
+    @property
+    def spent_seconds(self) -> float | None:
+        """Seconds without those that were spent before; None where the time is not recorded."""
+        return None if self.wall_seconds is None else max(self.wall_seconds - (self.cached_seconds or 0.0), 0.0)
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> FitCost:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from rich.cells import cell_len
 from simulated_sweep import name_of, sweep_run
 
 import lensbench
+from lensbench.metrics import metric_of
 from lensbench.numbers.pairs import MOST_COMPARED, not_compared
 from lensbench.numbers.results import collect_results
 from lensbench.numbers.run_results import read_results
@@ -23,6 +25,7 @@ from lensbench.reporting.html import write_html_report
 from lensbench.reporting.html.page import render_html_report
 from lensbench.reporting.open_runs import open_runs
 from lensbench.reporting.run_view import RunView
+from lensbench.reporting.text.cost import duration
 from lensbench.stages.results import write_results
 
 FAILED = name_of({"start_layer": 26, "push_strength": 1.0}, 2)
@@ -222,3 +225,22 @@ def test_two_runs_have_a_section_each(run: RunFolder, tmp_path: Path) -> None:
     write_html_report(open_runs([run.path, other.path]), target)
     shown = section(target.read_text(encoding="utf-8"), "settings")
     assert shown.count('<table class="settings"') == 2 and "B other: lens: 3 settings" in shown
+
+
+def test_a_warning_that_is_true_of_many_variants_is_one_sentence(run: RunFolder) -> None:
+    results = read_results(json.loads((run.path / "results.json").read_text(encoding="utf-8")))
+    cells = [replace(cell, picks=(0, cell.n)) if metric_of(cell).by_likeliest else cell for cell in results.cells]
+    picked = {cell.variant for cell in cells if cell.one_option == 1}
+    assert len(picked) > 30
+    found = [one for one in answer_of(RunView(run, replace(results, cells=cells))).voids if "picks B" in one.text]
+    assert len(found) == 1 and f" and {len(picked) - 2} more: each picks B in at least 90%" in found[0].text
+    few = [cell for cell in cells if cell.variant in sorted(picked)[:3]]
+    found = [one for one in answer_of(RunView(run, replace(results, cells=few))).voids if "picks B" in one.text]
+    assert {one.variant for one in found} == set(sorted(picked)[:3])
+
+
+def test_the_time_of_all_fits_is_what_was_spent(run: RunFolder) -> None:
+    results = read_results(json.loads((run.path / "results.json").read_text(encoding="utf-8")))
+    costs = {name: replace(cost, wall_seconds=50.0, cached_seconds=46.0) for name, cost in results.costs.items()}
+    said = answer_of(RunView(run, replace(results, costs=costs))).cost[0].text
+    assert f"{len(costs)} fits took {duration(4 * len(costs))} together, 50s to 50s each if it were alone" in said

@@ -31,4 +31,4 @@ def what_it_cost(results: Results) -> list[Statement]:
 
 def _seconds(results: Results, variant: str) -> float | None:
     cost = results.costs.get(variant)
-    return None if cost is None else cost.wall_seconds
+    return None if cost is None else cost.spent_seconds

@@ -105,8 +105,10 @@ def costs_together(results: Results, fitted: Sequence[str]) -> list[Statement]:
     unknown = len(fitted) - len(times)
     parts = []
     if times:
+        spent = sum(cost.spent_seconds or 0.0 for cost in costs)
         one = f"{duration(min(times))} to {duration(max(times))} each" if len(times) > 1 else "one fit"
-        parts.append(f"{len(times)} fits took {duration(sum(times))} together, {one} (median {duration(median(times))})")
+        alone = " if it were alone" if any(cost.cached_seconds for cost in costs) else ""
+        parts.append(f"{len(times)} fits took {duration(spent)} together, {one}{alone} (median {duration(median(times))})")
     if unknown:
         parts.append(f"of {unknown} the time is not recorded")
     shares = sorted({cost.trainable_share for cost in costs if cost.trainable_share is not None})

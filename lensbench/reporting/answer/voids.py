@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lensbench.metrics import metric_of
 from lensbench.numbers.headline import table_cells
 from lensbench.numbers.one_sided import ONE_OPTION, option_name
@@ -19,13 +21,17 @@ _REPETITIVE = 0.1
 """Share of the answers in the asked language from which on those that repeat themselves are named."""
 _NAMED = 5
 """Damaged lines that are named."""
+_MENTIONED = 2
+"""Variants of which the same is true that are named; names of settings are long."""
+_ALONE = 3
+"""So many variants have a sentence each, though the same is true of them."""
 _FEW = 10
 """An endpoint of fewer scores says next to nothing."""
 
 
 def voids_of(run: RunView) -> list[Statement]:
     """Warnings, the most important first."""
-    found = [Statement(f"could not be fitted: {why}", name, "warning") for name, why in run.results.failed.items()]
+    found = _together([Statement(f"could not be fitted: {why}", name, "warning") for name, why in run.results.failed.items()])
     found += _nothing_to_compare(run)
     if not run.finished:
         found.append(Statement("The run is not finished: the numbers are of the part that is.", tone="warning"))
@@ -34,7 +40,22 @@ def voids_of(run: RunView) -> list[Statement]:
             lines = "1 damaged line" if len(harm.skipped) == 1 else f"{len(harm.skipped)} damaged lines"
             named = ", ".join(map(str, harm.skipped[:_NAMED])) + (" and more" if len(harm.skipped) > _NAMED else "")
             found.append(Statement(f"items/{harm.file}: {lines} left out ({named}).", tone="warning"))
-    return [*found, *_one_option(run), *_repetitive(run), *_without_score(run), *_rows(run)]
+    return [*found, *_together(_one_option(run)), *_repetitive(run), *_without_score(run), *_rows(run)]
+
+
+def _together(found: Sequence[Statement]) -> list[Statement]:
+    """One sentence for many variants of which the same is true."""
+    alike: dict[tuple[str, tuple[str, ...]], list[Statement]] = {}
+    for one in found:
+        alike.setdefault((one.text, one.cells), []).append(one)
+    told: list[Statement] = []
+    for (text, cells), own in alike.items():
+        if len(own) <= _ALONE:
+            told += own
+        else:
+            names = named([str(one.variant) for one in own], _MENTIONED)
+            told.append(Statement(f"{names}: each {text}", tone="warning", cells=cells))
+    return told
 
 
 def _nothing_to_compare(run: RunView) -> list[Statement]:
@@ -93,7 +114,7 @@ def _one_option(run: RunView) -> list[Statement]:
 
 def _repetitive(run: RunView) -> list[Statement]:
     """Variants whose answers in the asked language are, for a good part, repetitive nonsense."""
-    found = []
+    found: list[Statement] = []
     for variant in run.variants:
         if variant in run.results.left_out:
             continue
@@ -106,7 +127,12 @@ def _repetitive(run: RunView) -> list[Statement]:
                 places = tuple(dict.fromkeys(str(TaskKey(one.task, one.language)) for one in counted if one.on_target_degenerate))
                 text = f"{repetitive} of its {on_target} answers in the asked language mostly repeat themselves."
                 found.append(Statement(text, variant, "warning", places))
-    return found
+    names = list(dict.fromkeys(str(one.variant) for one in found))
+    if len(names) <= MOST_VARIANTS:
+        return found
+    of = f"{_REPETITIVE:.0%} or more of the answers in the asked language"
+    text = f"{named(names, _MENTIONED)}: of each, {of} mostly repeat themselves."
+    return [Statement(text, tone="warning", cells=tuple(dict.fromkeys(place for one in found for place in one.cells)))]
 
 
 def _without_score(run: RunView) -> list[Statement]:
