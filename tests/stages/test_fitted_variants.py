@@ -129,7 +129,7 @@ def test_figures_sweep_over_the_variants_of_one_run(cli: Callable[..., Any], run
     runs = [RunView(RunFolder.existing(run), read_results(read(run / "results.json")))]
     settings = read_settings(runs)
     assert {s.field: [(value, variant) for value, _, variant in s.points] for s in find_sweeps(settings)} == {
-        "start_layer": [(2, "wide"), ("last:2", "lens")]
+        "start_layer": [(2, "wide"), ("last:2", "lens"), ("last:2", "lens[seed=1]")]
     }
     assert [s.variant for s in read_settings(runs, "wide")] == ["wide"]
     assert [s.variant for s in read_settings(runs, "lens")] == list(FOLDERS)
