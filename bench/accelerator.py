@@ -39,7 +39,7 @@ def random_backbone(name: str, layers: int | None, device: str, dtype: str) -> A
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
     from lensbench.backbones import get_backbone
-    from lensbench.backbones.load import LoadedBackbone
+    from lensbench.backbones.load import LoadedBackbone, attend_at_any_shape
     from lensbench.backbones.resolve import find_checkpoint
 
     shape = get_backbone(name).shape
@@ -58,6 +58,7 @@ def random_backbone(name: str, layers: int | None, device: str, dtype: str) -> A
         max_position_embeddings=8192,
         tie_word_embeddings=shape.tied,
     )
+    attend_at_any_shape(device)
     torch.manual_seed(0)
     with torch.device(device):
         model = LlamaForCausalLM._from_config(config, dtype=getattr(torch, dtype)).eval()

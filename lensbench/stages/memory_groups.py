@@ -54,14 +54,12 @@ def groups_within(
     groups: list[list[Variant]] = []
     held = 0
     for variant, size in zip(variants, sizes, strict=True):
-        if not groups or (held + size > room and size):
+        # What costs nothing, as the backbone, goes with its neighbours.
+        if not groups or (held and size and held + size > room):
             groups.append([])
             held = 0
         groups[-1].append(variant)
         held += size
-    # The backbone costs nothing: it goes with those behind it.
-    if len(groups) > 1 and not sum(bytes_of_variant(model, v) for v in groups[0]):
-        groups[:2] = [groups[0] + groups[1]]
     if len(groups) > 1:
         share = "``memory``" if memory is not None else "half of what is free; ``memory`` changes it"
         notify(

@@ -17,7 +17,7 @@ from lensbench.methods.base import Progress
 from lensbench.methods.lens.config import LensConfig
 from lensbench.methods.lens.packed import Pack, PackedBlocks, packs_of
 from lensbench.methods.lens.prompts import pad, probe_ids
-from lensbench.methods.lens.readers import pack_tokens
+from lensbench.methods.lens.readers import Rows, pack_tokens
 from lensbench.methods.lens.shared import SharedStates, keys_of
 from lensbench.methods.lens.states import LayerStates, read_states
 from lensbench.methods.lens.subspaces import Subspaces, decompose
@@ -56,9 +56,6 @@ def language_means(
     return means
 
 
-Rows = Sequence[Sequence[int]]
-
-
 @dataclass(frozen=True)
 class _Reader:
     """How read-out states are read.
@@ -81,8 +78,9 @@ def _states_of(
     for places in reader.groups(rows):
         mine = [rows[place] for place in places]
         keys = keys_of("probe", mine)
-        known = {} if shared is None else shared.find(dict.fromkeys(keys), names)
-        if not all(key in known for key in keys):
+        if shared is not None and shared.covers(keys, names):
+            known = shared.load(keys, names)
+        else:
             started = time.perf_counter()
             states = reader.read(mine)
             known = {key: {str(layer): held[i] for layer, held in states.items()} for i, key in enumerate(keys)}

@@ -21,7 +21,7 @@ from lensbench.methods.lens.shared import REFERENCE, START, SharedStates, keys_o
 from lensbench.methods.lens.state_cache import Key
 from lensbench.methods.lens.states import ForkedBlocks, LayerStates
 
-__all__ = ["Central", "PackedReader", "PaddedReader", "Reader", "Targets", "pack_tokens", "pick_reader"]
+__all__ = ["Central", "PackedReader", "PaddedReader", "Reader", "Rows", "Targets", "pack_tokens", "pick_reader"]
 
 Rows = Sequence[Sequence[int]]
 
@@ -116,7 +116,7 @@ class PackedReader:
         for group in packs_of([asked[each] for each in every], pack_tokens(self._blocks.loaded.device)):
             mine = [every[index] for index in group]
             keys = keys_of("train", mine)
-            if len(self._shared.find(keys, self._names)) < len(keys):
+            if not self._shared.covers(keys, self._names):
                 started = time.perf_counter()
                 found = self._read_frozen([bool(whole) for whole, *_ in mine], [asked[each] for each in mine])
                 self._shared.keep(dict(zip(keys, found, strict=True)), time.perf_counter() - started)
@@ -185,7 +185,7 @@ class PackedReader:
         blocks = self._blocks
         pack = Pack(rows, whole=[whole] * len(rows), device=blocks.loaded.device)
         keys = [self._keys[int(whole), *row] for row in rows]
-        held = self._shared.find(keys, self._names)
+        held = self._shared.load(keys, self._names)
         frozen = [held[key] for key in keys]
         start = self._in_line([found[_start(blocks.start)] for found in frozen], pack.index, pack.tokens)[None]
         reference = {

@@ -80,23 +80,25 @@ class SharedStates:
         """Another fit begins."""
         self._counted, self.taken_seconds = set(), 0.0
 
-    def find(self, keys: Iterable[Key], names: Iterable[str]) -> dict[Key, dict[str, Tensor]]:
-        """Those that are there, on the CPU.
+    def covers(self, keys: Sequence[Key], names: Sequence[str]) -> bool:
+        """Whether all of these are there, which are then taken; none of them is loaded.
 
         Args:
             names: Which of a row's tensors are wanted.
         """
-        wanted = tuple(names)
-        found = {}
         for key in keys:
             if key not in self._cache:
-                self._look(key, wanted)
-            if key in self._cache:
-                found[key] = self._cache.get(key, wanted)
-        for key in found.keys() - self._counted:
+                self._look(key, names)
+        if not all(key in self._cache for key in keys):
+            return False
+        for key in set(keys) - self._counted:
             self._counted.add(key)
             self.taken_seconds += self._seconds[key]
-        return found
+        return True
+
+    def load(self, keys: Iterable[Key], names: Sequence[str]) -> dict[Key, dict[str, Tensor]]:
+        """Some tensors of rows that are there, on the CPU."""
+        return {key: self._cache.get(key, names) for key in dict.fromkeys(keys)}
 
     def _look(self, key: Key, names: Sequence[str]) -> None:
         """Take over what an earlier run kept of a row, if it has everything that this session reads of one."""
