@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lensbench.api.judging import existing_folder
+
+if TYPE_CHECKING:
+    from lensbench.records import RunFolder
 
 __all__ = ["RunRules"]
 
@@ -32,14 +35,9 @@ class RunRules(ABC):
         """
         from lensbench.api.margins import english_margins
         from lensbench.numbers.margins import keep_margins
-        from lensbench.stages.results import write_results
 
         margins = english_margins(margin)
-        folder = existing_folder(self.folder)
-        with folder.lock():
-            keep_margins(folder, margins)
-            write_results(folder)
-        self.refresh()
+        self._change(lambda folder: keep_margins(folder, margins))
 
     def set_pick(self, pick: bool | str | Mapping[str, Any] | None) -> None:
         """Choose a setting of each method by another rule, or by none. Results and reports are made again; nothing is asked.
@@ -54,12 +52,17 @@ class RunRules(ABC):
             UsageError: no rule, a run with nothing to choose among, or one that asked no validation items.
         """
         from lensbench.api.picks import as_pick
-        from lensbench.stages.results import write_results
         from lensbench.stages.set_pick import set_pick
 
         rule = as_pick(pick)
+        self._change(lambda folder: set_pick(folder, rule))
+
+    def _change(self, keep: Callable[[RunFolder], object]) -> None:
+        """Keep a rule, and make results and reports again."""
+        from lensbench.stages.results import write_results
+
         folder = existing_folder(self.folder)
         with folder.lock():
-            set_pick(folder, rule)
+            keep(folder)
             write_results(folder)
         self.refresh()

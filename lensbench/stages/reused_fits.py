@@ -13,6 +13,7 @@ from typing import Any
 
 from lensbench.backbones.checkpoint import file_sha256
 from lensbench.backbones.lazy import LazyBackbone
+from lensbench.datasets.rows import strings_in
 from lensbench.errors import DataError
 from lensbench.jsonio import JsonObject, read_json_file
 from lensbench.languages import CENTRAL
@@ -107,16 +108,10 @@ def _key(variant: PlannedVariant, plan: Plan, model: LazyBackbone, learned: Trai
 
 def _named_files(value: Any) -> Iterator[tuple[str, str]]:
     """Digest of each file that a setting names: its content may change while its path stays."""
-    if isinstance(value, Mapping):
-        for part in value.values():
-            yield from _named_files(part)
-    elif isinstance(value, list | tuple):
-        for part in value:
-            yield from _named_files(part)
-    elif isinstance(value, str) and value:
+    for text in strings_in(value):
         with suppress(OSError, ValueError):
-            if Path(value).is_file():
-                yield value, file_sha256(Path(value))
+            if text and Path(text).is_file():
+                yield text, file_sha256(Path(text))
 
 
 def _is_entry(content: Any) -> bool:

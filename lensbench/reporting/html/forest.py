@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from markupsafe import Markup
 
 from lensbench.numbers.average import Average
 
-__all__ = ["forest_dot", "span_of"]
+__all__ = ["forest_dot", "span_of", "strip"]
 
-_WIDTH, _HEIGHT, _EDGE = 64, 14, 4
+_SIZE = (64, 14, 4)
+"""Width, height and edge."""
 
 
 def span_of(averages: Iterable[Average]) -> float:
@@ -25,18 +26,38 @@ def forest_dot(average: Average, span: float, tone: str) -> Markup:
         span: Difference at the right edge; 0 is in the middle.
         tone: Class that colours it.
     """
-    if average.delta is None:
+    return strip(average.delta, average.delta_low, average.delta_high, span, tone, _SIZE)
+
+
+def strip(
+    delta: float | None,
+    low: float | None,
+    high: float | None,
+    span: float,
+    tone: str,
+    size: tuple[int, int, int],
+    seeds: Sequence[float] = (),
+) -> Markup:
+    """As `forest_dot`.
+
+    Args:
+        size: Width, height and edge, in pixels.
+        seeds: Differences that are rings beside the dot.
+    """
+    if delta is None:
         return Markup("")
+    width, height, edge = size
 
     def x(value: float) -> float:
-        return round(_WIDTH / 2 + (_WIDTH / 2 - _EDGE) * (value / span if span else 0.0), 1)
+        return round(width / 2 + (width / 2 - edge) * (value / span if span else 0.0), 1)
 
-    middle = _HEIGHT // 2
+    middle = height // 2
     parts = [
-        f'<svg class="forest {tone}" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}" aria-hidden="true">'
-        f'<path class="zero" d="M{_WIDTH // 2} 0V{_HEIGHT}"/>'
+        f'<svg class="forest {tone}" viewBox="0 0 {width} {height}" width="{width}" height="{height}" aria-hidden="true">'
+        f'<path class="zero" d="M{width // 2} 0V{height}"/>'
     ]
-    if average.delta_low is not None and average.delta_high is not None:
-        parts.append(f'<path class="span" d="M{x(average.delta_low)} {middle}H{x(average.delta_high)}"/>')
-    parts.append(f'<circle cx="{x(average.delta)}" cy="{middle}" r="3.2"/></svg>')
-    return Markup("".join(parts))
+    if low is not None and high is not None:
+        parts.append(f'<path class="span" d="M{x(low)} {middle}H{x(high)}"/>')
+    parts.append(f'<circle cx="{x(delta)}" cy="{middle}" r="3.2"/>')
+    parts += [f'<circle class="seed" cx="{x(seed)}" cy="{middle}" r="2.4"/>' for seed in seeds]
+    return Markup("".join([*parts, "</svg>"]))

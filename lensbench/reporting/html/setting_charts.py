@@ -13,6 +13,7 @@ from lensbench.numbers.sweep_shape import LineShape
 from lensbench.numbers.sweep_table import MeasureTable, SettingNumber
 from lensbench.reporting.answer import Measure
 from lensbench.reporting.html.charts import step_of
+from lensbench.reporting.html.forest import strip
 from lensbench.reporting.html.text import plain
 from lensbench.reporting.text.settings_table import setting_text
 
@@ -29,28 +30,8 @@ _MOST_SEEDS = 40
 
 def seed_strip(number: SettingNumber, span: float, tone: str) -> Markup:
     """Mean, interval and seeds of a setting; the numbers stand beside it as text, so it has no name of its own."""
-    if number.delta is None:
-        return Markup("")
-    width, height, edge = _STRIP
-
-    def x(value: float) -> float:
-        return round(width / 2 + (width / 2 - edge) * (value / span if span else 0.0), 1)
-
-    middle = height // 2
-    parts = [
-        f'<svg class="forest {tone}" viewBox="0 0 {width} {height}" width="{width}" height="{height}" aria-hidden="true">'
-        f'<path class="zero" d="M{width // 2} 0V{height}"/>'
-    ]
-    if number.low is not None and number.high is not None:
-        parts.append(f'<path class="span" d="M{x(number.low)} {middle}H{x(number.high)}"/>')
-    parts.append(f'<circle cx="{x(number.delta)}" cy="{middle}" r="3.2"/>')
-    if len(number.seeds) > 1:
-        parts += [
-            f'<circle class="seed" cx="{x(delta)}" cy="{middle}" r="2.4"/>'
-            for delta in number.seeds.values()
-            if delta is not None
-        ]
-    return Markup("".join([*parts, "</svg>"]))
+    seeds = [delta for delta in number.seeds.values() if delta is not None] if len(number.seeds) > 1 else []
+    return strip(number.delta, number.low, number.high, span, tone, _STRIP, seeds)
 
 
 def line_chart(measure: Measure, own: MeasureTable, shape: LineShape) -> Markup:
